@@ -1,0 +1,3 @@
+"""`sbpam`: schedules host scans on Netwrix Privilege Secure."""
+
+__version__ = "0.1.0"

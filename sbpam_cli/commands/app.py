@@ -1,0 +1,166 @@
+"""The command line's frame: lazily loaded commands, and the options they share."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperGroup
+
+from sbpam_cli.commands.completing import complete_profiles
+from sbpam_cli.models import Form
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+
+COMMANDS: tuple[str, ...] = (
+    "login",
+    "logout",
+    "whoami",
+    "schedule",
+    "status",
+    "demo",
+    "sandbox",
+)
+"""Each is a function of its name in a module of its name; in the order of the help page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """The options that mean the same on every command and stand after it."""
+
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="The profile to use (SBPAM_PROFILE).",
+            show_default=False,
+            autocompletion=complete_profiles,
+        ),
+    ] = None
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The server, HOST[:PORT] or URL (SBPAM_SERVER).", show_default=False
+        ),
+    ] = None
+    ca_bundle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Trust these CA certificates (SBPAM_CA_BUNDLE).",
+            show_default=False,
+        ),
+    ] = None
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHA256",
+            help="Trust exactly this server certificate (SBPAM_FINGERPRINT).",
+            show_default=False,
+        ),
+    ] = None
+    output: Annotated[
+        Form | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Form of stdout (SBPAM_OUTPUT); table on a terminal, tsv elsewhere.",
+            show_default=False,
+        ),
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on stderr.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each request.")] = False
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False
+
+
+def with_common(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the common options to a Typer function and hands them over as `common`."""
+    signature = inspect.signature(command)
+    hints = get_type_hints(Common, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Common)
+    ]
+    own = [p for name, p in signature.parameters.items() if name != "common"]
+
+    def adapted(**values: Any) -> int:
+        common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        return command(**values, common=common)
+
+    parameters = [
+        *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
+        *shared,
+    ]
+    adapted.__name__ = command.__name__
+    adapted.__doc__ = command.__doc__
+    adapted.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    adapted.__annotations__ = {p.name: p.annotation for p in parameters}
+    return adapted
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            module = import_module(f"sbpam_cli.commands.{cmd_name}")
+            self.commands[cmd_name] = _build(cmd_name, getattr(module, cmd_name))
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        # Only for what a mistyped name might have meant: the keys are looked at.
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            for name in COMMANDS:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+
+def _build(name: str, command: Callable[..., int] | typer.Typer) -> Any:
+    if isinstance(command, typer.Typer):
+        return typer.main.get_command(command)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(command)
+    return typer.main.get_command(single)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from sbpam_cli import __version__
+
+        typer.echo(f"sbpam {__version__}")
+        raise typer.Exit
+
+
+def _frame(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Schedules host scans on Netwrix Privilege Secure and shows what became of each host."""
+
+
+def run_app(arguments: Sequence[str], services: "Services") -> int:
+    """Parses the arguments and runs the command; returns its exit code."""
+    app = typer.Typer(
+        name="sbpam",
+        cls=LazyGroup,
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback(cls=LazyGroup)(_frame)
+    command = typer.main.get_command(app)
+    code = command.main(list(arguments), prog_name="sbpam", standalone_mode=False, obj=services)
+    return int(code or 0)

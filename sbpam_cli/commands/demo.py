@@ -1,0 +1,79 @@
+"""`sbpam demo`: the whole job against the embedded sandbox, leaving nothing behind."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.commands.durations import parse_duration
+
+_SCANS_TAKE_S = "6s"
+
+
+@with_common
+def demo(
+    ctx: typer.Context,
+    *,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[HOST|FILE|-]...",
+            help="FQDNs or files of them; without any, a bundled list.",
+            show_default=False,
+        ),
+    ] = None,
+    scan_duration: Annotated[
+        str, typer.Option(metavar="TIME", help="How long the pretended scans take.")
+    ] = _SCANS_TAKE_S,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 0,
+    common: Common,
+) -> int:
+    """Shows the whole job against a pretended server: nothing to set up, nothing left behind."""
+    import tempfile
+
+    from sbpam_cli.commands.schedule import show_schedule
+    from sbpam_cli.sandbox.directory import sample_hosts
+    from sbpam_cli.sandbox.rehearsal import describe
+    from sbpam_cli.sandbox.serve import SandboxServer
+    from sbpam_cli.sandbox.world import World
+    from sbpam_cli.storage.profiles import ConnectionOptions
+    from sbpam_cli.work.following import FollowLimits
+    from sbpam_cli.work.hosts import HostSource
+    from sbpam_cli.work.scheduling import ScheduleOptions
+
+    services = ctx.obj
+    world = World(
+        seed=seed,
+        now=services.clock.now,
+        scan_duration_s=parse_duration(scan_duration, "--scan-duration"),
+    )
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sbpam-demo-"))
+        server = stack.enter_context(SandboxServer(world))
+        private = {
+            name: value
+            for name, value in services.environ.items()
+            if not name.startswith("SBPAM_") and name.upper() not in _PROXIES
+        }
+        environ = private | describe(server).environment
+        environ |= {"SBPAM_CONFIG_HOME": folder, "SBPAM_STATE_HOME": folder}
+        for name in ("SBPAM_OUTPUT", "SBPAM_NO_HINTS", "SBPAM_DEBUG"):
+            if value := services.env(name):
+                environ[name] = value
+        own = replace(services, environ=environ)
+        sources = [HostSource("argument", name) for name in hosts or ()]
+        sources = sources or [HostSource("host", name) for name in sample_hosts()]
+        options = ScheduleOptions(
+            connection=ConnectionOptions(no_input=True),
+            sources=sources,
+            batch_size=10,
+            wait=True,
+            judge_scans=False,
+            follow=FollowLimits(interval_s=0.5),
+        )
+        return show_schedule(own, options, common, "demo")
+
+
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY"})

@@ -1,0 +1,22 @@
+"""Durations as options take them: `90`, `2m`, `1h30m`, `500ms`."""
+
+import re
+
+from sbpam_cli.errors import OptionError
+
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Seconds. A bare number is seconds. Raises OptionError naming the option."""
+    squeezed = text.strip().lower()
+    if _BARE.fullmatch(squeezed):
+        return float(squeezed)
+    parts = _PART.findall(squeezed)
+    if not parts or "".join(number + unit for number, unit in parts) != squeezed:
+        raise OptionError(
+            f"{option}: not a duration: {text[:40]}", hint="write it like 90, 2m, 1h30m or 500ms"
+        )
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)

@@ -1,0 +1,303 @@
+"""`sbpam login`: signs in, keeps what the next commands need, remembers the server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.errors import InputError, OptionError, UsageError
+from sbpam_cli.models import Method, Profile, Talk, Token
+from sbpam_cli.storage.profiles import (
+    ConnectionOptions,
+    Target,
+    load_profiles,
+    resolve_target,
+    save_profile,
+)
+from sbpam_cli.storage.secrets import (
+    SECRET_NAMES,
+    Found,
+    SecretName,
+    Secrets,
+    given_by_environment,
+    open_to_others,
+    read_secret,
+    read_secret_file,
+)
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+    from sbpam_cli.signin.session import Session
+    from sbpam_cli.storage.vault import Vault
+    from sbpam_cli.work.outcome import Outcome
+
+_BELONGING: dict[Method, set[SecretName]] = {
+    "password": {"password", "totp-secret"},
+    "token": {"token"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginOptions:
+    """What `login` was asked to do.
+
+    files: the file that holds a secret. stdin: the secrets that stdin brings, one at most.
+    ask_totp: ask a person for the TOTP secret. store, store_password: what the keyring gets.
+    """
+
+    connection: ConnectionOptions
+    method: Method | None = None
+    code: str | None = field(default=None, repr=False)
+    files: Mapping[SecretName, str] = field(default_factory=dict)
+    stdin: tuple[SecretName, ...] = ()
+    ask_totp: bool = False
+    store: bool = True
+    store_password: bool = True
+
+
+def run_login(services: "Services", options: LoginOptions, talk: Talk, outcome: "Outcome") -> None:
+    """Signs in; nothing is written before that succeeded. Raises SbpamError."""
+    from sbpam_cli.signin.session import Session
+    from sbpam_cli.storage.vault import Vault
+    from sbpam_cli.work.connection import open_client
+
+    target = _choose_target(services, options)
+    outcome.server, outcome.profile = target.origin, target.profile
+    can_ask = services.can_ask(no_input=options.connection.no_input)
+    vault = Vault(services, talk, attended=can_ask)
+    given = _read_given(services, options, target, vault, talk)
+    if target.method == "password" and target.username is None and can_ask:
+        from sbpam_cli.signin.password import ask_line
+
+        target = replace(target, username=ask_line(services, "User name (DOMAIN\\user): "))
+    client = open_client(services, target, talk)
+    # What is stored may be what no longer works: signing in anew asks anew.
+    secrets = Secrets(services, replace(target, stored=False), vault, talk, given)
+    no_input, code = options.connection.no_input, options.code or None
+    session = Session(services, target, secrets, vault, client, talk, no_input=no_input, code=code)
+    token = session.sign_in()
+    previous = load_profiles(services).get(target.profile)
+    save_profile(services, _profile_of(target))
+    talk.note(_welcome(target, token))
+    wanted = _worth_keeping(options, target, session, secrets, token)
+    _store(vault, target, previous, wanted, talk, outcome)
+    outcome.next_step = "sbpam schedule --credential ID hosts.txt"
+
+
+def _choose_target(services: "Services", options: LoginOptions) -> Target:
+    target = resolve_target(services, options.connection, new_profile=True)
+    if target.origin is None:
+        raise UsageError(
+            "which server?", hint=f"sbpam login --profile {target.profile} --server HOST"
+        )
+    brought: set[SecretName] = {*options.files, *options.stdin}
+    if options.ask_totp or options.code:
+        brought.add("totp-secret")
+    fitting: Method = "token" if "token" in brought else "password"
+    method = options.method or (fitting if brought else target.method)
+    if method == "application":
+        raise OptionError("the method application is not there yet", hint="use password or token")
+    if not brought <= _BELONGING[method]:
+        raise OptionError(f"these options do not go together with the method {method}")
+    if method == "token" and not (brought or given_by_environment(services, "token")):
+        raise OptionError(
+            "the method token needs a token", hint="use --token-file F or --token-stdin"
+        )
+    given = options.connection
+    if given.ca_bundle or given.fingerprint or given.insecure:
+        # Whom to trust is said anew, as a whole.
+        ca, pin = target.sources.get("ca_bundle"), target.sources.get("fingerprint")
+        target = replace(
+            target,
+            ca_bundle=target.ca_bundle if ca != "profile" else None,
+            fingerprint=target.fingerprint if pin != "profile" else None,
+        )
+    return replace(target, method=method)
+
+
+def _read_given(
+    services: "Services", options: LoginOptions, target: Target, vault: "Vault", talk: Talk
+) -> dict[SecretName, Found]:
+    """What the options bring; the TOTP secret of the same user stays in force without them."""
+    if len(options.stdin) > 1 or (set(options.stdin) & set(options.files)):
+        raise OptionError("one secret is given twice, or stdin is to bring two")
+    given: dict[SecretName, Found] = {}
+    for name, text in options.files.items():
+        source = f"--{name}-file"
+        if warning := open_to_others(Path(text)):
+            talk.warn(warning)
+        given[name] = Found(read_secret_file(Path(text), source, InputError), source)
+    for name in options.stdin:
+        source = f"--{name}-stdin"
+        given[name] = Found(read_secret(services.stdin.read(), source, InputError), source)
+    if target.method != "password":
+        return given
+    if options.ask_totp:
+        given["totp-secret"] = _ask_totp_secret(services, options)
+    elif "totp-secret" not in given and not given_by_environment(services, "totp-secret"):
+        stored = Secrets(services, target, vault, talk).stored("totp-secret")
+        if stored is not None:
+            given["totp-secret"] = stored
+    if "totp-secret" in given:
+        from sbpam_cli.signin.totp import code_maker
+
+        code_maker(given["totp-secret"].value)
+    return given
+
+
+def _ask_totp_secret(services: "Services", options: LoginOptions) -> Found:
+    from sbpam_cli.signin.password import ask_secret
+
+    if not services.can_ask(no_input=options.connection.no_input):
+        raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
+    return Found(ask_secret(services, "TOTP secret: "), "--totp")
+
+
+def _profile_of(target: Target) -> Profile:
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else str(Path(path).absolute())
+
+    by_variable = target.sources.get("credential") == "SBPAM_CREDENTIAL"
+    return Profile(
+        name=target.profile,
+        server=target.origin,
+        method=target.method,
+        username=target.username if target.method != "token" else None,
+        credential=None if by_variable else target.credential,
+        ca_bundle=absolute(target.ca_bundle),
+        fingerprint=target.fingerprint,
+        insecure=target.insecure,
+        client_cert=absolute(target.client_cert),
+        client_key=absolute(target.client_key),
+    )
+
+
+def _worth_keeping(
+    options: LoginOptions, target: Target, session: "Session", secrets: Secrets, token: Token
+) -> dict[SecretName, str]:
+    if not options.store:
+        return {}
+    wanted: dict[SecretName, str] = {"token": token.value}
+    if target.method == "password" and options.store_password:
+        if session.flow.password is not None:
+            wanted["password"] = session.flow.password
+        if (totp := secrets.find("totp-secret")) is not None:
+            wanted["totp-secret"] = totp.value
+    return wanted
+
+
+def _store(
+    vault: "Vault",
+    target: Target,
+    previous: Profile | None,
+    wanted: Mapping[SecretName, str],
+    talk: Talk,
+    outcome: "Outcome",
+) -> None:
+    """Leaves exactly `wanted` in the keyring for this profile; says what it did not keep."""
+    profile, origin = target.profile, target.server
+    lost = [name for name, value in wanted.items() if not vault.set(profile, origin, name, value)]
+    if previous is not None and previous.server not in (None, origin):
+        vault.delete_all(profile, [str(previous.server)])
+    if previous is not None and previous.server == origin:
+        for name in SECRET_NAMES:
+            if name not in wanted:
+                vault.delete(profile, origin, name)
+    if not lost:
+        return
+    if len(lost) == len(wanted):
+        outcome.partial = True
+        talk.warn(
+            "signed in, but the keyring kept nothing: give each command its secrets by"
+            " SBPAM_PASSWORD_FILE, SBPAM_TOKEN and the like, or by systemd's LoadCredential="
+        )
+    else:
+        talk.warn(f"the keyring did not keep: {', '.join(lost)}")
+
+
+def _welcome(target: Target, token: Token) -> str:
+    who = f" as {target.username}" if target.method != "token" and target.username else ""
+    until = ""
+    if token.expires_at is not None:
+        from datetime import UTC, datetime
+
+        end = datetime.fromtimestamp(token.expires_at, UTC)
+        until = f"; the token is good until {end:%Y-%m-%dT%H:%M:%SZ}"
+    return f"signed in to {target.origin}{who} (profile {target.profile}){until}"
+
+
+def _text(words: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=words, metavar=metavar, show_default=False)
+
+
+@with_common
+def login(
+    ctx: typer.Context,
+    common: Common,
+    method: Annotated[Method | None, _text("How to sign in; else what the options fit.")] = None,
+    username: Annotated[str | None, _text("The user, DOMAIN\\user (SBPAM_USERNAME).")] = None,
+    password_file: Annotated[str | None, _text("A file with the password.", "FILE")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="The password comes from stdin.")
+    ] = False,
+    code: Annotated[str | None, _text("The MFA code, or a word such as push.")] = None,
+    totp_secret_file: Annotated[
+        str | None, _text("A file with the TOTP secret, to make codes from now on.", "FILE")
+    ] = None,
+    totp: Annotated[bool, typer.Option("--totp", help="Ask for the TOTP secret.")] = False,
+    token_file: Annotated[str | None, _text("A file with a ready token.", "FILE")] = None,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="A ready token comes from stdin.")
+    ] = False,
+    credential: Annotated[
+        str | None, _text("The service account that `schedule` is to use by default.", "ID")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify TLS, for this profile only.")
+    ] = False,
+    no_store: Annotated[
+        bool, typer.Option("--no-store", help="Keep no secret; the profile is written.")
+    ] = False,
+    no_store_password: Annotated[
+        bool, typer.Option("--no-store-password", help="Keep the token alone.")
+    ] = False,
+) -> int:
+    """Signs in, keeps the secrets in the keyring and the server in a profile."""
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.output.rows import WHOAMI_COLUMNS, RowSet
+
+    files: dict[SecretName, str | None] = {
+        "password": password_file,
+        "totp-secret": totp_secret_file,
+        "token": token_file,
+    }
+    stdin = {"password": password_stdin, "token": token_stdin}
+    options = LoginOptions(
+        connection=ConnectionOptions(
+            profile=common.profile,
+            server=common.server,
+            username=username,
+            credential=credential,
+            ca_bundle=common.ca_bundle,
+            fingerprint=common.fingerprint,
+            insecure=insecure,
+            no_input=common.no_input,
+        ),
+        method=method,
+        code=code,
+        files={name: path for name, path in files.items() if path},
+        stdin=tuple(name for name in SECRET_NAMES if stdin.get(name)),
+        ask_totp=totp,
+        store=not no_store,
+        store_password=not no_store_password,
+    )
+    return present(
+        ctx.obj,
+        common,
+        "login",
+        RowSet("login", WHOAMI_COLUMNS),
+        lambda console, _, outcome: run_login(ctx.obj, options, console, outcome),
+    )

@@ -1,0 +1,79 @@
+"""From a command's end to what is seen of it: rows, envelope, errors, exit code."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sbpam_cli.commands.app import Common
+from sbpam_cli.errors import ExitCode, Interrupted, OptionError, SbpamError
+from sbpam_cli.output.console import Console
+from sbpam_cli.output.rows import Envelope, Printer, RowSet, choose_form, make_printer
+from sbpam_cli.work.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+
+Body = Callable[[Console, Printer, Outcome], None]
+
+
+def present(services: "Services", common: Common, command: str, row_set: RowSet, body: Body) -> int:
+    """Runs `body` and shows how it ended; returns the exit code.
+
+    Raises OptionError: errors in the options themselves are on stderr only.
+    """
+    console = Console(services, quiet=common.quiet, verbose=common.verbose)
+    form = choose_form(common.output, services)
+    printer = make_printer(form, console, row_set)
+    outcome = Outcome(profile=common.profile)
+    try:
+        body(console, printer, outcome)
+    except OptionError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        outcome.errors.append(as_error(error, services))
+    code = outcome.exit_code
+    printer.close(
+        Envelope(
+            command,
+            code,
+            outcome.server,
+            outcome.profile,
+            outcome.run,
+            outcome.jobs,
+            outcome.errors,
+            outcome.accepted_some,
+        )
+    )
+    if form == "table" and outcome.counts:
+        from sbpam_cli.output.summary import host_summary
+
+        console.summary(host_summary(outcome.counts, outcome.jobs))
+    for shown in outcome.errors:
+        console.error(shown)
+    if outcome.next_step is not None:
+        console.hint(outcome.next_step)
+    console.finish()
+    if code == ExitCode.DONE and console.stdout_closed:
+        return ExitCode.STDOUT_CLOSED
+    return code
+
+
+def as_error(error: BaseException, services: "Services") -> SbpamError:
+    """Any exception as an error to be shown; an unforeseen one without its values."""
+    if isinstance(error, SbpamError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted", signal_number=2)
+    if services.env("SBPAM_DEBUG") is not None:
+        _show_stack(error, services)
+    return SbpamError(
+        f"a bug in sbpam: {type(error).__name__}",
+        hint="please report it; SBPAM_DEBUG=1 shows where it happened",
+    )
+
+
+def _show_stack(error: BaseException, services: "Services") -> None:
+    """Places in the program's text: no values, no messages."""
+    import traceback
+
+    stack = traceback.extract_tb(error.__traceback__)
+    services.stderr.write("".join(traceback.format_list(stack)))

@@ -1,0 +1,176 @@
+"""`sbpam schedule`: the main job."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.errors import OptionError
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.rows import Printer
+    from sbpam_cli.services import Services
+    from sbpam_cli.storage.profiles import ConnectionOptions
+    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.work.scheduling import ScheduleOptions
+
+
+@with_common
+def schedule(
+    ctx: typer.Context,
+    *,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[HOST|FILE|-]...",
+            help="FQDNs, files of them, - for stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    credential: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="The service account's id (SBPAM_CREDENTIAL).", show_default=False
+        ),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="A file of hosts, whatever its name.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FQDN", help="A host, whatever its name.", show_default=False),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|NUMBER",
+            help="The column of a CSV that holds the FQDN.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Send the good names, report the others.")
+    ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="An empty list is a success.")
+    ] = False,
+    batch_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Hosts a POST, one server job each.")
+    ] = 500,
+    parallel: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="POSTs in flight.")] = 4,
+    max_hosts: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Refuse longer lists.", show_default=False),
+    ] = None,
+    send_timeout: Annotated[
+        str, typer.Option(metavar="TIME", help="The whole of one POST.")
+    ] = "2m",
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first batch that fails.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the list with the server, schedule nothing.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="With --dry-run: check the list alone.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the scans to their end.")] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --wait: at most so long.", show_default=False),
+    ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="With --wait: between looks; grows from 2s.", show_default=False
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Don't ask before more than 1,000 hosts.")
+    ] = False,
+    common: Common,
+) -> int:
+    """Schedules scans of hosts and prints one row for each.
+
+    Hosts are FQDNs: arguments, files (text, CSV, JSON, NDJSON, LDIF) or stdin.
+    """
+    from sbpam_cli.work.following import FollowLimits
+    from sbpam_cli.work.hosts import HostSource
+    from sbpam_cli.work.scheduling import ScheduleOptions
+    from sbpam_cli.work.sending import SendLimits
+
+    sources = [HostSource("argument", name) for name in hosts or ()]
+    sources += [HostSource("file", name) for name in file or ()]
+    sources += [HostSource("host", name) for name in host or ()]
+    if offline and not dry_run:
+        raise OptionError("--offline goes with --dry-run")
+    options = ScheduleOptions(
+        connection=connection_options(common, credential=credential),
+        sources=sources,
+        column=column,
+        batch_size=batch_size,
+        limits=SendLimits(parallel, positive_duration(send_timeout, "--send-timeout"), fail_fast),
+        max_hosts=max_hosts,
+        assume_yes=yes,
+        skip_invalid=skip_invalid,
+        allow_empty=allow_empty,
+        dry_run=dry_run,
+        offline=offline,
+        wait=wait,
+        follow=FollowLimits(
+            parse_duration(timeout, "--timeout") if timeout else None,
+            positive_duration(interval, "--interval") if interval else None,
+        ),
+    )
+    return show_schedule(ctx.obj, options, common, "schedule")
+
+
+def positive_duration(text: str, option: str) -> float:
+    """As `parse_duration`; more than nothing."""
+    seconds = parse_duration(text, option)
+    if seconds <= 0:
+        raise OptionError(f"{option}: must be more than nothing")
+    return seconds
+
+
+def connection_options(common: Common, *, credential: str | None = None) -> "ConnectionOptions":
+    """What the shared options say about server and user."""
+    from sbpam_cli.storage.profiles import ConnectionOptions
+
+    return ConnectionOptions(
+        profile=common.profile,
+        server=common.server,
+        ca_bundle=common.ca_bundle,
+        fingerprint=common.fingerprint,
+        credential=credential,
+        no_input=common.no_input,
+    )
+
+
+def show_schedule(
+    services: "Services", options: "ScheduleOptions", common: Common, command: str
+) -> int:
+    """Runs the job and shows it; returns the exit code."""
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.commands.progress import following
+    from sbpam_cli.output.rows import HOSTS
+    from sbpam_cli.work.scheduling import Audience, run_schedule
+
+    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
+        with following(console) as progress:
+            audience = Audience(
+                console, printer.write, lambda question: confirm(services, question), progress
+            )
+            run_schedule(services, options, audience, outcome)
+
+    return present(services, common, command, HOSTS, body)
+
+
+def confirm(services: "Services", question: str) -> bool:
+    """Asks a person; only yes is yes."""
+    return services.ask().line(f"{question} [y/N] ").strip().lower() in ("y", "yes")

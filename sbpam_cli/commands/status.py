@@ -1,0 +1,105 @@
+"""`sbpam status`: what became of hosts."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.commands.completing import complete_runs
+from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.errors import OptionError
+from sbpam_cli.models import ScanStatus
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.rows import Printer
+    from sbpam_cli.work.outcome import Outcome
+
+
+@with_common
+def status(
+    ctx: typer.Context,
+    *,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN|JOB_ID|HOST]...",
+            help="A run (or the beginning of its id), a job's UUID, a host's FQDN.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every job that the server holds.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="From the journal; the server is not asked.")
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS,...", help="Print these alone, e.g. failed,running.", show_default=False
+        ),
+    ] = None,
+    exit_status: Annotated[
+        bool, typer.Option("--exit-status", help="8 while going, 5 in doubt, 3 not all Complete.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the scans to their end.")] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --watch: at most so long.", show_default=False),
+    ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="With --watch: between looks; grows from 2s.", show_default=False
+        ),
+    ] = None,
+    common: Common,
+) -> int:
+    """Shows the status of every host: of the newest run, or of what is named."""
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.commands.progress import following
+    from sbpam_cli.commands.schedule import connection_options, positive_duration
+    from sbpam_cli.output.rows import HOSTS
+    from sbpam_cli.work.following import FollowLimits
+    from sbpam_cli.work.status import StatusOptions, run_status
+
+    if offline and watch:
+        raise OptionError("--watch asks the server, --offline does not")
+    options = StatusOptions(
+        connection=connection_options(common),
+        names=names or (),
+        every=every,
+        offline=offline,
+        watch=watch,
+        exit_status=exit_status,
+        only=read_statuses(only),
+        follow=FollowLimits(
+            parse_duration(timeout, "--timeout") if timeout else None,
+            positive_duration(interval, "--interval") if interval else None,
+        ),
+    )
+
+    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
+        with following(console) as progress:
+            run_status(ctx.obj, options, console, printer.write, progress, outcome)
+
+    return present(ctx.obj, common, "status", HOSTS, body)
+
+
+def read_statuses(text: str | None) -> frozenset[ScanStatus]:
+    """Names of statuses, separated by commas, in any case. Raises OptionError."""
+    known = {status.lower(): status for status in ScanStatus}
+    found = set()
+    for name in (text or "").split(","):
+        if not (wanted := name.strip().lower()):
+            continue
+        if wanted not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(wanted, known, 1)
+            hint = f"did you mean {known[near[0]]}?" if near else ", ".join(known.values())
+            raise OptionError(f"--only: there is no status {name.strip()[:40]}", hint=hint)
+        found.add(known[wanted])
+    if text is not None and not found:
+        raise OptionError("--only names no status", hint=", ".join(known.values()))
+    return frozenset(found)

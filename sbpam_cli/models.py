@@ -1,0 +1,191 @@
+"""What the program speaks of: hosts, jobs, statuses, tokens, profiles.
+
+One enumeration of statuses serves the wire, the journal and the output.
+Rows are named tuples: a million of them are made, and a frozen dataclass
+costs five times as much to build.
+Names and order of the server's enumerations: vendor's 4.2 pages.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol
+
+
+class ScanStatus(StrEnum):
+    """The status of a host or a job: the server's `ActionStatus`, then our own."""
+
+    QUEUED = "Queued"
+    RUNNING = "Running"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    COMPLETED_WITH_ERRORS = "CompletedWithErrors"
+    COMPLETED_NOT_RUN = "CompletedNotRun"
+    PAUSED = "Paused"
+    SCHEDULED = "Scheduled"
+    UNKNOWN = "Unknown"
+    PENDING = "Pending"
+
+    ACCEPTED = "Accepted"
+    NOT_ACCEPTED = "NotAccepted"
+    REJECTED = "Rejected"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    NOT_SENT = "NotSent"
+    INVALID = "Invalid"
+    VALID = "Valid"
+    SKIPPED = "Skipped"
+
+
+SERVER_STATUSES: tuple[ScanStatus, ...] = tuple(ScanStatus)[:11]
+"""The server's statuses; the index is the integer on the wire (Pending: 10 or -1)."""
+
+FINISHED: frozenset[ScanStatus] = frozenset(
+    {
+        ScanStatus.COMPLETE,
+        ScanStatus.COMPLETED_WITH_ERRORS,
+        ScanStatus.COMPLETED_NOT_RUN,
+        ScanStatus.FAILED,
+        ScanStatus.CANCELLED,
+    }
+)
+"""A scan that has ended. Nothing else ever ends a wait."""
+
+SCHEDULED: frozenset[ScanStatus] = frozenset({*SERVER_STATUSES, ScanStatus.ACCEPTED})
+"""The host is in a job of the server."""
+
+
+class FailureReason(StrEnum):
+    """Why a scan failed: the server's `ActionFailureReason`; the order is the wire's integer."""
+
+    NO_ERROR = "NoError"
+    UNKNOWN_ERROR = "UnknownError"
+    SYSTEM_ERROR = "SystemError"
+    ACTION_SERVICE_UNAVAILABLE = "ActionServiceUnavailable"
+    ACTION_TIMEOUT = "ActionTimeout"
+    ACCESS_DENIED = "AccessDenied"
+    USER_ALREADY_MEMBER_OF_GROUP = "UserAlreadyMemberofGroup"
+    USER_NOT_MEMBER_OF_GROUP = "UserNotMemberofGroup"
+    INVALID_GROUP_NAME = "InvalidGroupName"
+    INVALID_USER_NAME = "InvalidUserName"
+    INVALID_HOST_NAME = "InvalidHostName"
+    FAILED_TO_CONNECT = "FailedToConnect"
+
+
+class HostRow(NamedTuple):
+    """One row of the output: what became of one host.
+
+    `host` is the name as asked for, lower-cased. Absent values are None.
+    `failure_reason` is never `NoError`: that is absence.
+    """
+
+    host: str
+    status: ScanStatus
+    job_id: str | None = None
+    failure_reason: FailureReason | None = None
+    os: str | None = None
+    ip_address: str | None = None
+    version: str | None = None
+    detail: str | None = None
+    host_id: str | None = None
+
+
+class ScanHost(NamedTuple):
+    """A host inside a job, as the server tells it, in either of its shapes.
+
+    `status` is None where the server said nothing about it. `detail` is the
+    server's description where it says more than the status. Times are epoch
+    seconds, UTC.
+    """
+
+    name: str | None
+    dns_host_name: str | None
+    status: ScanStatus | None
+    failure_reason: FailureReason | None = None
+    os: str | None = None
+    ip_address: str | None = None
+    version: str | None = None
+    detail: str | None = None
+    host_id: str | None = None
+    credential_id: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanJob:
+    """A host-scan job. `hosts` is None where the server's array was null or absent.
+
+    `created_at` (epoch seconds, server's clock), `created_by` and
+    `created_from` are known from the single-job call only.
+    """
+
+    job_id: str
+    status: ScanStatus | None
+    detail: str | None
+    hosts: Sequence[ScanHost] | None
+    created_at: float | None = None
+    created_by: str | None = None
+    created_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """A job in the `jobs` array of the JSON form; `hosts` is their number."""
+
+    job_id: str
+    status: ScanStatus
+    hosts: int
+
+
+Form = Literal["table", "tsv", "csv", "json", "ndjson"]
+FORMS: tuple[Form, ...] = ("table", "tsv", "csv", "json", "ndjson")
+
+Method = Literal["password", "application", "token"]
+METHODS: tuple[Method, ...] = ("password", "application", "token")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token.
+
+    `expires_at` is the JWT's `exp` and `received_at` the server's time when it
+    was made (its `iat`, else the clock when it came, corrected by the reply's
+    `Date`); both epoch seconds on the server's clock, None where unknown.
+    """
+
+    value: str
+    expires_at: float | None = None
+    received_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at})"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What `config.toml` remembers of a server. No secret is in it."""
+
+    name: str
+    server: str | None = None
+    method: Method | None = None
+    username: str | None = None
+    credential: str | None = None
+    ca_bundle: str | None = None
+    fingerprint: str | None = None
+    insecure: bool = False
+    client_cert: str | None = None
+    client_key: str | None = None
+
+
+class Talk(Protocol):
+    """Where the layers below the commands say something: stderr, in the end.
+
+    `note` is progress and information (silent with `--quiet`), `warn` a
+    warning (silent with `--quiet`), `trace` a line for `--verbose`. The text is
+    plain: one line, no markup, no secret; it is sanitised on its way out.
+    """
+
+    def note(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+    def trace(self, text: str) -> None: ...

@@ -1,0 +1,127 @@
+"""Whom the program trusts: TLS contexts.
+
+The operating system's trust store by default, as companies run it; a CA
+bundle; one pinned certificate; or, said each time, nothing at all.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbpam_cli.errors import UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    import ssl
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How a server's certificate is judged. Paths as given; `fingerprint` 64 hex digits."""
+
+    ca_bundle: str | None = None
+    ca_folder: str | None = None
+    fingerprint: str | None = None
+    insecure: bool = False
+
+
+def build_context(settings: TlsSettings) -> "ssl.SSLContext":
+    """A client context, TLS 1.2 at least. Raises UsageError for an unusable CA file."""
+    import ssl
+
+    if settings.fingerprint is not None:
+        context = _pinned_context(settings.fingerprint)
+    elif settings.insecure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif settings.ca_bundle is not None or settings.ca_folder is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _load(context, settings)
+    else:
+        import truststore
+
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python 3.13 turns this on; many a company's CA has no key usage extension.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _load(context: "ssl.SSLContext", settings: TlsSettings) -> None:
+    file, folder = settings.ca_bundle, settings.ca_folder
+    if file is not None and Path(file).is_dir():
+        file, folder = None, file
+    try:
+        context.load_verify_locations(cafile=file, capath=folder)
+    except OSError as error:
+        raise UsageError(
+            f"the CA certificates in {file or folder} cannot be used",
+            reason=error.strerror or str(error),
+            hint="name a PEM file or a folder made by `openssl rehash` with --ca-bundle",
+        ) from error
+
+
+def _pinned_context(fingerprint: str) -> "ssl.SSLContext":
+    """Trusts exactly one certificate, checked before a byte of the application goes out."""
+    import ssl
+
+    def check(peer: Any) -> None:
+        found = hashlib.sha256(peer.getpeercert(binary_form=True) or b"").hexdigest()
+        if found != fingerprint:
+            raise ssl.SSLCertVerificationError(
+                f"the server's certificate has the fingerprint {found}, not the pinned one"
+            )
+
+    class PinnedSocket(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:
+            super().do_handshake(block)
+            check(self)
+
+    class PinnedObject(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            check(self)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.sslsocket_class = PinnedSocket
+    context.sslobject_class = PinnedObject
+    return context
+
+
+def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
+    """What a failed handshake means and what helps; None where it was none."""
+    import ssl
+
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, ssl.SSLError):
+            words = (
+                getattr(cause, "verify_message", None)
+                or getattr(cause, "reason", None)
+                or str(cause)
+            )
+            if "fingerprint" in str(cause):
+                return UnreachableError(
+                    f"{origin} shows another certificate than the pinned one",
+                    reason=str(cause.args[-1]),
+                    hint="if it was renewed, sign in again with `sbpam login --fingerprint`; "
+                    "if not, somebody may be in between",
+                )
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return UnreachableError(
+                    f"the certificate of {origin} is not trusted",
+                    reason=words,
+                    hint="name its CA with --ca-bundle, or pin it with --fingerprint",
+                )
+            return UnreachableError(
+                f"no TLS connection to {origin}",
+                reason=words,
+                hint="is it the HTTPS port of the server? `--verbose` shows the requests",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -1,0 +1,247 @@
+"""One origin, one pool of connections: requests out, whole replies back.
+
+The only module that touches httpx. HTTP/1.1 only, no redirects, no retries,
+no cookies but those a caller hands in: whatever is repeated is repeated by
+somebody who knows whether it may be.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sbpam_cli.nps import wire
+from sbpam_cli.nps.network import DeadlineNetwork
+from sbpam_cli.nps.tls import TlsSettings, build_context, explain_tls
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+    from sbpam_cli.errors import UnreachableError
+    from sbpam_cli.models import Talk
+    from sbpam_cli.services import Services
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+_KEEPALIVE_S = 5.0
+
+
+class NoReplyError(Exception):
+    """A request without a usable answer.
+
+    sent: whether its first byte may have left (httpcore's own word for it;
+    exceptions alone do not tell).
+    reason: why, for a person. tls: set where the handshake failed.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, tls: "UnreachableError | None" = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        self.tls = tls
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP answer. Header names are lower-case; the body is decoded from gzip."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = field(repr=False)
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_web_page(self) -> bool:
+        return wire.is_web_page(self.headers.get("content-type", ""), self.content)
+
+    def problem(self) -> tuple[str | None, str | None]:
+        """The server's words (without any secret of the request) and its trace id."""
+        words, trace_id = wire.read_problem(self.headers.get("content-type", ""), self.content)
+        return self.hide(words), self.hide(trace_id)
+
+    def hide(self, text: str | None) -> str | None:
+        """`text` without the secrets that the request carried: servers echo what they get."""
+        for secret in self.secrets:
+            if text and secret:
+                text = text.replace(secret, "***")
+        return text
+
+
+def _load_httpx() -> Any:
+    # With click in the environment httpx imports its own command line: click,
+    # rich and pygments, 70 ms. None here makes that import fail, as httpx expects.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    import httpx
+
+    return httpx
+
+
+class Transport:
+    """Sends requests to one origin. Used by several threads at once."""
+
+    def __init__(
+        self,
+        services: "Services",
+        origin: str,
+        settings: TlsSettings,
+        talk: "Talk",
+        *,
+        context: "ssl.SSLContext | None" = None,
+        connections: int = 10,
+    ) -> None:
+        self.origin = origin
+        self._services = services
+        self._settings = settings
+        self._talk = talk
+        self._context = context
+        self._connections = connections
+        self._network = DeadlineNetwork(services.network(), services.clock)
+
+    @cached_property
+    def _client(self) -> "httpx.Client":
+        library = _load_httpx()
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+        limits = library.Limits(
+            max_connections=self._connections,
+            max_keepalive_connections=self._connections,
+            keepalive_expiry=_KEEPALIVE_S,
+        )
+        client: httpx.Client = library.Client(
+            verify=self._context or build_context(self._settings),
+            http2=False,
+            follow_redirects=False,
+            limits=limits,
+            timeout=library.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+        # httpx has no setting for httpcore's back end; a test holds these names.
+        for transport in (client._transport, *client._mounts.values()):
+            if transport is not None:
+                transport._pool._network_backend = self._network  # type: ignore[attr-defined]
+        return client
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        token: str | None = None,
+        cookies: Mapping[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
+        total_s: float,
+        connect_s: float = CONNECT_TIMEOUT_S,
+        read_s: float = READ_TIMEOUT_S,
+        attempt: int = 1,
+    ) -> Reply:
+        """Sends one request and reads its whole answer within `total_s`.
+
+        path: from the root, query included; only its part before `?` is shown
+        by `--verbose`. body: JSON. cookies: sent, and nowhere else.
+        Raises NoReplyError.
+        """
+        httpx = _load_httpx()
+        headers = {"Accept": "application/json", "User-Agent": _user_agent()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+            secrets = (*secrets, token)
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            secrets = (*secrets, *cookies.values())
+        sent = False
+
+        def watch(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal sent
+            if event == "http11.send_request_headers.started":
+                sent = sent or info["request"].method == method.encode()
+
+        clock = self._services.clock
+        started = clock.monotonic()
+        reply: Reply | None = None
+        failure: NoReplyError | None = None
+        try:
+            with self._network.deadline(total_s):
+                request = self._client.build_request(
+                    method,
+                    self.origin + path,
+                    content=body,
+                    headers=headers,
+                    timeout=httpx.Timeout(read_s, connect=connect_s, pool=total_s),
+                    extensions={"trace": watch},
+                )
+                response = self._client.send(request)
+            reply = Reply(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                content=response.content,
+                cookies=_set_cookies(response.headers.get_list("set-cookie")),
+                secrets=secrets,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            failure = NoReplyError(_explain(error), sent=sent, tls=explain_tls(error, self.origin))
+            raise failure from None
+        finally:
+            self._trace(method, path, reply, failure, clock.monotonic() - started, attempt)
+        return reply
+
+    def close(self) -> None:
+        """Closes the connections. Not with threads still in a request."""
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    def _trace(
+        self,
+        method: str,
+        path: str,
+        reply: Reply | None,
+        failure: NoReplyError | None,
+        seconds: float,
+        attempt: int,
+    ) -> None:
+        outcome = f"no answer: {failure.reason}" if failure else "interrupted"
+        trace = None
+        if reply is not None:
+            outcome = str(reply.status)
+            trace = reply.problem()[1] if reply.status >= 400 else None
+        self._talk.trace(
+            f"{method} {path.partition('?')[0]} {outcome} {seconds * 1000:.0f} ms"
+            + (f" attempt {attempt}" if attempt > 1 else "")
+            + (f" trace id {trace}" if trace else "")
+        )
+
+
+def _user_agent() -> str:
+    from sbpam_cli import __version__
+
+    return f"sbpam/{__version__}"
+
+
+def _set_cookies(values: list[str]) -> dict[str, str]:
+    """The cookies a reply sets, name to value; attributes don't matter within one origin."""
+    found = {}
+    for value in values:
+        name, equals, rest = value.partition(";")[0].partition("=")
+        if equals and name.strip():
+            found[name.strip()] = rest.strip()
+    return found
+
+
+def _explain(error: BaseException) -> str:
+    """An httpx error in words; never its request, which carries the token."""
+    httpx = _load_httpx()
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy refused: {error}"
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return "the address cannot be used"
+    return str(error) or type(error).__name__

@@ -1,0 +1,383 @@
+"""JSON of the server <-> models. Reads tolerantly, and lets only listed fields through.
+
+Shapes and names: vendor's 4.1 and 4.2 pages; what a live 25.12 server was seen
+to do is in the comments. The graph that a single job drags along holds
+password hashes and the like: nothing leaves this module but the fields that
+are named here.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sbpam_cli.models import (
+    FINISHED,
+    SERVER_STATUSES,
+    FailureReason,
+    ScanHost,
+    ScanJob,
+    ScanStatus,
+    Token,
+)
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_LONGEST_TEXT = 2000
+
+
+class WireError(Exception):
+    """A reply that cannot be understood. The message says how, without its values."""
+
+
+def canonical_uuid(text: object) -> str | None:
+    """The UUID in its canonical lower-case form, None for anything else.
+
+    Strict, because an id becomes part of a URL: no braces, no `urn:`, no
+    full-width digits (`uuid.UUID` takes all three).
+    """
+    if not isinstance(text, str) or not _UUID.fullmatch(text):
+        return None
+    return text.lower()
+
+
+def fold_host(name: str) -> str:
+    """A host name as it is compared: case and one trailing dot don't count."""
+    return name.strip().removesuffix(".").lower()
+
+
+def decode(content: bytes) -> Any:
+    """The JSON value in a body; WireError where it is none."""
+    import json
+
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise WireError("the reply is not JSON") from error
+
+
+def encode_hosts(names: Sequence[str]) -> bytes:
+    """The body of the scheduling call: a JSON array of strings."""
+    import json
+
+    return json.dumps(list(names), separators=(",", ":")).encode()
+
+
+def read_text(value: object) -> str | None:
+    """A text field; numbers as text, None for what is empty or no scalar."""
+    if isinstance(value, str):
+        return value.strip()[:_LONGEST_TEXT] or None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def _squeeze(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+_STATUS_NAMES = {_squeeze(status): status for status in SERVER_STATUSES}
+_REASON_NAMES = {_squeeze(reason): reason for reason in FailureReason}
+_REASONS = tuple(FailureReason)
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    return None
+
+
+def read_status(value: object, description: object) -> tuple[ScanStatus | None, str | None]:
+    """`ActionStatus` and the description beside it -> (status, detail).
+
+    The status is None where neither says anything. The integers are partly
+    inferred (1 and 5 were seen live), so a description that names a status
+    wins over an integer. `detail` is the description where it says more than
+    the status, and the value itself where it is none that we know.
+    """
+    text = read_text(description)
+    described = _STATUS_NAMES.get(_squeeze(text)) if text else None
+    number = _integer(value)
+    odd = None
+    status: ScanStatus | None
+    if number is not None:
+        if number == -1:
+            status = ScanStatus.PENDING
+        elif 0 <= number < len(SERVER_STATUSES):
+            status = SERVER_STATUSES[number]
+        else:
+            status, odd = ScanStatus.UNKNOWN, f"status {number}"
+        if described is not None:
+            return described, None
+    elif value is None or value == "":
+        status = described
+    else:
+        named = _STATUS_NAMES.get(_squeeze(value)) if isinstance(value, str) else None
+        status = named or described or ScanStatus.UNKNOWN
+        if named is None and described is None:
+            odd = f"status {_show(value)}"
+    detail = text if text and described is not status else None
+    return status, "; ".join(part for part in (odd, detail) if part) or None
+
+
+def _show(value: object) -> str:
+    return read_text(value) or type(value).__name__
+
+
+def read_failure(value: object) -> tuple[FailureReason | None, str | None]:
+    """`ActionFailureReason` -> (reason, detail); NoError and null are absence."""
+    number = _integer(value)
+    reason: FailureReason | None
+    if number is not None:
+        if not 0 <= number < len(_REASONS):
+            return FailureReason.UNKNOWN_ERROR, f"failure reason {number}"
+        reason = _REASONS[number]
+    elif value is None or value == "":
+        return None, None
+    else:
+        named = _REASON_NAMES.get(_squeeze(value)) if isinstance(value, str) else None
+        if named is None:
+            return FailureReason.UNKNOWN_ERROR, f"failure reason {_show(value)}"
+        reason = named
+    return (None if reason is FailureReason.NO_ERROR else reason), None
+
+
+def read_time(value: object) -> float | None:
+    """An ISO time as epoch seconds; without a zone it is UTC; year 1 means unset."""
+    if not isinstance(value, str) or not (match := _TIME.fullmatch(value.strip())):
+        return None
+    from datetime import datetime, timedelta, timezone
+
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if year <= 1:
+        return None
+    zone = match[8]
+    offset = timedelta()
+    if zone and zone != "Z":
+        digits = zone[1:].replace(":", "")
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        offset = -offset if zone[0] == "-" else offset
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset))
+    except ValueError:
+        return None
+    return moment.timestamp() + float(match[7] or 0)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _join(*parts: str | None) -> str | None:
+    return "; ".join(part for part in parts if part) or None
+
+
+def _listed_host(item: Mapping[str, Any]) -> ScanHost:
+    status, detail = read_status(item.get("status"), item.get("statusDescription"))
+    reason, odd = read_failure(item.get("failureReason"))
+    return ScanHost(
+        name=read_text(item.get("name")),
+        dns_host_name=read_text(item.get("dnsHostName")),
+        status=status,
+        failure_reason=reason,
+        os=read_text(item.get("os")),
+        ip_address=read_text(item.get("ipAddress")),
+        version=read_text(item.get("version")),
+        detail=_join(detail, odd),
+        host_id=canonical_uuid(item.get("hostId")),
+    )
+
+
+def _joined_host(item: Mapping[str, Any]) -> ScanHost:
+    host = _mapping(item.get("hostScanHost"))
+    queue = item.get("actionQueue")
+    action = _mapping(queue)
+    if queue is None:
+        status, detail = ScanStatus.QUEUED, None
+    else:
+        known, detail = read_status(action.get("status"), action.get("statusDescription"))
+        status = known or ScanStatus.UNKNOWN
+    reason, odd = read_failure(action.get("failureReason"))
+    return ScanHost(
+        name=read_text(host.get("name")),
+        dns_host_name=read_text(host.get("dnsHostName")),
+        status=status,
+        failure_reason=reason,
+        os=read_text(host.get("os")),
+        ip_address=read_text(host.get("ipAddress")),
+        version=read_text(host.get("version")),
+        detail=_join(detail, odd),
+        host_id=canonical_uuid(host.get("hostId")),
+        credential_id=canonical_uuid(host.get("credentialId")),
+        started_at=read_time(action.get("timeStarted")),
+        finished_at=read_time(action.get("timeFinished")),
+    )
+
+
+def read_job(value: object) -> ScanJob:
+    """A job from either of its shapes: `HostScanJobStatus` or `HostScanJob`.
+
+    Raises WireError where it is no object or its id is missing, all zeros or
+    no UUID.
+    """
+    item = _mapping(value)
+    job_id = canonical_uuid(item.get("id"))
+    if job_id is None or job_id == _NO_UUID:
+        raise WireError("the reply holds no job with an id")
+    listed, joined = item.get("hostScanHostStatus"), item.get("hostScanJobHostJoin")
+    hosts: list[ScanHost] | None = None
+    if isinstance(listed, list):
+        hosts = [_listed_host(entry) for entry in listed if isinstance(entry, dict)]
+    elif isinstance(joined, list):
+        hosts = [_joined_host(entry) for entry in joined if isinstance(entry, dict) and entry]
+    status, detail = read_status(item.get("status"), item.get("statusDescription"))
+    return ScanJob(
+        job_id=job_id,
+        status=status,
+        detail=detail,
+        hosts=hosts,
+        created_at=read_time(item.get("createdDateTimeUtc")),
+        created_by=read_text(item.get("createdByUserName")) or read_text(item.get("createdBy")),
+        created_from=read_text(item.get("createdFromAddress")),
+    )
+
+
+def read_jobs(value: object) -> list[ScanJob]:
+    """The list of jobs; entries without a usable id are passed over."""
+    if not isinstance(value, list):
+        raise WireError("the reply is not a list of jobs")
+    jobs = []
+    for item in value:
+        try:
+            jobs.append(read_job(item))
+        except WireError:
+            continue
+    return jobs
+
+
+def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]) -> ScanStatus:
+    """A job's status: what its hosts' statuses add up to, else what it says itself.
+
+    The single-job shape has no status of its own, so both shapes are added up.
+    """
+    found = {status for status in hosts if status is not None}
+    if not found:
+        return job_status or ScanStatus.UNKNOWN
+    going = found - FINISHED
+    if len(found) == 1:
+        return next(iter(found))
+    if going:
+        if ScanStatus.RUNNING in going or found & FINISHED:
+            return ScanStatus.RUNNING
+        return min(going, key=list(ScanStatus).index)
+    return ScanStatus.COMPLETED_WITH_ERRORS
+
+
+def read_token(content: bytes, server_now: float) -> Token:
+    """A token from a JSON string or bare text (a proxy or an older version sends that).
+
+    server_now: the server's clock, epoch seconds. The JWT is trusted for its
+    times alone. Raises WireError where the body is no token.
+    """
+    import json
+
+    text = content.decode("utf-8", "replace").strip().removeprefix("\ufeff")
+    if text.startswith('"'):
+        try:
+            decoded = json.loads(text)
+        except ValueError as error:
+            raise WireError("the reply is not a token") from error
+        text = decoded.strip() if isinstance(decoded, str) else ""
+    return make_token(text, server_now)
+
+
+def make_token(text: str, server_now: float | None) -> Token:
+    """A token from its text; its times where it is a JWT that tells them."""
+    text = text.removeprefix("Bearer ").strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text or "<" in text:
+        raise WireError("the reply is not a token")
+    claims = _jwt_claims(text)
+    issued = _number(claims.get("iat"))
+    return Token(text, _number(claims.get("exp")), issued if issued is not None else server_now)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)
+
+
+def _jwt_claims(text: str) -> Mapping[str, Any]:
+    import base64
+    import json
+
+    parts = text.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        raw = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return _mapping(json.loads(raw))
+    except (ValueError, RecursionError):
+        return {}
+
+
+_TITLE = re.compile(rb"<title[^>]*>(.{0,300}?)</title", re.IGNORECASE | re.DOTALL)
+
+
+def is_web_page(content_type: str, content: bytes) -> bool:
+    """Whether a body is HTML, whatever its status says (IIS, captive proxies)."""
+    if "html" in content_type.lower():
+        return True
+    start = content[:200].lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def read_problem(content_type: str, content: bytes) -> tuple[str | None, str | None]:
+    """The server's own words and trace id, from whatever a failure answered.
+
+    ProblemDetails, a JSON string, plain text, HTML or nothing.
+    """
+    if is_web_page(content_type, content):
+        title = _TITLE.search(content[:100_000])
+        words = title[1].decode("utf-8", "replace").split() if title else []
+        return f"a web page: {' '.join(words)}" if words else "a web page", None
+    text = content[:100_000].decode("utf-8", "replace").strip().removeprefix("\ufeff")
+    if not text:
+        return None, None
+    try:
+        value = decode(text.encode())
+    except WireError:
+        return _clip(text), None
+    if isinstance(value, str):
+        return _clip(value.strip()) or None, None
+    item = _mapping(value)
+    parts = [read_text(item.get("title")), read_text(item.get("detail"))]
+    parts.extend(f"{name}: {said}" for name, said in _field_errors(item.get("errors")))
+    if not any(parts):
+        parts = [read_text(item.get(key)) for key in ("message", "Message", "error")]
+    said: list[str] = []
+    for part in parts:
+        if part and part not in said:
+            said.append(part)
+    return _clip(": ".join(said)) or None, read_text(item.get("traceId"))
+
+
+def _field_errors(value: object) -> Iterable[tuple[str, str]]:
+    for name, texts in list(_mapping(value).items())[:10]:
+        for text in (texts if isinstance(texts, list) else [texts])[:3]:
+            if said := read_text(text):
+                yield str(name)[:100], said
+
+
+def _clip(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 500 else text[:497] + "..."

@@ -1,0 +1,193 @@
+"""The two streams: stdout is data, stderr is talk.
+
+Nothing written here raises because of an encoding, a closed stderr or a
+reader that left: `stdout_closed` says that, and later writes are dropped.
+"""
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TextIO
+
+from sbpam_cli.errors import InputError, SbpamError
+from sbpam_cli.output.sanitise import escape_controls
+from sbpam_cli.output.terminal import BOLD, DIM, RED, YELLOW, Look, look_at
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+
+
+class Console:
+    """Writes data and talk; a `models.Talk`. Its methods may be called from any thread.
+
+    quiet: errors only. verbose: `trace` is shown too.
+    stdout_closed: the reader of stdout left (`| head`).
+    lines_above: where a live display is on, writes a line of talk above it.
+    """
+
+    def __init__(self, services: "Services", *, quiet: bool = False, verbose: bool = False) -> None:
+        self.services = services
+        self.quiet = quiet
+        self.verbose = verbose
+        self.stdout_closed = False
+        self.lines_above: Callable[[str], None] | None = None
+        self._stdout_gone = False
+        self._stderr_gone = False
+        # Reentrant: a signal's handler may speak while its own thread does.
+        self._lock = threading.RLock()
+        newline = None if services.stdout_is_terminal() else "\n"
+        _tolerate(services.stdout, newline)
+        _tolerate(services.stderr, None)
+
+    def stdout_look(self) -> Look:
+        """What stdout can show, at its present size."""
+        return look_at(self.services.stdout, self.services)
+
+    def stderr_look(self) -> Look:
+        """What stderr can show, at its present size."""
+        return look_at(self.services.stderr, self.services)
+
+    def write(self, text: str) -> None:
+        """Data to stdout; the text is ready and ends its own lines.
+
+        Raises SbpamError, once, where stdout cannot take it (a full disk).
+        """
+        self._to_stdout(_put, self.services.stdout, text)
+
+    def flush(self) -> None:
+        """What was written goes out now. Raises as `write` does."""
+        self._to_stdout(self.services.stdout.flush)
+
+    def note(self, text: str) -> None:
+        """Progress or information, one line."""
+        if not self.quiet:
+            self._say(escape_controls(text))
+
+    def warn(self, text: str) -> None:
+        """A warning, one line."""
+        if not self.quiet:
+            mark = self.stderr_look().paint("warning:", YELLOW)
+            self._say(f"sbpam: {mark} {escape_controls(text)}")
+
+    def trace(self, text: str) -> None:
+        """A line for `--verbose`."""
+        if self.verbose and not self.quiet:
+            self._say(self.stderr_look().paint(escape_controls(text), DIM))
+
+    def hint(self, text: str) -> None:
+        """What one may do next; shown to a person alone."""
+        services = self.services
+        if self.quiet or services.env("SBPAM_NO_HINTS") or not services.stderr_is_terminal():
+            return
+        look = self.stderr_look()
+        self._say(look.paint(f"{look.glyphs.arrow} {escape_controls(text)}", DIM))
+
+    def summary(self, lines: Iterable[str]) -> None:
+        """What became of it all, after the data; the first line stands out."""
+        if not self.quiet:
+            first, *rest = map(escape_controls, lines)
+            apart = [""] if self.services.stderr_is_terminal() else []
+            self._say("\n".join([*apart, self.stderr_look().paint(first, BOLD), *rest]))
+
+    def error(self, error: SbpamError) -> None:
+        """What happened, why, the trace id, what to do next: up to four lines.
+
+        The reason of an InputError may be several lines: a refused entry each.
+        """
+        look = self.stderr_look()
+        lines = [f"{look.paint('sbpam:', f'{BOLD};{RED}')} {_one_line(error.message)}"]
+        if error.reason:
+            many = isinstance(error, InputError)
+            reasons = error.reason.split("\n") if many else [_one_line(error.reason)]
+            lines += [f"  {escape_controls(reason)}" for reason in reasons]
+        if error.trace_id:
+            lines.append(f"  trace id: {_one_line(error.trace_id)}")
+        if error.hint:
+            lines.append(f"  {look.glyphs.arrow} {_one_line(error.hint)}")
+        self._say("\n".join(lines))
+
+    def write_talk(self, text: str) -> None:
+        """Ready text to stderr; for a live display."""
+        with self._lock:
+            if self._stderr_gone:
+                return
+            try:
+                _put(self.services.stderr, text)
+                self.services.stderr.flush()
+            except (OSError, ValueError):
+                self._stderr_gone = True
+
+    def finish(self) -> None:
+        """Flushes both streams for the last time, so that the interpreter's exit is quiet.
+
+        Raises as `write` does.
+        """
+        try:
+            self.flush()
+        finally:
+            self.write_talk("")
+            if self._stdout_gone:
+                _drain(self.services.stdout)
+            if self._stderr_gone:
+                _drain(self.services.stderr)
+
+    def _say(self, text: str) -> None:
+        if self.lines_above is not None:
+            self.lines_above(text)
+        else:
+            self.write_talk(text + "\n")
+
+    def _to_stdout(self, action: Callable[..., None], *arguments: object) -> None:
+        with self._lock:
+            if self._stdout_gone:
+                return
+            try:
+                action(*arguments)
+            except (OSError, ValueError) as error:
+                self._stdout_gone = True
+                self.stdout_closed = _reader_left(error)
+                if not self.stdout_closed:
+                    raise SbpamError(
+                        "stdout could not be written",
+                        reason=getattr(error, "strerror", None) or str(error),
+                    ) from error
+
+
+def _one_line(text: str) -> str:
+    return escape_controls(" ".join(text.split()))
+
+
+def _tolerate(stream: TextIO, newline: str | None) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        with contextlib.suppress(OSError, ValueError):
+            reconfigure(errors="backslashreplace")
+            if newline is not None:
+                reconfigure(newline=newline)
+
+
+def _put(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError as error:
+        stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
+
+
+def _reader_left(error: Exception) -> bool:
+    # Windows says EINVAL for a broken pipe; a closed file object raises ValueError.
+    return isinstance(error, BrokenPipeError | ValueError) or (
+        os.name == "nt" and getattr(error, "errno", None) == errno.EINVAL
+    )
+
+
+def _drain(stream: TextIO) -> None:
+    # What is still buffered would fail again at the interpreter's exit, with a complaint.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(descriptor, stream.fileno())
+        finally:
+            os.close(descriptor)
+        stream.flush()

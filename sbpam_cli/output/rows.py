@@ -1,0 +1,263 @@
+"""Rows, in every form, from one list of columns.
+
+Streamed forms end lines with "\\n" everywhere, Windows included, as `gh` does.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from sbpam_cli.errors import ExitCode, OptionError, SbpamError
+from sbpam_cli.models import FORMS, Form
+from sbpam_cli.output.sanitise import csv_cell, json_text, tsv_cell
+
+if TYPE_CHECKING:
+    from sbpam_cli.models import JobSummary
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.services import Services
+
+Row = Sequence[object]
+"""A value a column (str, int, bool, an enumeration's member, None), `json_only` ones last."""
+
+HOST_COLUMNS = (
+    "host",
+    "status",
+    "job_id",
+    "failure_reason",
+    "os",
+    "ip_address",
+    "version",
+    "detail",
+)
+RUN_COLUMNS = (
+    "run",
+    "state",
+    "started",
+    "hosts",
+    "accepted",
+    "failed",
+    "unknown",
+    "server",
+    "credential",
+)
+CREDENTIAL_COLUMNS = (
+    "credential_id",
+    "user_name",
+    "domain",
+    "display_name",
+    "resource",
+    "platform",
+    "managed_type",
+)
+OU_HOST_COLUMNS = ("host",)
+DOCTOR_COLUMNS = ("check", "ok", "detail", "remedy")
+WHOAMI_COLUMNS = ("profile", "server", "user", "method", "expires", "source")
+
+
+class RowSet(NamedTuple):
+    """A kind of rows. `name` is the array's in JSON; `json_only` are columns of JSON alone."""
+
+    name: str
+    columns: tuple[str, ...]
+    json_only: tuple[str, ...] = ()
+
+
+HOSTS = RowSet("hosts", HOST_COLUMNS, ("host_id",))
+RUNS = RowSet("runs", RUN_COLUMNS)
+CREDENTIALS = RowSet("credentials", CREDENTIAL_COLUMNS)
+OU_HOSTS = RowSet("hosts", OU_HOST_COLUMNS)
+DOCTOR = RowSet("doctor", DOCTOR_COLUMNS)
+WHOAMI = RowSet("whoami", WHOAMI_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How a command ended. `accepted_some`: some host was accepted by the server."""
+
+    command: str
+    exit_code: int
+    server: str | None = None
+    profile: str | None = None
+    run: str | None = None
+    jobs: "Sequence[JobSummary]" = ()
+    errors: Sequence[SbpamError] = ()
+    accepted_some: bool = False
+
+    @property
+    def result(self) -> str:
+        """`success`, `partial` or `failed`."""
+        if self.exit_code == ExitCode.DONE:
+            return "success"
+        return "partial" if self.accepted_some else "failed"
+
+
+class Printer(Protocol):
+    """Prints rows of one kind in one form."""
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Rows in their final order; streamed forms have them out when this returns."""
+
+    def close(self, envelope: Envelope) -> None:
+        """No more rows. Called once, also when something failed."""
+
+
+def choose_form(given: str | None, services: "Services") -> Form:
+    """The form asked for by option or `SBPAM_OUTPUT`, else the one that fits stdout."""
+    form = given or services.env("SBPAM_OUTPUT")
+    if form is None:
+        return "table" if services.stdout_is_terminal() else "tsv"
+    if form not in FORMS:
+        raise OptionError(f"There is no output form {form!r}", hint=f"Use {', '.join(FORMS)}.")
+    return form
+
+
+def make_printer(form: Form, console: "Console", row_set: RowSet) -> Printer:
+    """A printer of `row_set`'s rows to stdout."""
+    count = len(row_set.columns)
+    match form:
+        case "tsv":
+            return _StreamPrinter(console, lambda rows: tsv_lines(rows, count))
+        case "csv":
+            header = ",".join(row_set.columns) + "\n"
+            return _StreamPrinter(console, lambda rows: csv_lines(rows, count), header)
+        case "ndjson":
+            keys = row_set.columns + row_set.json_only
+            return _StreamPrinter(console, lambda rows: "".join(_json_lines(rows, keys, "\n")))
+        case "json":
+            return _JsonPrinter(console, row_set)
+        case "table":
+            return _TablePrinter(console, row_set)
+
+
+class _StreamPrinter:
+    def __init__(
+        self, console: "Console", lines_of: Callable[[Sequence[Row]], str], header: str = ""
+    ) -> None:
+        self._console = console
+        self._lines_of = lines_of
+        self._header = header
+
+    def write(self, rows: Iterable[Row]) -> None:
+        for batch in batches(rows):
+            self._console.write(self._take_header() + self._lines_of(batch))
+        self._console.flush()
+
+    def close(self, envelope: Envelope) -> None:  # noqa: ARG002
+        self._console.write(self._take_header())
+        self._console.flush()
+
+    def _take_header(self) -> str:
+        header, self._header = self._header, ""
+        return header
+
+
+class _CollectingPrinter:
+    def __init__(self, console: "Console", row_set: RowSet) -> None:
+        self._console = console
+        self._row_set = row_set
+        self._rows: list[Row] = []
+
+    def write(self, rows: Iterable[Row]) -> None:
+        self._rows.extend(rows)
+
+
+class _TablePrinter(_CollectingPrinter):
+    def close(self, envelope: Envelope) -> None:  # noqa: ARG002
+        from sbpam_cli.output.table import table_text
+
+        for text in table_text(self._row_set, self._rows, self._console.stdout_look()):
+            self._console.write(text)
+        self._console.flush()
+
+
+class _JsonPrinter(_CollectingPrinter):
+    def close(self, envelope: Envelope) -> None:
+        row_set, console = self._row_set, self._console
+        keys = row_set.columns + row_set.json_only
+        console.write(f'{json_text(_head(envelope))[:-1]},\n"{row_set.name}": [')
+        separator = "\n"
+        for batch in batches(self._rows):
+            console.write(separator + "".join(_json_lines(batch, keys, ",\n"))[:-2])
+            separator = ",\n"
+        errors = json_text([_error(error) for error in envelope.errors])
+        console.write(f'\n],\n"errors": {errors}}}\n')
+        console.flush()
+
+
+def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[list[Row]]:
+    """`rows` in lists of at most `size`."""
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def text_of(value: object) -> str:
+    """A value as a cell's text, nothing escaped."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def tsv_lines(rows: Sequence[Row], count: int) -> str:
+    """Lines of the first `count` values of each row."""
+    try:
+        text = "".join(
+            [
+                "\t".join(["" if value is None else value for value in row[:count]]) + "\n"  # type: ignore[misc]
+                for row in rows
+            ]
+        )
+    except TypeError:  # a value that is not a string
+        text = ""
+    # Looking at a whole batch at once is ten times faster than at its cells.
+    if (
+        text.isascii()
+        and "\\" not in text
+        and text.count("\n") == len(rows)
+        and text.count("\t") == len(rows) * (count - 1)
+        and text.replace("\t", "").replace("\n", "").isprintable()
+    ):
+        return text
+    return "".join(
+        "\t".join([tsv_cell(text_of(value)) for value in row[:count]]) + "\n" for row in rows
+    )
+
+
+def csv_lines(rows: Sequence[Row], count: int) -> str:
+    """Lines of the first `count` values of each row."""
+    return "".join(
+        ",".join([csv_cell(text_of(value)) for value in row[:count]]) + "\n" for row in rows
+    )
+
+
+def _json_lines(rows: Sequence[Row], keys: tuple[str, ...], end: str) -> Iterator[str]:
+    for row in rows:
+        yield json_text(dict(zip(keys, row, strict=True))) + end
+
+
+def _head(envelope: Envelope) -> dict[str, object]:
+    return {
+        "schema": "sbpam/1",
+        "command": envelope.command,
+        "result": envelope.result,
+        "exit_code": int(envelope.exit_code),
+        "server": envelope.server,
+        "profile": envelope.profile,
+        "run": envelope.run,
+        "jobs": [
+            {"job_id": job.job_id, "status": job.status, "hosts": job.hosts}
+            for job in envelope.jobs
+        ],
+    }
+
+
+def _error(error: SbpamError) -> dict[str, str | None]:
+    return {
+        "code": error.code,
+        "message": f"{error.message}: {error.reason}" if error.reason else error.message,
+        "hint": error.hint,
+        "trace_id": error.trace_id,
+    }

@@ -1,0 +1,127 @@
+"""Who and what the sandbox knows: users, service accounts, sample hosts, organisational units.
+
+The passwords, keys and codes here are printed by `sbpam sandbox`: they protect nothing.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+EXAMPLE_CREDENTIAL_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
+"""The service account of the vendor's own example."""
+
+_TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105
+
+PLANTED_SECRETS = {
+    name: f"planted-{name}-must-never-be-shown"
+    for name in ("password", "salt", "privateKey", "passwordHash", "lsaLookupCache")
+}
+"""Fields of replies that must never leave the parser, with values easy to search for."""
+
+_SAMPLE = {
+    "corp.example": "dc01 dc02 file01 file02 sql01 sql02 web01 web02 print01 exch01 ca01 ws-1001",
+    "emea.corp.example": "dc11 file11 app11 ws-2001 ws-2002 ws-2003",
+    "dmz.example.net": "proxy01 mail01 ftp01",
+    "lab.example.org": "build01 build02 test01",
+}
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """`password` is an application's API key; `certificate_serial` as Windows prints it.
+
+    mfa: `none` takes the code `0`, `push` the word `push`, `totp` six digits.
+    """
+
+    login: str
+    password: str = field(repr=False)
+    what: str = ""
+    mfa: Literal["none", "totp", "push"] = "none"
+    totp_secret: str = field(default="", repr=False)
+    roles: tuple[str, ...] = ("Admin",)
+    locked: bool = False
+    application: bool = False
+    certificate_serial: str | None = None
+    failures: int = 0
+    last_step: int = -1
+
+
+def default_users() -> list[User]:
+    return [
+        User("CORP\\demo", "Sandbox-Demo-1", "password and TOTP", "totp", _TOTP_SECRET),
+        User("CORP\\nomfa", "Sandbox-Nomfa-1", "password alone (the code is 0)"),
+        User("CORP\\push", "Sandbox-Push-1", "password and push (the code is push)", "push"),
+        User("CORP\\viewer", "Sandbox-Viewer-1", "lacks the role for scans", roles=("Viewer",)),
+        User("CORP\\locked", "Sandbox-Locked-1", "locked account", locked=True),
+        User(
+            "sbpam-app",
+            "Sandbox-Api-Key-1",
+            "application: API key and client certificate",
+            roles=("App",),
+            application=True,
+        ),
+    ]
+
+
+def make_credentials(count: int, new_id: Callable[[str], str]) -> list[dict[str, Any]]:
+    """`count` accounts as `Credential/Search` answers them.
+
+    Among the first: one of another type, one that is not managed (its
+    `credentialId` is null), and two of one name in two domains.
+    """
+    first = [
+        ("svc-scan", "CORP", EXAMPLE_CREDENTIAL_ID, "Configuration"),
+        ("svc-scan", "EMEA", new_id("svc-scan EMEA"), "Configuration"),
+        ("svc-onboard", "CORP", new_id("svc-onboard CORP"), "Configuration"),
+        ("svc-discovered", "CORP", None, "Configuration"),
+        ("helpdesk", "CORP", new_id("helpdesk CORP"), "Standard"),
+    ]
+    rest = (
+        (f"svc-{number:05d}", "CORP", new_id(f"svc-{number}"), "Configuration")
+        for number in range(len(first) + 1, count + 1)
+    )
+    return [
+        {
+            "id": new_id(f"row {name} {domain}"),
+            "credentialId": credential_id,
+            "userName": name,
+            "displayName": f"{name} ({domain})",
+            "samAccountName": name,
+            "domain": domain,
+            "resource": f"{domain.lower()}.example",
+            "platform": "Active Directory",
+            "credentialType": kind,
+            "managedType": "Unmanaged" if credential_id is None else "Managed",
+            "password": PLANTED_SECRETS["password"],
+            "salt": PLANTED_SECRETS["salt"],
+            "privateKey": PLANTED_SECRETS["privateKey"],
+        }
+        for name, domain, credential_id, kind in [*first, *rest][:count]
+    ]
+
+
+def sample_hosts() -> list[str]:
+    """Two dozen FQDNs in four domains, all known to the sandbox."""
+    return [f"{label}.{domain}" for domain, labels in _SAMPLE.items() for label in labels.split()]
+
+
+def default_units() -> dict[str, list[str]]:
+    """Hosts of each organisational unit, by its distinguished name."""
+    units = {
+        "OU=Servers," + ",".join(f"DC={part}" for part in domain.split(".")): [
+            f"{label}.{domain}" for label in labels.split()
+        ]
+        for domain, labels in _SAMPLE.items()
+    }
+    units["OU=Clients,OU=Servers,DC=corp,DC=example"] = ["ws-1002.corp.example"]
+    units['OU=Büro\\, "Süd",DC=corp,DC=example'] = ["ws-3001.corp.example"]
+    return units
+
+
+def split_dn(dn: str) -> tuple[str, ...]:
+    """The parts of a distinguished name, comparable: an escaped comma separates nothing."""
+    return tuple(
+        re.sub(r"\s*=\s*", "=", part.strip(), count=1).casefold()
+        for part in re.split(r"(?<!\\),", dn)
+    )

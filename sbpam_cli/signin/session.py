@@ -1,0 +1,230 @@
+"""The token of a command: found, made, renewed in good time, and kept for the next one."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import Interrupted, SbpamError, SignInError
+from sbpam_cli.models import Token
+from sbpam_cli.nps.wire import WireError, make_token
+from sbpam_cli.signin.password import PasswordSignIn
+from sbpam_cli.storage.secrets import KEYRING
+
+if TYPE_CHECKING:
+    from sbpam_cli.models import Talk
+    from sbpam_cli.services import Services
+    from sbpam_cli.signin.api import SignInApi
+    from sbpam_cli.storage.profiles import Target
+    from sbpam_cli.storage.secrets import Found, Secrets
+    from sbpam_cli.storage.vault import Vault
+
+_RENEW_BEFORE_S = 60.0
+_RENEW_BEFORE_SHARE = 0.2
+CLOCK_SKEW_S = 600.0
+"""A token that expired longer ago than this is not even tried: clocks differ less."""
+
+
+def token_in(found: "Found") -> Token:
+    """The token that a source holds. Raises SignInError where it cannot be one."""
+    try:
+        return make_token(found.value, None)
+    except WireError:
+        raise SignInError(
+            f"what {found.source} holds is not a token",
+            hint="a token is one line of printable ASCII, as `eyJ...`",
+        ) from None
+
+
+class Session:
+    """Tokens for one target. Threads may share it; they sign in and renew once.
+
+    no_input: never asks. code: for step 2 of the first sign-in.
+    pause: how to wait for the next TOTP code; the clock's sleep by default.
+    """
+
+    def __init__(
+        self,
+        services: "Services",
+        target: "Target",
+        secrets: "Secrets",
+        vault: "Vault",
+        api: "SignInApi",
+        talk: "Talk",
+        *,
+        no_input: bool = False,
+        code: str | None = None,
+        pause: Callable[[float], None] | None = None,
+    ) -> None:
+        self._services = services
+        self._target = target
+        self._secrets = secrets
+        self._vault = vault
+        self._api = api
+        self._may_ask = services.can_ask(no_input=no_input)
+        self._lock = threading.Lock()
+        self._current: Token | None = None
+        self._keep = target.stored
+        self._failure: SbpamError | None = None
+        self.flow = PasswordSignIn(
+            services, target, secrets, api, talk, pause or services.clock.sleep, code
+        )
+
+    def needs_renewal(self, token: Token) -> bool:
+        """Whether less than min(60 s, 20% of its life) is left, by the server's clock."""
+        if token.expires_at is None:
+            return False
+        left_s = token.expires_at - self._api.server_time()
+        if token.received_at is None:
+            return left_s <= _RENEW_BEFORE_S
+        life_s = token.expires_at - token.received_at
+        return left_s <= min(_RENEW_BEFORE_S, _RENEW_BEFORE_SHARE * life_s)
+
+    def token(self) -> Token:
+        """The token to use now. Raises SignInError, the same one in every thread."""
+        with self._lock:
+            if self._current is None:
+                self._current = self._first_token()
+            elif self.needs_renewal(self._current):
+                self._current = self._renewed(self._current, refused=False)
+            return self._current
+
+    def renew(self, refused: Token) -> Token:
+        """A token to use instead of one that the server refused with 401.
+
+        Where another thread has renewed it meanwhile, the current one.
+        """
+        with self._lock:
+            if self._current is None or self._current.value == refused.value:
+                self._current = self._renewed(refused, refused=True)
+            return self._current
+
+    def sign_in(self) -> Token:
+        """Signs in afresh, whatever is stored (`login`); keeps nothing."""
+        with self._lock:
+            self._keep = False
+            if self._target.method == "token":
+                self._current = self._confirmed(self._given_token())
+            else:
+                self._current = self._sign_in(may_ask=self._may_ask)
+            return self._current
+
+    def _first_token(self) -> Token:
+        if self._target.method == "token":
+            token = self._given_token()
+        else:
+            found = self._secrets.stored("token")
+            stored = self._stored_token(found) if found is not None else None
+            if stored is None:
+                return self._kept(self._sign_in(may_ask=self._may_ask))
+            token = stored
+        if not self.needs_renewal(token):
+            return token
+        return self._renewed(token, refused=False)
+
+    def _stored_token(self, found: "Found") -> Token | None:
+        try:
+            token = token_in(found)
+        except SignInError:
+            return None
+        return None if self._is_over(token, 0.0) else token
+
+    def _given_token(self) -> Token:
+        found = self._secrets.find("token")
+        if found is None:
+            raise SignInError(
+                "there is no token",
+                hint="set SBPAM_TOKEN or SBPAM_TOKEN_FILE, or run `sbpam login --token-file F`",
+            )
+        token = token_in(found)
+        self._keep = self._keep and found.source == KEYRING
+        if self._is_over(token, CLOCK_SKEW_S):
+            raise SignInError(f"the token has expired ({found.source})", hint=self._remedy())
+        return token
+
+    def _is_over(self, token: Token, tolerance_s: float) -> bool:
+        return (
+            token.expires_at is not None
+            and token.expires_at + tolerance_s <= self._api.server_time()
+        )
+
+    def _renewed(self, token: Token, *, refused: bool) -> Token:
+        """A fresh token. One that merely grows old, and cannot be renewed, serves to its end."""
+        if (stored := self._renewed_elsewhere(token)) is not None:
+            return stored
+        if not self._is_over(token, 0.0):
+            try:
+                return self._kept(self._api.fresh_token(token))
+            except Interrupted:
+                raise
+            except SbpamError:
+                pass
+        try:
+            return self._kept(self._sign_in_unattended())
+        except SignInError:
+            if refused or self._is_over(token, 0.0):
+                raise
+            return token
+
+    def _renewed_elsewhere(self, token: Token) -> Token | None:
+        """What another process has stored meanwhile."""
+        if not self._keep or (found := self._secrets.stored("token")) is None:
+            return None
+        stored = self._stored_token(found)
+        if stored is None or stored.value == token.value or self.needs_renewal(stored):
+            return None
+        return stored
+
+    def _sign_in_unattended(self) -> Token:
+        if self._target.method == "token":
+            raise SignInError(
+                "the server no longer takes the token, and it cannot be renewed",
+                hint=self._remedy(),
+            )
+        if self.flow.by_person:
+            raise SignInError(
+                "the token has expired, and a new one needs a code from a person",
+                hint="run `sbpam login`; with a TOTP secret (--totp-secret-file,"
+                " SBPAM_TOTP_SECRET) sbpam renews by itself",
+            )
+        return self._sign_in(may_ask=False)
+
+    def _sign_in(self, *, may_ask: bool) -> Token:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            if self._target.method == "application":
+                raise SignInError(
+                    "signing in as an application is not there yet",
+                    hint="use the method password or token",
+                )
+            return self.flow.sign_in(may_ask=may_ask)
+        except SignInError as error:
+            # Once more would be a second failed attempt, and enough of those lock an account.
+            self._failure = error
+            raise
+
+    def _confirmed(self, token: Token) -> Token:
+        """The token, or a fresh one, after the server took it; as it is where it cannot say."""
+        try:
+            return self._api.fresh_token(token)
+        except (SignInError, Interrupted):
+            raise
+        except SbpamError as error:
+            if error.code == "unreachable":
+                raise
+            return token
+
+    def _kept(self, token: Token) -> Token:
+        target = self._target
+        if self._keep and target.origin is not None:
+            self._vault.set(target.profile, target.origin, "token", token.value)
+        return token
+
+    def _remedy(self) -> str:
+        source = self._target.sources.get("token", "SBPAM_TOKEN")
+        return (
+            f"put a fresh one into {source}"
+            if not self._target.stored
+            else f"run `sbpam login --profile {self._target.profile}`,"
+            " or put a fresh one into SBPAM_TOKEN"
+        )

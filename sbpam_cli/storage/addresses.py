@@ -1,0 +1,78 @@
+"""Addresses and certificate fingerprints of servers, in the one form they are compared in."""
+
+import re
+
+from sbpam_cli.errors import OptionError
+
+DEFAULT_PORT = 6500
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def parse_server(text: str, source: str = "--server") -> str:
+    """The origin, lower-cased: `https://nps.corp.example:6500`, without port where it is 443.
+
+    A bare `HOST` or `HOST:PORT` means https and port 6500; a URL is taken as
+    written. Raises OptionError; it never repeats an address that may hold a
+    password.
+    """
+    address = text.strip()
+    if "@" in address:
+        raise OptionError(
+            f"{source}: a user or password cannot be part of the address",
+            hint="use --username, and --password-file or SBPAM_PASSWORD",
+        )
+    scheme, separator, rest = address.lower().rpartition("://")
+    if separator and scheme != "https":
+        raise OptionError(
+            f"{source}: {text!r} does not start with https://",
+            hint="the server is spoken to over TLS only",
+        )
+    authority = rest.removesuffix("/") if separator else rest
+    if re.search(r"[/?#\\]", authority):
+        raise OptionError(
+            f"{source}: the address holds more than a host and a port",
+            hint="leave the path away: https://HOST:PORT",
+        )
+    host, port = _host_and_port(authority, text, source)
+    number = (443 if separator else DEFAULT_PORT) if port is None else port
+    return f"https://{host}" if number == 443 else f"https://{host}:{number}"
+
+
+def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", authority, re.ASCII)
+    if match is None:
+        raise OptionError(
+            f"{source}: {text!r} is not HOST, HOST:PORT or https://HOST",
+            hint="an IPv6 address stands in brackets: [::1]:6500",
+        )
+    port = int(match[2]) if match[2] else None
+    if port is not None and not 1 <= port <= 65535:
+        raise OptionError(f"{source}: {port} is not a port", hint="ports go from 1 to 65535")
+    host = match[1]
+    if host.startswith("["):
+        import ipaddress
+
+        try:
+            if "%" not in host:
+                return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]", port
+        except ValueError:
+            pass
+        raise OptionError(f"{source}: {text!r} is not an IPv6 address")
+    host = host.removesuffix(".")
+    if len(host) > 253 or not all(_HOST.fullmatch(label) for label in host.split(".")):
+        hint = None if host.isascii() else "write a non-ASCII name in its punycode form (xn--...)"
+        raise OptionError(f"{source}: {text!r} is not the name of a host", hint=hint)
+    return host, port
+
+
+def parse_fingerprint(text: str, source: str = "--fingerprint") -> str:
+    """A certificate's SHA-256 as 64 lower-case hexadecimal digits; colons are fine."""
+    digits = text.strip().replace(":", "").lower()
+    if not _FINGERPRINT.fullmatch(digits):
+        raise OptionError(
+            f"{source}: this is not the SHA-256 of a certificate",
+            hint="it has 64 hexadecimal digits, with or without colons:"
+            " openssl x509 -noout -fingerprint -sha256 -in server.crt",
+        )
+    return digits

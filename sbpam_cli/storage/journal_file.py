@@ -1,0 +1,104 @@
+"""The journal's file: opened privately, made durable, migrated, or refused with a remedy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import JournalError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sbpam_cli.services import Services
+
+_BUSY_TIMEOUT_S = 30
+
+
+def journal_failure(path: Path, error: Exception) -> JournalError:
+    """What went wrong with SQLite, and the remedy that fits."""
+    words = str(error)
+    if "malformed" in words or "not a database" in words:
+        hint = (
+            f"move {path} aside (do not delete it: it may name hosts in doubt) and start afresh;"
+            " `sqlite3 .recover` may save its rows"
+        )
+    elif "full" in words:
+        hint = f"make room on the disk of {path.parent}; `sbpam resume` goes on"
+    elif "locked" in words or "busy" in words:
+        hint = "another sbpam holds the journal; try again when it has ended"
+    else:
+        hint = f"check the folder {path.parent} (rights, space, disk), or set SBPAM_STATE_HOME"
+    return JournalError(f"the journal {path} cannot be used", reason=words, hint=hint)
+
+
+def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
+    """Opens the journal's database, creating or migrating it. Raises JournalError."""
+    import sqlite3
+
+    from sbpam_cli.storage.paths import open_private, private_folder
+
+    folder = private_folder(services.state_folder())
+    path = folder / "journal.sqlite3"
+    _close_descriptor(open_private(path))
+    try:
+        connection = services.database(str(path))
+    except sqlite3.Error as error:
+        raise journal_failure(path, error) from error
+    try:
+        _prepare(connection)
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise journal_failure(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection, path
+
+
+def _close_descriptor(descriptor: int) -> None:
+    import os
+
+    os.close(descriptor)
+
+
+def _prepare(connection: "sqlite3.Connection") -> None:
+    import sqlite3
+
+    execute = connection.execute
+    execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
+    execute("PRAGMA journal_mode = WAL")
+    # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
+    execute("PRAGMA synchronous = FULL")
+    execute("PRAGMA fullfsync = ON")
+    execute("PRAGMA foreign_keys = ON")
+    [(level,)] = execute("PRAGMA synchronous").fetchall()
+    if level != 2:
+        raise sqlite3.OperationalError("SQLite does not keep synchronous=FULL")
+
+
+def _migrate(connection: "sqlite3.Connection", path: Path) -> None:
+    from sbpam_cli.storage.migrations import STEPS
+
+    execute = connection.execute
+    [(version,)] = execute("PRAGMA user_version").fetchall()
+    if version > len(STEPS):
+        raise JournalError(
+            f"the journal {path} was written by a newer sbpam",
+            reason=f"its schema is {version}, this program knows {len(STEPS)}",
+            hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
+        )
+    if version == len(STEPS):
+        return
+    execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been first.
+        [(version,)] = execute("PRAGMA user_version").fetchall()
+        for step in STEPS[version:]:
+            for statement in step:
+                execute(statement)
+        execute(f"PRAGMA user_version = {len(STEPS)}")
+        execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            execute("ROLLBACK")
+        raise

@@ -1,0 +1,246 @@
+"""Asks the server what became of jobs: once, or until they end."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import SbpamError, SignInError, TimeoutPassed, UnreachableError
+from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanJob, ScanStatus, Talk
+from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.nps.wire import sum_status
+from sbpam_cli.work.matching import host_name, make_row, match_job
+from sbpam_cli.work.workers import WAIT_SLICE_S, Workers
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+
+POLLS_IN_FLIGHT = 4
+_POLLS_PER_S = 2.0
+_LIST_ABOVE_JOBS = 200
+_LIST_EVERY_S = 60.0
+_FIRST_INTERVAL_S = 2.0
+_LONGEST_INTERVAL_S = 30.0
+_INTERVAL_GROWTH = 1.5
+_SILENCE_S = 600.0
+_GONE = "the server does not know this job any more"
+
+
+@dataclass
+class Followed:
+    """A job whose hosts are looked at.
+
+    names: the hosts that were asked for, None for whatever the job holds.
+    first: where they stand among the names of their run.
+    seen: the server was asked in this command. gone: it does not know the job.
+    """
+
+    job_id: str
+    names: Sequence[str] | None = None
+    rows: list[HostRow] = field(default_factory=list)
+    first: int = 0
+    gone: bool = False
+    seen: bool = False
+    due_at: float = 0.0
+    interval_s: float = _FIRST_INTERVAL_S
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no host of it can change any more."""
+        if self.gone:
+            return True
+        if not self.seen:
+            return False
+        return all(row.status in FINISHED or row.status not in SCHEDULED for row in self.rows)
+
+    def see(self, job: ScanJob) -> None:
+        """Takes what the server says now; a null array of hosts says nothing."""
+        self.seen = True
+        if self.names is None:
+            self.rows = held_rows(job)
+        elif job.hosts is not None:
+            match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
+            missing = set(match.missing)
+            self.rows = [
+                row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
+                for row in match.rows
+            ]
+        elif not self.rows:
+            self.rows = [HostRow(name, ScanStatus.UNKNOWN, self.job_id) for name in self.names]
+
+    def lose(self) -> None:
+        """The server does not know the job: what has not ended never will be known."""
+        self.gone = self.seen = True
+        self.rows = [
+            row
+            if row.status in FINISHED or row.status not in SCHEDULED
+            else row._replace(status=ScanStatus.UNKNOWN, detail=_GONE)
+            for row in self.rows
+        ]
+
+    def summary(self) -> JobSummary:
+        """The job in a line."""
+        statuses = [row.status for row in self.rows if row.status in SCHEDULED]
+        return JobSummary(self.job_id, sum_status(None, statuses), len(self.rows))
+
+
+def held_rows(job: ScanJob) -> list[HostRow]:
+    """Every host that the server holds in a job."""
+    return [
+        make_row(host_name(host), job.job_id, host, ScanStatus.UNKNOWN) for host in job.hosts or ()
+    ]
+
+
+def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> None:
+    """Looks at each job once; a list read where they are many.
+
+    A job that the server does not know keeps its hosts, as Unknown. Raises
+    SbpamError where the server cannot be asked.
+    """
+    if len(followed) > _LIST_ABOVE_JOBS:
+        _see_list(client, followed)
+        return
+    for item in followed:
+        workers.submit(item, partial(_look, client, item.job_id))
+    for _ in followed:
+        while (done := workers.next(WAIT_SLICE_S)) is None:
+            pass
+        if done.error is not None:
+            raise done.error
+        assert isinstance(done.key, Followed)
+        if done.result is None:
+            done.key.lose()
+        else:
+            done.key.see(done.result)
+
+
+def _look(client: NpsClient, job_id: str) -> ScanJob | None:
+    try:
+        return client.job(job_id)
+    except NotFoundError:
+        return None
+
+
+def _see_list(client: NpsClient, followed: Iterable[Followed]) -> None:
+    jobs = {job.job_id: job for job in client.jobs()}
+    for item in followed:
+        if item.job_id in jobs:
+            item.see(jobs[item.job_id])
+        else:
+            item.lose()
+
+
+@dataclass(frozen=True, slots=True)
+class FollowLimits:
+    """timeout_s: how long to follow at most. interval_s: fixed; None grows from 2 to 30 s."""
+
+    timeout_s: float | None = None
+    interval_s: float | None = None
+
+
+class Follower:
+    """Follows jobs to their end; the single jobs, or the list where they are many.
+
+    At most 4 requests in flight and 2 a second over all jobs, the longest
+    waiting first. Failed polls are said and repeated. changed: called after
+    each answer.
+    """
+
+    def __init__(
+        self,
+        services: "Services",
+        client: NpsClient,
+        workers: Workers,
+        talk: Talk,
+        limits: FollowLimits,
+        changed: Callable[[Sequence[Followed]], None],
+    ) -> None:
+        self._clock = services.clock
+        self._client = client
+        self._workers = workers
+        self._talk = talk
+        self._limits = limits
+        self._changed = changed
+        self._in_flight: set[str] = set()
+        self._next_poll_at = 0.0
+
+    def follow(self, followed: Sequence[Followed]) -> None:
+        """Returns when all have ended.
+
+        Raises TimeoutPassed, UnreachableError after 10 minutes without any
+        answer, SignInError where the session ended and cannot be renewed.
+        """
+        started = answered = self._clock.monotonic()
+        timeout_s = self._limits.timeout_s
+        self._changed(followed)
+        while any(not item.is_over for item in followed):
+            now = self._clock.monotonic()
+            if timeout_s is not None and now - started >= timeout_s:
+                raise TimeoutPassed(
+                    "the time is over, the scans go on",
+                    hint="`sbpam status` shows how far they are",
+                )
+            if now - answered >= _SILENCE_S:
+                raise UnreachableError(
+                    f"no answer from {self._client.origin} for 10 minutes",
+                    hint="the scans go on; `sbpam status` shows them when it is back",
+                )
+            self._poll([item for item in followed if not item.is_over], now)
+            if self._take():
+                answered = self._clock.monotonic()
+                self._changed(followed)
+
+    def _poll(self, going: list[Followed], now: float) -> None:
+        if len(going) > _LIST_ABOVE_JOBS:
+            if not self._in_flight and now >= self._next_poll_at:
+                self._next_poll_at = now + _LIST_EVERY_S
+                self._in_flight.add("list")
+                self._workers.submit(going, self._client.jobs)
+            return
+        going.sort(key=lambda item: item.due_at)
+        for item in going:
+            if (
+                item.due_at > now
+                or now < self._next_poll_at
+                or len(self._in_flight) >= POLLS_IN_FLIGHT
+            ):
+                return
+            if item.job_id not in self._in_flight:
+                self._next_poll_at = now + 1 / _POLLS_PER_S
+                self._in_flight.add(item.job_id)
+                self._workers.submit(item, partial(_look, self._client, item.job_id))
+
+    def _take(self) -> bool:
+        """Takes an answer if one comes in half a second; whether the server answered."""
+        if not self._in_flight:
+            self._clock.sleep(WAIT_SLICE_S)
+            return False
+        done = self._workers.next(WAIT_SLICE_S)
+        if done is None:
+            return False
+        items = [done.key] if isinstance(done.key, Followed) else done.key
+        assert isinstance(items, list)
+        self._in_flight.discard(items[0].job_id if isinstance(done.key, Followed) else "list")
+        now = self._clock.monotonic()
+        for item in items:
+            item.due_at = now + (self._limits.interval_s or item.interval_s)
+            item.interval_s = min(item.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
+        if isinstance(done.error, SignInError):
+            raise done.error
+        if isinstance(done.error, SbpamError):
+            self._talk.warn(f"a poll failed and is repeated: {done.error.message}")
+            return False
+        if done.error is not None:
+            raise done.error
+        found = (
+            {done.key.job_id: done.result}
+            if isinstance(done.key, Followed)
+            else {job.job_id: job for job in done.result}
+        )
+        for item in items:
+            job = found.get(item.job_id)
+            if job is None:
+                item.lose()
+            else:
+                item.see(job)
+        return True

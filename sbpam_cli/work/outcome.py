@@ -1,0 +1,64 @@
+"""How a command ends: its errors, its exit code, what its JSON envelope says."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
+from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus
+
+_PRECEDENCE = (
+    ExitCode.BUG,
+    ExitCode.USAGE,
+    ExitCode.LOCKED,
+    ExitCode.SIGN_IN,
+    ExitCode.UNKNOWN_OUTCOME,
+    ExitCode.UNREACHABLE,
+    ExitCode.TIMEOUT,
+    ExitCode.PARTIAL,
+)
+
+
+@dataclass
+class Outcome:
+    """Filled in while a command works, so that an end in the middle is told right too.
+
+    partial: something did not succeed though no error ended the command.
+    code: an exit code of its own (`status --exit-status`), where no error is.
+    counts: rows printed, by status.
+    """
+
+    server: str | None = None
+    profile: str | None = None
+    run: str | None = None
+    jobs: Sequence[JobSummary] = ()
+    errors: list[SbpamError] = field(default_factory=list)
+    partial: bool = False
+    code: ExitCode | None = None
+    counts: Counter[ScanStatus] = field(default_factory=Counter)
+    next_step: str | None = None
+
+    def count(self, rows: Iterable[HostRow]) -> Iterator[HostRow]:
+        """Passes rows on and counts them."""
+        for row in rows:
+            self.counts[row.status] += 1
+            yield row
+
+    @property
+    def accepted_some(self) -> bool:
+        """Whether any host printed is in a job of the server."""
+        return any(self.counts[status] for status in SCHEDULED)
+
+    @property
+    def exit_code(self) -> int:
+        """Where several apply: the signals, 4, 5, 6, 124, 3, the first that does."""
+        for error in self.errors:
+            if isinstance(error, Interrupted):
+                return 128 + error.signal_number
+        codes = {error.exit_code for error in self.errors}
+        if self.partial:
+            codes.add(ExitCode.PARTIAL)
+        for code in _PRECEDENCE:
+            if code in codes:
+                return code
+        return self.code or ExitCode.DONE

@@ -1,0 +1,71 @@
+"""Rows in the order asked for, each as soon as all before it are known."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from sbpam_cli.models import HostRow, ScanStatus
+from sbpam_cli.storage.records import Aside, Batch
+
+_STATES: dict[str, ScanStatus] = {
+    "planned": ScanStatus.NOT_SENT,
+    "rejected": ScanStatus.REJECTED,
+    "sending": ScanStatus.OUTCOME_UNKNOWN,
+    "unknown": ScanStatus.OUTCOME_UNKNOWN,
+    "accepted": ScanStatus.ACCEPTED,
+}
+
+
+def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Iterable[HostRow]:
+    """The rows of a batch in whatever state it is."""
+    if batch.rows is not None:
+        return batch.rows
+    status = _STATES[batch.state]
+    detail = why_not_sent if batch.state == "planned" else batch.reason
+    return [HostRow(name, status, batch.job_id, detail=detail) for name in batch.names]
+
+
+def merge_aside(first: int, rows: Iterable[HostRow], aside: Sequence[Aside]) -> Iterator[HostRow]:
+    """`rows`, the first of which is number `first` of those sent, with what belongs between."""
+    waiting = iter(aside)
+    following = next(waiting, None)
+    for position, row in enumerate(rows, first):
+        while following is not None and following.position <= position:
+            if following.position >= first:
+                yield _aside_row(following)
+            following = next(waiting, None)
+        yield row
+
+
+def _aside_row(aside: Aside) -> HostRow:
+    return HostRow(aside.host, aside.status, detail=aside.detail)
+
+
+class RowStream:
+    """Takes batches as they are settled, in any order; writes rows in the order asked for."""
+
+    def __init__(self, write: Callable[[Iterable[HostRow]], None], aside: Sequence[Aside]) -> None:
+        self._write = write
+        self._aside = list(aside)
+        self._ready: dict[int, Batch] = {}
+        self._next = 0
+
+    def settle(self, batch: Batch) -> None:
+        """The rows of this batch are final."""
+        self._ready[batch.first] = batch
+        while (ready := self._ready.pop(self._next, None)) is not None:
+            self._put(ready, None)
+
+    def finish(self, batches: Iterable[Batch], why_not_sent: str | None = None) -> None:
+        """Writes what is left, as it is; nothing may follow."""
+        for batch in sorted(batches, key=lambda batch: batch.first):
+            if batch.first >= self._next:
+                self._put(batch, why_not_sent)
+        self._write([_aside_row(aside) for aside in self._aside])
+        self._aside = []
+
+    def _put(self, batch: Batch, why_not_sent: str | None) -> None:
+        self._next = batch.first + len(batch.names)
+        within = 0
+        while within < len(self._aside) and self._aside[within].position < self._next:
+            within += 1
+        aside, self._aside = self._aside[:within], self._aside[within:]
+        self._write(merge_aside(batch.first, batch_rows(batch, why_not_sent), aside))

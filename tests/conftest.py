@@ -1,0 +1,40 @@
+"""Fixtures for every test; `staging` has what they are made of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from staging import MovedClock, PrivateProgram, Site
+
+from sbpam_cli.sandbox.faults import Faults
+from sbpam_cli.sandbox.rehearsal import describe
+from sbpam_cli.sandbox.serve import SandboxServer
+from sbpam_cli.sandbox.world import World
+
+settings.register_profile(
+    "shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared-machine")
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+def program(tmp_path: Path, clock: MovedClock) -> PrivateProgram:
+    """The program with a private home; knows no server."""
+    return PrivateProgram(tmp_path, clock)
+
+
+@pytest.fixture
+def site(program: PrivateProgram, clock: MovedClock) -> Iterator[Site]:
+    """The sandbox on a loopback port; scans take 10 s of the moved clock, none fails."""
+    world = World(seed=1, now=clock.now, scan_duration_s=10.0, failing_share=0.0)
+    faults = Faults(seed=1)
+    with SandboxServer(world, faults) as server:
+        program.environ.update(describe(server).environment)
+        yield Site(world, faults, server, program, clock)
+        faults.release()

@@ -1,0 +1,208 @@
+"""`config.toml`, and which setting wins."""
+
+import io
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbpam_cli.errors import InputError, OptionError, SignInError, UsageError
+from sbpam_cli.models import Profile
+from sbpam_cli.services import Services
+from sbpam_cli.storage.profiles import (
+    ConnectionOptions,
+    Target,
+    load_profiles,
+    resolve_target,
+    save_profile,
+)
+
+A, B = "https://a.corp.example:6500", "https://b.corp.example:6500"
+PIN = "ab" * 32
+
+
+def _services(folder: Path, **environ: str) -> Services:
+    return Services(
+        stdin=io.BytesIO(),
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+        environ={"SBPAM_CONFIG_HOME": str(folder / "config"), **environ},
+    )
+
+
+def _write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "config" / "config.toml"
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def _resolve(folder: Path, environ: dict[str, str] | None = None, **options: Any) -> Target:
+    return resolve_target(_services(folder, **(environ or {})), ConnectionOptions(**options))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A folder with two profiles: everything set for A, token for B."""
+    services = _services(tmp_path)
+    everything = Profile(
+        "default", A, "password", "CORP\\joe", "svc", "/ca.pem", PIN, True, "/c.pem", "/k.pem"
+    )
+    save_profile(services, everything)
+    save_profile(services, Profile("berlin", B, "token"))
+    return tmp_path
+
+
+def test_profiles_come_back_as_saved(saved: Path) -> None:
+    profiles = load_profiles(_services(saved))
+    assert profiles["default"] == Profile(
+        "default", A, "password", "CORP\\joe", "svc", "/ca.pem", PIN, True, "/c.pem", "/k.pem"
+    )
+    assert profiles["berlin"] == Profile("berlin", B, "token")
+    assert load_profiles(_services(saved / "nothing")) == {}
+
+
+def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path,
+        '\ufefftheme = "dark"\n[profiles.x]\nserver = "a"\nfuture = [1, 2]\ninsecure = true\n'
+        "[profiles.y.deep]\nz = 1\n",
+    )
+    save_profile(_services(tmp_path), Profile("x", B))
+    assert tomllib.loads(path.read_text()) == {
+        "theme": "dark",
+        "profiles": {"x": {"server": B, "future": [1, 2]}, "y": {"deep": {"z": 1}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('a = 1\n\n[profiles.x\nserver = "b"', "line 3: "),
+        ('a = 1\n[profiles.x]\nserver = "b', "line 3: "),
+        (b'a = 1\nb = "\xff"', "line 2: not UTF-8"),
+        ("profiles = 3", "`profiles` must hold a table"),
+        ("[profiles]\nx = 3", "`profiles` must hold a table"),
+        ("[profiles.x]\nserver = 3", "profile 'x': `server` must be a text"),
+        ("[profiles.x]\ninsecure = 'yes'", "profile 'x': `insecure` must be true or false"),
+        ("[profiles.x]\nmethod = 'magic'", "profile 'x': `method` must be one of password"),
+        ("[profiles.x]\nserver = 'http://a'", "profile 'x': server: "),
+        ("[profiles.x]\nfingerprint = 'ab'", "profile 'x': fingerprint: "),
+        ("[profiles.'x y']\nserver = 'a'", "cannot be the name of a profile"),
+    ],
+)
+def test_a_broken_file_is_an_error_that_says_where(
+    tmp_path: Path, content: str | bytes, why: str
+) -> None:
+    path = _write(tmp_path, content)
+    with pytest.raises(InputError) as caught:
+        load_profiles(_services(tmp_path))
+    assert str(path) in caught.value.message
+    assert why in (caught.value.reason or "")
+    assert caught.value.hint
+
+
+def test_option_then_environment_then_profile(saved: Path) -> None:
+    environ = {"SBPAM_USERNAME": "env", "SBPAM_CREDENTIAL": "env", "SBPAM_CLIENT_KEY": ""}
+    target = _resolve(saved, environ, username="option")
+    assert (target.username, target.credential, target.client_key) == ("option", "env", "/k.pem")
+    assert target.sources["username"] == "--username"
+    assert target.sources["credential"] == "SBPAM_CREDENTIAL"
+    assert target.sources["client_key"] == target.sources["server"] == "profile"
+
+
+def test_the_profile_is_chosen_by_option_environment_default(saved: Path) -> None:
+    assert _resolve(saved).origin == A
+    assert _resolve(saved, {"SBPAM_PROFILE": "berlin"}).origin == B
+    assert _resolve(saved, {"SBPAM_PROFILE": "berlin"}, profile="default").origin == A
+
+
+@pytest.mark.parametrize("environ", [{}, {"SBPAM_SERVER": "b.corp.example"}])
+def test_nothing_of_a_profile_travels_to_another_server(
+    saved: Path, environ: dict[str, str]
+) -> None:
+    target = _resolve(saved, environ, **({} if environ else {"server": B}))
+    assert target == Target(
+        profile="default", origin=B, method="password", sources=dict(target.sources)
+    )
+    assert not target.stored
+
+
+def test_the_same_server_in_another_spelling_keeps_the_profile(saved: Path) -> None:
+    target = _resolve(saved, server="A.CORP.example:6500")
+    assert target.stored
+    assert target.fingerprint == PIN
+    assert target.insecure
+
+
+def test_a_certificate_judged_by_option_or_environment_ends_an_old_exception(saved: Path) -> None:
+    assert not _resolve(saved, fingerprint="cd" * 32).insecure
+    assert not _resolve(saved, {"SBPAM_CA_BUNDLE": "/other.pem"}).insecure
+    assert _resolve(saved, insecure=True, fingerprint="cd" * 32).insecure
+
+
+def test_another_user_does_not_get_the_stored_secrets(saved: Path) -> None:
+    assert _resolve(saved).stored
+    assert not _resolve(saved, {"SBPAM_USERNAME": "CORP\\ann"}).stored
+    assert _resolve(saved, {"SBPAM_USERNAME": "CORP\\joe"}).stored
+    assert _resolve(saved, {"SBPAM_USERNAME": "CORP\\ann"}, profile="berlin").stored
+
+
+@pytest.mark.parametrize(
+    ("environ", "profile", "method"),
+    [
+        ({}, "default", "password"),
+        ({}, "berlin", "token"),
+        ({"SBPAM_TOKEN": "t"}, "default", "token"),
+        ({"SBPAM_TOKEN": ""}, "default", "password"),
+        ({"SBPAM_TOKEN_FILE": "/missing"}, "default", "token"),
+        ({"SBPAM_API_KEY": "k", "SBPAM_CLIENT_CERT": "c"}, "berlin", "token"),
+        ({"SBPAM_API_KEY": "k", "SBPAM_CLIENT_CERT": "c", "SBPAM_SERVER": "c"}, None, "application"),
+        ({"SBPAM_API_KEY_FILE": "k", "SBPAM_CLIENT_CERT": "c", "SBPAM_SERVER": "c"}, None, "application"),
+        ({"SBPAM_API_KEY": "k", "SBPAM_SERVER": "c"}, None, "password"),
+    ],
+)  # fmt: skip
+def test_the_method_follows_from_what_there_is(
+    saved: Path, environ: dict[str, str], profile: str | None, method: str
+) -> None:
+    assert _resolve(saved, environ, profile=profile).method == method
+
+
+def test_a_token_among_systemds_credentials_is_the_method_too(saved: Path) -> None:
+    (saved / "sbpam-token").write_text("t")
+    assert _resolve(saved, {"CREDENTIALS_DIRECTORY": str(saved)}).method == "token"
+
+
+def test_an_unknown_profile_names_the_nearest(saved: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        _resolve(saved, profile="berlni")
+    assert caught.value.hint == "did you mean 'berlin'?"
+    with pytest.raises(UsageError, match="no profile 'x'"):
+        _resolve(saved, {"SBPAM_PROFILE": "x"})
+    assert _resolve(saved, profile="x", server="c").origin == "https://c:6500"
+    services = _services(saved)
+    new = resolve_target(services, ConnectionOptions(profile="x"), new_profile=True)
+    assert (new.profile, new.origin) == ("x", None)
+
+
+def test_without_any_server_the_error_says_what_to_do(tmp_path: Path) -> None:
+    target = _resolve(tmp_path)
+    assert target.origin is None
+    with pytest.raises(SignInError) as caught:
+        _ = target.server
+    assert "SBPAM_SERVER" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "", "é", "x" * 65, "-x", "a/b", "a\nb"])
+def test_a_profiles_name_is_a_plain_word(tmp_path: Path, name: str) -> None:
+    if not name:
+        assert _resolve(tmp_path, profile=name).profile == "default"
+        return
+    with pytest.raises(OptionError, match="cannot be the name of a profile"):
+        _resolve(tmp_path, profile=name)
+
+
+def test_a_bad_fingerprint_names_its_source(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"SBPAM_FINGERPRINT: "):
+        _resolve(tmp_path, {"SBPAM_FINGERPRINT": "abc", "SBPAM_SERVER": "a"})
