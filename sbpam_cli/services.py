@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import httpcore
     from keyring.backend import KeyringBackend
 
+    from sbpam_cli.work.workers import Workers
+
 
 class Clock(Protocol):
     """Time, and waiting. All waiting of the program goes through here."""
@@ -101,6 +103,12 @@ def _system_database(path: str) -> "sqlite3.Connection":
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
+def _system_workers(count: int, clock: Clock) -> "Workers":
+    from sbpam_cli.work.workers import ThreadWorkers
+
+    return ThreadWorkers(count, clock)
+
+
 def _is_terminal(stream: object) -> bool:
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
@@ -130,6 +138,7 @@ class Services:
     keyring: "Callable[[], KeyringBackend] | None" = None
     network: "Callable[[], httpcore.NetworkBackend]" = _system_network
     database: "Callable[[str], sqlite3.Connection]" = _system_database
+    workers: "Callable[[int, Clock], Workers]" = _system_workers
     exit_now: Callable[[int], None] = os._exit
 
     def env(self, name: str) -> str | None:

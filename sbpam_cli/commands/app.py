@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperGroup
 
-from sbpam_cli.commands.completing import complete_profiles
+from sbpam_cli.commands.completing import (
+    COMPLETION_VARIABLE,
+    complete_profiles,
+    keep_help_whole,
+)
+from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import Form
 
 if TYPE_CHECKING:
@@ -21,6 +26,8 @@ COMMANDS: tuple[str, ...] = (
     "whoami",
     "schedule",
     "status",
+    "resume",
+    "runs",
     "demo",
     "sandbox",
 )
@@ -135,8 +142,8 @@ def _build(name: str, command: Callable[..., int] | typer.Typer) -> Any:
     return typer.main.get_command(single)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
         from sbpam_cli import __version__
 
         typer.echo(f"sbpam {__version__}")
@@ -152,8 +159,8 @@ def _frame(
     """Schedules host scans on Netwrix Privilege Secure and shows what became of each host."""
 
 
-def run_app(arguments: Sequence[str], services: "Services") -> int:
-    """Parses the arguments and runs the command; returns its exit code."""
+def build_program() -> TyperGroup:
+    """`sbpam` as Typer's command, for running, completing and describing it."""
     app = typer.Typer(
         name="sbpam",
         cls=LazyGroup,
@@ -161,6 +168,25 @@ def run_app(arguments: Sequence[str], services: "Services") -> int:
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback(cls=LazyGroup)(_frame)
-    command = typer.main.get_command(app)
-    code = command.main(list(arguments), prog_name="sbpam", standalone_mode=False, obj=services)
+    program = typer.main.get_command(app)
+    assert isinstance(program, TyperGroup)
+    return program
+
+
+def run_app(arguments: Sequence[str], services: "Services") -> int:
+    """Parses the arguments and runs the command; returns its exit code."""
+    program = build_program()
+    if services.env(COMPLETION_VARIABLE) is not None:
+        return _complete(program, services)
+    code = program.main(list(arguments), prog_name="sbpam", standalone_mode=False, obj=services)
     return int(code or 0)
+
+
+def _complete(program: TyperGroup, services: "Services") -> int:
+    """Typer finds the variable by itself; a shell that asks for words gets no messages."""
+    keep_help_whole()
+    try:
+        program.main([], prog_name="sbpam", standalone_mode=False, obj=services)
+    except Exception:
+        return ExitCode.BUG
+    return ExitCode.DONE

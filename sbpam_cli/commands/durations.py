@@ -20,3 +20,11 @@ def parse_duration(text: str, option: str) -> float:
             f"{option}: not a duration: {text[:40]}", hint="write it like 90, 2m, 1h30m or 500ms"
         )
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def positive_duration(text: str, option: str) -> float:
+    """As `parse_duration`; more than nothing."""
+    seconds = parse_duration(text, option)
+    if seconds <= 0:
+        raise OptionError(f"{option}: must be more than nothing")
+    return seconds

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.commands.durations import parse_duration, positive_duration
 from sbpam_cli.errors import OptionError
 
 if TYPE_CHECKING:
@@ -67,9 +67,31 @@ def schedule(
         int | None,
         typer.Option(min=0, metavar="N", help="Refuse longer lists.", show_default=False),
     ] = None,
+    max_running: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="The next batch starts when fewer hosts are unfinished.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_recent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Skip hosts accepted within that time.", show_default=False
+        ),
+    ] = None,
     send_timeout: Annotated[
         str, typer.Option(metavar="TIME", help="The whole of one POST.")
     ] = "2m",
+    settle_after: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Before 'the server has no such job' is believed."),
+    ] = "3m",
+    new_run: Annotated[
+        bool, typer.Option("--new-run", help="Don't continue an unfinished run of this list.")
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first batch that fails.")
     ] = False,
@@ -114,7 +136,12 @@ def schedule(
         sources=sources,
         column=column,
         batch_size=batch_size,
-        limits=SendLimits(parallel, positive_duration(send_timeout, "--send-timeout"), fail_fast),
+        limits=SendLimits(
+            parallel, positive_duration(send_timeout, "--send-timeout"), fail_fast, max_running
+        ),
+        settle_after_s=parse_duration(settle_after, "--settle-after"),
+        skip_recent_s=positive_duration(skip_recent, "--skip-recent") if skip_recent else None,
+        new_run=new_run,
         max_hosts=max_hosts,
         assume_yes=yes,
         skip_invalid=skip_invalid,
@@ -128,14 +155,6 @@ def schedule(
         ),
     )
     return show_schedule(ctx.obj, options, common, "schedule")
-
-
-def positive_duration(text: str, option: str) -> float:
-    """As `parse_duration`; more than nothing."""
-    seconds = parse_duration(text, option)
-    if seconds <= 0:
-        raise OptionError(f"{option}: must be more than nothing")
-    return seconds
 
 
 def connection_options(common: Common, *, credential: str | None = None) -> "ConnectionOptions":
@@ -159,7 +178,8 @@ def show_schedule(
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.progress import following
     from sbpam_cli.output.rows import HOSTS
-    from sbpam_cli.work.scheduling import Audience, run_schedule
+    from sbpam_cli.work.execution import Audience
+    from sbpam_cli.work.scheduling import run_schedule
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
         with following(console) as progress:

@@ -6,7 +6,7 @@ import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.commands.durations import parse_duration, positive_duration
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import ScanStatus
 
@@ -58,7 +58,7 @@ def status(
     """Shows the status of every host: of the newest run, or of what is named."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.progress import following
-    from sbpam_cli.commands.schedule import connection_options, positive_duration
+    from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.output.rows import HOSTS
     from sbpam_cli.work.following import FollowLimits
     from sbpam_cli.work.status import StatusOptions, run_status

@@ -91,6 +91,16 @@ def _pinned_context(fingerprint: str) -> "ssl.SSLContext":
     return context
 
 
+_MISMATCHES = (62, 63, 64)
+"""OpenSSL: the certificate is for another host, another mail address, another IP address."""
+
+
+def _ends() -> "tuple[type[ssl.SSLError], ...]":
+    import ssl
+
+    return ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError
+
+
 def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
     """What a failed handshake means and what helps; None where it was none."""
     import ssl
@@ -99,7 +109,8 @@ def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        if isinstance(cause, ssl.SSLError):
+        # An end without a farewell is the network's doing, also within TLS.
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ends()):
             words = (
                 getattr(cause, "verify_message", None)
                 or getattr(cause, "reason", None)
@@ -113,10 +124,13 @@ def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
                     "if not, somebody may be in between",
                 )
             if isinstance(cause, ssl.SSLCertVerificationError):
+                mismatch = getattr(cause, "verify_code", 0) in _MISMATCHES
                 return UnreachableError(
                     f"the certificate of {origin} is not trusted",
                     reason=words,
-                    hint="name its CA with --ca-bundle, or pin it with --fingerprint",
+                    hint="use the name that the certificate is for, or pin it with --fingerprint"
+                    if mismatch
+                    else "name its CA with --ca-bundle, or pin it with --fingerprint",
                 )
             return UnreachableError(
                 f"no TLS connection to {origin}",

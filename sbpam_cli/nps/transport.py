@@ -6,13 +6,16 @@ somebody who knows whether it may be.
 """
 
 import sys
-from collections.abc import Mapping
+import threading
+import weakref
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sbpam_cli.nps import wire
+from sbpam_cli.errors import UsageError
+from sbpam_cli.nps import problems
 from sbpam_cli.nps.network import DeadlineNetwork
+from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import TlsSettings, build_context, explain_tls
 
 if TYPE_CHECKING:
@@ -56,19 +59,22 @@ class Reply:
 
     @property
     def is_web_page(self) -> bool:
-        return wire.is_web_page(self.headers.get("content-type", ""), self.content)
+        return problems.is_web_page(self.headers.get("content-type", ""), self.content)
 
     def problem(self) -> tuple[str | None, str | None]:
         """The server's words (without any secret of the request) and its trace id."""
-        words, trace_id = wire.read_problem(self.headers.get("content-type", ""), self.content)
-        return self.hide(words), self.hide(trace_id)
+        return problems.read_problem(self.headers.get("content-type", ""), self.content, self.hide)
 
-    def hide(self, text: str | None) -> str | None:
+    def hide(self, text: str) -> str:
         """`text` without the secrets that the request carried: servers echo what they get."""
-        for secret in self.secrets:
-            if text and secret:
-                text = text.replace(secret, "***")
-        return text
+        return hide_secrets(text, self.secrets)
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """`***` in place of each secret."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _load_httpx() -> Any:
@@ -100,9 +106,17 @@ class Transport:
         self._context = context
         self._connections = connections
         self._network = DeadlineNetwork(services.network(), services.clock)
+        self._lock = threading.Lock()
+        self._opened: httpx.Client | None = None
 
-    @cached_property
     def _client(self) -> "httpx.Client":
+        """The one client, made by whoever needs it first."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> "httpx.Client":
         library = _load_httpx()
         from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -111,19 +125,39 @@ class Transport:
             max_keepalive_connections=self._connections,
             keepalive_expiry=_KEEPALIVE_S,
         )
+        context = self._context or build_context(self._settings)
+        try:
+            transport = library.HTTPTransport(
+                verify=context, trust_env=False, limits=limits, proxy=self._proxy()
+            )
+        except (ValueError, library.InvalidURL, ImportError):
+            # Its URL may hold a password: it is not repeated.
+            raise UsageError(
+                "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
+                hint="write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT",
+            ) from None
+        # httpx has no setting for httpcore's back end; a test holds these names.
+        transport._pool._network_backend = self._network
         client: httpx.Client = library.Client(
-            verify=self._context or build_context(self._settings),
-            http2=False,
-            follow_redirects=False,
-            limits=limits,
-            timeout=library.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            transport=transport,
+            trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
-        # httpx has no setting for httpcore's back end; a test holds these names.
-        for transport in (client._transport, *client._mounts.values()):
-            if transport is not None:
-                transport._pool._network_backend = self._network  # type: ignore[attr-defined]
+        # Threads may still be in a request when the command is over: whoever lets go last closes.
+        weakref.finalize(self, client.close).atexit = False
         return client
+
+    def _proxy(self) -> "httpx.Proxy | None":
+        url = choose_proxy(self._services.environ, self.origin)
+        if url is None:
+            return None
+        proxy: httpx.Proxy = _load_httpx().Proxy(url)
+        if proxy.url.scheme == "https":
+            # The server's pin and the server's exceptions say nothing about the proxy.
+            proxy.ssl_context = build_context(
+                TlsSettings(self._settings.ca_bundle, self._settings.ca_folder)
+            )
+        return proxy
 
     def send(
         self,
@@ -146,14 +180,18 @@ class Transport:
         Raises NoReplyError.
         """
         httpx = _load_httpx()
-        headers = {"Accept": "application/json", "User-Agent": _user_agent()}
+        headers: dict[str, str | bytes] = {
+            "Accept": "application/json",
+            "User-Agent": _user_agent(),
+        }
         if body is not None:
             headers["Content-Type"] = "application/json"
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
             secrets = (*secrets, token)
         if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            pairs = (f"{name}={value}" for name, value in cookies.items())
+            headers["Cookie"] = "; ".join(pairs).encode()
             secrets = (*secrets, *cookies.values())
         sent = False
 
@@ -167,8 +205,9 @@ class Transport:
         reply: Reply | None = None
         failure: NoReplyError | None = None
         try:
+            client = self._client()
             with self._network.deadline(total_s):
-                request = self._client.build_request(
+                request = client.build_request(
                     method,
                     self.origin + path,
                     content=body,
@@ -176,7 +215,7 @@ class Transport:
                     timeout=httpx.Timeout(read_s, connect=connect_s, pool=total_s),
                     extensions={"trace": watch},
                 )
-                response = self._client.send(request)
+                response = client.send(request)
             reply = Reply(
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
@@ -185,7 +224,8 @@ class Transport:
                 secrets=secrets,
             )
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
-            failure = NoReplyError(_explain(error), sent=sent, tls=explain_tls(error, self.origin))
+            reason = hide_secrets(_explain(error), secrets)
+            failure = NoReplyError(reason, sent=sent, tls=explain_tls(error, self.origin))
             raise failure from None
         finally:
             self._trace(method, path, reply, failure, clock.monotonic() - started, attempt)
@@ -193,8 +233,8 @@ class Transport:
 
     def close(self) -> None:
         """Closes the connections. Not with threads still in a request."""
-        if "_client" in self.__dict__:
-            self._client.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def _trace(
         self,
@@ -244,4 +284,7 @@ def _explain(error: BaseException) -> str:
         return f"the proxy refused: {error}"
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return "the address cannot be used"
+    if isinstance(error, httpx.LocalProtocolError):
+        # Its words repeat the header that is wrong.
+        return "the request cannot be written"
     return str(error) or type(error).__name__

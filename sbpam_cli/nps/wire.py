@@ -8,6 +8,7 @@ are named here.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sbpam_cli.models import (
@@ -27,6 +28,7 @@ _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
 _LONGEST_TEXT = 2000
+_LAST_MOMENT = 253402300800
 
 
 class WireError(Exception):
@@ -67,9 +69,13 @@ def encode_hosts(names: Sequence[str]) -> bytes:
 
 
 def read_text(value: object) -> str | None:
-    """A text field; numbers as text, None for what is empty or no scalar."""
+    """A text field; numbers as text, None for what is empty or no scalar.
+
+    JSON can spell half a surrogate pair, which neither a disk nor a terminal takes.
+    """
     if isinstance(value, str):
-        return value.strip()[:_LONGEST_TEXT] or None
+        text = value.strip()[:_LONGEST_TEXT]
+        return (text if text.isascii() else text.encode("utf-8", "replace").decode()) or None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
@@ -236,7 +242,7 @@ def read_job(value: object) -> ScanJob:
     listed, joined = item.get("hostScanHostStatus"), item.get("hostScanJobHostJoin")
     hosts: list[ScanHost] | None = None
     if isinstance(listed, list):
-        hosts = [_listed_host(entry) for entry in listed if isinstance(entry, dict)]
+        hosts = [_listed_host(entry) for entry in listed if isinstance(entry, dict) and entry]
     elif isinstance(joined, list):
         hosts = [_joined_host(entry) for entry in joined if isinstance(entry, dict) and entry]
     status, detail = read_status(item.get("status"), item.get("statusDescription"))
@@ -262,6 +268,13 @@ def read_jobs(value: object) -> list[ScanJob]:
         except WireError:
             continue
     return jobs
+
+
+def read_rows(value: object) -> list[Mapping[str, Any]]:
+    """An array of objects; what is none is an empty row, so that positions stay."""
+    if not isinstance(value, list):
+        raise WireError("the reply is not a list of rows")
+    return [_mapping(row) for row in value]
 
 
 def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]) -> ScanStatus:
@@ -290,19 +303,15 @@ def read_token(content: bytes, server_now: float) -> Token:
     """
     import json
 
-    text = content.decode("utf-8", "replace").strip().removeprefix("\ufeff")
-    if text.startswith('"'):
-        try:
-            decoded = json.loads(text)
-        except ValueError as error:
-            raise WireError("the reply is not a token") from error
-        text = decoded.strip() if isinstance(decoded, str) else ""
-    return make_token(text, server_now)
+    text = content.decode("utf-8-sig", "replace")
+    with suppress(ValueError, RecursionError):
+        text = json.loads(text)
+    return make_token(text if isinstance(text, str) else "", server_now)
 
 
 def make_token(text: str, server_now: float | None) -> Token:
     """A token from its text; its times where it is a JWT that tells them."""
-    text = text.removeprefix("Bearer ").strip()
+    text = text.strip().removeprefix("Bearer ").strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text or "<" in text:
         raise WireError("the reply is not a token")
     claims = _jwt_claims(text)
@@ -311,9 +320,10 @@ def make_token(text: str, server_now: float | None) -> Token:
 
 
 def _number(value: object) -> float | None:
+    """A claim's epoch seconds, None for what is none or lies after the year 9999."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    return float(value) if 0 <= value < _LAST_MOMENT else None
 
 
 def _jwt_claims(text: str) -> Mapping[str, Any]:
@@ -328,56 +338,3 @@ def _jwt_claims(text: str) -> Mapping[str, Any]:
         return _mapping(json.loads(raw))
     except (ValueError, RecursionError):
         return {}
-
-
-_TITLE = re.compile(rb"<title[^>]*>(.{0,300}?)</title", re.IGNORECASE | re.DOTALL)
-
-
-def is_web_page(content_type: str, content: bytes) -> bool:
-    """Whether a body is HTML, whatever its status says (IIS, captive proxies)."""
-    if "html" in content_type.lower():
-        return True
-    start = content[:200].lstrip().lower()
-    return start.startswith((b"<!doctype html", b"<html"))
-
-
-def read_problem(content_type: str, content: bytes) -> tuple[str | None, str | None]:
-    """The server's own words and trace id, from whatever a failure answered.
-
-    ProblemDetails, a JSON string, plain text, HTML or nothing.
-    """
-    if is_web_page(content_type, content):
-        title = _TITLE.search(content[:100_000])
-        words = title[1].decode("utf-8", "replace").split() if title else []
-        return f"a web page: {' '.join(words)}" if words else "a web page", None
-    text = content[:100_000].decode("utf-8", "replace").strip().removeprefix("\ufeff")
-    if not text:
-        return None, None
-    try:
-        value = decode(text.encode())
-    except WireError:
-        return _clip(text), None
-    if isinstance(value, str):
-        return _clip(value.strip()) or None, None
-    item = _mapping(value)
-    parts = [read_text(item.get("title")), read_text(item.get("detail"))]
-    parts.extend(f"{name}: {said}" for name, said in _field_errors(item.get("errors")))
-    if not any(parts):
-        parts = [read_text(item.get(key)) for key in ("message", "Message", "error")]
-    said: list[str] = []
-    for part in parts:
-        if part and part not in said:
-            said.append(part)
-    return _clip(": ".join(said)) or None, read_text(item.get("traceId"))
-
-
-def _field_errors(value: object) -> Iterable[tuple[str, str]]:
-    for name, texts in list(_mapping(value).items())[:10]:
-        for text in (texts if isinstance(texts, list) else [texts])[:3]:
-            if said := read_text(text):
-                yield str(name)[:100], said
-
-
-def _clip(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 500 else text[:497] + "..."

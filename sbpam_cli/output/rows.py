@@ -108,7 +108,10 @@ def choose_form(given: str | None, services: "Services") -> Form:
     if form is None:
         return "table" if services.stdout_is_terminal() else "tsv"
     if form not in FORMS:
-        raise OptionError(f"There is no output form {form!r}", hint=f"Use {', '.join(FORMS)}.")
+        where = "--output" if given else "SBPAM_OUTPUT"
+        raise OptionError(
+            f"{where}: there is no form {form[:40]!r}", hint=f"the forms are {', '.join(FORMS)}"
+        )
     return form
 
 

@@ -1,7 +1,7 @@
 """Signing in with user name, password and, where there is one, a second factor."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import SignInError
@@ -21,7 +21,7 @@ NO_CODE = "0"
 _CHECK_TOTP = "check the TOTP secret and the server's clock: a wrong code is often a wrong clock"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class PasswordSignIn:
     """One user's way in. Each step is sent once; a refusal is final, the TOTP case aside.
 
@@ -36,8 +36,8 @@ class PasswordSignIn:
     api: "SignInApi"
     talk: "Talk"
     pause: Callable[[float], None]
-    code: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    code: str | None = None
+    password: str | None = None
     by_person: bool = False
     _source: str | None = None
 

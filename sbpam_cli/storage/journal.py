@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.errors import JournalError, UsageError
-from sbpam_cli.models import ScanStatus
+from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.storage.journal_file import journal_failure, open_database
 from sbpam_cli.storage.records import (
     Aside,
@@ -196,6 +196,86 @@ class Journal:
             " FROM batches WHERE state <> 'split' GROUP BY run_id"
         )
         return {run_id: RunCounts(*(int(n) for n in numbers)) for run_id, *numbers in rows}
+
+    def unfinished_run(self, server: str, credential_id: str, digest: str) -> Run | None:
+        """The newest run of this list that was cut short: something of it may still be sent.
+
+        One that only has refused batches is over; `resume` alone sends those again.
+        """
+        found = self._select(
+            f"SELECT {_RUN} FROM runs WHERE digest = ? AND server = ? AND credential_id = ?"  # noqa: S608
+            " AND run_id IN (SELECT run_id FROM batches"
+            " WHERE state IN ('planned', 'sending', 'unknown'))"
+            " ORDER BY started DESC LIMIT 1",
+            (digest, server, credential_id),
+        )
+        return _run(found[0]) if found else None
+
+    def newest_unfinished_run(self) -> Run | None:
+        """The newest run with a batch that is not accepted."""
+        found = self._select(
+            f"SELECT {_RUN} FROM runs WHERE run_id IN (SELECT run_id FROM batches"  # noqa: S608
+            " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))"
+            " ORDER BY started DESC LIMIT 1"
+        )
+        return _run(found[0]) if found else None
+
+    def claimed_jobs(self, server: str) -> dict[str, str]:
+        """Every job of that server that a batch has: job id -> run id."""
+        return dict(
+            self._select(
+                "SELECT b.job_id, b.run_id FROM batches b JOIN runs r USING (run_id)"
+                " WHERE b.job_id IS NOT NULL AND r.server = ? ORDER BY b.sent_at",
+                (server,),
+            )
+        )
+
+    def doubts(self, server: str, since: float) -> list[tuple[Run, list[Batch]]]:
+        """Batches in doubt on that server, sent since then, by run."""
+        runs = self._select(
+            f"SELECT {_RUN} FROM runs WHERE server = ? AND run_id IN (SELECT run_id FROM batches"  # noqa: S608
+            " WHERE state IN ('sending', 'unknown') AND sent_at >= ?) ORDER BY started",
+            (server, since),
+        )
+        where = "b.run_id = ? AND b.state IN ('sending', 'unknown') AND b.sent_at >= ?"
+        return [
+            (run, list(self._batches(where, (run.run_id, since), False))) for run in map(_run, runs)
+        ]
+
+    def accepted_since(self, server: str, since: float) -> dict[str, str]:
+        """Hosts of that server's accepted batches sent since then: host -> run id."""
+        found: dict[str, str] = {}
+        for run_id, packed in self._select(
+            "SELECT b.run_id, w.rows FROM batches b JOIN runs r USING (run_id)"
+            " JOIN batch_rows w USING (run_id, number)"
+            " WHERE b.state = 'accepted' AND r.server = ? AND b.sent_at >= ? ORDER BY b.sent_at",
+            (server, since),
+        ):
+            rows = unpack_rows(packed, None)
+            found.update((row.host, run_id) for row in rows if row.status in SCHEDULED)
+        return found
+
+    def host_ids(self, server: str, hosts: Sequence[str]) -> list[str]:
+        """The server's ids of these hosts, as far as an earlier run saw them."""
+        found: dict[str, str] = {}
+        for host in hosts:
+            newest = self.newest_batch_of(host, server)
+            for row in (newest[1].rows or ()) if newest is not None else ():
+                if row.host in hosts and row.host_id is not None:
+                    found[row.host] = row.host_id
+            if found:
+                break
+        return [found[host] for host in hosts if host in found]
+
+    def prune(self, before: float) -> int:
+        """Removes finished runs begun before then; answers how many."""
+        with self._transaction() as execute:
+            removed = execute(
+                "DELETE FROM runs WHERE started < ? AND run_id NOT IN (SELECT run_id FROM batches"
+                " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))",
+                (before,),
+            )
+        return int(removed.rowcount)
 
     def newest_batch_of(self, host: str, server: str) -> tuple[Run, Batch] | None:
         """The newest accepted batch on that server that holds the host."""

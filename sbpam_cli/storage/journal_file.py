@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError
+from sbpam_cli.storage.filesystems import filesystem_type, is_network
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,8 +19,8 @@ def journal_failure(path: Path, error: Exception) -> JournalError:
     words = str(error)
     if "malformed" in words or "not a database" in words:
         hint = (
-            f"move {path} aside (do not delete it: it may name hosts in doubt) and start afresh;"
-            " `sqlite3 .recover` may save its rows"
+            f"a copy is kept as {_keep_copy(path)}; move {path} away to start afresh, or save"
+            " its rows with `sqlite3 .recover`: it may name hosts in doubt"
         )
     elif "full" in words:
         hint = f"make room on the disk of {path.parent}; `sbpam resume` goes on"
@@ -28,6 +29,20 @@ def journal_failure(path: Path, error: Exception) -> JournalError:
     else:
         hint = f"check the folder {path.parent} (rights, space, disk), or set SBPAM_STATE_HOME"
     return JournalError(f"the journal {path} cannot be used", reason=words, hint=hint)
+
+
+def _keep_copy(path: Path) -> Path:
+    """Copies a damaged journal aside, once for each state of it; never deletes anything."""
+    import shutil
+    from contextlib import suppress
+
+    copy = path
+    with suppress(OSError):
+        changed = path.stat().st_mtime_ns
+        copy = path.with_name(f"{path.name}.damaged-{changed}")
+        if not copy.exists():
+            shutil.copy2(path, copy)
+    return copy
 
 
 def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
@@ -44,7 +59,7 @@ def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
     except sqlite3.Error as error:
         raise journal_failure(path, error) from error
     try:
-        _prepare(connection)
+        _prepare(connection, on_network=is_network(filesystem_type(folder.resolve())))
         _migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
@@ -61,12 +76,13 @@ def _close_descriptor(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _prepare(connection: "sqlite3.Connection") -> None:
+def _prepare(connection: "sqlite3.Connection", *, on_network: bool) -> None:
     import sqlite3
 
     execute = connection.execute
     execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
-    execute("PRAGMA journal_mode = WAL")
+    # A write-ahead log needs shared memory, which a network's file system has not.
+    execute(f"PRAGMA journal_mode = {'DELETE' if on_network else 'WAL'}")
     # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
     execute("PRAGMA synchronous = FULL")
     execute("PRAGMA fullfsync = ON")

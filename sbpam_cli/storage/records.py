@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sbpam_cli.models import FINISHED, SCHEDULED, FailureReason, HostRow, ScanStatus
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
+IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
 
 
 @dataclass(slots=True)
@@ -62,8 +63,7 @@ class Run:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunCounts:
+class RunCounts(NamedTuple):
     """Hosts of a run by what became of them; `open` is planned, sending or rejected ones."""
 
     accepted: int

@@ -12,6 +12,7 @@ from sbpam_cli.signin.session import Session
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.secrets import Secrets
 from sbpam_cli.storage.vault import Vault
+from sbpam_cli.work.interruption import Interruption
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -75,3 +76,30 @@ def connect(
     session = Session(services, target, secrets, vault, client, talk, no_input=no_input)
     client.use(session)
     return Connection(client, session)
+
+
+def sign_in(
+    services: "Services",
+    target: Target,
+    talk: Talk,
+    interruption: Interruption,
+    *,
+    no_input: bool,
+    parallel: int,
+) -> Connection:
+    """A connection that is signed in and proved by a harmless read on the same client.
+
+    The read comes first: under TLS 1.3 a refused client certificate shows only
+    after the first request was written.
+    """
+    connection = connect(
+        services,
+        target,
+        talk,
+        no_input=no_input,
+        stop=interruption.event,
+        connections=parallel + 2,
+    )
+    connection.client.version()
+    connection.session.token()
+    return connection

@@ -8,14 +8,27 @@ looks at it at least twice a second.
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sbpam_cli.errors import Interrupted
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
 
 _WORDS = {1: "hung up", 2: "interrupted", 15: "terminated"}
 GRACE_S = 8.0
 """How long the first signal waits for answers under way; `docker stop` kills after 10 s."""
+
+
+def leave_now(services: "Services", code: int) -> None:
+    """The second signal: what was written goes out, and the process ends."""
+    for stream in (services.stdout, services.stderr):
+        # In a handler: the stream may be in the middle of a write.
+        with suppress(OSError, ValueError, RuntimeError):
+            stream.flush()
+    services.exit_now(code)
 
 
 class Interruption:

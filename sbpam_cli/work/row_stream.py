@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.storage.records import Aside, Batch
+from sbpam_cli.work.outcome import Outcome
 
 _STATES: dict[str, ScanStatus] = {
     "planned": ScanStatus.NOT_SENT,
@@ -69,3 +71,61 @@ class RowStream:
             within += 1
         aside, self._aside = self._aside[:within], self._aside[within:]
         self._write(merge_aside(batch.first, batch_rows(batch, why_not_sent), aside))
+
+
+class RunRows:
+    """The rows of a run on their way to stdout: streamed, or in the end all at once.
+
+    A disk that is full there must not stop what is being sent: `failure` holds
+    what went wrong, and nothing more is written.
+    """
+
+    def __init__(self, write: Callable[[Iterable[HostRow]], None], outcome: Outcome) -> None:
+        self._target = write
+        self._outcome = outcome
+        self._stream: RowStream | None = None
+        self.failure: SbpamError | None = None
+
+    def stream(self, aside: Sequence[Aside]) -> None:
+        """Rows go out as batches are settled."""
+        self._stream = RowStream(self._write, aside)
+
+    def settle(self, batch: Batch) -> None:
+        """The rows of this batch are final."""
+        if self._stream is not None:
+            self._stream.settle(batch)
+
+    def ignore(self, batch: Batch) -> None:
+        """The rows of this batch come with all the others."""
+
+    def finish(
+        self,
+        names: Sequence[str],
+        batches: Iterable[Batch],
+        aside: Sequence[Aside],
+        stopped: SbpamError | None,
+        *,
+        recorded: Sequence[Aside] = (),
+    ) -> None:
+        """Writes what is left, in the order of `names`.
+
+        recorded: hosts that the run itself set aside, when it was begun.
+        """
+        why = stopped.message if stopped is not None else None
+        if self._stream is None:
+            # A continued run's batches may be in another order than the list given now.
+            known = {row.host: row for batch in batches for row in batch_rows(batch, why)}
+            known.update((item.host, _aside_row(item)) for item in recorded)
+            whole = Batch(0, 0, names, "accepted", rows=[known[name] for name in names])
+            batches = [whole] if names else []
+            self.stream(aside)
+        assert self._stream is not None
+        self._stream.finish(batches, why)
+
+    def _write(self, rows: Iterable[HostRow]) -> None:
+        counted = list(self._outcome.count(rows))
+        if self.failure is None:
+            try:
+                self._target(counted)
+            except SbpamError as error:
+                self.failure = error

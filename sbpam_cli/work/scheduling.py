@@ -1,7 +1,7 @@
 """The main job: from a list of hosts to a row for each of them."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,30 +9,31 @@ from sbpam_cli.errors import (
     ExitCode,
     InputError,
     OptionError,
-    RejectedError,
     SbpamError,
     UnknownOutcomeError,
     UsageError,
 )
-from sbpam_cli.models import FINISHED, HostRow, JobSummary, ScanStatus, Talk
-from sbpam_cli.nps.wire import canonical_uuid, sum_status
+from sbpam_cli.models import ScanStatus, Talk
+from sbpam_cli.nps.wire import canonical_uuid
+from sbpam_cli.storage.filesystems import filesystem_type, is_passing
 from sbpam_cli.storage.journal import Journal, open_journal
 from sbpam_cli.storage.locks import hold_lock
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Aside, Batch, Run, digest_names
-from sbpam_cli.work.connection import Connection, connect
-from sbpam_cli.work.following import Followed, Follower, FollowLimits
+from sbpam_cli.work.connection import Connection, sign_in
+from sbpam_cli.work.execution import Audience, Execution, judge_counts
+from sbpam_cli.work.following import FollowLimits
 from sbpam_cli.work.hosts import HostList, HostSource, read_hosts, refuse_invalid
-from sbpam_cli.work.interruption import Interruption
+from sbpam_cli.work.interruption import Interruption, leave_now
 from sbpam_cli.work.outcome import Outcome
-from sbpam_cli.work.row_stream import RowStream, batch_rows
-from sbpam_cli.work.sending import Sending, SendLimits
-from sbpam_cli.work.workers import ThreadWorkers
+from sbpam_cli.work.row_stream import RunRows
+from sbpam_cli.work.sending import SendLimits
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
 
 CONFIRM_ABOVE_HOSTS = 1000
+_CONTINUED_FOR_S = 12 * 3600.0
 _CREDENTIAL_ID_LENGTH = 36
 
 
@@ -56,17 +57,10 @@ class ScheduleOptions:
     offline: bool = False
     wait: bool = False
     judge_scans: bool = True
+    new_run: bool = False
+    settle_after_s: float = 180.0
+    skip_recent_s: float | None = None
     follow: FollowLimits = field(default_factory=FollowLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Whom the work speaks to: talk, rows, questions, progress."""
-
-    talk: Talk
-    write: Callable[[Iterable[HostRow]], None]
-    confirm: Callable[[str], bool]
-    progress: Callable[[Sequence[Followed]], None]
 
 
 def run_schedule(
@@ -95,8 +89,7 @@ def run_schedule(
         run_validation(services, options, target, credential_id, hosts, audience, outcome)
         return
     _confirm(services, options, audience, target, hosts)
-    job = _Scheduling(services, options, audience, outcome, target, credential_id, hosts)
-    job.run()
+    _Scheduling(services, options, audience, outcome, target, credential_id, hosts).run()
 
 
 def read_credential_id(text: str | None) -> str:
@@ -187,199 +180,156 @@ class _Scheduling:
         self._outcome = outcome
         self._target = target
         self._credential_id = credential_id
-        self._hosts = hosts
+        self._names = hosts.names
         self._aside = set_aside(hosts)
-        self._batches = cut_batches(hosts.names, options.batch_size)
-        self._journal: Journal | None = None
-        self._run: Run | None = None
-        self._stopped: SbpamError | None = None
-        self._rows = RowStream(self._write, self._aside)
-        self._write_failure: SbpamError | None = None
+        self._execution: Execution | None = None
+        self._rows = RunRows(audience.write, outcome)
 
     def run(self) -> None:
         """Everything from the lock to the last row. Raises what ended it."""
-        with Interruption(self._leave_now) as interruption:
+        stopped: SbpamError | None = None
+        with Interruption(lambda code: leave_now(self._services, code)) as interruption:
             try:
-                connection = self._send(interruption) if self._batches else None
-                if self._options.wait and connection is not None and self._stopped is None:
-                    self._follow(connection)
+                connection = self._carry_out(interruption) if self._names else None
+                if self._execution is not None:
+                    stopped = self._execution.stopped
+                    if self._options.wait and connection is not None and stopped is None:
+                        self._execution.follow(connection, self._options.follow)
             except SbpamError as error:
-                self._stopped = error
-        if self._stopped is not None and self._stopped.exit_code is ExitCode.USAGE:
-            raise self._stopped
-        self._finish()
-        if self._stopped is not None:
-            raise self._stopped
+                stopped = error
+        if stopped is not None and stopped.exit_code is ExitCode.USAGE:
+            raise stopped
+        self._finish(stopped)
 
-    def _write(self, rows: Iterable[HostRow]) -> None:
-        """Rows to stdout. A disk that is full there must not stop what is being sent."""
-        counted = list(self._outcome.count(rows))
-        if self._write_failure is None:
-            try:
-                self._audience.write(counted)
-            except SbpamError as error:
-                self._write_failure = error
-
-    def _leave_now(self, code: int) -> None:
-        for stream in (self._services.stdout, self._services.stderr):
-            with suppress(OSError, ValueError, RuntimeError):
-                stream.flush()
-        self._services.exit_now(code)
-
-    def _send(self, interruption: Interruption) -> Connection:
-        """Lock, sign in, record, send. Afterwards `_stopped` says what ended it early."""
-        options, services, talk = self._options, self._services, self._audience.talk
-        origin = self._target.server
-        digest = digest_names(self._hosts.names)
+    def _carry_out(self, interruption: Interruption) -> Connection:
+        """Lock, sign in, record or continue, send and settle."""
+        options, services = self._options, self._services
+        digest = digest_names(self._names)
         with ExitStack() as stack:
-            stack.enter_context(hold_lock(services, origin, digest))
-            journal = self._journal = open_journal(services)
+            stack.enter_context(hold_lock(services, self._target.server, digest))
+            journal = open_journal(services)
             stack.callback(journal.close)
-            connection = connect(
+            warn_of_passing_state(services, self._audience.talk)
+            connection = sign_in(
                 services,
                 self._target,
-                talk,
-                no_input=options.connection.no_input,
-                stop=interruption.event,
-                connections=options.limits.parallel + 2,
-            )
-            # A harmless read on the same client comes first: under TLS 1.3 a refused
-            # client certificate shows only after the first request was written.
-            connection.client.version()
-            connection.session.token()
-            self._record(journal, origin, digest)
-            assert self._run is not None
-            interruption.defer()
-            sending = Sending(
-                services,
-                journal,
-                connection.client,
-                connection.session,
-                self._run,
-                self._batches,
-                options.limits,
-                talk,
+                self._audience.talk,
                 interruption,
-                ThreadWorkers(options.limits.parallel + 1, services.clock),
-                self._settled,
+                no_input=options.connection.no_input,
+                parallel=options.limits.parallel,
             )
-            try:
-                sending.send_all()
-            finally:
-                self._batches = sending.batches
-            self._stopped = sending.stopped
-            if interruption.event.is_set():
-                self._stopped = interruption.error()
-            self._record_end(journal)
+            before = None if options.new_run else self._cut_short(journal, digest)
+            if before is None and options.skip_recent_s is not None:
+                self._skip_recent(journal, connection, interruption, digest)
+            execution = self._continue(journal, before) if before else self._begin(journal, digest)
+            self._execution = execution
+            self._outcome.run = execution.run.run_id
+            execution.carry_out(journal, connection, interruption, settle_first=before is not None)
         return connection
 
-    def _record(self, journal: Journal, origin: str, digest: str) -> None:
+    def _cut_short(self, journal: Journal, digest: str) -> Run | None:
+        """The unfinished run of this list that `schedule` goes on with, as `resume` would."""
+        run = journal.unfinished_run(self._target.server, self._credential_id, digest)
+        if run is None or self._services.clock.now() - run.started > _CONTINUED_FOR_S:
+            return None
+        return run
+
+    def _skip_recent(
+        self, journal: Journal, connection: Connection, interruption: Interruption, digest: str
+    ) -> None:
+        from sbpam_cli.work.recent import find_recent, set_apart
+
+        apart = find_recent(
+            self._services,
+            journal,
+            connection,
+            self._audience.talk,
+            interruption,
+            own_digest=digest,
+            age_s=self._options.skip_recent_s or 0.0,
+            quiet_s=self._options.settle_after_s,
+        )
+        self._names, self._aside = set_apart(self._names, self._aside, apart)
+
+    def _begin(self, journal: Journal, digest: str) -> Execution:
         now = self._services.clock.now()
-        self._run = Run(
+        batches = cut_batches(self._names, self._options.batch_size)
+        run = Run(
             run_id=make_run_id(self._services, now),
             started=now,
-            server=origin,
+            server=self._target.server,
             profile=self._target.profile,
             username=self._target.username,
             credential_id=self._credential_id,
             digest=digest,
-            hosts=len(self._hosts.names) + len(self._aside),
+            hosts=len(self._names) + len(self._aside),
             aside=self._aside,
         )
-        journal.record_run(self._run, self._batches)
-        self._outcome.run = self._run.run_id
+        journal.record_run(run, batches)
         self._audience.talk.note(
-            f"run {self._run.run_id}: {len(self._hosts.names):,} hosts in"
-            f" {len(self._batches):,} batches to {origin}"
+            f"run {run.run_id}: {len(self._names):,} hosts in {len(batches):,}"
+            f" batch{'es' * (len(batches) != 1)} to {run.server}"
+        )
+        self._rows.stream(self._aside)
+        settled = self._rows.ignore if self._options.wait else self._rows.settle
+        return self._execution_of(run, batches, settled)
+
+    def _continue(self, journal: Journal, run: Run) -> Execution:
+        batches = journal.batches(run.run_id)
+        accepted = sum(len(batch.names) for batch in batches if batch.state == "accepted")
+        self._audience.talk.note(
+            f"continuing run {run.run_id}: {accepted:,} of {len(self._names):,} hosts are accepted"
+            " (--new-run starts afresh)"
+        )
+        journal.end_run(run.run_id, None)
+        return self._execution_of(run, batches, self._rows.ignore)
+
+    def _execution_of(
+        self, run: Run, batches: list[Batch], settled: Callable[[Batch], None]
+    ) -> Execution:
+        return Execution(
+            self._services,
+            self._audience,
+            run,
+            batches,
+            self._options.limits,
+            self._options.settle_after_s,
+            settled,
         )
 
-    def _record_end(self, journal: Journal) -> None:
-        """How it ended, for the list of runs; a journal that failed cannot take it."""
-        assert self._run is not None
-        code = self._end_code()
-        if self._stopped is None or self._stopped.code != "journal":
-            journal.end_run(self._run.run_id, code)
-
-    def _end_code(self) -> int:
-        states = {batch.state for batch in self._batches}
-        errors = [self._stopped] if self._stopped is not None else []
-        if states & {"unknown", "sending"}:
-            errors.append(_in_doubt(0))
-        return Outcome(errors=errors, partial="rejected" in states).exit_code
-
-    def _settled(self, batch: Batch) -> None:
-        if not self._options.wait:
-            self._rows.settle(batch)
-
-    def _follow(self, connection: Connection) -> None:
-        """`--wait`: the jobs to their end; the lock is given back already."""
-        services = self._services
-        followed = [
-            Followed(batch.job_id, batch.names, list(batch_rows(batch)), batch.first)
-            for batch in self._batches
-            if batch.state == "accepted" and batch.job_id is not None
-        ]
-        follower = Follower(
-            services,
-            connection.client,
-            ThreadWorkers(4, services.clock),
-            self._audience.talk,
-            self._options.follow,
-            self._audience.progress,
-        )
-        by_first = {batch.first: batch for batch in self._batches}
-        try:
-            follower.follow(followed)
-        finally:
-            for item in followed:
-                by_first[item.first].rows = item.rows
-
-    def _finish(self) -> None:
+    def _finish(self, stopped: SbpamError | None) -> None:
         """The rows that are still owed, the jobs, and what only some hosts suffered."""
-        outcome, stopped = self._outcome, self._stopped
-        self._rows.finish(self._batches, stopped.message if stopped is not None else None)
-        outcome.jobs = [
-            JobSummary(
-                batch.job_id,
-                sum_status(None, [row.status for row in batch_rows(batch)]),
-                len(batch.names),
+        outcome, execution = self._outcome, self._execution
+        planned = cut_batches(self._names, max(len(self._names), 1))
+        batches = execution.batches if execution is not None else planned
+        aside = execution.run.aside if execution is not None else ()
+        self._rows.finish(self._names, batches, self._aside, stopped, recorded=aside)
+        if execution is not None:
+            execution.tell(outcome)
+            outcome.jobs = execution.jobs()
+        doubted = sum(1 for a in self._aside if a.status is ScanStatus.OUTCOME_UNKNOWN)
+        if doubted:
+            outcome.errors.append(
+                UnknownOutcomeError(
+                    f"{doubted:,} hosts are in doubt in other runs and were not sent",
+                    hint="`sbpam runs` shows them; `sbpam resume RUN` settles each",
+                )
             )
-            for batch in sorted(self._batches, key=lambda batch: batch.first)
-            if batch.job_id is not None
-        ]
-        counts = outcome.counts
-        if unknown := counts[ScanStatus.OUTCOME_UNKNOWN]:
-            outcome.errors.append(_in_doubt(unknown))
-        if counts[ScanStatus.REJECTED] and not isinstance(stopped, RejectedError):
-            outcome.errors.append(self._rejection(counts[ScanStatus.REJECTED]))
-        not_done = (ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID)
-        outcome.partial = any(counts[status] for status in not_done)
-        if (
-            self._options.wait
-            and self._options.judge_scans
-            and any(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
-        ):
-            outcome.partial = True
-        if self._write_failure is not None:
-            outcome.errors.append(self._write_failure)
-        if stopped is None and outcome.run is not None and not self._options.wait:
+        judge_counts(outcome, scans=self._options.wait and self._options.judge_scans)
+        if self._rows.failure is not None:
+            outcome.errors.append(self._rows.failure)
+        if stopped is not None:
+            raise stopped
+        if outcome.run is not None and not self._options.wait:
             outcome.next_step = f"sbpam status {outcome.run} shows how far the scans are"
 
-    def _rejection(self, hosts: int) -> RejectedError:
-        batch = next(batch for batch in self._batches if batch.state == "rejected")
-        return RejectedError(
-            f"the server refused {hosts:,} hosts",
-            reason=batch.reason,
-            trace_id=batch.trace_id,
-            hint="check the credential's id and the list",
-        )
 
-
-def _in_doubt(hosts: int) -> UnknownOutcomeError:
-    return UnknownOutcomeError(
-        f"the outcome is unknown for {hosts:,} hosts",
-        hint="`sbpam resume` finds out; don't schedule them again by hand",
-    )
+def warn_of_passing_state(services: "Services", talk: Talk) -> None:
+    """Says where the journal ends with the container: so do the guarantees."""
+    folder = services.state_folder().resolve()
+    kind = filesystem_type(folder)
+    if is_passing(kind):
+        talk.note(f"{folder} lies on {kind}: what the journal knows may end with the container")
 
 
 def make_run_id(services: "Services", now: float) -> str:

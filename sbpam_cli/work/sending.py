@@ -18,7 +18,7 @@ from sbpam_cli.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from sbpam_cli.models import HostRow, ScanStatus, Talk
+from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus, Talk
 from sbpam_cli.nps import wire
 from sbpam_cli.nps.client import NpsClient, Tokens, backoff_s
 from sbpam_cli.nps.transport import NoReplyError
@@ -34,15 +34,22 @@ if TYPE_CHECKING:
 
 _FAILURES_IN_A_ROW = 5
 _PROBE_FOR_S = 60.0
+_BETWEEN_LOOKS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class SendLimits:
-    """How a run is sent: POSTs in flight, the whole time of one, whether to stop at a failure."""
+    """How a run is sent.
+
+    parallel: POSTs in flight. send_timeout_s: the whole of one. fail_fast: stop
+    at the first failure. max_running: no batch starts while as many hosts are
+    unfinished.
+    """
 
     parallel: int = 4
     send_timeout_s: float = 120.0
     fail_fast: bool = False
+    max_running: int | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +59,7 @@ class _Attempts:
     tries: int = 0
     renewals: int = 0
     due_at: float = 0.0
+    look_at: float = 0.0
 
 
 @dataclass
@@ -78,6 +86,8 @@ class Sending:
     _attempts: dict[int, _Attempts] = field(default_factory=dict)
     _in_flight: dict[int, Batch] = field(default_factory=dict)
     _confirming: dict[int, Batch] = field(default_factory=dict)
+    _looking: dict[int, Batch] = field(default_factory=dict)
+    _look_again_at: float = 0.0
     _journal_failed: bool = False
     _failures: int = 0
     _rejections: int = 0
@@ -123,6 +133,9 @@ class Sending:
                 self.workers.submit("probe", self.client.probe)
             return
         room = self.limits.parallel - len(self._in_flight)
+        if self._is_crowded():
+            self._look_at_running(now)
+            return
         due = [b for b in self._planned if self._of(b).due_at <= now][: max(room, 0)]
         if not due:
             return
@@ -143,6 +156,35 @@ class Sending:
             self._planned.remove(batch)
             self._in_flight[batch.number] = batch
             self.workers.submit(batch.number, partial(self._post, batch, now))
+
+    def _is_crowded(self) -> bool:
+        """`--max-running`: whether as many hosts as allowed are unfinished."""
+        limit = self.limits.max_running
+        if limit is None:
+            return False
+        under_way = sum(len(batch.names) for batch in self._in_flight.values())
+        return under_way + sum(map(_unfinished, self.batches)) >= limit
+
+    def _look_at_running(self, now: float) -> None:
+        """Asks about the accepted batch that was not asked about for the longest time."""
+        going = [b for b in self.batches if _unfinished(b) and b.number not in self._looking]
+        if not going or self._looking or now < self._look_again_at:
+            return
+        batch = min(going, key=lambda batch: self._of(batch).look_at)
+        assert batch.job_id is not None
+        self._of(batch).look_at = now
+        self._look_again_at = now + _BETWEEN_LOOKS_S
+        self._looking[batch.number] = batch
+        self.workers.submit(("look", batch.number), partial(self.client.job, batch.job_id))
+
+    def _take_look(self, batch: Batch, done: Done) -> None:
+        if isinstance(done.error, SbpamError):
+            self.talk.warn(f"a look failed and is repeated: {done.error.message}")
+        elif done.error is not None:
+            raise done.error
+        elif done.result.hosts is not None:
+            match = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN)
+            batch.rows = match.rows
 
     def _of(self, batch: Batch) -> _Attempts:
         return self._attempts.setdefault(batch.number, _Attempts())
@@ -197,6 +239,8 @@ class Sending:
         while done is not None:
             if done.key == "probe":
                 self._take_probe(done)
+            elif isinstance(done.key, tuple) and done.key[0] == "look":
+                self._take_look(self._looking.pop(done.key[1]), done)
             elif isinstance(done.key, tuple):
                 self._take_confirmation(self._confirming.pop(done.key[1]), done)
             else:
@@ -209,7 +253,7 @@ class Sending:
             self._take_verdicts(outcomes)
 
     def _is_waiting(self) -> bool:
-        return bool(self._in_flight or self._confirming or self._probing)
+        return bool(self._in_flight or self._confirming or self._probing or self._looking)
 
     def _wait(self) -> Done | None:
         if self._is_waiting():
@@ -217,7 +261,7 @@ class Sending:
         if self._planned and self._may_send():
             now = self.services.clock.monotonic()
             due_at = min(self._of(batch).due_at for batch in self._planned)
-            due_at = max(due_at, self._probe_due_at)
+            due_at = max(due_at, self._probe_due_at, self._look_again_at)
             if due_at > now:
                 self.services.clock.wait(self.interruption.event, min(WAIT_SLICE_S, due_at - now))
         return None
@@ -378,6 +422,14 @@ def _with_unasked(rows: list[HostRow], unasked: Sequence[str]) -> list[HostRow]:
         detail = rows[index].detail
         rows[index] = rows[index]._replace(detail=f"{detail}; {words}" if detail else words)
     return rows
+
+
+def _unfinished(batch: Batch) -> int:
+    """How many hosts of a batch are in a job and have not ended."""
+    if batch.state != "accepted":
+        return 0
+    going = SCHEDULED - FINISHED
+    return sum(row.status in going for row in batch.rows or ())
 
 
 def _not_sent(error: SbpamError) -> Verdict:

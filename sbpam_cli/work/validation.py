@@ -15,7 +15,8 @@ from sbpam_cli.work.row_stream import RowStream
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
-    from sbpam_cli.work.scheduling import Audience, ScheduleOptions
+    from sbpam_cli.work.execution import Audience
+    from sbpam_cli.work.scheduling import ScheduleOptions
 
 
 def run_validation(

@@ -7,8 +7,9 @@ blocked in a read that the server never ends.
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from sbpam_cli.errors import SbpamError
 from sbpam_cli.services import Clock
 
 WAIT_SLICE_S = 0.5
@@ -31,6 +32,30 @@ class Workers(Protocol):
 
     def next(self, timeout_s: float) -> Done | None:
         """A finished task, or None when none finished in that time."""
+
+
+Answer = TypeVar("Answer")
+
+
+def call(
+    workers: Workers,
+    task: Callable[[], Answer],
+    stop: threading.Event,
+    interrupted: Callable[[], SbpamError],
+) -> Answer:
+    """Runs a task beside the main thread, which meanwhile looks at `stop` twice a second.
+
+    Raises what the task raises, and `interrupted()` when `stop` is set first.
+    The workers must have no other task.
+    """
+    workers.submit("call", task)
+    while (done := workers.next(WAIT_SLICE_S)) is None:
+        if stop.is_set():
+            raise interrupted()
+    if done.error is not None:
+        raise done.error
+    answer: Answer = done.result
+    return answer
 
 
 class ThreadWorkers:

@@ -20,6 +20,7 @@ from sbpam_cli.storage.profiles import (
 
 A, B = "https://a.corp.example:6500", "https://b.corp.example:6500"
 PIN = "ab" * 32
+APPLICATION = {"SBPAM_API_KEY": "k", "SBPAM_CLIENT_CERT": "c", "SBPAM_SERVER": "c"}
 
 
 def _services(folder: Path, **environ: str) -> Services:
@@ -158,11 +159,11 @@ def test_another_user_does_not_get_the_stored_secrets(saved: Path) -> None:
         ({"SBPAM_TOKEN": ""}, "default", "password"),
         ({"SBPAM_TOKEN_FILE": "/missing"}, "default", "token"),
         ({"SBPAM_API_KEY": "k", "SBPAM_CLIENT_CERT": "c"}, "berlin", "token"),
-        ({"SBPAM_API_KEY": "k", "SBPAM_CLIENT_CERT": "c", "SBPAM_SERVER": "c"}, None, "application"),
-        ({"SBPAM_API_KEY_FILE": "k", "SBPAM_CLIENT_CERT": "c", "SBPAM_SERVER": "c"}, None, "application"),
-        ({"SBPAM_API_KEY": "k", "SBPAM_SERVER": "c"}, None, "password"),
+        (APPLICATION, None, "application"),
+        (APPLICATION | {"SBPAM_API_KEY": "", "SBPAM_API_KEY_FILE": "f"}, None, "application"),
+        (APPLICATION | {"SBPAM_CLIENT_CERT": ""}, None, "password"),
     ],
-)  # fmt: skip
+)
 def test_the_method_follows_from_what_there_is(
     saved: Path, environ: dict[str, str], profile: str | None, method: str
 ) -> None:

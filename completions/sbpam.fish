@@ -1,0 +1,1 @@
+complete --command sbpam --no-files --arguments "(env _SBPAM_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) sbpam)" --condition "env _SBPAM_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) sbpam"

@@ -1,0 +1,98 @@
+"""Answers that are no success, and requests without one, as the errors they mean."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from sbpam_cli.nps.transport import NoReplyError, Reply
+
+
+class RefusedError(SignInError):
+    """The server refused a sign-in step or a token; `status` is its HTTP status."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        reason: str | None = None,
+        hint: str | None = None,
+        trace_id: str | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, hint=hint, trace_id=trace_id)
+        self.status = status
+
+
+class NotFoundError(UsageError):
+    """The server does not know what the path names."""
+
+
+def no_answer(origin: str, failure: "NoReplyError") -> SbpamError:
+    """A request without an answer."""
+    return failure.tls or UnreachableError(
+        f"no answer from {origin}",
+        reason=failure.reason,
+        hint="check the address, the network and the proxy; `--verbose` shows each try",
+    )
+
+
+def failed_answer(reply: "Reply", what: str) -> SbpamError:
+    """An answer that is no success; `what` gave it: `the sign-in`, `the list of jobs`."""
+    status = reply.status
+    words, trace_id = reply.problem()
+    said = words or f"HTTP {status}"
+    if status == 401:
+        return RefusedError(
+            "the server does not accept the token",
+            status=401,
+            reason=said,
+            trace_id=trace_id,
+            hint="sign in again with `sbpam login`, or renew SBPAM_TOKEN",
+        )
+    if status == 403:
+        return RefusedError(
+            "the server does not allow this",
+            status=403,
+            reason=said,
+            trace_id=trace_id,
+            hint="the account needs the role Admin or App, and the token must not owe "
+            "its MFA step: `sbpam login` signs in again",
+        )
+    if 300 <= status < 400:
+        return ServerError(
+            f"{what} redirects to {redirect_target(reply)}; redirects are not followed",
+            reason=f"HTTP {status}",
+            hint="use the address that the server itself answers at",
+        )
+    if 200 <= status < 300:
+        return ServerError(
+            f"{what} answered a web page where data was expected",
+            reason=said,
+            hint="a proxy or a log-on portal may sit in between; check the address",
+        )
+    return ServerError(
+        f"{what} failed with HTTP {status}", reason=words, trace_id=trace_id, hint=_remedy(status)
+    )
+
+
+def redirect_target(reply: "Reply") -> str:
+    """Where a redirect points, without user, query and fragment: those may hold secrets."""
+    target = reply.hide(reply.headers.get("location", ""))
+    try:
+        parts = urlsplit(target)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "an odd address"
+    return (f"{parts.scheme}://{host}{parts.path}" if host else parts.path)[:300] or "nowhere"
+
+
+def _remedy(status: int) -> str:
+    if status in (404, 405):
+        return "is this the address of the NPS server, and is its version 4.1 or later?"
+    if status == 407:
+        return "put the proxy's user and password into HTTPS_PROXY"
+    if status == 413:
+        return "send fewer hosts at once with --batch-size"
+    return "try again in a few minutes; with the trace id the vendor's support can look it up"

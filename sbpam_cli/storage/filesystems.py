@@ -1,0 +1,40 @@
+"""What kind of file system a folder lies on, where the system tells."""
+
+from pathlib import Path
+
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
+)
+_PASSING = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
+
+
+def filesystem_type(folder: Path, mounts: str | None = None) -> str | None:
+    """The type as `/proc/self/mounts` names it; None where there is no such file.
+
+    mounts: that file's text, for a folder that is resolved already.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+    best, found = -1, None
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ")
+        inside = point == "/" or folder == Path(point) or Path(point) in folder.parents
+        if inside and len(point) >= best:
+            best, found = len(point), fields[2]
+    return found
+
+
+def is_network(kind: str | None) -> bool:
+    """Whether locks and write-ahead logs cannot be trusted there."""
+    return kind in _NETWORK or (kind or "").startswith("fuse.")
+
+
+def is_passing(kind: str | None) -> bool:
+    """Whether what lies there ends with the container or the next start."""
+    return kind in _PASSING

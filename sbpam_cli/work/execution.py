@@ -1,0 +1,239 @@
+"""Carries a recorded run to its end: settles what is in doubt, sends what is planned.
+
+`schedule` and `resume` differ in how they come by the run; from there on they
+are the same.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import (
+    JournalError,
+    RejectedError,
+    SbpamError,
+    SignInError,
+    UnknownOutcomeError,
+)
+from sbpam_cli.models import FINISHED, HostRow, JobSummary, ScanStatus, Talk
+from sbpam_cli.nps.wire import sum_status
+from sbpam_cli.storage.journal import Journal
+from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
+from sbpam_cli.work.connection import Connection
+from sbpam_cli.work.following import Followed, Follower, FollowLimits
+from sbpam_cli.work.interruption import Interruption
+from sbpam_cli.work.outcome import Outcome
+from sbpam_cli.work.row_stream import batch_rows
+from sbpam_cli.work.sending import Sending, SendLimits
+from sbpam_cli.work.settling import Settling
+from sbpam_cli.work.workers import ThreadWorkers
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom the work speaks to: talk, rows, questions, progress."""
+
+    talk: Talk
+    write: Callable[[Iterable[HostRow]], None]
+    confirm: Callable[[str], bool]
+    progress: Callable[[Sequence[Followed]], None]
+
+
+class Execution:
+    """One run, its batches, and how far it got.
+
+    settled: called with each batch whose rows are final.
+    stopped: the error that ended it early.
+    """
+
+    def __init__(
+        self,
+        services: "Services",
+        audience: Audience,
+        run: Run,
+        batches: list[Batch],
+        limits: SendLimits,
+        settle_after_s: float,
+        settled: Callable[[Batch], None],
+    ) -> None:
+        self._services = services
+        self._audience = audience
+        self.run = run
+        self.batches = batches
+        self._limits = limits
+        self._settle_after_s = settle_after_s
+        self._settled = settled
+        self.stopped: SbpamError | None = None
+
+    def carry_out(
+        self,
+        journal: Journal,
+        connection: Connection,
+        interruption: Interruption,
+        *,
+        settle_first: bool,
+        resend: bool = False,
+    ) -> None:
+        """Everything under the lock, after sign-in and the run's record.
+
+        settle_first: the run was begun by an earlier command. resend: what is
+        still in doubt then is sent again. Nothing is raised that `stopped`
+        can hold.
+        """
+        interruption.defer()
+        try:
+            if settle_first:
+                self._settle(journal, connection, interruption)
+            if resend:
+                self._plan_again(journal)
+            self._send_and_settle(journal, connection, interruption)
+        except SbpamError as error:
+            self.stopped = error
+        if interruption.event.is_set():
+            self.stopped = interruption.error()
+        with suppress(JournalError):
+            journal.end_run(self.run.run_id, self.exit_code())
+
+    def _send_and_settle(
+        self, journal: Journal, connection: Connection, interruption: Interruption
+    ) -> None:
+        """Sends, settles, and sends what turned out never to have arrived; a few times."""
+        for _ in range(_ROUNDS):
+            self._send(journal, connection, interruption)
+            over = interruption.event.is_set() or isinstance(
+                self.stopped, SignInError | JournalError
+            )
+            if over or not self._any(*IN_DOUBT):
+                return
+            self._settle(journal, connection, interruption)
+            if self.stopped is not None or not self._any("planned"):
+                return
+
+    def _any(self, *states: str) -> bool:
+        return any(batch.state in states for batch in self.batches)
+
+    def _send(self, journal: Journal, connection: Connection, interruption: Interruption) -> None:
+        sending = Sending(
+            self._services,
+            journal,
+            connection.client,
+            connection.session,
+            self.run,
+            self.batches,
+            self._limits,
+            self._audience.talk,
+            interruption,
+            self._services.workers(self._limits.parallel + 1, self._services.clock),
+            self._settled,
+        )
+        try:
+            sending.send_all()
+        finally:
+            self.batches = sending.batches
+            self.stopped = sending.stopped
+
+    def _settle(self, journal: Journal, connection: Connection, interruption: Interruption) -> None:
+        Settling(
+            self._services,
+            journal,
+            connection.client,
+            self.run,
+            self.batches,
+            self._settle_after_s,
+            self._audience.talk,
+            self._services.workers(1, self._services.clock),
+            interruption.event,
+            interruption.error,
+            self._settled,
+        ).settle()
+
+    def _plan_again(self, journal: Journal) -> None:
+        doubtful = [batch for batch in self.batches if batch.state in IN_DOUBT]
+        for batch in doubtful:
+            batch.state, batch.reason = "planned", "sent again as asked"
+        if doubtful:
+            journal.record_outcomes(self.run.run_id, doubtful)
+
+    # How it ended.
+
+    def follow(self, connection: Connection, limits: FollowLimits) -> None:
+        """`--wait`: the jobs to their end; the lock is given back already."""
+        services = self._services
+        accepted = [batch for batch in self.batches if batch.state == "accepted"]
+        followed = [
+            Followed(batch.job_id, batch.names, list(batch_rows(batch)), batch.first)
+            for batch in accepted
+            if batch.job_id is not None
+        ]
+        workers = ThreadWorkers(4, services.clock)
+        follower = Follower(
+            services,
+            connection.client,
+            workers,
+            self._audience.talk,
+            limits,
+            self._audience.progress,
+        )
+        try:
+            follower.follow(followed)
+        finally:
+            for batch, item in zip(accepted, followed, strict=True):
+                batch.rows = item.rows
+
+    def exit_code(self) -> int:
+        """What the command's exit code is so far, scans aside."""
+        outcome = Outcome(partial=self._any("rejected"))
+        self.tell(outcome)
+        if self.stopped is not None:
+            outcome.errors.append(self.stopped)
+        return outcome.exit_code
+
+    def tell(self, outcome: Outcome) -> None:
+        """Adds what some hosts suffered: doubt and refusals."""
+        doubtful = sum(len(b.names) for b in self.batches if b.state in IN_DOUBT)
+        if doubtful:
+            outcome.errors.append(_in_doubt(doubtful, self.run.run_id))
+        rejected = [batch for batch in self.batches if batch.state == "rejected"]
+        if rejected and not isinstance(self.stopped, RejectedError):
+            outcome.errors.append(
+                RejectedError(
+                    f"the server refused {sum(len(b.names) for b in rejected):,} hosts",
+                    reason=rejected[0].reason,
+                    trace_id=rejected[0].trace_id,
+                    hint="check the credential's id and the list;"
+                    " `sbpam resume` sends them once more",
+                )
+            )
+
+    def jobs(self) -> list[JobSummary]:
+        """The jobs of the run, in the order of their hosts."""
+        return [
+            JobSummary(
+                batch.job_id,
+                sum_status(None, [row.status for row in batch_rows(batch)]),
+                len(batch.names),
+            )
+            for batch in sorted(self.batches, key=lambda batch: batch.first)
+            if batch.job_id is not None
+        ]
+
+
+def judge_counts(outcome: Outcome, *, scans: bool) -> None:
+    """Marks the outcome partial where printed rows say so; `scans`: failed scans do too."""
+    bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID, ScanStatus.REJECTED}
+    if scans:
+        bad |= FINISHED - {ScanStatus.COMPLETE}
+    outcome.partial = outcome.partial or any(outcome.counts[status] for status in bad)
+
+
+def _in_doubt(hosts: int, run_id: str) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        f"the outcome is unknown for {hosts:,} hosts",
+        hint=f"`sbpam resume {run_id}` finds out; don't schedule them again by hand",
+    )

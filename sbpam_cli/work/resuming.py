@@ -1,0 +1,185 @@
+"""`resume`: finishes a run that was cut short, or tells what became of it."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import ExitCode, SbpamError, UsageError
+from sbpam_cli.nps.wire import canonical_uuid
+from sbpam_cli.storage.journal import Journal, open_journal
+from sbpam_cli.storage.locks import hold_lock
+from sbpam_cli.storage.profiles import ConnectionOptions, Target
+from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
+from sbpam_cli.work.candidates import claims
+from sbpam_cli.work.connection import Connection, sign_in
+from sbpam_cli.work.execution import Audience, Execution, judge_counts
+from sbpam_cli.work.interruption import Interruption, leave_now
+from sbpam_cli.work.outcome import Outcome
+from sbpam_cli.work.row_stream import RowStream
+from sbpam_cli.work.sending import SendLimits
+from sbpam_cli.work.settling import accept_job
+from sbpam_cli.work.status import target_of_run
+
+if TYPE_CHECKING:
+    from sbpam_cli.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeOptions:
+    """What `resume` was asked to do. accept: a job's UUID; resend: send doubt again."""
+
+    connection: ConnectionOptions
+    run: str | None = None
+    accept: str | None = None
+    resend: bool = False
+    settle_after_s: float = 180.0
+    limits: SendLimits = field(default_factory=SendLimits)
+
+
+def run_resume(
+    services: "Services", options: ResumeOptions, audience: Audience, outcome: Outcome
+) -> None:
+    """Settles and sends what a run left open; writes the rows of the whole run.
+
+    Raises UsageError for an unknown run, another server or credential than the
+    run's own, or a job that is none of its batches'; else what ended it.
+    """
+    journal = open_journal(services)
+    try:
+        run = _choose_run(journal, options.run)
+    finally:
+        journal.close()
+    if run is None:
+        audience.talk.note("no run is unfinished")
+        return
+    target = target_of_run(services, options.connection, run)
+    _check_credential(services, run)
+    outcome.server, outcome.profile, outcome.run = run.server, target.profile, run.run_id
+    _Resuming(services, options, audience, outcome, target, run).run()
+
+
+def _choose_run(journal: Journal, name: str | None) -> Run | None:
+    return journal.find_run(name) if name is not None else journal.newest_unfinished_run()
+
+
+def _check_credential(services: "Services", run: Run) -> None:
+    named = services.env("SBPAM_CREDENTIAL")
+    if named is not None and (canonical_uuid(named) or named) != run.credential_id:
+        raise UsageError(
+            f"run {run.run_id} is with the credential {run.credential_id}",
+            reason=f"SBPAM_CREDENTIAL names {named[:60]}",
+            hint="unset SBPAM_CREDENTIAL: a run knows its own",
+        )
+
+
+class _Resuming:
+    def __init__(
+        self,
+        services: "Services",
+        options: ResumeOptions,
+        audience: Audience,
+        outcome: Outcome,
+        target: Target,
+        run: Run,
+    ) -> None:
+        self._services = services
+        self._options = options
+        self._audience = audience
+        self._outcome = outcome
+        self._target = target
+        self._run = run
+        self._execution: Execution | None = None
+
+    def run(self) -> None:
+        stopped: SbpamError | None = None
+        with Interruption(lambda code: leave_now(self._services, code)) as interruption:
+            try:
+                self._carry_out(interruption)
+                stopped = self._execution.stopped if self._execution is not None else None
+            except SbpamError as error:
+                stopped = error
+        if stopped is not None and stopped.exit_code is ExitCode.USAGE:
+            raise stopped
+        self._finish(stopped)
+
+    def _carry_out(self, interruption: Interruption) -> None:
+        services, options, run = self._services, self._options, self._run
+        with ExitStack() as stack:
+            stack.enter_context(hold_lock(services, run.server, run.digest))
+            journal = open_journal(services)
+            stack.callback(journal.close)
+            execution = self._execution = Execution(
+                services,
+                self._audience,
+                run,
+                journal.batches(run.run_id),
+                options.limits,
+                options.settle_after_s,
+                lambda _: None,
+            )
+            if all(batch.state == "accepted" for batch in execution.batches):
+                self._audience.talk.note(f"run {run.run_id} is finished")
+                return
+            connection = sign_in(
+                services,
+                self._target,
+                self._audience.talk,
+                interruption,
+                no_input=options.connection.no_input,
+                parallel=options.limits.parallel,
+            )
+            journal.end_run(run.run_id, None)
+            if options.accept is not None:
+                self._accept(journal, connection, execution.batches, options.accept)
+            self._plan_rejected(journal, execution.batches)
+            execution.carry_out(
+                journal, connection, interruption, settle_first=True, resend=options.resend
+            )
+
+    def _plan_rejected(self, journal: Journal, batches: list[Batch]) -> None:
+        """What the server refused is sent once more, each time."""
+        refused = [batch for batch in batches if batch.state == "rejected"]
+        for batch in refused:
+            batch.state = "planned"
+        if refused:
+            journal.record_outcomes(self._run.run_id, refused)
+
+    def _accept(
+        self, journal: Journal, connection: Connection, batches: list[Batch], text: str
+    ) -> None:
+        """The operator says that this job is the batch in doubt."""
+        job_id = canonical_uuid(text)
+        if job_id is None:
+            raise UsageError(f"--accept: not a job's id: {text[:60]}")
+        owner = journal.claimed_jobs(self._run.server).get(job_id)
+        if owner is not None:
+            raise UsageError(f"job {job_id} belongs to run {owner} already")
+        job = connection.client.job(job_id)
+        for batch in batches:
+            if batch.state in IN_DOUBT and claims(job, batch):
+                accept_job(self._services, batch, job)
+                journal.record_outcomes(self._run.run_id, [batch])
+                return
+        raise UsageError(
+            f"job {job_id} is none of the batches in doubt",
+            reason="no batch in doubt holds all of its hosts",
+            hint=f"`sbpam status {job_id}` shows what it holds",
+        )
+
+    def _finish(self, stopped: SbpamError | None) -> None:
+        outcome, execution = self._outcome, self._execution
+        rows = RowStream(lambda part: self._audience.write(outcome.count(part)), self._run.aside)
+        if execution is None:
+            journal = open_journal(self._services)
+            batches = journal.batches(self._run.run_id)
+            journal.close()
+        else:
+            batches = execution.batches
+            outcome.jobs = execution.jobs()
+        rows.finish(batches, stopped.message if stopped is not None else None)
+        if execution is not None:
+            execution.tell(outcome)
+        judge_counts(outcome, scans=False)
+        if stopped is not None:
+            raise stopped
+        outcome.next_step = f"sbpam status {self._run.run_id} shows how far the scans are"

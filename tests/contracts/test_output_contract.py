@@ -1,0 +1,238 @@
+"""Every form carries the same data; nothing that a server says does harm in any of them."""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+
+import pytest
+from staging import Site
+
+COLUMNS = "host status job_id failure_reason os ip_address version detail".split()
+ENVELOPE = ["schema", "command", "result", "exit_code", "server", "profile", "run", "jobs"]
+FORMS = ["table", "tsv", "csv", "json", "ndjson"]
+HOSTS = ["web01.corp.example", "unknown1.corp.example", "web02.corp.example"]
+
+HOSTILE = {
+    "escape": "\x1b[31mred\x1b[0m\x1b]0;title\x07",
+    "c1": "a\x9b2J\x85b",
+    "markup": "[/bold][red]x[/x]",
+    "formula": "=cmd|'/c calc'!A0",
+    "plus": "+1+1",
+    "at": "@SUM(A1)",
+    "row break": "a\nb\r\nc\td",
+    "line separators": "a\u2028b\u2029c\x0bd\x0ce",
+    "bidi": "\u202egnp.exe\u2066x\u200f",
+    "quotes": 'a,"b";c\\n',
+    "long": "x" * 1500,
+    "nul": "a\x00b",
+}
+
+
+def newest_run(site: Site) -> str:
+    return site.program("schedule", *HOSTS, "-o", "json").json()["run"]
+
+
+def as_dicts(form: str, out: str) -> list[dict[str, str | None]]:
+    """Rows as dictionaries, absent values None."""
+    if form == "json":
+        rows = json.loads(out)["hosts"]
+    elif form == "ndjson":
+        rows = [json.loads(line) for line in out.splitlines()]
+    elif form == "csv":
+        rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    else:
+        rows = [dict(zip(COLUMNS, line.split("\t"), strict=True)) for line in out.splitlines()]
+    return [{name: row[name] or None for name in COLUMNS} for row in rows]
+
+
+def test_forms_carry_the_same_data(site: Site) -> None:
+    run_id = newest_run(site)
+    site.clock.move(60)
+    site.world.overrides["web02.corp.example"] = {
+        "status": 3,
+        "statusDescription": "Denied.",
+        "failureReason": 5,
+    }
+    outs = {
+        form: site.program("status", run_id, "-o", form, env={"COLUMNS": "400"}).out
+        for form in FORMS
+    }
+    rows = as_dicts("json", outs["json"])
+    assert [row["host"] for row in rows] == HOSTS
+    assert [row["status"] for row in rows] == ["Complete", "NotAccepted", "Failed"]
+    assert rows[2]["failure_reason"] == "AccessDenied"
+    assert rows[0]["failure_reason"] is None
+    for form in ("tsv", "csv", "ndjson"):
+        assert as_dicts(form, outs[form]) == rows
+    lines = outs["table"].splitlines()
+    assert len(lines) == 2 + len(HOSTS)
+    for row, line in zip(rows, lines[2:], strict=True):
+        for value in row.values():
+            assert value is None or value in line
+
+
+def test_columns_are_pinned(site: Site) -> None:
+    outs = {form: site.program("schedule", *HOSTS, "-o", form).out for form in FORMS}
+    assert outs["csv"].splitlines()[0] == ",".join(COLUMNS)
+    assert all(line.count("\t") == 7 for line in outs["tsv"].splitlines())
+    assert outs["tsv"].startswith("web01")
+    for line in outs["ndjson"].splitlines():
+        assert list(json.loads(line)) == [*COLUMNS, "host_id"]
+
+
+def test_envelope_is_pinned(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "-o", "json")
+    envelope = ended.json()
+    assert list(envelope) == [*ENVELOPE, "hosts", "errors"]
+    assert envelope["schema"] == "sbpam/1"
+    assert envelope["command"] == "schedule"
+    assert (envelope["result"], envelope["exit_code"], ended.code) == ("partial", 3, 3)
+    assert envelope["server"] == site.server.url
+    assert envelope["profile"] == "default"
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", envelope["run"])
+    [job] = envelope["jobs"]
+    assert list(job) == ["job_id", "status", "hosts"]
+    assert job["hosts"] == len(HOSTS)
+    assert [list(row) for row in envelope["hosts"]] == [[*COLUMNS, "host_id"]] * 3
+    assert envelope["errors"] == []
+
+
+def test_errors_of_the_envelope_are_pinned(site: Site) -> None:
+    envelope = site.program("schedule", "short", "-o", "json").json()
+    assert list(envelope) == [*ENVELOPE, "hosts", "errors"]
+    assert list(envelope["errors"][0]) == ["code", "message", "hint", "trace_id"]
+
+
+def test_missions_own_reply(site: Site) -> None:
+    site.world.overrides["host.example.local"] = {
+        "status": None,
+        "statusDescription": "Running.",
+        "os": "Windows Fake Edition",
+        "ipAddress": "192.168.1.1",
+        "version": "10.4.1.1",
+        "failureReason": None,
+    }
+    for form in ("tsv", "csv", "json", "ndjson"):
+        ended = site.program("schedule", "host.example.local", "-o", form)
+        [row] = as_dicts(form, ended.out)
+        assert row.pop("job_id")
+        assert row == {
+            "host": "host.example.local",
+            "status": "Running",
+            "failure_reason": None,
+            "os": "Windows Fake Edition",
+            "ip_address": "192.168.1.1",
+            "version": "10.4.1.1",
+            "detail": None,
+        }
+    table = site.program("schedule", "host.example.local", env={"COLUMNS": "200"}, terminal=True)
+    for word in ("host.example.local", "Running", "Windows Fake Edition", "192.168.1.1"):
+        assert word in table.out
+
+
+def assert_harmless(text: str, *, keep: str = "\n\t") -> None:
+    for character in text:
+        assert character in keep or (
+            unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp", "Cs")
+        ), hex(ord(character))
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("form", FORMS)
+def test_hostile_values(site: Site, case: str, form: str) -> None:
+    value = HOSTILE[case]
+    hostile = dict.fromkeys(
+        ["os", "ipAddress", "version", "statusDescription", "hostId"], value
+    )
+    site.world.overrides["web01.corp.example"] = hostile
+    for command in (["schedule", *HOSTS], ["status"], ["status", "--all"]):
+        ended = site.program(*command, "-o", form, env={"COLUMNS": "100"})
+        assert ended.code in (0, 3), ended
+        assert_harmless(ended.out)
+        assert_harmless(ended.err)
+        if form == "csv":
+            for record in csv.reader(io.StringIO(ended.out, newline="")):
+                assert len(record) == len(COLUMNS)
+                assert not any(cell.startswith(("=", "+", "-", "@")) for cell in record)
+        elif form == "table":
+            hosts = [line for line in ended.out.splitlines() if line.startswith(("web", "unknown"))]
+            assert len(hosts) == (2 if "--all" in command else 3)
+        else:
+            assert [row["host"] for row in as_dicts(form, ended.out)][0] == "web01.corp.example"
+        if form in ("json", "ndjson"):
+            assert as_dicts(form, ended.out)[0]["os"] == value
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_names(site: Site, case: str, form: str) -> None:
+    value = HOSTILE[case]
+    site.world.overrides["web01.corp.example"] = {"dnsHostName": value, "name": value}
+    for command in (["schedule", *HOSTS], ["status", "--all"]):
+        ended = site.program(*command, "-o", form, env={"COLUMNS": "100"})
+        assert ended.code in (0, 3), ended
+        assert_harmless(ended.out)
+        assert_harmless(ended.err)
+
+
+def test_terminal_gets_only_our_own_colours(site: Site) -> None:
+    site.world.overrides["web01.corp.example"] = {"os": HOSTILE["escape"], "version": "[red]x[/red]"}
+    ended = site.program("schedule", *HOSTS, terminal=True, env={"COLUMNS": "300"})
+    plain = re.sub("\x1b\\[[0-9;]*m", "", ended.out)
+    assert_harmless(plain)
+    assert "\\x1b[31mred" in plain
+    assert "[red]x[/red]" in plain
+
+
+@pytest.mark.parametrize(
+    ("env", "terminal", "coloured"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"CLICOLOR_FORCE": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+        ({"FORCE_COLOR": "0"}, False, False),
+        ({"NO_COLOR": ""}, True, True),
+    ],
+)
+def test_colour(site: Site, env: dict[str, str], terminal: bool, coloured: bool) -> None:
+    ended = site.program("schedule", *HOSTS, "-o", "table", env=env, terminal=terminal)
+    assert ("\x1b[" in ended.out) == coloured
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
+def test_data_forms_are_never_coloured(site: Site, form: str) -> None:
+    for env in ({}, {"FORCE_COLOR": "1"}):
+        ended = site.program("schedule", *HOSTS, "-o", form, env=env, terminal=True)
+        assert "\x1b" not in ended.out
+
+
+@pytest.mark.parametrize("width", ["1", "20", "40", "80", "200"])
+def test_hosts_and_statuses_never_give_way(site: Site, width: str) -> None:
+    long = ".".join(["a" * 60] * 4)
+    site.world.overrides["web01.corp.example"] = {"os": "Windows " * 20}
+    for terminal in (True, False):
+        ended = site.program(
+            "schedule", *HOSTS, long, "-o", "table", env={"COLUMNS": width}, terminal=terminal
+        )
+        for name in (*HOSTS, long):
+            assert re.search(f"(?m)^{re.escape(name)} +.*(Queued|Running|NotAccepted)", ended.out)
+
+
+def test_quiet_leaves_errors_only(site: Site) -> None:
+    assert site.program("schedule", *HOSTS[:1], "--quiet").err == ""
+    assert site.program("schedule", "short", "--quiet").err != ""
+
+
+def test_verbose_shows_requests_without_headers_or_bodies(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--verbose")
+    assert re.search(r"POST /api/v1/HostScanJob/OuMapping/\S+.* 200", ended.err)
+    assert "POST /signinBody" in ended.err
+    assert "Bearer" not in ended.err
+    assert "web01.corp.example" not in ended.err
+    assert site.program("schedule", *HOSTS).err.count("POST") == 0
