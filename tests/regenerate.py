@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-from typer.completion import get_completion_script
+from typer._completion_shared import get_completion_script
 
-from sbpam_cli.commands.app import COMMANDS, Common, build_program
+from sbpam_cli.commands.app import Common, build_program
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +31,7 @@ COMPLETIONS = {
     "powershell": ROOT / "completions" / "sbpam.ps1",
 }
 COLUMNS, LINES = 110, 40
+_BEGIN, _END = "<!-- options -->\n", "<!-- end of options -->"
 
 # Found by its name, the file is run for the first TAB itself, not only to define.
 _ZSH_FIRST_TAB = """
@@ -53,57 +53,60 @@ def write_completions() -> None:
 
 
 def readme_with_options(text: str) -> str:
-    """The README with its tables of options as the program has them."""
-    for name, table in option_tables():
-        begin, end = f"<!-- options of {name} -->\n", "<!-- end of options -->"
-        assert begin in text, f"the README has no place for {name}"
-        before, rest = text.split(begin, 1)
-        _, after = rest.split(end, 1)
-        text = f"{before}{begin}\n{table}\n{end}{after}"
-    return text
+    """The README with the commands and options that the program has."""
+    before, rest = text.split(_BEGIN, 1)
+    _, after = rest.split(_END, 1)
+    return f"{before}{_BEGIN}\n{''.join(option_sections())}{_END}{after}"
 
 
-def option_tables() -> Iterator[tuple[str, str]]:
-    """A table for the options that every command has, and one for each command's own."""
-    program = build_program()
-    with program.make_context("sbpam", [], resilient_parsing=True) as context:
-        shared = [
-            parameter
-            for parameter in _command(program, context, COMMANDS[0]).params
-            if parameter.name in Common.__dataclass_fields__
-        ]
-        yield "every command", _table(shared)
-        for name in COMMANDS:
-            own = [
-                parameter
-                for parameter in _command(program, context, name).params
-                if parameter.name not in Common.__dataclass_fields__
-            ]
-            yield name, _table(own)
+def option_sections() -> Iterator[str]:
+    """What every command takes, then a section for each command."""
+    commands = dict(_commands(build_program(), "sbpam"))
+    shared = [p for p in commands["sbpam schedule"].params if _is_shared(p)]
+    yield f"On every command:\n\n{_table(shared)}\n"
+    for path, command in commands.items():
+        yield f"### {path}\n\n{' '.join(command.help.split())}\n\n"
+        if own := [p for p in command.params if not _is_shared(p)]:
+            yield f"{_table(own)}\n"
 
 
-def _command(program: Any, context: typer.Context, name: str) -> Any:
-    return program.get_command(context, name)
+def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Each command by the words that call it, groups' own actions included."""
+    with group.make_context(path, [], resilient_parsing=True) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            yield f"{path} {name}", command
+            if hasattr(command, "list_commands"):
+                yield from _commands(command, f"{path} {name}")
+
+
+def _is_shared(parameter: Any) -> bool:
+    return parameter.name in Common.__dataclass_fields__
 
 
 def _table(parameters: list[Any]) -> str:
     rows = ["| option | what it does | default |", "|---|---|---|"]
     for parameter in parameters:
         words = parameter.help or ""
-        default = "" if parameter.default in (None, False) else f"`{parameter.default}`"
+        default = (
+            ""
+            if parameter.default is None or getattr(parameter, "is_flag", False)
+            else f"`{parameter.default}`"
+        )
         rows.append(f"| `{_spelling(parameter)}` | {words} | {default} |".replace("  |", " |"))
-    return "\n".join(rows) + "\n" if parameters else "No options of its own.\n"
+    return "\n".join(rows) + "\n"
 
 
 def _spelling(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return str(parameter.metavar).replace("|", "\\|")
-    names = ", ".join(sorted(parameter.opts, key=len))
+    names = ", ".join(sorted(parameter.opts, key=len, reverse=True))
     if parameter.is_flag:
         return names
     choices = getattr(parameter.type, "choices", None)
-    value = parameter.metavar or ("\\|".join(choices) if choices else "TEXT")
-    return f"{names} {value}".replace("\\|", "|").replace("|", "\\|")
+    placeholder = "TEXT" if parameter.type.name == "str" else "N"
+    value = parameter.metavar or ("|".join(choices) if choices else placeholder)
+    return f"{names} {value}".replace("|", "\\|")
 
 
 def write_readme() -> None:

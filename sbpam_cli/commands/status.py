@@ -65,6 +65,8 @@ def status(
 
     if offline and watch:
         raise OptionError("--watch asks the server, --offline does not")
+    if every and (offline or names):
+        raise OptionError("--all asks the server, and for everything", hint="leave the rest out")
     options = StatusOptions(
         connection=connection_options(common),
         names=names or (),

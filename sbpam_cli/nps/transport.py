@@ -180,18 +180,14 @@ class Transport:
         Raises NoReplyError.
         """
         httpx = _load_httpx()
-        headers: dict[str, str | bytes] = {
-            "Accept": "application/json",
-            "User-Agent": _user_agent(),
-        }
+        headers = {"Accept": "application/json", "User-Agent": _user_agent()}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
             secrets = (*secrets, token)
         if cookies:
-            pairs = (f"{name}={value}" for name, value in cookies.items())
-            headers["Cookie"] = "; ".join(pairs).encode()
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
             secrets = (*secrets, *cookies.values())
         sent = False
 
@@ -211,7 +207,8 @@ class Transport:
                     method,
                     self.origin + path,
                     content=body,
-                    headers=headers,
+                    # Bytes, because a server's cookie may be anything.
+                    headers=[(name.encode(), text.encode()) for name, text in headers.items()],
                     timeout=httpx.Timeout(read_s, connect=connect_s, pool=total_s),
                     extensions={"trace": watch},
                 )

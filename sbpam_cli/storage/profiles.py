@@ -6,7 +6,6 @@ Which server a command talks to, as whom, and where each setting came from.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +193,8 @@ def save_profile(services: "Services", profile: Profile) -> None:
 
 def unknown_profile(name: str, known: "dict[str, Profile]") -> UsageError:
     """The error for a name that no profile has, with the nearest one that is."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else None
     if hint is None and known:

@@ -1,6 +1,6 @@
 """Asks the server what became of jobs: once, or until they end."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,42 +31,51 @@ class Followed:
     """A job whose hosts are looked at.
 
     names: the hosts that were asked for, None for whatever the job holds.
+    rows: as the server last told them, before that as the journal has them.
     first: where they stand among the names of their run.
+    status: what the server says of the whole job, where it says anything.
     seen: the server was asked in this command. gone: it does not know the job.
+    told: it told of the hosts.
     """
 
     job_id: str
     names: Sequence[str] | None = None
     rows: list[HostRow] = field(default_factory=list)
     first: int = 0
+    status: ScanStatus | None = None
     gone: bool = False
     seen: bool = False
+    told: bool = False
     due_at: float = 0.0
     interval_s: float = _FIRST_INTERVAL_S
 
     @property
     def is_over(self) -> bool:
         """Whether no host of it can change any more."""
-        if self.gone:
-            return True
-        if not self.seen:
-            return False
+        if self.gone or not self.seen:
+            return self.gone
+        if not self.rows and not self.told:
+            return self.status in FINISHED
         return all(row.status in FINISHED or row.status not in SCHEDULED for row in self.rows)
 
     def see(self, job: ScanJob) -> None:
         """Takes what the server says now; a null array of hosts says nothing."""
         self.seen = True
+        self.status = job.status or self.status
+        if job.hosts is None:
+            if not self.rows and self.names:
+                self.rows = [HostRow(name, ScanStatus.UNKNOWN, self.job_id) for name in self.names]
+            return
+        self.told = True
         if self.names is None:
             self.rows = held_rows(job)
-        elif job.hosts is not None:
-            match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
-            missing = set(match.missing)
-            self.rows = [
-                row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
-                for row in match.rows
-            ]
-        elif not self.rows:
-            self.rows = [HostRow(name, ScanStatus.UNKNOWN, self.job_id) for name in self.names]
+            return
+        match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
+        missing = set(match.missing)
+        self.rows = [
+            row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
+            for row in match.rows
+        ]
 
     def lose(self) -> None:
         """The server does not know the job: what has not ended never will be known."""
@@ -81,7 +90,7 @@ class Followed:
     def summary(self) -> JobSummary:
         """The job in a line."""
         statuses = [row.status for row in self.rows if row.status in SCHEDULED]
-        return JobSummary(self.job_id, sum_status(None, statuses), len(self.rows))
+        return JobSummary(self.job_id, sum_status(self.status, statuses), len(self.rows))
 
 
 def held_rows(job: ScanJob) -> list[HostRow]:
@@ -94,11 +103,14 @@ def held_rows(job: ScanJob) -> list[HostRow]:
 def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> None:
     """Looks at each job once; a list read where they are many.
 
-    A job that the server does not know keeps its hosts, as Unknown. Raises
-    SbpamError where the server cannot be asked.
+    A job that the server does not know keeps the hosts that were asked for, as
+    Unknown. Raises NotFoundError where it was the job itself that was asked
+    for, and any SbpamError after which the server cannot be asked.
     """
     if len(followed) > _LIST_ABOVE_JOBS:
-        _see_list(client, followed)
+        jobs = {job.job_id: job for job in client.jobs()}
+        for item in followed:
+            _take_look(item, jobs.get(item.job_id) or _not_listed(item.job_id))
         return
     for item in followed:
         workers.submit(item, partial(_look, client, item.job_id))
@@ -108,26 +120,27 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
         if done.error is not None:
             raise done.error
         assert isinstance(done.key, Followed)
-        if done.result is None:
-            done.key.lose()
-        else:
-            done.key.see(done.result)
+        _take_look(done.key, done.result)
 
 
-def _look(client: NpsClient, job_id: str) -> ScanJob | None:
+def _not_listed(job_id: str) -> NotFoundError:
+    return NotFoundError(f"the server knows no job {job_id}", reason="it is not in the list")
+
+
+def _look(client: NpsClient, job_id: str) -> ScanJob | NotFoundError:
     try:
         return client.job(job_id)
-    except NotFoundError:
-        return None
+    except NotFoundError as error:
+        return error
 
 
-def _see_list(client: NpsClient, followed: Iterable[Followed]) -> None:
-    jobs = {job.job_id: job for job in client.jobs()}
-    for item in followed:
-        if item.job_id in jobs:
-            item.see(jobs[item.job_id])
-        else:
-            item.lose()
+def _take_look(item: Followed, found: ScanJob | NotFoundError) -> None:
+    if isinstance(found, ScanJob):
+        item.see(found)
+    elif item.names is None:
+        raise found
+    else:
+        item.lose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +245,14 @@ class Follower:
             return False
         if done.error is not None:
             raise done.error
-        found = (
-            {done.key.job_id: done.result}
-            if isinstance(done.key, Followed)
-            else {job.job_id: job for job in done.result}
-        )
+        if isinstance(done.key, Followed):
+            found = {done.key.job_id: done.result}
+        else:
+            found = {job.job_id: job for job in done.result}
         for item in items:
             job = found.get(item.job_id)
-            if job is None:
-                item.lose()
-            else:
+            if isinstance(job, ScanJob):
                 item.see(job)
+            else:
+                item.lose()
         return True

@@ -68,6 +68,12 @@ class Interruption:
         if self.number is not None:
             raise self.error()
 
+    def act_at_once(self) -> None:
+        """Nothing is at stake any more: a signal ends the command where it stands."""
+        self._deferred = False
+        if self.number is not None:
+            raise self.error()
+
     def error(self) -> Interrupted:
         """The error of the signal that came."""
         number = self.number or signal.SIGINT

@@ -194,6 +194,7 @@ class _Scheduling:
                 if self._execution is not None:
                     stopped = self._execution.stopped
                     if self._options.wait and connection is not None and stopped is None:
+                        interruption.act_at_once()
                         self._execution.follow(connection, self._options.follow)
             except SbpamError as error:
                 stopped = error

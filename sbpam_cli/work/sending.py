@@ -18,12 +18,14 @@ from sbpam_cli.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus, Talk
+from sbpam_cli.models import HostRow, ScanStatus, Talk
 from sbpam_cli.nps import wire
 from sbpam_cli.nps.client import NpsClient, Tokens, backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.storage.journal import Journal
 from sbpam_cli.storage.records import Batch, Run
+from sbpam_cli.work.crowding import Crowd
+from sbpam_cli.work.gate import PROBE, Gate
 from sbpam_cli.work.interruption import GRACE_S, Interruption
 from sbpam_cli.work.matching import NOT_IN_REPLY, match_job, name_unasked
 from sbpam_cli.work.verdicts import Verdict, judge_failure, judge_reply
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
 
 _FAILURES_IN_A_ROW = 5
-_PROBE_FOR_S = 60.0
-_BETWEEN_LOOKS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,6 @@ class _Attempts:
     tries: int = 0
     renewals: int = 0
     due_at: float = 0.0
-    look_at: float = 0.0
 
 
 @dataclass
@@ -86,16 +85,16 @@ class Sending:
     _attempts: dict[int, _Attempts] = field(default_factory=dict)
     _in_flight: dict[int, Batch] = field(default_factory=dict)
     _confirming: dict[int, Batch] = field(default_factory=dict)
-    _looking: dict[int, Batch] = field(default_factory=dict)
-    _look_again_at: float = 0.0
     _journal_failed: bool = False
     _failures: int = 0
     _rejections: int = 0
-    _gate_shut_at: float | None = None
-    _probing: bool = False
-    _probe_tries: int = 0
-    _probe_due_at: float = 0.0
     _interrupted_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self._gate = Gate(self.services, self.client, self.workers)
+        self._crowd = Crowd(
+            self.services, self.client, self.workers, self.talk, self.limits.max_running
+        )
 
     def send_all(self) -> None:
         """Sends what is planned until nothing is left to do, or something stops it."""
@@ -127,15 +126,16 @@ class Sending:
     def _start(self) -> None:
         """Starts what is due: a probe of the server, or as many batches as fit."""
         now = self.services.clock.monotonic()
-        if self._gate_shut_at is not None:
-            if not self._in_flight and not self._probing and now >= self._probe_due_at:
-                self._probing = True
-                self.workers.submit("probe", self.client.probe)
+        if self._gate.is_shut:
+            if not self._in_flight:
+                self._gate.probe()
+            return
+        if not self._crowd.room(self.batches):
+            self._crowd.look(self.batches)
             return
         room = self.limits.parallel - len(self._in_flight)
-        if self._is_crowded():
-            self._look_at_running(now)
-            return
+        if self.limits.max_running is not None:
+            room = min(room, 1)
         due = [b for b in self._planned if self._of(b).due_at <= now][: max(room, 0)]
         if not due:
             return
@@ -156,35 +156,6 @@ class Sending:
             self._planned.remove(batch)
             self._in_flight[batch.number] = batch
             self.workers.submit(batch.number, partial(self._post, batch, now))
-
-    def _is_crowded(self) -> bool:
-        """`--max-running`: whether as many hosts as allowed are unfinished."""
-        limit = self.limits.max_running
-        if limit is None:
-            return False
-        under_way = sum(len(batch.names) for batch in self._in_flight.values())
-        return under_way + sum(map(_unfinished, self.batches)) >= limit
-
-    def _look_at_running(self, now: float) -> None:
-        """Asks about the accepted batch that was not asked about for the longest time."""
-        going = [b for b in self.batches if _unfinished(b) and b.number not in self._looking]
-        if not going or self._looking or now < self._look_again_at:
-            return
-        batch = min(going, key=lambda batch: self._of(batch).look_at)
-        assert batch.job_id is not None
-        self._of(batch).look_at = now
-        self._look_again_at = now + _BETWEEN_LOOKS_S
-        self._looking[batch.number] = batch
-        self.workers.submit(("look", batch.number), partial(self.client.job, batch.job_id))
-
-    def _take_look(self, batch: Batch, done: Done) -> None:
-        if isinstance(done.error, SbpamError):
-            self.talk.warn(f"a look failed and is repeated: {done.error.message}")
-        elif done.error is not None:
-            raise done.error
-        elif done.result.hosts is not None:
-            match = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN)
-            batch.rows = match.rows
 
     def _of(self, batch: Batch) -> _Attempts:
         return self._attempts.setdefault(batch.number, _Attempts())
@@ -237,10 +208,10 @@ class Sending:
         done = self._wait()
         outcomes: list[tuple[Batch, Verdict]] = []
         while done is not None:
-            if done.key == "probe":
-                self._take_probe(done)
-            elif isinstance(done.key, tuple) and done.key[0] == "look":
-                self._take_look(self._looking.pop(done.key[1]), done)
+            if done.key == PROBE:
+                self.stopped = self._gate.take(done) or self.stopped
+            elif done.key is self._crowd:
+                self._crowd.take(done)
             elif isinstance(done.key, tuple):
                 self._take_confirmation(self._confirming.pop(done.key[1]), done)
             else:
@@ -253,7 +224,8 @@ class Sending:
             self._take_verdicts(outcomes)
 
     def _is_waiting(self) -> bool:
-        return bool(self._in_flight or self._confirming or self._probing or self._looking)
+        waiting = bool(self._in_flight or self._confirming)
+        return waiting or self._gate.is_probing or self._crowd.is_looking
 
     def _wait(self) -> Done | None:
         if self._is_waiting():
@@ -261,7 +233,7 @@ class Sending:
         if self._planned and self._may_send():
             now = self.services.clock.monotonic()
             due_at = min(self._of(batch).due_at for batch in self._planned)
-            due_at = max(due_at, self._probe_due_at, self._look_again_at)
+            due_at = max(due_at, self._gate.due_at, self._crowd.due_at)
             if due_at > now:
                 self.services.clock.wait(self.interruption.event, min(WAIT_SLICE_S, due_at - now))
         return None
@@ -313,7 +285,7 @@ class Sending:
         """Decides whether the run goes on after this."""
         self._failures = self._failures + 1 if verdict.server_failure else 0
         if verdict.server_failure:
-            self._shut_gate()
+            self._gate.shut(verdict.wait_s or 0.0)
         if verdict.state == "rejected":
             self._rejections += 1
         accepted_any = any(other.state == "accepted" for other in self.batches)
@@ -390,27 +362,6 @@ class Sending:
             raise done.error
         self.settled(batch)
 
-    # The harmless read after a failure.
-
-    def _shut_gate(self) -> None:
-        if self._gate_shut_at is None:
-            self._gate_shut_at = self.services.clock.monotonic()
-            self._probe_tries = 0
-            self._probe_due_at = 0.0
-
-    def _take_probe(self, done: Done) -> None:
-        self._probing = False
-        now = self.services.clock.monotonic()
-        if done.error is None:
-            self._gate_shut_at = None
-            return
-        if not isinstance(done.error, SbpamError):
-            raise done.error
-        self._probe_tries += 1
-        self._probe_due_at = now + backoff_s(self.services, self._probe_tries)
-        if self._gate_shut_at is not None and now - self._gate_shut_at >= _PROBE_FOR_S:
-            self.stopped = self.stopped or done.error
-
 
 def _with_unasked(rows: list[HostRow], unasked: Sequence[str]) -> list[HostRow]:
     """Names in the job that nobody asked for stand with the rows it lacks, else with the first."""
@@ -422,14 +373,6 @@ def _with_unasked(rows: list[HostRow], unasked: Sequence[str]) -> list[HostRow]:
         detail = rows[index].detail
         rows[index] = rows[index]._replace(detail=f"{detail}; {words}" if detail else words)
     return rows
-
-
-def _unfinished(batch: Batch) -> int:
-    """How many hosts of a batch are in a job and have not ended."""
-    if batch.state != "accepted":
-        return 0
-    going = SCHEDULED - FINISHED
-    return sum(row.status in going for row in batch.rows or ())
 
 
 def _not_sent(error: SbpamError) -> Verdict:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanJob, ScanStatus, Talk
-from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.nps.wire import canonical_uuid, sum_status
+from sbpam_cli.errors import ExitCode, Interrupted, JournalError, SbpamError, UsageError
+from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanJob, ScanStatus, Talk
+from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.nps.wire import canonical_uuid, fold_host
 from sbpam_cli.storage.journal import Journal, open_journal
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Batch, Run
@@ -18,12 +18,10 @@ from sbpam_cli.work.following import (
     Follower,
     FollowLimits,
     fetch,
-    held_rows,
 )
 from sbpam_cli.work.matching import match_hosts
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import batch_rows, merge_aside
-from sbpam_cli.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -47,19 +45,23 @@ class StatusOptions:
 
 @dataclass(slots=True)
 class _Section:
-    """What one argument stands for: jobs to look at and rows that stand by themselves."""
+    """What one argument stands for: a run, or jobs to look at. `host`: still to be looked for."""
 
     followed: list[Followed] = field(default_factory=list)
     run: Run | None = None
     batches: list[Batch] = field(default_factory=list)
+    host: str | None = None
 
-    def rows(self) -> Iterable[HostRow]:
+    def rows(self, *, offline: bool) -> Iterable[HostRow]:
         """The rows, in the order asked for, else the server's."""
         if self.run is None:
             return [row for item in self.followed for row in item.rows]
-        fresh = {item.first: item.rows for item in self.followed}
-        parts = (fresh.get(batch.first) or batch_rows(batch) for batch in self.batches)
-        return merge_aside(0, (row for part in parts for row in part), self.run.aside)
+        run, known = self.run, {item.first: item.rows for item in self.followed}
+        rows: list[HostRow] = []
+        for batch in self.batches:
+            recorded = dated_rows(batch, run) if offline else batch_rows(batch)
+            rows.extend(known.get(batch.first, recorded))
+        return merge_aside(0, rows, run.aside)
 
 
 def run_status(
@@ -72,8 +74,9 @@ def run_status(
 ) -> None:
     """Writes the rows of every argument; without one, of the newest run.
 
-    Raises UsageError for what nobody knows, SbpamError where the server or
-    the journal cannot be asked. The scans' own failures are no error here.
+    Where the server fails, the rows are the journal's and the error is in
+    `outcome`. Raises UsageError for what nobody knows, SbpamError where the
+    journal cannot be read. The scans' own failures are no error here.
     """
     _Status(services, options, talk, progress, outcome).run(write)
 
@@ -106,61 +109,53 @@ class _Status:
         self._talk = talk
         self._progress = progress
         self._outcome = outcome
-        self._journal: Journal | None = None
-        self._listed: list[ScanJob] | None = None
-        self._client: NpsClient | None = None
+        self._opened: Journal | None = None
 
     def run(self, write: Callable[[Iterable[HostRow]], None]) -> None:
         try:
-            sections = self._sections()
+            sections, target = self._from_journal()
+            self._outcome.server, self._outcome.profile = target.origin, target.profile
             if not self._options.offline:
-                self._look(sections)
-            rows = self._rows(sections)
-            self._finish(sections, rows, write)
+                self._from_server(sections, target)
+                self._remember(sections)
+            self._finish(sections, write)
         finally:
-            if self._journal is not None:
-                self._journal.close()
+            if self._opened is not None:
+                self._opened.close()
 
-    def _sections(self) -> list[_Section]:
+    # What the journal knows.
+
+    def _from_journal(self) -> tuple[list[_Section], Target]:
+        """A section for each argument, and the server that they are all about."""
         options = self._options
         if options.every:
-            return [self._everything()]
+            return [], resolve_target(self._services, options.connection)
         runs = [self._run_of(name) for name in options.names] or [self._newest_run()]
         known = [run for run in runs if run is not None]
-        target = (
-            target_of_run(self._services, options.connection, known[0])
-            if known
-            else resolve_target(self._services, options.connection)
-        )
-        for run in known[1:]:
-            target_of_run(self._services, options.connection, run)
-            if run.server != known[0].server:
-                raise UsageError("the runs are of several servers", hint="ask for one at a time")
-        self._use(target)
-        if len(runs) == 1 and known:
+        if len({run.server for run in known}) > 1:
+            raise UsageError("the runs are of several servers", hint="ask for one at a time")
+        if len({run.run_id for run in known}) == 1:
             self._outcome.run = known[0].run_id
+        if known:
+            target = target_of_run(self._services, options.connection, known[0])
+        else:
+            target = resolve_target(self._services, options.connection)
         names = options.names or [""]
         return [
-            self._run_section(run) if run is not None else self._other_section(name, target)
+            self._run_section(run) if run is not None else self._section(name, target)
             for run, name in zip(runs, names, strict=True)
-        ]
-
-    def _use(self, target: Target) -> None:
-        self._outcome.server, self._outcome.profile = target.origin, target.profile
-        if not self._options.offline:
-            connection = connect(
-                self._services, target, self._talk, no_input=self._options.connection.no_input
-            )
-            self._client = connection.client
+        ], target
 
     def _run_of(self, name: str) -> Run | None:
         """The run that an argument names; None for a job or a host."""
+        if not name:
+            raise UsageError("an argument is empty", hint="name a run, a job or a host")
         if canonical_uuid(name) is not None or "." in name:
             return None
-        return self._journal_of().find_run(name)
+        return self._journal().find_run(name)
 
     def _newest_run(self) -> Run:
-        runs = self._journal_of().runs(limit=1)
+        runs = self._journal().runs(limit=1)
         if not runs:
             raise UsageError(
                 "there is no run yet",
@@ -168,160 +163,150 @@ class _Status:
             )
         return runs[0]
 
-    def _journal_of(self) -> Journal:
-        if self._journal is None:
-            self._journal = open_journal(self._services)
-        return self._journal
+    def _journal(self) -> Journal:
+        if self._opened is None:
+            self._opened = open_journal(self._services)
+        return self._opened
 
     def _run_section(self, run: Run) -> _Section:
-        batches = self._journal_of().batches(run.run_id)
+        batches = self._journal().batches(run.run_id)
         followed = [
-            Followed(batch.job_id, batch.names, list(batch_rows(batch)), batch.first)
+            Followed(batch.job_id, batch.names, dated_rows(batch, run), batch.first)
             for batch in batches
             if batch.state == "accepted" and batch.job_id is not None
         ]
         return _Section(followed, run, batches)
 
-    def _other_section(self, name: str, target: Target) -> _Section:
-        job_id = canonical_uuid(name)
+    def _section(self, name: str, target: Target) -> _Section:
+        """The section of a job or a host."""
+        job_id, host = canonical_uuid(name), fold_host(name)
         if job_id is not None:
-            return self._job_section(job_id)
-        host = name.lower().removesuffix(".")
-        found = self._journal_of().newest_batch_of(host, target.server)
-        if found is not None:
-            run, batch = found
-            assert batch.job_id is not None
-            rows = [row for row in batch_rows(batch) if row.host == host]
-            if self._options.offline:
-                rows = [_as_of(row, batch, run) for row in rows]
-            return _Section([Followed(batch.job_id, [host], rows)])
-        return _Section([self._listed_host(host)])
-
-    def _job_section(self, job_id: str) -> _Section:
-        if self._client is not None:
-            item = Followed(job_id)
-            item.see(self._client.job(job_id))
-            return _Section([item])
-        found = self._journal_of().batch_of_job(job_id)
+            found = self._journal().batch_of_job(job_id)
+        else:
+            found = self._journal().newest_batch_of(host, self._server(target))
         if found is None:
-            raise UsageError(
-                f"no job {job_id} in the journal", hint="without --offline the server is asked"
-            )
+            if self._options.offline:
+                raise UsageError(
+                    f"no {'job' if job_id else 'host'} {name[:253]} in the journal",
+                    hint="without --offline the server is asked",
+                )
+            return _Section([Followed(job_id)]) if job_id else _Section(host=host)
         run, batch = found
-        rows = [_as_of(row, batch, run) for row in batch_rows(batch)]
-        return _Section([Followed(job_id, batch.names, rows)])
+        assert batch.job_id is not None
+        rows = dated_rows(batch, run)
+        if job_id is None:
+            rows = [row for row in rows if row.host == host]
+        return _Section([Followed(batch.job_id, None if job_id else [host], rows)])
 
-    def _listed_host(self, host: str) -> Followed:
-        """The newest job of a host on the server. The list has no times, so a few are opened."""
-        if self._client is None:
-            raise UsageError(
-                f"no host {host} in the journal", hint="without --offline the server is asked"
-            )
-        holding = [job for job in self._jobs() if match_hosts([host], job.hosts or ())]
-        if not holding:
-            raise UsageError(
-                f"neither the journal nor the server knows a scan of {host}",
-                hint="`sbpam schedule` starts one",
-            )
-        newest = holding[-1]
-        if len(holding) > 1:
-            opened = [self._client.job(job.job_id) for job in holding[-_OPENED_FOR_TIMES:]]
-            newest = max(opened, key=lambda job: job.created_at or 0.0)
-        item = Followed(newest.job_id, [host])
-        item.see(newest)
-        return item
+    def _server(self, target: Target) -> str:
+        """The server whose jobs count; offline, where none is named, the newest run's."""
+        if target.origin is None and self._options.offline:
+            return self._newest_run().server
+        return target.server
 
-    def _jobs(self) -> list[ScanJob]:
-        assert self._client is not None
-        if self._listed is None:
-            self._listed = self._client.jobs()
-        return self._listed
+    # What the server knows.
 
-    def _everything(self) -> _Section:
-        if self._options.offline or self._options.names:
-            raise UsageError("--all asks the server, and for everything", hint="leave the rest out")
-        self._use(resolve_target(self._services, self._options.connection))
-        return _Section(
-            [Followed(job.job_id, None, held_rows(job), seen=True) for job in self._jobs()]
+    def _from_server(self, sections: list[_Section], target: Target) -> None:
+        """Asks about all jobs: once, or to their end with `--watch`."""
+        options = self._options
+        connection = connect(
+            self._services, target, self._talk, no_input=options.connection.no_input
         )
+        try:
+            self._look(sections, connection.client)
+        except UsageError:
+            raise
+        except SbpamError as error:
+            self._outcome.errors.append(error)
+        except KeyboardInterrupt:
+            self._outcome.errors.append(Interrupted("interrupted", signal_number=2))
 
-    def _look(self, sections: Sequence[_Section]) -> None:
-        """Asks the server about the jobs: once, or to their end with `--watch`."""
-        assert self._client is not None
-        workers = ThreadWorkers(POLLS_IN_FLIGHT, self._services.clock)
+    def _look(self, sections: list[_Section], client: NpsClient) -> None:
+        workers = self._services.workers(POLLS_IN_FLIGHT, self._services.clock)
+        sought = [section for section in sections if section.host is not None]
+        if self._options.every or sought:
+            jobs = client.jobs()
+            if self._options.every:
+                sections.append(_Section([_seen(job, None) for job in jobs]))
+            _find_hosts(client, sought, jobs)
         items = [item for section in sections for item in section.followed]
-        stale = [item for item in items if not item.seen]
-        fetch(self._client, workers, stale)
+        fetch(client, workers, [item for item in items if not item.seen])
         if self._options.watch:
-            follower = Follower(
-                self._services,
-                self._client,
-                workers,
-                self._talk,
-                self._options.follow,
-                self._progress,
-            )
-            try:
-                follower.follow(items)
-            except SbpamError as error:
-                self._outcome.errors.append(error)
-        self._remember(sections)
+            Follower(
+                self._services, client, workers, self._talk, self._options.follow, self._progress
+            ).follow(items)
 
     def _remember(self, sections: Sequence[_Section]) -> None:
-        """What was seen goes into the journal, for `--offline`; where it cannot, it doesn't."""
+        """What was told goes into the journal, for `--offline`; where it cannot, it doesn't."""
         now = self._services.clock.now()
         for section in sections:
-            if section.run is None:
+            told = {item.first: item.rows for item in section.followed if item.told}
+            if section.run is None or not told:
                 continue
-            fresh = {item.first: item.rows for item in section.followed if item.rows}
-            seen = [batch for batch in section.batches if batch.first in fresh]
+            seen = [batch for batch in section.batches if batch.first in told]
             for batch in seen:
-                batch.rows, batch.seen_at = fresh[batch.first], now
+                batch.rows, batch.seen_at = told[batch.first], now
             try:
-                self._journal_of().record_rows(section.run.run_id, seen)
+                self._journal().record_rows(section.run.run_id, seen)
             except JournalError as error:
                 self._talk.warn(f"not remembered: {error.reason or error.message}")
                 return
 
-    def _rows(self, sections: Sequence[_Section]) -> list[HostRow]:
-        if not self._options.offline:
-            return [row for section in sections for row in section.rows()]
-        rows: list[HostRow] = []
-        for section in sections:
-            if section.run is None:
-                rows.extend(section.rows())
-                continue
-            run = section.run
-            dated = (_as_of(r, b, run) for b in section.batches for r in batch_rows(b))
-            rows.extend(merge_aside(0, dated, run.aside))
-        return rows
-
     def _finish(
-        self,
-        sections: Sequence[_Section],
-        rows: Sequence[HostRow],
-        write: Callable[[Iterable[HostRow]], None],
+        self, sections: Sequence[_Section], write: Callable[[Iterable[HostRow]], None]
     ) -> None:
         outcome, only = self._outcome, self._options.only
+        rows = [row for part in sections for row in part.rows(offline=self._options.offline)]
+        items = [item for section in sections for item in section.followed]
+        outcome.jobs = [item.summary() for item in items]
         for _ in outcome.count(rows):
             pass
-        write(row for row in rows if not only or row.status in only)
-        outcome.jobs = [
-            JobSummary(
-                item.job_id,
-                sum_status(None, (r.status for r in item.rows if r.status in SCHEDULED)),
-                len(item.rows),
-            )
-            for section in sections
-            for item in section.followed
-        ]
         if self._options.exit_status:
-            outcome.code = judge_rows(outcome.counts)
+            # A job whose hosts nobody told stands for itself.
+            mute = {item.summary().status for item in items if not item.rows and not item.told}
+            outcome.code = judge_statuses({row.status for row in rows} | mute)
+        write(row for row in rows if not only or row.status in only)
 
 
-def judge_rows(counts: "dict[ScanStatus, int]") -> ExitCode:
+def _seen(job: ScanJob, names: Sequence[str] | None) -> Followed:
+    item = Followed(job.job_id, names)
+    item.see(job)
+    return item
+
+
+def _find_hosts(client: NpsClient, sought: Sequence[_Section], jobs: Sequence[ScanJob]) -> None:
+    """The newest job of each host that the journal does not know; raises UsageError."""
+    hosts = [section.host for section in sought if section.host is not None]
+    holding: dict[str, list[ScanJob]] = {host: [] for host in hosts}
+    for job in jobs:
+        for host in match_hosts(list(holding), job.hosts or ()):
+            holding[host].append(job)
+    for section, host in zip(sought, hosts, strict=True):
+        if not holding[host]:
+            raise UsageError(
+                f"neither the journal nor the server knows a scan of {host[:253]}",
+                hint="`sbpam schedule` starts one",
+            )
+        section.followed = [_seen(_newest(client, holding[host]), [host])]
+
+
+def _newest(client: NpsClient, jobs: Sequence[ScanJob]) -> ScanJob:
+    """The newest of some jobs of the list. It tells no times, so a few are opened."""
+    newest = jobs[-1]
+    if len(jobs) > 1:
+        latest = 0.0
+        for job in jobs[-_OPENED_FOR_TIMES:]:
+            try:
+                opened = client.job(job.job_id)
+            except NotFoundError:
+                continue
+            if (opened.created_at or 0.0) >= latest:
+                newest, latest = opened, opened.created_at or 0.0
+    return newest
+
+
+def judge_statuses(found: set[ScanStatus]) -> ExitCode:
     """`--exit-status`: 8 while anything is going, else 5 in doubt, else 3 not Complete, else 0."""
-    found = {status for status, number in counts.items() if number}
     if found & (SCHEDULED - FINISHED):
         return ExitCode.STILL_GOING
     if ScanStatus.OUTCOME_UNKNOWN in found:
@@ -331,9 +316,13 @@ def judge_rows(counts: "dict[ScanStatus, int]") -> ExitCode:
     return ExitCode.DONE
 
 
-def _as_of(row: HostRow, batch: Batch, run: Run) -> HostRow:
+def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
+    """The journal's rows of a batch; `detail` says as of when."""
     from datetime import UTC, datetime
 
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
-    moment = datetime.fromtimestamp(seen_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return row._replace(detail=f"{row.detail}; as of {moment}" if row.detail else f"as of {moment}")
+    as_of = f"as of {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return [
+        row._replace(detail=f"{row.detail}; {as_of}" if row.detail else as_of)
+        for row in batch_rows(batch)
+    ]

@@ -1,8 +1,9 @@
 """`--dry-run`: what the server thinks of a list, without scheduling anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import fold_host
@@ -37,14 +38,18 @@ def run_validation(
     if batches and not options.offline:
         connection = connect(services, target, audience.talk, no_input=options.connection.no_input)
         client = connection.client
-    for batch in batches:
-        try:
-            batch.rows = _check(client, credential_id, batch)
-        except NotFoundError:
-            audience.talk.warn("this server has no validation call: the list alone was checked")
-            client = None
-            batch.rows = _check(None, credential_id, batch)
-        rows.settle(batch)
+    try:
+        for batch in batches:
+            try:
+                batch.rows = _check(client, credential_id, batch)
+            except NotFoundError as error:
+                audience.talk.warn(f"{error.message}: the list alone was checked")
+                client = None
+                batch.rows = _check(None, credential_id, batch)
+            rows.settle(batch)
+    except SbpamError as error:
+        rows.finish(batches, f"not checked: {error.message}")
+        raise
     rows.finish(batches)
     outcome.partial = bool(outcome.counts[ScanStatus.INVALID])
 
@@ -52,19 +57,17 @@ def run_validation(
 def _check(client: NpsClient | None, credential_id: str, batch: Batch) -> Sequence[HostRow]:
     if client is None:
         return [HostRow(name, ScanStatus.VALID) for name in batch.names]
-    answers = {
-        fold_host(row["dnsHostName"] or ""): row
-        for row in client.validate_hosts(credential_id, batch.names)
+    answers = client.validate_hosts(credential_id, batch.names)
+    # A row that came back without its name is the one that was sent in its place.
+    places = list(batch.names) + [""] * len(answers)
+    found = {
+        fold_host(answer["dnsHostName"] or name): answer
+        for name, answer in zip(places, answers, strict=False)
     }
-    return [_row(name, answers.get(name, {})) for name in batch.names]
+    return [_row(name, found.get(name, {})) for name in batch.names]
 
 
-def _row(name: str, answer: dict[str, str | None]) -> HostRow:
-    found: Iterable[str | None] = (
-        answer.get("dnsHostNameError"),
-        answer.get("credentialNameError"),
-    )
-    errors = "; ".join(error for error in found if error)
-    if errors:
-        return HostRow(name, ScanStatus.INVALID, detail=errors)
-    return HostRow(name, ScanStatus.VALID)
+def _row(name: str, answer: Mapping[str, str | None]) -> HostRow:
+    errors = [answer.get("dnsHostNameError"), answer.get("credentialNameError")]
+    detail = "; ".join(error for error in errors if error)
+    return HostRow(name, ScanStatus.INVALID if detail else ScanStatus.VALID, detail=detail or None)

@@ -11,6 +11,7 @@ from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableEr
 from sbpam_cli.models import ScanJob
 from sbpam_cli.nps import wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
+from sbpam_cli.nps.failures import redirect_target
 from sbpam_cli.nps.transport import NoReplyError, Reply
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
     """An answer to a POST of so many hosts; server_now: epoch seconds, server's clock."""
     words, trace_id = reply.problem() if reply.status >= 300 else (None, None)
     status = reply.status
+    if 300 <= status < 400:
+        words = f"redirected to {redirect_target(reply)}; redirects are not followed"
 
     def verdict(
         state: "BatchState", *, stop: SbpamError | None = None, server_failure: bool = False
@@ -112,8 +115,8 @@ def _is_before_application(reply: Reply) -> bool:
 
     IIS's own module also answers 503 after the application has begun.
     """
-    server = reply.headers.get("server", "")
-    return "retry-after" in reply.headers or server.startswith("Microsoft-HTTPAPI")
+    server = reply.headers.get("server", "").lower()
+    return "retry-after" in reply.headers or server.startswith("microsoft-httpapi")
 
 
 def _forbidden(words: str | None, trace_id: str | None) -> SignInError:
