@@ -131,7 +131,7 @@ class Services:
     stdin: BinaryIO
     stdout: TextIO
     stderr: TextIO
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     clock: Clock = field(default_factory=SystemClock)
     random: "random.Random" = field(default_factory=random.SystemRandom)
     prompt: Prompt | None = None

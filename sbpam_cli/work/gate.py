@@ -30,7 +30,7 @@ class Gate:
         return self._shut_at is not None
 
     def shut(self, wait_s: float) -> None:
-        """A POST failed for the server's or the network's sake; the server asked to wait so long."""
+        """A POST failed for the server's or the network's sake; wait_s: what it asked for."""
         now = self._services.clock.monotonic()
         if self._shut_at is None:
             self._tries, self.due_at = 0, 0.0

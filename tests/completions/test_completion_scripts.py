@@ -54,7 +54,7 @@ def test_the_scripts_are_what_the_program_makes(shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", COMPLETIONS)
-def test_show_completion_prints_the_same_script(shell: str, offer: Offer) -> None:
+def test_show_completion_prints_the_same_script(shell: str) -> None:
     done = subprocess.run(
         [BIN / "sbpam", "--show-completion", shell],
         env={"PATH": os.environ["PATH"], "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 from staging import Site
 
-COLUMNS = "host status job_id failure_reason os ip_address version detail".split()
+COLUMNS = ["host", "status", "job_id", "failure_reason", "os", "ip_address", "version", "detail"]
 ENVELOPE = ["schema", "command", "result", "exit_code", "server", "profile", "run", "jobs"]
 FORMS = ["table", "tsv", "csv", "json", "ndjson"]
 HOSTS = ["web01.corp.example", "unknown1.corp.example", "web02.corp.example"]
@@ -143,9 +143,7 @@ def assert_harmless(text: str, *, keep: str = "\n\t") -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_hostile_values(site: Site, case: str, form: str) -> None:
     value = HOSTILE[case]
-    hostile = dict.fromkeys(
-        ["os", "ipAddress", "version", "statusDescription", "hostId"], value
-    )
+    hostile = dict.fromkeys(["os", "ipAddress", "version", "statusDescription", "hostId"], value)
     site.world.overrides["web01.corp.example"] = hostile
     for command in (["schedule", *HOSTS], ["status"], ["status", "--all"]):
         ended = site.program(*command, "-o", form, env={"COLUMNS": "100"})
@@ -160,7 +158,7 @@ def test_hostile_values(site: Site, case: str, form: str) -> None:
             hosts = [line for line in ended.out.splitlines() if line.startswith(("web", "unknown"))]
             assert len(hosts) == (2 if "--all" in command else 3)
         else:
-            assert [row["host"] for row in as_dicts(form, ended.out)][0] == "web01.corp.example"
+            assert next(row["host"] for row in as_dicts(form, ended.out)) == "web01.corp.example"
         if form in ("json", "ndjson"):
             assert as_dicts(form, ended.out)[0]["os"] == value
 
@@ -178,7 +176,10 @@ def test_hostile_names(site: Site, case: str, form: str) -> None:
 
 
 def test_terminal_gets_only_our_own_colours(site: Site) -> None:
-    site.world.overrides["web01.corp.example"] = {"os": HOSTILE["escape"], "version": "[red]x[/red]"}
+    site.world.overrides["web01.corp.example"] = {
+        "os": HOSTILE["escape"],
+        "version": "[red]x[/red]",
+    }
     ended = site.program("schedule", *HOSTS, terminal=True, env={"COLUMNS": "300"})
     plain = re.sub("\x1b\\[[0-9;]*m", "", ended.out)
     assert_harmless(plain)

@@ -1,0 +1,265 @@
+"""Guards of `schedule`: how many, asked or not, stopping early, waiting."""
+
+import pytest
+from staging import Ended, Site
+
+from sbpam_cli.sandbox.faults import Fault
+
+HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
+ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
+POST = {"method": "POST", "path": "OuMapping"}
+
+
+def many(count: int) -> bytes:
+    return "".join(f"web{n}.corp.example\n" for n in range(count)).encode()
+
+
+def assert_nothing_sent(site: Site, ended: Ended) -> None:
+    assert (ended.code, ended.out) == (2, "")
+    assert site.requests() == []
+
+
+def test_more_hosts_than_the_guard(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--max-hosts", "3")
+    assert_nothing_sent(site, ended)
+    assert "4" in ended.err
+    assert "3" in ended.err
+    assert "--max-hosts" in ended.err
+
+
+def test_as_many_hosts_as_the_guard(site: Site) -> None:
+    duplicates = [name.upper() for name in HOSTS]
+    assert site.program("schedule", *HOSTS, *duplicates, "--max-hosts", "4").code == 0
+    assert site.scheduled() == HOSTS
+
+
+def ask(site: Site, answers: list[str], *options: str, count: int = 1001, **env: str) -> Ended:
+    path = site.program.folder / "hosts.txt"
+    path.write_bytes(many(count))
+    return site.program(
+        "schedule", str(path), *options, terminal=True, answers=answers, env=env or None
+    )
+
+
+@pytest.mark.parametrize("answer", ["n", "", "no", "maybe", "yep", "1001"])
+def test_many_hosts_are_asked_about_and_declined(site: Site, answer: str) -> None:
+    ended = ask(site, [answer])
+    assert_nothing_sent(site, ended)
+    [question] = ended.asked
+    assert "1,001" in question
+    assert site.server.url in question
+
+
+def test_question_without_an_answer(site: Site) -> None:
+    ended = ask(site, [])
+    assert_nothing_sent(site, ended)
+    assert "Traceback" not in ended.err
+    assert "bug" not in ended.err
+
+
+@pytest.mark.parametrize("answer", ["y", "Y", "yes", " YES "])
+def test_many_hosts_are_confirmed(site: Site, answer: str) -> None:
+    ended = ask(site, [answer])
+    assert ended.code == 0
+    assert len(site.scheduled()) == 1001
+
+
+@pytest.mark.parametrize(
+    ("options", "count", "env"),
+    [
+        ([], 1000, {}),
+        (["--yes"], 1001, {}),
+        (["--no-input"], 1001, {}),
+        ([], 1001, {"CI": "true"}),
+    ],
+)
+def test_no_question(site: Site, options: list[str], count: int, env: dict[str, str]) -> None:
+    ended = ask(site, [], *options, count=count, **env)
+    assert (ended.code, ended.asked) == (0, [])
+    assert len(site.scheduled()) == count
+
+
+def test_no_question_in_a_pipe(site: Site) -> None:
+    ended = site.program("schedule", "-", stdin=many(1001))
+    assert (ended.code, ended.asked) == (0, [])
+    assert len(site.scheduled()) == 1001
+    assert len(site.requests("OuMapping")) == 3
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
+def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
+    ended = site.program("schedule", "-", "--allow-empty", "-o", form, stdin=b"# none\n")
+    assert ended.code == 0
+    assert site.requests("OuMapping") == []
+    if form == "json":
+        assert (ended.json()["result"], ended.json()["hosts"]) == ("success", [])
+    else:
+        assert ended.out == (
+            "host,status,job_id,failure_reason,os,ip_address,version,detail\n"
+            if form == "csv"
+            else ""
+        )
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "first"),
+    [
+        (Fault(action="status", status=422, nth=2, **POST), 3, "Rejected"),
+        (Fault(action="status", status=500, when="after", nth=2, **POST), 5, "OutcomeUnknown"),
+    ],
+)
+def test_fail_fast(site: Site, fault: Fault, code: int, first: str) -> None:
+    unreadable = Fault(action="status", status=500, method="GET", path="HostScanJob$")
+    site.faults.add(fault, unreadable)
+    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--fail-fast")
+    assert ended.code == code
+    assert [row[1] for row in ended.rows()] == ["Queued", first, "NotSent", "NotSent"]
+    assert len(site.requests("OuMapping")) == 2
+
+
+def test_stdin_is_read_unasked_in_a_pipe(site: Site) -> None:
+    assert site.program("schedule", stdin=b"web01.corp.example\r\n").code == 0
+    assert site.scheduled() == ["web01.corp.example"]
+
+
+def test_own_output_is_a_list_again(site: Site) -> None:
+    site.world.overrides["web02.corp.example"] = {"status": 3, "statusDescription": "Denied."}
+    site.program("schedule", *HOSTS)
+    site.clock.move(60)
+    failed = site.program("status", "--only", "failed")
+    assert [row[0] for row in failed.rows()] == ["web02.corp.example"]
+    site.world.scheduled.clear()
+    ended = site.program("schedule", "-", stdin=failed.out.encode())
+    assert ended.code == 0
+    assert site.scheduled() == ["web02.corp.example"]
+
+
+def test_wire_is_exactly_as_documented(site: Site) -> None:
+    from staging import CREDENTIAL
+
+    site.program("schedule", "WEB01.corp.example.", "--credential", CREDENTIAL.upper())
+    [request] = [entry.request for entry in site.world.log if "OuMapping" in entry.request.target]
+    assert request.method == "POST"
+    assert request.target == f"/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
+    assert request.header("Content-Type") == "application/json"
+    assert request.header("Accept") == "application/json"
+    assert request.header("Authorization").startswith("Bearer eyJ")
+    assert request.body == b'["web01.corp.example"]'
+
+
+def test_wait_until_all_are_complete(site: Site) -> None:
+    started = site.clock.now()
+    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--wait")
+    assert ended.code == 0
+    assert [row[:2] for row in ended.rows()] == [[host, "Complete"] for host in HOSTS]
+    assert 5 < site.clock.now() - started < 90
+
+
+def test_wait_and_a_scan_fails(site: Site) -> None:
+    site.world.overrides["web02.corp.example"] = {
+        "status": 3,
+        "statusDescription": "Denied.",
+        "failureReason": 5,
+    }
+    ended = site.program("schedule", *HOSTS, "--wait", "-o", "json")
+    assert ended.code == 3
+    envelope = ended.json()
+    assert (envelope["result"], envelope["exit_code"]) == ("partial", 3)
+    assert [row["status"] for row in envelope["hosts"]] == [
+        "Complete",
+        "Failed",
+        "Complete",
+        "Complete",
+    ]
+    assert envelope["hosts"][1]["failure_reason"] == "AccessDenied"
+    assert envelope["hosts"][1]["detail"] == "Denied."
+
+
+def test_failed_scan_is_no_failure_of_scheduling(site: Site) -> None:
+    site.world.overrides["web02.corp.example"] = {"status": 3, "statusDescription": "Denied."}
+    ended = site.program("schedule", *HOSTS)
+    assert ended.code == 0
+    assert ended.rows()[1][1] == "Failed"
+
+
+def test_timeout_of_the_wait(site: Site) -> None:
+    site.world.scan_duration_s = 3600
+    started = site.clock.now()
+    ended = site.program("schedule", *HOSTS, "--wait", "--timeout", "1m")
+    assert ended.code == 124
+    assert [row[0] for row in ended.rows()] == HOSTS
+    assert {row[1] for row in ended.rows()} <= {"Queued", "Running"}
+    assert 60 <= site.clock.now() - started < 120
+    assert "status" in ended.err
+
+
+def test_timeout_in_json(site: Site) -> None:
+    site.world.scan_duration_s = 3600
+    envelope = site.program("schedule", *HOSTS, "--wait", "--timeout", "1m", "-o", "json").json()
+    assert (envelope["result"], envelope["exit_code"]) == ("partial", 124)
+    assert [error["code"] for error in envelope["errors"]] == ["timeout"]
+
+
+def test_wait_outlives_failing_looks(site: Site) -> None:
+    site.faults.add(
+        Fault(action="status", status=503, method="GET", path="HostScanJob", nth=(1, 2, 4)),
+        Fault(action="reset", method="GET", path="HostScanJob", nth=3),
+    )
+    ended = site.program("schedule", *HOSTS, "--wait")
+    assert ended.code == 0, ended.err
+    assert {row[1] for row in ended.rows()} == {"Complete"}
+
+
+def test_wait_with_some_refused(site: Site) -> None:
+    site.faults.add(Fault(action="status", status=400, nth=2, **POST))
+    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--wait")
+    assert ended.code == 3
+    assert [row[1] for row in ended.rows()] == ["Complete", "Rejected", "Complete", "Complete"]
+
+
+def test_lock_is_free_while_it_waits(site: Site) -> None:
+    """A second command for the same list may start while the first one follows its scans."""
+    seen: list[int] = []
+
+    def look(reply: object) -> object:
+        if not seen:
+            seen.append(0)
+            seen[0] = site.program("schedule", *HOSTS, "--new-run").code
+        return reply
+
+    site.world.scan_duration_s = 60
+    site.faults.add(Fault(action="edit", edit=look, method="GET", path="HostScanJob/[0-9a-f-]{36}"))
+    assert site.program("schedule", *HOSTS, "--wait").code == 0
+    assert seen == [0]
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_dry_run(site: Site, form: str) -> None:
+    ended = site.program(
+        "schedule", *HOSTS, "unknown1.corp.example", "short", "--dry-run", "--skip-invalid",
+        "-o", form,
+    )  # fmt: skip
+    assert ended.code == 3
+    if form == "json":
+        found = [row["status"] for row in ended.json()["hosts"]]
+    else:
+        found = [row[1] for row in ended.rows()]
+    assert found == ["Valid"] * 4 + ["Invalid"] * 2
+    assert site.scheduled() == []
+    assert site.program("status", "--offline").out == ""
+
+
+def test_dry_run_offline_asks_nobody(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--offline", env={"SBPAM_SERVER": ""})
+    assert ended.code == 0
+    assert {row[1] for row in ended.rows()} == {"Valid"}
+    assert site.requests() == []
+
+
+def test_a_host_that_is_also_a_file(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(site.program.folder)
+    (site.program.folder / "web01.corp.example").write_text("web02.corp.example\n")
+    ended = site.program("schedule", "web01.corp.example")
+    assert "web01.corp.example is read as a file" in ended.err
+    site.program("schedule", "--host", "web01.corp.example")
+    assert site.scheduled() == ["web02.corp.example", "web01.corp.example"]
