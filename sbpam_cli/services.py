@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpcore
     from keyring.backend import KeyringBackend
 
+    from sbpam_cli.storage.paths import Files
     from sbpam_cli.work.workers import Workers
 
 
@@ -103,6 +104,12 @@ def _system_database(path: str) -> "sqlite3.Connection":
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
+def _system_files() -> "Files":
+    from sbpam_cli.storage.paths import Files
+
+    return Files()
+
+
 def _system_workers(count: int, clock: Clock) -> "Workers":
     from sbpam_cli.work.workers import ThreadWorkers
 
@@ -125,6 +132,7 @@ class Services:
     keyring: a factory of keyring's back end, None for keyring's own choice.
     network: makes httpcore's network back end (connect, read, write).
     database: opens SQLite in autocommit mode (`isolation_level=None`).
+    files: makes the object that makes, opens and locks files.
     exit_now: `os._exit`, after the streams were flushed.
     """
 
@@ -138,6 +146,7 @@ class Services:
     keyring: "Callable[[], KeyringBackend] | None" = None
     network: "Callable[[], httpcore.NetworkBackend]" = _system_network
     database: "Callable[[str], sqlite3.Connection]" = _system_database
+    files: "Callable[[], Files]" = _system_files
     workers: "Callable[[int, Clock], Workers]" = _system_workers
     exit_now: Callable[[int], None] = os._exit
 

@@ -1,4 +1,4 @@
-"""Foreign programs that tests run: shells, tmux, systemd's tools."""
+"""What tests run as real programs: shells, tmux, systemd's tools, a copy of the project."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 """Where `sbpam` is installed."""
 
@@ -19,3 +20,10 @@ def find_program(name: str) -> str:
             pytest.fail(f"{name} is not installed")
         pytest.skip(f"{name} is not installed")
     return path
+
+
+def copy_checkout(folder: Path) -> Path:
+    """The project's files in a folder of their own, without what lies around among them."""
+    left_out = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "dist", "build")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
+    return folder

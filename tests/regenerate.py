@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from programs import ROOT
 from typer._completion_shared import get_completion_script
 
 from sbpam_cli.commands.app import Common, build_program
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
 
-ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PICTURES = ROOT / "tests" / "pictures"
 COMPLETIONS = {

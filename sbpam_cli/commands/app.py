@@ -28,6 +28,7 @@ COMMANDS: tuple[str, ...] = (
     "status",
     "resume",
     "runs",
+    "doctor",
     "demo",
     "sandbox",
 )

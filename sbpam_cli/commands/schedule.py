@@ -193,4 +193,7 @@ def show_schedule(
 
 def confirm(services: "Services", question: str) -> bool:
     """Asks a person; only yes is yes."""
-    return services.ask().line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return services.ask().line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sbpam_cli.errors import ServerError, UsageError
+from sbpam_cli.errors import ServerError, SignInError, UsageError
 from sbpam_cli.models import ScanJob, Token
 from sbpam_cli.nps import wire
 from sbpam_cli.nps.calls import TOTAL_S, backoff_s, check_success, retry_after_s
@@ -151,7 +151,7 @@ class NpsClient(SignInCalls):
         token = self._tokens.token() if self._tokens is not None else None
         reply = self._try(self._read_sender(path, token, body, total_s), _is_passing)
         if reply.status == 401 and self._tokens is not None and token is not None:
-            token = self._tokens.renew(token)
+            token = _renewed(self._tokens, token, reply)
             reply = self._try(self._read_sender(path, token, body, total_s), _is_passing)
         if body is not None and reply.status in (404, 405):
             raise NotFoundError(f"the server has no call for {what}")
@@ -179,6 +179,16 @@ class NpsClient(SignInCalls):
             )
 
         return send
+
+
+def _renewed(tokens: Tokens, refused: Token, reply: Reply) -> Token:
+    """A token instead of the refused one. What is raised says why the server refused it."""
+    try:
+        return tokens.renew(refused)
+    except SignInError as error:
+        if error.reason is None:
+            error.reason, error.trace_id = reply.problem()
+        raise
 
 
 def _is_passing(result: Reply | NoReplyError) -> bool:

@@ -5,6 +5,7 @@ bundle; one pinned certificate; or, said each time, nothing at all.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,23 +15,42 @@ from sbpam_cli.errors import UnreachableError, UsageError
 if TYPE_CHECKING:
     import ssl
 
+    from sbpam_cli.nps.client_certificates import ClientCertificate
+
+
+class UntrustedError(UnreachableError):
+    """The server's certificate is none that the settings trust."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """How a server's certificate is judged. Paths as given; `fingerprint` 64 hex digits."""
+    """How a server's certificate is judged. Paths as given; `fingerprint` 64 hex digits.
+
+    client: what is presented to the server in return; a proxy never sees it.
+    """
 
     ca_bundle: str | None = None
     ca_folder: str | None = None
     fingerprint: str | None = None
     insecure: bool = False
+    client: "ClientCertificate | None" = None
 
 
-def build_context(settings: TlsSettings) -> "ssl.SSLContext":
-    """A client context, TLS 1.2 at least. Raises UsageError for an unusable CA file."""
+def build_context(
+    settings: TlsSettings, seen: Callable[[bytes], None] | None = None
+) -> "ssl.SSLContext":
+    """A client context, TLS 1.2 at least.
+
+    seen: told the server's certificate (DER) instead of trusting it: every
+    handshake then fails before a byte of the application goes out.
+    Raises UsageError for an unusable CA file, SignInError for an unusable client certificate.
+    """
     import ssl
 
-    if settings.fingerprint is not None:
-        context = _pinned_context(settings.fingerprint)
+    if seen is not None:
+        context = _checking_context(_teller(seen))
+    elif settings.fingerprint is not None:
+        context = _checking_context(_pin(settings.fingerprint))
     elif settings.insecure:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -45,6 +65,8 @@ def build_context(settings: TlsSettings) -> "ssl.SSLContext":
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Python 3.13 turns this on; many a company's CA has no key usage extension.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if settings.client is not None:
+        settings.client.load_into(context)
     return context
 
 
@@ -62,37 +84,69 @@ def _load(context: "ssl.SSLContext", settings: TlsSettings) -> None:
         ) from error
 
 
-def _pinned_context(fingerprint: str) -> "ssl.SSLContext":
-    """Trusts exactly one certificate, checked before a byte of the application goes out."""
+def fingerprint_of(der: bytes) -> str:
+    """SHA-256, 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def _pin(fingerprint: str) -> Callable[[bytes], None]:
     import ssl
 
-    def check(peer: Any) -> None:
-        found = hashlib.sha256(peer.getpeercert(binary_form=True) or b"").hexdigest()
+    def check(der: bytes) -> None:
+        found = fingerprint_of(der)
         if found != fingerprint:
             raise ssl.SSLCertVerificationError(
                 f"the server's certificate has the fingerprint {found}, not the pinned one"
             )
 
-    class PinnedSocket(ssl.SSLSocket):
+    return check
+
+
+def _teller(seen: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    import ssl
+
+    def check(der: bytes) -> None:
+        seen(der)
+        raise ssl.SSLCertVerificationError("only its certificate was looked at")
+
+    return check
+
+
+def _checking_context(check: Callable[[bytes], None]) -> "ssl.SSLContext":
+    """Trusts what `check` lets pass, before a byte of the application goes out."""
+    import ssl
+
+    def look(peer: Any) -> None:
+        check(peer.getpeercert(binary_form=True) or b"")
+
+    class CheckedSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
             super().do_handshake(block)
-            check(self)
+            look(self)
 
-    class PinnedObject(ssl.SSLObject):
+    class CheckedObject(ssl.SSLObject):
         def do_handshake(self) -> None:
             super().do_handshake()
-            check(self)
+            look(self)
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.sslsocket_class = PinnedSocket
-    context.sslobject_class = PinnedObject
+    context.sslsocket_class = CheckedSocket
+    context.sslobject_class = CheckedObject
     return context
 
 
 _MISMATCHES = (62, 63, 64)
 """OpenSSL: the certificate is for another host, another mail address, another IP address."""
+
+
+_CLIENT_ALERTS = (
+    *("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE"),
+    *("ALERT_CERTIFICATE_REVOKED", "ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_UNKNOWN"),
+    "ALERT_CERTIFICATE_REQUIRED",
+)
+"""What a server says of a certificate that it was shown, or was not."""
 
 
 def _ends() -> "tuple[type[ssl.SSLError], ...]":
@@ -125,12 +179,19 @@ def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
                 )
             if isinstance(cause, ssl.SSLCertVerificationError):
                 mismatch = getattr(cause, "verify_code", 0) in _MISMATCHES
-                return UnreachableError(
+                return UntrustedError(
                     f"the certificate of {origin} is not trusted",
                     reason=words,
                     hint="use the name that the certificate is for, or pin it with --fingerprint"
                     if mismatch
                     else "name its CA with --ca-bundle, or pin it with --fingerprint",
+                )
+            if any(alert in str(cause) for alert in _CLIENT_ALERTS):
+                return UnreachableError(
+                    f"{origin} does not take the client certificate",
+                    reason=words,
+                    hint="is it the application's own, not expired, and its CA known to the server?"
+                    " Only the method application presents one",
                 )
             return UnreachableError(
                 f"no TLS connection to {origin}",

@@ -85,11 +85,18 @@ class Console:
         self._say(look.paint(f"{look.glyphs.arrow} {escape_controls(text)}", DIM))
 
     def summary(self, lines: Iterable[str]) -> None:
-        """What became of it all, after the data; the first line stands out."""
-        if not self.quiet:
-            first, *rest = map(escape_controls, lines)
-            apart = [""] if self.services.stderr_is_terminal() else []
-            self._say("\n".join([*apart, self.stderr_look().paint(first, BOLD), *rest]))
+        """What became of it all, after the data; the first line stands out.
+
+        On a terminal no word is broken, so that a job's id can be marked and copied.
+        """
+        if self.quiet:
+            return
+        first, *rest = map(escape_controls, lines)
+        look, apart = self.stderr_look(), []
+        if self.services.stderr_is_terminal():
+            apart = [""]
+            rest = [part for line in rest for part in _folded(line, look.width)]
+        self._say("\n".join([*apart, look.paint(first, BOLD), *rest]))
 
     def error(self, error: SbpamError) -> None:
         """What happened, why, the trace id, what to do next: up to four lines.
@@ -153,6 +160,14 @@ class Console:
                         "stdout could not be written",
                         reason=getattr(error, "strerror", None) or str(error),
                     ) from error
+
+
+def _folded(line: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(
+        line, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _one_line(text: str) -> str:

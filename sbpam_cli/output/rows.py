@@ -69,6 +69,7 @@ CREDENTIALS = RowSet("credentials", CREDENTIAL_COLUMNS)
 OU_HOSTS = RowSet("hosts", OU_HOST_COLUMNS)
 DOCTOR = RowSet("doctor", DOCTOR_COLUMNS)
 WHOAMI = RowSet("whoami", WHOAMI_COLUMNS)
+CANCEL = RowSet("cancel", ("job_id", "status", "detail"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Job:
     cancelled_at: float | None = None
 
     def names_at(self, now: float) -> Sequence[str]:
-        age_s = now - self.created_at
+        age_s = max(now - self.created_at, 0.0)
         return self.names[
             : int(len(self.names) * age_s / self.fill_s) if age_s < self.fill_s else None
         ]

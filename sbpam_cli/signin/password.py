@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
     from sbpam_cli.signin.api import SignInApi
     from sbpam_cli.storage.profiles import Target
-    from sbpam_cli.storage.secrets import Secrets
+    from sbpam_cli.storage.secrets import SecretName, Secrets
 
 NO_CODE = "0"
 """What a user without a second factor sends: "if MFA is off, just type 0" [vendor]."""
@@ -61,6 +61,15 @@ class PasswordSignIn:
             token = self._without_code(first)
         self.password = password
         return token
+
+    def accepted(self) -> "dict[SecretName, str]":
+        """The secrets that the last sign-in was accepted with."""
+        values: dict[SecretName, str] = {}
+        if self.password is not None:
+            values["password"] = self.password
+        if (totp := self.secrets.find("totp-secret")) is not None:
+            values["totp-secret"] = totp.value
+        return values
 
     def _username(self, may_ask: bool) -> str:
         if self.target.username is not None:

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted, SbpamError, SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.wire import WireError, make_token
+from sbpam_cli.signin.application import ApplicationSignIn
 from sbpam_cli.signin.password import PasswordSignIn
+from sbpam_cli.storage.locks import take_turn
 from sbpam_cli.storage.secrets import KEYRING
 
 if TYPE_CHECKING:
@@ -15,11 +18,12 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
     from sbpam_cli.signin.api import SignInApi
     from sbpam_cli.storage.profiles import Target
-    from sbpam_cli.storage.secrets import Found, Secrets
+    from sbpam_cli.storage.secrets import Found, SecretName, Secrets
     from sbpam_cli.storage.vault import Vault
 
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2
+_TURN_WITHIN_S = 10.0
 CLOCK_SKEW_S = 600.0
 """A token that expired longer ago than this is not even tried: clocks differ less."""
 
@@ -39,7 +43,8 @@ class Session:
     """Tokens for one target. Threads may share it; they sign in and renew once.
 
     no_input: never asks. code: for step 2 of the first sign-in.
-    pause: how to wait for the next TOTP code; the clock's sleep by default.
+    pause: how to wait, for the next TOTP code or another process; the clock's sleep by default.
+    application: how the method `application` signs in; None for the other methods.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Session:
         no_input: bool = False,
         code: str | None = None,
         pause: Callable[[float], None] | None = None,
+        application: ApplicationSignIn | None = None,
     ) -> None:
         self._services = services
         self._target = target
@@ -65,8 +71,9 @@ class Session:
         self._current: Token | None = None
         self._keep = target.stored
         self._failure: SbpamError | None = None
-        self.flow = PasswordSignIn(
-            services, target, secrets, api, talk, pause or services.clock.sleep, code
+        self._pause = pause or services.clock.sleep
+        self._flow = application or PasswordSignIn(
+            services, target, secrets, api, talk, self._pause, code
         )
 
     def needs_renewal(self, token: Token) -> bool:
@@ -108,20 +115,35 @@ class Session:
                 self._current = self._sign_in(may_ask=self._may_ask)
             return self._current
 
+    def accepted(self) -> "dict[SecretName, str]":
+        """The secrets that the last sign-in was accepted with, for `login` to keep."""
+        return {} if self._target.method == "token" else self._flow.accepted()
+
     def _first_token(self) -> Token:
         if self._target.method == "token":
             token = self._given_token()
-        else:
-            found = self._secrets.stored("token")
-            stored = self._stored_token(found) if found is not None else None
-            if stored is None:
-                return self._kept(self._sign_in(may_ask=self._may_ask))
+        elif (stored := self._stored_token()) is not None:
             token = stored
+        else:
+            with self._turn() as waited:
+                if waited and (stored := self._stored_token()) is not None:
+                    return stored
+                return self._kept(self._sign_in(may_ask=self._may_ask))
         if not self.needs_renewal(token):
             return token
         return self._renewed(token, refused=False)
 
-    def _stored_token(self, found: "Found") -> Token | None:
+    def _turn(self) -> AbstractContextManager[bool]:
+        """Against other processes that would renew the same stored token; bounded."""
+        if not self._keep:
+            return nullcontext(False)
+        what = f"{self._target.profile} {self._target.origin}"
+        return take_turn(self._services, what, within_s=_TURN_WITHIN_S, pause=self._pause)
+
+    def _stored_token(self) -> Token | None:
+        """What the keyring has, as long as it is good."""
+        if (found := self._secrets.stored("token")) is None:
+            return None
         try:
             token = token_in(found)
         except SignInError:
@@ -149,27 +171,26 @@ class Session:
 
     def _renewed(self, token: Token, *, refused: bool) -> Token:
         """A fresh token. One that merely grows old, and cannot be renewed, serves to its end."""
-        if (stored := self._renewed_elsewhere(token)) is not None:
-            return stored
-        if not self._is_over(token, 0.0):
+        with self._turn():
+            if (stored := self._renewed_elsewhere(token)) is not None:
+                return stored
+            if not self._is_over(token, 0.0):
+                try:
+                    return self._kept(self._api.fresh_token(token))
+                except Interrupted:
+                    raise
+                except SbpamError:
+                    pass
             try:
-                return self._kept(self._api.fresh_token(token))
-            except Interrupted:
-                raise
-            except SbpamError:
-                pass
-        try:
-            return self._kept(self._sign_in_unattended())
-        except SignInError:
-            if refused or self._is_over(token, 0.0):
-                raise
-            return token
+                return self._kept(self._sign_in_unattended())
+            except SignInError:
+                if refused or self._is_over(token, 0.0):
+                    raise
+                return token
 
     def _renewed_elsewhere(self, token: Token) -> Token | None:
         """What another process has stored meanwhile."""
-        if not self._keep or (found := self._secrets.stored("token")) is None:
-            return None
-        stored = self._stored_token(found)
+        stored = self._stored_token() if self._keep else None
         if stored is None or stored.value == token.value or self.needs_renewal(stored):
             return None
         return stored
@@ -180,7 +201,7 @@ class Session:
                 "the server no longer takes the token, and it cannot be renewed",
                 hint=self._remedy(),
             )
-        if self.flow.by_person:
+        if self._flow.by_person:
             raise SignInError(
                 "the token has expired, and a new one needs a code from a person",
                 hint="run `sbpam login`; with a TOTP secret (--totp-secret-file,"
@@ -192,12 +213,7 @@ class Session:
         if self._failure is not None:
             raise self._failure
         try:
-            if self._target.method == "application":
-                raise SignInError(
-                    "signing in as an application is not there yet",
-                    hint="use the method password or token",
-                )
-            return self.flow.sign_in(may_ask=may_ask)
+            return self._flow.sign_in(may_ask=may_ask)
         except SignInError as error:
             # Once more would be a second failed attempt, and enough of those lock an account.
             self._failure = error

@@ -64,8 +64,10 @@ class UsedSteps:
     def claim(self, step: int) -> bool:
         """Whether nobody had used the step; from now on it counts as used."""
         try:
-            folder = private_folder(self._services.state_folder())
-            os.close(open_private(folder / f"{self._prefix}{step}", create_new=True))
+            files = self._services.files()
+            folder = private_folder(self._services.state_folder(), files=files)
+            claim = folder / f"{self._prefix}{step}"
+            os.close(open_private(claim, create_new=True, files=files))
         except FileExistsError:
             return False
         except JournalError:

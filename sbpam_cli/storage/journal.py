@@ -198,23 +198,25 @@ class Journal:
         return {run_id: RunCounts(*(int(n) for n in numbers)) for run_id, *numbers in rows}
 
     def unfinished_run(self, server: str, credential_id: str, digest: str) -> Run | None:
-        """The newest run of this list that was cut short: something of it may still be sent.
+        """The newest run of this list that was cut short.
 
+        Something of it may still be sent, or its command did not end by itself.
         One that only has refused batches is over; `resume` alone sends those again.
         """
         found = self._select(
             f"SELECT {_RUN} FROM runs WHERE digest = ? AND server = ? AND credential_id = ?"  # noqa: S608
-            " AND run_id IN (SELECT run_id FROM batches"
-            " WHERE state IN ('planned', 'sending', 'unknown'))"
+            " AND (exit_code IS NULL OR exit_code NOT IN (0, 3) OR run_id IN"
+            " (SELECT run_id FROM batches WHERE state IN ('planned', 'sending', 'unknown')))"
             " ORDER BY started DESC LIMIT 1",
             (digest, server, credential_id),
         )
         return _run(found[0]) if found else None
 
     def newest_unfinished_run(self) -> Run | None:
-        """The newest run with a batch that is not accepted."""
+        """The newest run with a batch that is not accepted, or whose command was cut off."""
         found = self._select(
-            f"SELECT {_RUN} FROM runs WHERE run_id IN (SELECT run_id FROM batches"  # noqa: S608
+            f"SELECT {_RUN} FROM runs WHERE exit_code IS NULL"  # noqa: S608
+            " OR run_id IN (SELECT run_id FROM batches"
             " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))"
             " ORDER BY started DESC LIMIT 1"
         )
@@ -331,7 +333,7 @@ class Journal:
         except sqlite3.Error as error:
             # A commit that raised can still be there: this connection is over.
             self._abandon()
-            raise journal_failure(self.path, error) from error
+            raise journal_failure(self._services, self.path, error) from error
         except BaseException:
             self._abandon()
             raise
@@ -343,7 +345,7 @@ class Journal:
             return self._open_connection().execute(query, tuple(values)).fetchall()
         except sqlite3.Error as error:
             self._abandon()
-            raise journal_failure(self.path, error) from error
+            raise journal_failure(self._services, self.path, error) from error
 
     def _open_connection(self) -> "sqlite3.Connection":
         if self._connection is None:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 _BUSY_TIMEOUT_S = 30
 
 
-def journal_failure(path: Path, error: Exception) -> JournalError:
+def journal_failure(services: "Services", path: Path, error: Exception) -> JournalError:
     """What went wrong with SQLite, and the remedy that fits."""
     words = str(error)
     if "malformed" in words or "not a database" in words:
         hint = (
-            f"a copy is kept as {_keep_copy(path)}; move {path} away to start afresh, or save"
-            " its rows with `sqlite3 .recover`: it may name hosts in doubt"
+            f"a copy is kept as {_keep_copy(services, path)}; move {path} away to start afresh,"
+            " or save its rows with `sqlite3 .recover`: it may name hosts in doubt"
         )
     elif "full" in words:
         hint = f"make room on the disk of {path.parent}; `sbpam resume` goes on"
@@ -31,9 +31,8 @@ def journal_failure(path: Path, error: Exception) -> JournalError:
     return JournalError(f"the journal {path} cannot be used", reason=words, hint=hint)
 
 
-def _keep_copy(path: Path) -> Path:
+def _keep_copy(services: "Services", path: Path) -> Path:
     """Copies a damaged journal aside, once for each state of it; never deletes anything."""
-    import shutil
     from contextlib import suppress
 
     copy = path
@@ -41,7 +40,7 @@ def _keep_copy(path: Path) -> Path:
         changed = path.stat().st_mtime_ns
         copy = path.with_name(f"{path.name}.damaged-{changed}")
         if not copy.exists():
-            shutil.copy2(path, copy)
+            services.files().copy(path, copy)
     return copy
 
 
@@ -51,19 +50,20 @@ def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
 
     from sbpam_cli.storage.paths import open_private, private_folder
 
-    folder = private_folder(services.state_folder())
+    files = services.files()
+    folder = private_folder(services.state_folder(), files=files)
     path = folder / "journal.sqlite3"
-    _close_descriptor(open_private(path))
+    _close_descriptor(open_private(path, files=files))
     try:
         connection = services.database(str(path))
     except sqlite3.Error as error:
-        raise journal_failure(path, error) from error
+        raise journal_failure(services, path, error) from error
     try:
         _prepare(connection, on_network=is_network(filesystem_type(folder.resolve())))
         _migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise journal_failure(path, error) from error
+        raise journal_failure(services, path, error) from error
     except BaseException:
         connection.close()
         raise

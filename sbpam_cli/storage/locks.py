@@ -5,15 +5,17 @@ unlinked, because two processes could then hold locks on two files of one name.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, LockedError
-from sbpam_cli.storage.paths import open_private, private_folder
+from sbpam_cli.storage.paths import Files, open_private, private_folder
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
+
+_TURN_PAUSE_S = 0.2
 
 
 @contextmanager
@@ -23,20 +25,10 @@ def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
     Raises LockedError at once where another process holds it. Nothing may
     fork without exec meanwhile: a forked child keeps the lock alive.
     """
-    import hashlib
-
-    key = hashlib.sha256(f"{server}\n{digest}".encode()).hexdigest()[:32]
-    folder = private_folder(private_folder(services.state_folder()) / "locks")
+    files = services.files()
+    descriptor = _open(services, files, f"{server}\n{digest}")
     try:
-        descriptor = open_private(folder / f"{key}.lock")
-    except OSError as error:
-        raise JournalError(
-            f"the lock in {folder} cannot be opened",
-            reason=error.strerror or str(error),
-            hint="check the folder's rights, or set SBPAM_STATE_HOME",
-        ) from error
-    try:
-        if not _try_lock(descriptor):
+        if not _try_lock(files, descriptor):
             raise LockedError(
                 "another sbpam is scheduling this list on this server",
                 hint="wait for it to end; `sbpam status` shows how far it is",
@@ -46,16 +38,51 @@ def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+@contextmanager
+def take_turn(
+    services: "Services", what: str, *, within_s: float, pause: Callable[[float], None]
+) -> Iterator[bool]:
+    """Holds the lock `what` against other processes; answers whether it was waited for.
+
+    After `within_s`, or where no lock can be had, it goes on without: what two
+    processes then do at once is done twice, which is no harm. pause: waits that
+    many seconds; may raise Interrupted.
+    """
+    files, descriptor, waited = services.files(), None, False
+    until = services.clock.monotonic() + within_s
     try:
-        if os.name == "nt":
-            import msvcrt
+        try:
+            descriptor = _open(services, files, f"turn\n{what}")
+            while not _try_lock(files, descriptor) and services.clock.monotonic() < until:
+                waited = True
+                pause(_TURN_PAUSE_S)
+        except JournalError:
+            pass
+        yield waited
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _open(services: "Services", files: Files, what: str) -> int:
+    import hashlib
+
+    key = hashlib.sha256(what.encode()).hexdigest()[:32]
+    folder = private_folder(services.state_folder(), files=files)
+    folder = private_folder(folder / "locks", files=files)
+    try:
+        return open_private(folder / f"{key}.lock", files=files)
+    except OSError as error:
+        raise JournalError(
+            f"the lock in {folder} cannot be opened",
+            reason=error.strerror or str(error),
+            hint="check the folder's rights, or set SBPAM_STATE_HOME",
+        ) from error
+
+
+def _try_lock(files: Files, descriptor: int) -> bool:
+    try:
+        files.lock(descriptor)
     except OSError as error:
         import errno
 

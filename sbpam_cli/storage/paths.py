@@ -15,7 +15,41 @@ _OPEN_FLAGS = (
 )
 
 
-def private_folder(path: Path, *, error: type[SbpamError] = JournalError) -> Path:
+class Files:
+    """The calls by which files and folders come about; `Services.files` is one of these."""
+
+    def make_folder(self, path: Path) -> None:
+        """One folder of mode 0700; one that is there already is fine."""
+        path.mkdir(mode=0o700, exist_ok=True)
+
+    def open(self, path: Path, flags: int) -> int:
+        """A descriptor; a new file has mode 0600."""
+        return os.open(path, flags, 0o600)
+
+    def copy(self, source: Path, target: Path) -> None:
+        """The content and the times."""
+        import shutil
+
+        shutil.copy2(source, target)
+
+    def lock(self, descriptor: int) -> None:
+        """Takes the file for this process alone, at once or not at all. Raises OSError."""
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_FILES = Files()
+
+
+def private_folder(
+    path: Path, *, error: type[SbpamError] = JournalError, files: Files = _FILES
+) -> Path:
     """`path` as a folder of mode 0700, created with its parents where it is missing.
 
     A wider one of the same owner is narrowed. Raises `error` where it belongs
@@ -24,7 +58,7 @@ def private_folder(path: Path, *, error: type[SbpamError] = JournalError) -> Pat
     try:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            files.make_folder(folder)
         if os.name == "posix":
             _own_folder(path, error)
     except OSError as failure:
@@ -51,7 +85,11 @@ def _own_folder(path: Path, error: type[SbpamError]) -> None:
 
 
 def open_private(
-    path: Path, *, create_new: bool = False, error: type[SbpamError] = JournalError
+    path: Path,
+    *,
+    create_new: bool = False,
+    error: type[SbpamError] = JournalError,
+    files: Files = _FILES,
 ) -> int:
     """A descriptor of the file, for reading and writing, created 0600 where it is missing.
 
@@ -61,7 +99,7 @@ def open_private(
     _refuse_link(path, error)
     flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS | (os.O_EXCL if create_new else 0)
     try:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = files.open(path, flags)
     except FileExistsError:
         raise
     except OSError as failure:

@@ -1,13 +1,17 @@
 """From options, environment and profile to a server that one can talk to."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sbpam_cli.errors import Interrupted
 from sbpam_cli.models import Talk
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.nps.tls import TlsSettings
-from sbpam_cli.nps.transport import Transport
+from sbpam_cli.nps.client_certificates import ClientCertificate
+from sbpam_cli.nps.tls import TlsSettings, build_context
+from sbpam_cli.nps.transport import NoReplyError, Transport
+from sbpam_cli.signin.application import ApplicationSignIn, KeyPassphrase, open_certificate
 from sbpam_cli.signin.session import Session
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.secrets import Secrets
@@ -26,19 +30,23 @@ class Connection:
     session: Session
 
 
-def tls_settings(services: "Services", target: Target) -> TlsSettings:
+def tls_settings(
+    services: "Services", target: Target, certificate: ClientCertificate | None = None
+) -> TlsSettings:
     """How the target's certificate is judged; `SSL_CERT_FILE` and `_DIR` as httpx has them."""
     if target.ca_bundle is not None:
         return TlsSettings(
             ca_bundle=target.ca_bundle,
             fingerprint=target.fingerprint,
             insecure=target.insecure,
+            client=certificate,
         )
     return TlsSettings(
         ca_bundle=services.env("SSL_CERT_FILE"),
         ca_folder=services.env("SSL_CERT_DIR"),
         fingerprint=target.fingerprint,
         insecure=target.insecure,
+        client=certificate,
     )
 
 
@@ -47,17 +55,41 @@ def open_client(
     target: Target,
     talk: Talk,
     *,
+    certificate: ClientCertificate | None = None,
     stop: threading.Event | None = None,
     connections: int = 10,
 ) -> NpsClient:
-    """A client of the target's server, not signed in; nothing is sent yet."""
+    """A client of the target's server, not signed in; nothing is sent yet.
+
+    certificate: presented to the server. Raises SignInError where its key cannot be used.
+    """
     origin = target.server
     if target.insecure:
         talk.warn(f"TLS is not verified: anybody in between can read what goes to {origin}")
+    settings = tls_settings(services, target, certificate)
+    # A key may need its passphrase from a person: here, and not in some thread later.
+    context = build_context(settings) if certificate is not None else None
     transport = Transport(
-        services, origin, tls_settings(services, target), talk, connections=connections
+        services, origin, settings, talk, context=context, connections=connections
     )
     return NpsClient(services, transport, stop=stop)
+
+
+def look_at_certificate(
+    services: "Services", target: Target, talk: Talk, certificate: ClientCertificate | None
+) -> bytes | None:
+    """The server's certificate (DER), whoever it is; nothing but the handshake is sent."""
+    seen: list[bytes] = []
+    settings = tls_settings(services, target, certificate)
+    context = build_context(settings, seen.append)
+    transport = Transport(services, target.server, settings, talk, context=context)
+    try:
+        transport.send("GET", "/api/v1/Version", total_s=30.0)
+    except NoReplyError:
+        pass
+    finally:
+        transport.close()
+    return seen[-1] if seen else None
 
 
 def connect(
@@ -69,13 +101,45 @@ def connect(
     stop: threading.Event | None = None,
     connections: int = 10,
 ) -> Connection:
-    """A client whose calls sign in as the target says, when the first token is needed."""
-    client = open_client(services, target, talk, stop=stop, connections=connections)
-    vault = Vault(services, talk, attended=services.can_ask(no_input=no_input))
+    """A client whose calls sign in as the target says, when the first token is needed.
+
+    Raises SignInError for a client certificate that cannot be used.
+    """
+    may_ask = services.can_ask(no_input=no_input)
+    vault = Vault(services, talk, attended=may_ask)
     secrets = Secrets(services, target, vault, talk)
-    session = Session(services, target, secrets, vault, client, talk, no_input=no_input)
+    certificate = passphrase = application = None
+    if target.method == "application":
+        passphrase = KeyPassphrase(services, target, secrets, may_ask=may_ask)
+        certificate = open_certificate(services, target, passphrase, talk)
+    client = open_client(
+        services, target, talk, certificate=certificate, stop=stop, connections=connections
+    )
+    if certificate is not None:
+        application = ApplicationSignIn(
+            services, target, secrets, client, certificate, passphrase
+        )
+    session = Session(
+        services,
+        target,
+        secrets,
+        vault,
+        client,
+        talk,
+        no_input=no_input,
+        pause=_pause(services, stop) if stop is not None else None,
+        application=application,
+    )
     client.use(session)
     return Connection(client, session)
+
+
+def _pause(services: "Services", stop: threading.Event) -> Callable[[float], None]:
+    def pause(seconds: float) -> None:
+        if services.clock.wait(stop, seconds):
+            raise Interrupted("interrupted", signal_number=2)
+
+    return pause
 
 
 def sign_in(

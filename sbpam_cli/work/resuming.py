@@ -119,6 +119,8 @@ class _Resuming:
             )
             if all(batch.state == "accepted" for batch in execution.batches):
                 self._audience.talk.note(f"run {run.run_id} is finished")
+                if run.exit_code is None:
+                    journal.end_run(run.run_id, execution.exit_code())
                 return
             connection = sign_in(
                 services,

@@ -1,13 +1,15 @@
 """Guards of `schedule`: how many, asked or not, stopping early, waiting."""
 
+from typing import Any
+
 import pytest
-from staging import Ended, Site
+from staging import CREDENTIAL, Ended, MovedClock, Site
 
 from sbpam_cli.sandbox.faults import Fault
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
-POST = {"method": "POST", "path": "OuMapping"}
+POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
 
 
 def many(count: int) -> bytes:
@@ -135,8 +137,6 @@ def test_own_output_is_a_list_again(site: Site) -> None:
 
 
 def test_wire_is_exactly_as_documented(site: Site) -> None:
-    from staging import CREDENTIAL
-
     site.program("schedule", "WEB01.corp.example.", "--credential", CREDENTIAL.upper())
     [request] = [entry.request for entry in site.world.log if "OuMapping" in entry.request.target]
     assert request.method == "POST"
@@ -219,18 +219,24 @@ def test_wait_with_some_refused(site: Site) -> None:
 
 def test_lock_is_free_while_it_waits(site: Site) -> None:
     """A second command for the same list may start while the first one follows its scans."""
-    seen: list[int] = []
-
-    def look(reply: object) -> object:
-        if not seen:
-            seen.append(0)
-            seen[0] = site.program("schedule", *HOSTS, "--new-run").code
-        return reply
-
     site.world.scan_duration_s = 60
-    site.faults.add(Fault(action="edit", edit=look, method="GET", path="HostScanJob/[0-9a-f-]{36}"))
+    first_clock, codes = site.clock, list[int]()
+
+    def looks() -> list[tuple[str, str]]:
+        return [entry for entry in site.requests("HostScanJob/") if entry[0] == "GET"]
+
+    class Meddling(MovedClock):
+        def __getattribute__(self, name: str) -> object:
+            if name in ("sleep", "wait") and looks() and not codes:
+                codes.append(-1)
+                site.program.prepare = lambda _: None
+                codes[0] = site.program("schedule", *HOSTS, "--new-run").code
+            return getattr(first_clock, name)
+
+    site.program.prepare = lambda services: setattr(services, "clock", Meddling())
     assert site.program("schedule", *HOSTS, "--wait").code == 0
-    assert seen == [0]
+    assert codes == [0]
+    assert len(site.world.scheduled) == 2
 
 
 @pytest.mark.parametrize("form", ["tsv", "json"])

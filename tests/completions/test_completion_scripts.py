@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,3 +155,28 @@ def test_what_cannot_be_read_offers_nothing(line: str, offer: Offer, tmp_path: P
         (tmp_path / folder / name).write_bytes(b"\x00not what it should be\xff")
 
     assert offer(line) == []
+
+
+@pytest.mark.parametrize("line", ["sbpam sch", "sbpam schedule --o", "sbpam status --profile x"])
+def test_a_tab_loads_little(line: str, tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom sbpam_cli.main import main\n"
+        "main([])\nprint(*sys.modules, file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            "PATH": os.environ["PATH"],
+            "SBPAM_CONFIG_HOME": str(tmp_path),
+            "_SBPAM_COMPLETE": "complete_zsh",
+            "_TYPER_COMPLETE_ARGS": line,
+        },
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+    )
+    loaded = set(done.stderr.split())
+
+    assert "typer" in loaded
+    assert not loaded & {"rich", "httpx", "keyring", "sqlite3", "ssl", "sbpam_cli.sandbox"}

@@ -31,7 +31,7 @@ HOSTILE = {
 
 
 def newest_run(site: Site) -> str:
-    return site.program("schedule", *HOSTS, "-o", "json").json()["run"]
+    return str(site.program("schedule", *HOSTS, "-o", "json").json()["run"])
 
 
 def as_dicts(form: str, out: str) -> list[dict[str, str | None]]:

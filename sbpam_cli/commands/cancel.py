@@ -1,0 +1,60 @@
+"""`sbpam cancel`: asks the server to stop jobs."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.commands.completing import complete_runs
+from sbpam_cli.commands.durations import parse_duration
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.rows import Printer
+    from sbpam_cli.work.outcome import Outcome
+
+
+@with_common
+def cancel(
+    ctx: typer.Context,
+    *,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="JOB_ID|RUN...",
+            help="A job's UUID, or a run (or the beginning of its id) for all its jobs.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the jobs to their end.")] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --wait: at most so long.", show_default=False),
+    ] = None,
+    common: Common,
+) -> int:
+    """Asks the server to stop jobs; scans that have ended stay as they are."""
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.commands.progress import following
+    from sbpam_cli.commands.schedule import confirm, connection_options
+    from sbpam_cli.output.rows import CANCEL
+    from sbpam_cli.work.cancelling import CancelOptions, run_cancel
+    from sbpam_cli.work.following import FollowLimits
+
+    options = CancelOptions(
+        connection=connection_options(common),
+        names=names,
+        sure=yes,
+        wait=wait,
+        follow=FollowLimits(parse_duration(timeout, "--timeout") if timeout else None),
+    )
+
+    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
+        with following(console) as progress:
+            rows = run_cancel(
+                ctx.obj, options, console, lambda text: confirm(ctx.obj, text), progress, outcome
+            )
+        printer.write(rows)
+
+    return present(ctx.obj, common, "cancel", CANCEL, body)

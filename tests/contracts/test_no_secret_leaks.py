@@ -1,0 +1,382 @@
+"""Secrets are planted everywhere and every command is driven; nothing written holds one."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from keyring.backend import KeyringBackend
+from staging import CREDENTIAL, Ended, Site
+
+from sbpam_cli.sandbox.directory import PLANTED_SECRETS
+from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.sandbox.world import World
+from sbpam_cli.services import Services
+
+HOSTS = ["web01.corp.example", "unknown1.corp.example", "web02.corp.example"]
+FORMS = ["table", "tsv", "csv", "json", "ndjson"]
+PASSWORD = "planted-p4ssw0rd/é\\x"
+PLANTED = {
+    "password": PASSWORD,
+    "wrong password": "planted-wr0ng-pass",
+    "code": "planted-c0de",
+    "totp": "PLANTEDTOTPSECRETPLANTEDTOTPSECR",
+    "wrong totp": "WRONGTOTPSECRETPWRONGTOTPSECRETP",
+    "token": "planted-t0ken.payload.signature",
+    "api key": "planted-4pi-key",
+    "key password": "planted-k3y-password",
+    "proxy": "planted-pr0xy",
+    "url": "planted-url-p4ss",
+    **{f"reply's {name}": value for name, value in PLANTED_SECRETS.items()},
+}
+
+
+class MemoryKeyring(KeyringBackend):
+    priority = 1
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[username]
+
+
+class Ledger:
+    """Everything that was written, and what must not be in it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.written: list[str] = []
+        self.codes: list[int] = []
+        self.tokens: set[str] = set()
+        issue = site.world.issue_token
+
+        def issue_token(*args: object, **how: object) -> tuple[str, str]:
+            token, jti = issue(*args, **how)  # type: ignore[arg-type]
+            self.tokens |= {token, token.rpartition(".")[2], jti}
+            return token, jti
+
+        site.world.issue_token = issue_token  # type: ignore[method-assign]
+        user = site.world.user("CORP\\demo")
+        assert user is not None
+        user.password, user.totp_secret = PASSWORD, PLANTED["totp"]
+        site.program.environ |= {
+            "SBPAM_PASSWORD": PASSWORD,
+            "SBPAM_TOTP_SECRET": PLANTED["totp"],
+            "SBPAM_CLIENT_KEY_PASSWORD": PLANTED["key password"],
+        }
+
+    def __call__(self, *arguments: str, **how: object) -> Ended:
+        self.site.clock.move(31)
+        ended = self.site.program(*arguments, **how)  # type: ignore[arg-type]
+        self.written += [ended.out, ended.err, *ended.asked]
+        self.codes.append(ended.code)
+        assert "Traceback" not in ended.err
+        return ended
+
+    def every_form(self, *arguments: str, **how: object) -> None:
+        for form in FORMS:
+            self(*arguments, "-o", form, **how)
+
+    def check(self) -> None:
+        texts = [text.encode("utf-8", "surrogateescape") for text in self.written]
+        files = [path for path in self.site.program.folder.rglob("*") if path.is_file()]
+        texts += [path.read_bytes() for path in files if not path.name.startswith("given-")]
+        texts += [str(path).encode() for path in files]
+        haystack = b"\n".join(texts)
+        sessions = set(self.site.world.sessions.values())
+        for secret in {*PLANTED.values(), *self.tokens, *sessions}:
+            for spelling in spellings(secret):
+                place = haystack.find(spelling)
+                near = haystack[max(0, place - 200) : place + 200]
+                assert place < 0, f"{secret!r} was written: {near!r}"
+
+
+def spellings(secret: str) -> Iterator[bytes]:
+    raw = secret.encode()
+    yield raw
+    yield secret.encode("utf-16-le")
+    yield json.dumps(secret)[1:-1].encode()
+    yield quote(secret, safe="").encode()
+    yield base64.b64encode(raw).rstrip(b"=")
+
+
+@pytest.fixture
+def ledger(site: Site) -> Iterator[Ledger]:
+    ledger = Ledger(site)
+    yield ledger
+    ledger.check()
+
+
+LOUD = {"SBPAM_DEBUG": "1"}
+
+
+def given(site: Site, name: str, secret: str) -> str:
+    path = site.program.folder / f"given-{name}"
+    path.write_text(secret + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_planted_secrets_are_found(site: Site) -> None:
+    """The search itself: a secret in a file of the journal's folder is seen."""
+    ledger = Ledger(site)
+    folder = site.program.folder / "state"
+    folder.mkdir()
+    (folder / "journal.sqlite3-wal").write_bytes(b"\0\1" + PASSWORD.encode() + b"\2")
+    with pytest.raises(AssertionError, match="was written"):
+        ledger.check()
+
+
+def test_success(ledger: Ledger) -> None:
+    run = ledger("schedule", *HOSTS, "-o", "json", "--verbose", env=LOUD).json()
+    assert run["exit_code"] == 3
+    ledger.every_form("status", "--verbose", env=LOUD)
+    ledger.every_form("status", run["jobs"][0]["job_id"], "--verbose", env=LOUD)
+    ledger.every_form("status", HOSTS[0], "--all", env=LOUD)
+    ledger.every_form("status", "--offline", env=LOUD)
+    ledger.every_form("whoami", "--verbose", env=LOUD)
+    ledger.every_form("runs")
+    ledger("runs", "show", run["run"])
+    ledger("resume", run["run"], "--verbose")
+    ledger("schedule", HOSTS[0], "--wait", "--verbose", env=LOUD)
+    ledger("schedule", HOSTS[2], "--dry-run", "--verbose", env=LOUD)
+    ledger("schedule", HOSTS[2], terminal=True, env=LOUD)
+    ledger("runs", "prune", "--older-than", "1d")
+    assert 4 not in ledger.codes
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_login_and_logout(ledger: Ledger, terminal: bool) -> None:
+    site, keyring = ledger.site, MemoryKeyring()
+
+    def with_keyring(services: Services) -> None:
+        services.keyring = lambda: keyring
+
+    site.program.prepare = with_keyring
+    for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET", "SBPAM_USERNAME", "SBPAM_SERVER"):
+        del site.program.environ[name]
+    where = ["login", "--server", site.server.url, "--username", "CORP\\demo", "--verbose"]
+    files = ["--password-file", given(site, "password", PASSWORD)]
+    totp = ["--totp-secret-file", given(site, "totp", PLANTED["totp"])]
+    ledger(*where, *files, *totp, terminal=terminal, env=LOUD)
+    assert PASSWORD in keyring.kept.values()
+    ledger("schedule", *HOSTS, "--verbose", env=LOUD)
+    ledger.every_form("whoami", env=LOUD)
+    wrong = given(site, "wrong", PLANTED["wrong password"])
+    ledger(*where, "--password-file", wrong, *totp, env=LOUD)
+    ledger(*where, *files, "--code", PLANTED["code"], env=LOUD)
+    ledger(*where, "--password-stdin", stdin=PASSWORD.encode() + b"\n", env=LOUD)
+    ledger(*where, *files, "--totp", "--no-store", terminal=True, answers=[PLANTED["totp"]])
+    ledger(*where, terminal=True, answers=[PLANTED["wrong password"], PLANTED["code"]])
+    token = site.world.issue_token(site.world.users[0])[0]
+    for value in (token, PLANTED["token"], PLANTED["token"] + " and more"):
+        ledger(*where, "--method", "token", "--token-stdin", stdin=value.encode(), env=LOUD)
+    ledger(*where, "--method", "token", "--token-file", given(site, "token", token), env=LOUD)
+    ledger(*where, "--token-file", str(site.program.folder / "nowhere"))
+    ledger("logout", "--verbose", env=LOUD)
+    ledger("logout", "--all", env=LOUD)
+
+
+def echo(secret: str, status: int, path: str) -> list[Fault]:
+    """Answers that repeat a secret of the request: a problem's fields, JSON, text, HTML."""
+    problem = {
+        "title": f"bad {secret}",
+        "detail": f"The value '{secret}' is wrong.",
+        "traceId": f"00-{secret}-00",
+        "errors": {f"Password {secret}": [f"not {secret}"]},
+    }
+    bodies = [
+        json.dumps(problem),
+        json.dumps(f"no: {secret}"),
+        f"no: {secret}",
+        f"<html><title>{secret}</title>{secret}</html>",
+    ]
+    kinds = ["application/problem+json", "application/json", "text/plain", "text/html"]
+    return [
+        Fault(action="status", status=status, body=body, headers={"Content-Type": kind}, path=path)
+        for body, kind in zip(bodies, kinds, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("status", [400, 401, 403, 500, 200])
+def test_server_repeats_the_password(ledger: Ledger, kind: int, status: int) -> None:
+    ledger.site.faults.add(echo(PLANTED["wrong password"], status, "signinBody")[kind])
+    wrong = {"SBPAM_PASSWORD": PLANTED["wrong password"], **LOUD}
+    ledger("schedule", *HOSTS, "--verbose", env=wrong)
+    ledger("schedule", *HOSTS, "-o", "json", env=wrong)
+    ledger("whoami", env=wrong)
+    ledger("login", "--no-store", "--verbose", env=wrong)
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 422, 500, 503, 200])
+def test_server_repeats_the_token(ledger: Ledger, kind: int, status: int) -> None:
+    site = ledger.site
+    token = site.world.issue_token(site.world.users[0])[0]
+    env = {"SBPAM_TOKEN": token, **LOUD}
+    ledger("schedule", *HOSTS, "--verbose", env=env)
+    fault = echo(token, status, "HostScanJob|UserToken")[kind]
+    site.faults.add(fault)
+    for arguments in (
+        ["schedule", "web03.corp.example", "--settle-after", "1s"],
+        ["schedule", "web04.corp.example", "-o", "json", "--settle-after", "0"],
+        ["schedule", "web05.corp.example", "--dry-run"],
+        ["status", "--verbose"],
+        ["status", "--all", "-o", "json"],
+        ["resume", "--settle-after", "0"],
+        ["whoami"],
+    ):
+        ledger(*arguments, env=env)
+    site.faults.clear()
+    ledger.every_form("status", "--offline")
+
+
+@pytest.mark.parametrize("kind", range(4))
+def test_server_repeats_the_token_when_it_schedules(ledger: Ledger, kind: int) -> None:
+    """What the server said of a batch is kept in the journal."""
+    site = ledger.site
+    token = site.world.issue_token(site.world.users[0])[0]
+    for status in (422, 500):
+        site.faults.clear()
+        site.faults.add(echo(token, status, "OuMapping")[kind])
+        options = ["--settle-after", "0", "--new-run", "-o", "json"]
+        ledger("schedule", *HOSTS, *options, env={"SBPAM_TOKEN": token})
+        ledger.every_form("status", "--offline")
+        ledger("runs", "show", "-o", "json")
+
+
+def test_wrong_secrets(ledger: Ledger) -> None:
+    for env in (
+        {"SBPAM_TOTP_SECRET": PLANTED["wrong totp"]},
+        {"SBPAM_TOTP_SECRET": PLANTED["wrong totp"] + "!!not base32"},
+        {"SBPAM_TOKEN": PLANTED["token"]},
+        {"SBPAM_TOKEN": PLANTED["token"] + "\nsecond line"},
+        {"SBPAM_PASSWORD": "", "SBPAM_PASSWORD_FILE": "/nonexistent"},
+        {"SBPAM_API_KEY": PLANTED["api key"], "SBPAM_PASSWORD": ""},
+        {"SBPAM_SERVER": f"https://demo:{PLANTED['url']}@nps.example"},
+        {"SBPAM_SERVER": f"demo:{PLANTED['url']}@nps.example:6500"},
+    ):
+        ledger("schedule", *HOSTS, "--verbose", env={**env, **LOUD})
+        ledger("whoami", "-o", "json", env={**env, **LOUD})
+        assert ledger.codes[-2] in (2, 4)
+
+
+def test_secrets_in_the_wrong_place(ledger: Ledger) -> None:
+    """An option that does not exist is named; what was given to it is not."""
+    for option in ("--password", "--token", "--api-key", "--totp-secret"):
+        ledger("login", f"{option}={PLANTED['password']}")
+        assert ledger.codes[-1] == 2
+    ledger("schedule", "--server", f"https://demo:{PLANTED['url']}@nps.example", *HOSTS)
+    ledger("login", "--server", f"https://demo:{PLANTED['url']}@nps.example")
+
+
+def test_network_fails(ledger: Ledger) -> None:
+    untrusted = {"SBPAM_CA_BUNDLE": "", **LOUD}
+    ledger("schedule", *HOSTS, "--verbose", env=untrusted)
+    ledger("schedule", *HOSTS, "--verbose", env={"SBPAM_FINGERPRINT": "0" * 64, **LOUD})
+    for scheme in ("http", "https", "socks5", "nonsense"):
+        proxy = f"{scheme}://someone:{PLANTED['proxy']}@127.0.0.1:9"
+        for name in ("HTTPS_PROXY", "ALL_PROXY"):
+            ledger("schedule", *HOSTS, "--verbose", env={name: proxy, "NO_PROXY": "", **LOUD})
+            ledger("login", "--no-store", "--verbose", env={name: proxy, "NO_PROXY": "", **LOUD})
+    for action in ("reset", "close", "truncate", "html200"):
+        ledger.site.faults.clear()
+        ledger.site.faults.add(Fault(action=action))  # type: ignore[arg-type]
+        ledger("schedule", *HOSTS, "--verbose", env=LOUD)
+    assert 0 not in ledger.codes
+
+
+def raising(secret: str) -> Callable[..., object]:
+    def fail(*_: object) -> object:
+        raise RuntimeError(f"unforeseen: {secret}")
+
+    return fail
+
+
+@pytest.mark.parametrize("seam", ["network", "database", "keyring"])
+def test_unforeseen_errors(ledger: Ledger, seam: str) -> None:
+    site = ledger.site
+    site.program.prepare = lambda services: setattr(services, seam, raising(PASSWORD))
+    ledger("schedule", *HOSTS, "--verbose", env=LOUD)
+    ledger("schedule", *HOSTS, "-o", "json")
+    ledger("status", env=LOUD)
+
+
+def with_field(key: str, value: object) -> Callable[[Any], Any]:
+    return lambda reply: reply | {key: value}
+
+
+def test_replies_that_are_broken(ledger: Ledger) -> None:
+    """Secrets next to what cannot be parsed."""
+    site = ledger.site
+    ledger("schedule", *HOSTS)
+    site.clock.move(20)
+    for key, value in (("hostScanJobHostJoin", 7), ("id", []), ("hostScanJobHostJoin", [7, "x"])):
+        site.faults.clear()
+        site.faults.add(
+            Fault(
+                action="edit",
+                edit=with_field(key, value),
+                method="GET",
+                path="HostScanJob/[0-9a-f]{8}",
+            )
+        )
+        ledger.every_form("status", "--verbose", env=LOUD)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_process_list_and_files_while_it_runs(site: Site) -> None:
+    """The real process in the middle of a POST: its command line, and the journal's -wal."""
+    ledger, sending = Ledger(site), threading.Event()
+
+    def tell(reply: object) -> object:
+        sending.set()
+        return reply
+
+    hanging: dict[str, Any] = {"method": "POST", "path": "OuMapping", "when": "after", "nth": 2}
+    site.faults.add(Fault(action="edit", edit=tell, **hanging), Fault(action="hang", **hanging))
+    own = {name: value for name, value in site.program.environ.items() if "SBPAM_" in name}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(site.program.folder), "SBPAM_DEBUG": "1"}
+    command = [sys.executable, "-m", "sbpam_cli", "schedule", *HOSTS, "--batch-size", "1"]
+    process = subprocess.Popen(
+        [*command, "--parallel", "1", "--verbose", "--credential", CREDENTIAL],
+        env={**environ, **own},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert sending.wait(60)
+        ledger.written.append(Path(f"/proc/{process.pid}/cmdline").read_text())
+        assert (site.program.folder / "state" / "journal.sqlite3").exists()
+        ledger.check()
+        site.faults.release()
+        ledger.written += process.communicate(timeout=60)
+        assert "POST /signinBody" in ledger.written[-1]
+        ledger.check()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_nothing_secret_in_reprs(site: Site) -> None:
+    """An object that lands in a message by mistake brings no secret along."""
+    from sbpam_cli.models import Token
+
+    token = Token(PLANTED["token"], None, None)
+    assert PLANTED["token"] not in repr(token) + str(token)
+    assert isinstance(site.world, World)

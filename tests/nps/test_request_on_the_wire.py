@@ -1,0 +1,126 @@
+"""The requests that leave the program, byte for byte where it matters."""
+
+import json
+from typing import Any
+
+import pytest
+from staging import CREDENTIAL, Site
+
+from sbpam_cli.sandbox.faults import Fault
+
+EXAMPLE = {
+    "id": "9c711ab3-8fc1-4d66-88d4-08f85117f32e",
+    "status": None,
+    "statusDescription": "Running.",
+    "hostScanHostStatus": [
+        {
+            "hostScanHostId": "c448d5e8-8078-4d92-8dd3-ee29a6c12f9d",
+            "hostId": "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd",
+            "name": "string",
+            "dnsHostName": "host.example.local",
+            "os": "Windows Fake Edition",
+            "ipAddress": "192.168.1.1",
+            "version": "10.4.1.1",
+            "status": None,
+            "statusDescription": "Running",
+            "failureReason": None,
+        }
+    ],
+}
+FIELDS = {
+    "host": "host.example.local",
+    "status": "Running",
+    "job_id": EXAMPLE["id"],
+    "failure_reason": None,
+    "os": "Windows Fake Edition",
+    "ip_address": "192.168.1.1",
+    "version": "10.4.1.1",
+    "detail": None,
+    "host_id": "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd",
+}
+
+
+def test_the_scheduling_call(site: Site) -> None:
+    hosts = ["web01.corp.example", "web02.corp.example"]
+    ended = site.program("schedule", *hosts, "--credential", CREDENTIAL.upper())
+    assert ended.code == 0, ended
+    [entry] = [entry for entry in site.world.log if "OuMapping" in entry.request.target]
+    request = entry.request
+    assert request.method == "POST"
+    assert request.target == f"/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
+    assert request.header("Content-Type") == "application/json"
+    assert request.header("Accept") == "application/json"
+    scheme, _, token = request.header("Authorization").partition(" ")
+    assert scheme == "Bearer"
+    assert token.count(".") == 2
+    assert json.loads(request.body) == hosts
+    assert request.header("Cookie") == ""
+
+
+def test_the_sign_in_calls(site: Site) -> None:
+    site.program("schedule", "web01.corp.example")
+    first, second = (entry.request for entry in site.world.log if "sign" in entry.request.target)
+    user = site.program.environ["SBPAM_USERNAME"]
+    password = site.program.environ["SBPAM_PASSWORD"]
+    assert json.loads(first.body) == {"Login": user, "Password": password}
+    assert first.header("Authorization") == ""
+    assert second.target == "/signin2fa"
+    code = json.loads(second.body)
+    assert isinstance(code, str)
+    assert code.isdigit()
+    assert second.header("Cookie").startswith("sbpam-mfa=")
+    assert second.header("Authorization").startswith("Bearer ")
+
+
+@pytest.mark.parametrize("form", ["table", "tsv", "csv", "json", "ndjson"])
+def test_the_documented_example(site: Site, form: str) -> None:
+    site.faults.add(Fault(action="edit", path="OuMapping", edit=lambda _: EXAMPLE))
+    hosts = site.program.folder / "hosts.txt"
+    hosts.write_text("host.example.local\n")
+    ended = site.program(
+        "schedule", "--credential", CREDENTIAL, str(hosts), "-o", form, env={"COLUMNS": "200"}
+    )
+    assert ended.code == 0, ended
+    cells = ["" if value is None else value for value in FIELDS.values()][:-1]
+    if form == "tsv":
+        assert ended.rows() == [cells]
+    elif form == "csv":
+        assert ended.out.splitlines()[1].split(",") == cells
+    elif form == "json":
+        assert ended.json()["hosts"] == [FIELDS]
+        assert ended.json()["jobs"] == [{"job_id": EXAMPLE["id"], "status": "Running", "hosts": 1}]
+    elif form == "ndjson":
+        assert json.loads(ended.out.splitlines()[0]) == FIELDS
+    else:
+        for cell in ("host.example.local", "Running", "Windows Fake Edition", "192.168.1.1"):
+            assert cell in ended.out
+        assert "10.4.1.1" in ended.out
+
+
+@pytest.mark.parametrize("word", ["TruncateAllTables", "{9c711ab3-8fc1-4d66-88d4-08f85117f32e}"])
+def test_what_is_no_uuid_enters_no_path(site: Site, word: str) -> None:
+    for arguments in (["status", word], ["schedule", "a.example", "--credential", word]):
+        ended = site.program(*arguments)
+        assert ended.code == 2, ended
+    assert site.requests("HostScanJob") == []
+    assert site.world.violations == []
+
+
+def test_a_token_in_the_environment_is_not_followed_elsewhere(site: Site) -> None:
+    user = next(user for user in site.world.users if "Admin" in user.roles)
+    token = site.world.issue_token(user)[0]
+    headers: dict[str, Any] = {"Location": f"https://evil.example/steal?token={token}"}
+    site.faults.add(
+        Fault(action="status", path="HostScanJob", status=307, headers=headers, body="x")
+    )
+    ended = site.program("status", "--all", env={"SBPAM_TOKEN": token})
+    assert ended.code == 6
+    assert "redirects to https://evil.example/steal;" in ended.err
+    assert token not in ended.err
+    assert len(site.requests("HostScanJob")) == 1
+    scheduled = site.program("schedule", "a.corp.example", env={"SBPAM_TOKEN": token})
+    assert scheduled.code == 3
+    assert scheduled.rows()[0][1] == "Rejected"
+    assert "https://evil.example/steal" in scheduled.err
+    assert token not in scheduled.err + scheduled.out
+    assert len(site.requests("OuMapping")) == 1

@@ -1,0 +1,123 @@
+"""The server's own words and trace id, whatever the body of a failure is."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbpam_cli.nps.failures import failed_answer, redirect_target
+from sbpam_cli.nps.problems import read_problem
+from sbpam_cli.nps.transport import Reply
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["title", "detail", "traceId", "errors", "message"])
+            | st.text(max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "words", "trace_id"),
+    [
+        (
+            "application/problem+json",
+            '{"title": "Bad Request", "detail": "No such host.", "traceId": "00-ab"}',
+            "Bad Request: No such host.",
+            "00-ab",
+        ),
+        (
+            "application/problem+json",
+            '{"title": "Wrong", "errors": {"body": ["not JSON", "not an array"]}}',
+            "Wrong: body: not JSON: body: not an array",
+            None,
+        ),
+        ("application/json", '"The password is wrong."', "The password is wrong.", None),
+        ("application/json", '{"message": "busy"}', "busy", None),
+        ("text/plain", "Service\r\n  Unavailable", "Service Unavailable", None),
+        (
+            "text/html",
+            "<html><title>502 &amp; Bad\n Gateway</title>",
+            "a web page: 502 & Bad Gateway",
+            None,
+        ),
+        ("", "\ufeff  <!DOCTYPE HTML>x", "a web page", None),
+        ("", "", None, None),
+        ("", "   ", None, None),
+        ("application/json", "{}", None, None),
+        ("application/json", "[1]", None, None),
+    ],
+)
+def test_words_of_every_kind_of_body(
+    content_type: str, body: str, words: str | None, trace_id: str | None
+) -> None:
+    assert read_problem(content_type, body.encode()) == (words, trace_id)
+
+
+@given(JSON.map(json.dumps) | st.text(), st.sampled_from(["application/json", "text/html", ""]))
+def test_any_body_gives_one_short_line(body: str, content_type: str) -> None:
+    words, trace_id = read_problem(content_type, body.encode("utf-8", "replace"))
+    for text in (words, trace_id):
+        assert text is None or text.encode("utf-8")
+    assert words is None or (len(words) <= 600 and "\n" not in words)
+
+
+SECRET = 'p+w"<>&\u00e9-secret'
+ECHOES: list[Any] = [
+    json.dumps(f"wrong: {SECRET}"),
+    json.dumps({"title": f"wrong: {SECRET}"}),
+    json.dumps({"detail": SECRET, "traceId": SECRET}),
+    json.dumps({"errors": {SECRET: [SECRET]}}),
+    # System.Text.Json escapes much of what Python doesn't.
+    '"wrong: ' + "".join(f"\\u{ord(letter):04x}" for letter in SECRET) + '"',
+    f"wrong: {SECRET}",
+    f"{'x' * 490} {SECRET}",
+    f"<html><title>wrong: {SECRET.replace('<>', '')}</title>",
+    "<title>p+w&quot;&lt;&gt;&amp;\u00e9-secret</title><html>",
+]
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_secret_of_the_request_is_hidden_from_its_echo(echo: str) -> None:
+    secrets = (SECRET, SECRET.replace("<>", ""))
+    kind = "text/html" if "<title" in echo else ""
+    reply = Reply(400, {"content-type": kind}, echo.encode(), secrets=secrets)
+    words, trace_id = reply.problem()
+    assert words is not None
+    assert "secret" not in words + (trace_id or "")
+    assert "p+w" not in words
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://user:pw@idp.example:8443/login?token=abc#x", "https://idp.example:8443/login"),
+        ("/signin?next=1", "/signin"),
+        ("", "nowhere"),
+        ("https://[broken", "an odd address"),
+    ],
+)
+def test_a_redirect_is_named_without_what_may_be_secret(location: str, shown: str) -> None:
+    reply = Reply(302, {"location": location}, b"")
+    assert redirect_target(reply) == shown
+    error = failed_answer(reply, "the server")
+    assert error.exit_code == 6
+    assert shown in error.message
+
+
+@pytest.mark.parametrize("status", range(200, 600))
+def test_every_status_means_an_error_with_a_remedy(status: int) -> None:
+    error = failed_answer(Reply(status, {}, b'{"title": "Words", "traceId": "00-1"}'), "the list")
+    assert error.exit_code == (4 if status in (401, 403) else 6)
+    assert error.hint
+    if status >= 400:
+        assert (error.reason, error.trace_id) == ("Words", "00-1")

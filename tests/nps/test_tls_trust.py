@@ -1,0 +1,271 @@
+"""Whom the program trusts, with real certificates on a real socket."""
+
+import contextlib
+import hashlib
+import shutil
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trustme
+from staging import Ended, PrivateProgram, Site
+
+from sbpam_cli.nps.tls import TlsSettings, build_context
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Listener:
+    """A TLS server that notes what it gets after the handshake and answers nothing."""
+
+    port: int
+    ca: trustme.CA
+    leaf: trustme.LeafCert
+    got: list[bytes] = field(default_factory=list)
+    versions: list[str | None] = field(default_factory=list)
+    served: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def all_bytes(self) -> bytes:
+        """What one connection brought, to its end."""
+        assert self.served.acquire(timeout=10)
+        return b"".join(self.got)
+
+    @property
+    def url(self) -> str:
+        return f"https://{HOST}:{self.port}"
+
+    @property
+    def fingerprint(self) -> str:
+        pem = self.leaf.cert_chain_pems[0].bytes().decode()
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Listener]]:
+    """Makes listeners; `names` are those of the certificate, `context` may be changed."""
+    stop = threading.Event()
+    threads = []
+
+    def make(*names: str, change: Callable[[ssl.SSLContext], None] | None = None) -> Listener:
+        ca = trustme.CA()
+        leaf = ca.issue_cert(*(names or (HOST,)))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        leaf.configure_cert(context)
+        if change is not None:
+            change(context)
+        server = socket.create_server((HOST, 0))
+        server.settimeout(0.05)
+        listener = Listener(server.getsockname()[1], ca, leaf)
+
+        def serve() -> None:
+            with server:
+                while not stop.is_set():
+                    try:
+                        plain, _ = server.accept()
+                    except TimeoutError:
+                        continue
+                    with contextlib.suppress(OSError), plain:
+                        plain.settimeout(5)
+                        with context.wrap_socket(plain, server_side=True) as tls:
+                            listener.versions.append(tls.version())
+                            listener.got.append(tls.recv(65536))
+                    listener.served.release()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        threads.append(thread)
+        return listener
+
+    yield make
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def ask(program: PrivateProgram, url: str, *options: str, **env: str) -> Ended:
+    signed_in = {"SBPAM_SERVER": url, "SBPAM_TOKEN": "a.b.c"}
+    return program("status", "--all", *options, env={**signed_in, **env})
+
+
+def ca_file(listener: Listener, folder: Path) -> str:
+    path = folder / "ca.pem"
+    listener.ca.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def test_an_unknown_ca_is_not_trusted(
+    program: PrivateProgram, listen: Callable[..., Listener]
+) -> None:
+    listener = listen()
+    ended = ask(program, listener.url)
+    assert ended.code == 6
+    assert f"the certificate of {listener.url} is not trusted" in ended.err
+    assert "--ca-bundle" in ended.err
+    assert "--fingerprint" in ended.err
+    assert listener.all_bytes() == b""
+
+
+def test_a_ca_bundle_is_trusted(site: Site) -> None:
+    bundle = site.program.environ.pop("SBPAM_CA_BUNDLE")
+    assert site.program("status", "--all").code == 6
+    assert site.requests() == []
+    assert site.program("status", "--all", "--ca-bundle", bundle).code == 0
+    assert site.program("status", "--all", env={"SBPAM_CA_BUNDLE": bundle}).code == 0
+    assert site.program("status", "--all", env={"SSL_CERT_FILE": bundle}).code == 0
+
+
+def hashed_folder(bundle: str, folder: Path) -> str:
+    import subprocess
+
+    folder.mkdir()
+    (folder / "ca.pem").write_bytes(Path(bundle).read_bytes())
+    subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
+    return str(folder)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the folder")
+def test_a_folder_of_cas_is_trusted(site: Site, tmp_path: Path) -> None:
+    folder = hashed_folder(site.program.environ.pop("SBPAM_CA_BUNDLE"), tmp_path / "cas")
+    assert site.program("status", "--all", env={"SSL_CERT_DIR": folder}).code == 0
+    assert site.program("status", "--all", "--ca-bundle", folder).code == 0
+
+
+def test_our_variable_wins(site: Site, tmp_path: Path) -> None:
+    right = site.program.environ["SBPAM_CA_BUNDLE"]
+    wrong = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(wrong))
+    both = {"SBPAM_CA_BUNDLE": right, "SSL_CERT_FILE": str(wrong)}
+    assert site.program("status", "--all", env=both).code == 0
+    both = {"SBPAM_CA_BUNDLE": str(wrong), "SSL_CERT_FILE": right}
+    assert site.program("status", "--all", env=both).code == 6
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_an_unusable_ca_file_is_a_usage_error(
+    program: PrivateProgram, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    ended = ask(program, f"https://{HOST}:1", "--ca-bundle", str(path))
+    assert ended.code == 2
+    assert str(path) in ended.err
+
+
+def test_another_host_name_is_refused(
+    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    listener = listen("nps.corp.example")
+    ended = ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path))
+    assert ended.code == 6
+    assert "mismatch" in ended.err
+    assert "the name that the certificate is for" in ended.err
+    assert listener.all_bytes() == b""
+
+
+def test_the_right_fingerprint_is_enough(site: Site) -> None:
+    del site.program.environ["SBPAM_CA_BUNDLE"]
+    digits = site.server.fingerprint
+    colons = ":".join(digits[i : i + 2] for i in range(0, 64, 2)).upper()
+    assert site.program("status", "--all", "--fingerprint", colons).code == 0
+    assert site.program("status", "--all", env={"SBPAM_FINGERPRINT": digits}).code == 0
+
+
+def test_a_wrong_fingerprint_gets_no_byte(
+    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    listener = listen()
+    trusted = ca_file(listener, tmp_path)
+    ended = ask(program, listener.url, "--ca-bundle", trusted, "--fingerprint", "0" * 64)
+    assert ended.code == 6
+    assert "another certificate than the pinned one" in ended.err
+    assert listener.fingerprint in ended.err
+    assert listener.all_bytes() == b""
+
+
+def test_the_pin_is_of_the_leaf_alone(
+    program: PrivateProgram, listen: Callable[..., Listener]
+) -> None:
+    listener = listen()
+    pem = listener.ca.cert_pem.bytes().decode()
+    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    assert ask(program, listener.url, "--fingerprint", pin).code == 6
+    assert listener.all_bytes() == b""
+
+
+def write_profile(program: PrivateProgram, text: str) -> None:
+    folder = program.folder / "config"
+    folder.mkdir(mode=0o700)
+    (folder / "config.toml").write_text(f"[profiles.default]\n{text}\n")
+    (folder / "config.toml").chmod(0o600)
+
+
+def test_an_insecure_profile_says_so_at_every_use(site: Site) -> None:
+    del site.program.environ["SBPAM_CA_BUNDLE"]
+    write_profile(site.program, f'server = "{site.server.url}"\ninsecure = true')
+    for _ in range(2):
+        ended = site.program("status", "--all")
+        assert ended.code == 0
+        assert "TLS is not verified" in ended.err
+
+
+def test_an_insecure_profile_is_for_its_own_server(
+    program: PrivateProgram, listen: Callable[..., Listener]
+) -> None:
+    listener = listen()
+    write_profile(program, 'server = "https://other.example:6500"\ninsecure = true')
+    ended = ask(program, listener.url)
+    assert ended.code == 6
+    assert "not trusted" in ended.err
+    assert listener.all_bytes() == b""
+
+
+def test_no_option_turns_verification_off(program: PrivateProgram) -> None:
+    assert program("status", "--all", "--insecure").code == 2
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_1_1_is_refused(
+    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    def old(context: ssl.SSLContext) -> None:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    listener = listen(change=old)
+    ended = ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path))
+    assert ended.code == 6
+    assert "no TLS connection" in ended.err
+    assert listener.all_bytes() == b""
+    assert listener.versions == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [TlsSettings(), TlsSettings(fingerprint="0" * 64), TlsSettings(insecure=True)],
+)
+def test_every_way_to_trust_wants_tls_1_2(settings: TlsSettings) -> None:
+    assert build_context(settings).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_a_port_without_tls(program: PrivateProgram) -> None:
+    with socket.create_server((HOST, 0)) as server:
+
+        def serve() -> None:
+            plain, _ = server.accept()
+            with plain:
+                plain.recv(65536)
+                plain.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ended = ask(program, f"https://{HOST}:{server.getsockname()[1]}")
+        thread.join()
+    assert ended.code == 6
+    assert "HTTPS port" in ended.err

@@ -1,0 +1,223 @@
+"""Time: connect 10 s, read 60 s, the second step 90 s; tries; total deadlines."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from staging import MovedClock, Site
+
+from sbpam_cli.errors import UnreachableError
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.tls import TlsSettings
+from sbpam_cli.nps.transport import NoReplyError, Transport
+from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.services import Services, SystemClock
+
+if TYPE_CHECKING:
+    import httpcore
+
+
+class Quiet:
+    def note(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+    def trace(self, text: str) -> None: ...
+
+
+class Line:
+    """The network, noting every time-out; connecting may fail, reading may take time."""
+
+    def __init__(self, clock: MovedClock, connect_fails_s: float | None = None) -> None:
+        import httpcore
+
+        self.inner = httpcore.SyncBackend()
+        self.clock = clock
+        self.connect_fails_s = connect_fails_s
+        self.connects: list[float] = []
+        self.reads: list[float] = []
+        self.read_takes_s = 0.0
+
+    def connect_tcp(self, host: str, port: int, timeout: float, **options: Any) -> "Wire":
+        import httpcore
+
+        self.connects.append(timeout)
+        if self.connect_fails_s is not None:
+            self.clock.move(min(timeout, self.connect_fails_s))
+            raise httpcore.ConnectTimeout("no")
+        return Wire(self, self.inner.connect_tcp(host, port, 10, **options))
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
+
+class Wire:
+    def __init__(self, line: Line, inner: "httpcore.NetworkStream") -> None:
+        self.line = line
+        self.inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        assert timeout is not None
+        self.line.reads.append(timeout)
+        self.line.clock.move(self.line.read_takes_s)
+        return self.inner.read(max_bytes, 10)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.inner.write(buffer, 10)
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> "Wire":
+        return Wire(self.line, self.inner.start_tls(ssl_context, server_hostname, 10))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self.inner.get_extra_info(info)
+
+
+def put(site: Site, line: Any) -> None:
+    def prepare(services: Services) -> None:
+        services.network = lambda: line
+
+    site.program.prepare = prepare
+
+
+def test_the_time_outs_of_the_steps(site: Site) -> None:
+    line = Line(site.clock)
+    put(site, line)
+    assert site.program("status", "--all").code == 0
+    assert set(line.connects) == {10.0}
+    # Sign-in may block until somebody presses a button; the list is a read.
+    assert max(line.reads) >= 90
+    assert min(line.reads) == 60
+
+
+@pytest.mark.parametrize("connect_fails_s", [0.0, 3.0, 60.0])
+def test_no_connection_is_given_up_within_a_quarter_minute(
+    site: Site, connect_fails_s: float
+) -> None:
+    line = Line(site.clock, connect_fails_s)
+    put(site, line)
+    started = site.clock.monotonic()
+    ended = site.program("status", "--all")
+    assert ended.code == 6
+    assert "no answer from" in ended.err
+    assert 1 < len(line.connects) <= 4
+    assert site.clock.monotonic() - started <= 16
+    assert site.requests() == []
+
+
+def test_a_read_is_repeated(site: Site) -> None:
+    site.faults.add(Fault(action="status", path="HostScanJob$", status=503, nth=[1, 2]))
+    site.faults.add(Fault(action="reset", path="HostScanJob$", nth=3))
+    ended = site.program("status", "--all", "--verbose")
+    assert ended.code == 0
+    assert len(site.requests("HostScanJob")) == 4
+    assert "attempt 4" in ended.err
+
+
+def test_four_tries_are_all(site: Site) -> None:
+    site.faults.add(Fault(action="close", path="HostScanJob$"))
+    assert site.program("status", "--all").code == 6
+    assert len(site.requests("HostScanJob")) == 4
+
+
+def test_a_retry_after_beyond_the_tries_ends_them(site: Site) -> None:
+    headers = {"Retry-After": "60"}
+    site.faults.add(Fault(action="status", path="HostScanJob$", status=503, headers=headers))
+    started = site.clock.monotonic()
+    assert site.program("status", "--all").code == 6
+    assert len(site.requests("HostScanJob")) == 1
+    assert site.clock.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("action", ["reset", "close", "too slow"])
+@pytest.mark.parametrize("path", ["signinBody", "signin2fa"])
+def test_a_sign_in_step_is_never_repeated(site: Site, path: str, action: Any) -> None:
+    if action == "too slow":
+        line = Line(site.clock)
+        line.read_takes_s = 1000
+        put(site, line)
+    else:
+        site.faults.add(Fault(action=action, path=path, when="after"))
+    assert site.program("status", "--all").code == 6
+    assert len(site.requests("signinBody")) == 1
+    assert len(site.requests("signin2fa")) <= 1
+
+
+def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
+    from sbpam_cli.nps.client import backoff_s
+
+    class Highest:
+        def uniform(self, low: float, high: float) -> float:
+            assert low == 0
+            return high
+
+    services: Any = type("", (), {"random": Highest()})()
+    waits = [backoff_s(services, attempt) for attempt in range(1, 8)]
+    assert waits == [0.5, 1, 2, 4, 8, 8, 8]
+    assert backoff_s(services, 10_000) == 8
+
+
+def transport_of(site: Site) -> Transport:
+    import io
+
+    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=SystemClock())
+    settings = TlsSettings(ca_bundle=site.server.ca_file)
+    return Transport(services, site.server.url, settings, Quiet())
+
+
+def test_a_dripping_reply_ends_at_the_deadline(site: Site) -> None:
+    # Real time: every single read succeeds at once, the whole would take seconds.
+    # It fails when httpx or httpcore rename what `Transport._open` sets.
+    site.faults.add(Fault(action="drip", path="Version", seconds=0.1))
+    transport = transport_of(site)
+    with pytest.raises(NoReplyError) as raised:
+        transport.send("GET", "/api/v1/Version", total_s=0.4)
+    assert raised.value.sent
+    assert raised.value.reason == "no answer in time"
+    transport.close()
+
+
+def test_a_hanging_connection_is_an_answer_within_the_deadline(site: Site) -> None:
+    site.faults.add(Fault(action="hang", path="Version"))
+    transport = transport_of(site)
+    with pytest.raises(NoReplyError):
+        transport.send("GET", "/api/v1/Version", total_s=0.2)
+    transport.close()
+
+
+def test_the_servers_clock_comes_from_its_replies(site: Site) -> None:
+    import io
+
+    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=MovedClock(5000.0))
+    client = NpsClient(services, transport_of(site))
+    client.version()
+    assert client.server_time() == pytest.approx(site.clock.now(), abs=1)
+    odd = "Thu, 01 Jan 1901 00:00:00 GMT"
+    site.faults.add(
+        Fault(action="status", path="Version", status=200, body='"1"', headers={"Date": odd})
+    )
+    client.version()
+    assert client.server_time() == pytest.approx(site.clock.now(), abs=1)
+
+
+@pytest.mark.parametrize("action", ["reset", "close", "truncate"])
+def test_an_end_in_the_middle_is_no_matter_of_certificates(site: Site, action: Any) -> None:
+    site.faults.add(Fault(action=action, path="Version"))
+    transport = transport_of(site)
+    with pytest.raises(NoReplyError) as raised:
+        transport.send("GET", "/api/v1/Version", total_s=5)
+    assert raised.value.sent
+    assert raised.value.tls is None
+    transport.close()
+
+
+def test_nobody_listens(site: Site) -> None:
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ended = site.program("status", "--all", env={"SBPAM_SERVER": f"127.0.0.1:{port}"})
+    assert ended.code == UnreachableError.exit_code
+    assert "refused" in ended.err

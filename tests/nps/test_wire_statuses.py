@@ -1,0 +1,241 @@
+"""Statuses and failure reasons, as integer, digits, name, null and nonsense, in both shapes."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbpam_cli.models import SERVER_STATUSES, FailureReason, ScanHost, ScanStatus
+from sbpam_cli.nps import wire
+
+JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
+HOST_ID = "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd"
+NAMES = tuple(SERVER_STATUSES)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def in_list_shape(**fields: Any) -> ScanHost:
+    job = wire.read_job({"id": JOB_ID, "hostScanHostStatus": [{"hostId": HOST_ID, **fields}]})
+    assert job.hosts is not None
+    return job.hosts[0]
+
+
+def in_single_shape(**fields: Any) -> ScanHost:
+    keys = ("status", "statusDescription", "failureReason")
+    queue = {key: fields.pop(key) for key in keys if key in fields}
+    join = {"hostScanHost": {"hostId": HOST_ID, **fields}, "actionQueue": queue}
+    job = wire.read_job({"id": JOB_ID, "hostScanJobHostJoin": [join]})
+    assert job.hosts is not None
+    return job.hosts[0]
+
+
+SHAPES = pytest.mark.parametrize("shape", [in_list_shape, in_single_shape])
+SPELLINGS: list[Any] = [
+    lambda status: NAMES.index(status),
+    lambda status: str(NAMES.index(status)),
+    lambda status: status.value,
+    lambda status: status.value.upper(),
+    lambda status: f" {status.value.lower()} ",
+    lambda status: float(NAMES.index(status)),
+]
+
+
+@SHAPES
+@pytest.mark.parametrize("spell", SPELLINGS)
+@pytest.mark.parametrize("status", NAMES)
+def test_every_status_in_every_spelling(shape: Any, spell: Any, status: ScanStatus) -> None:
+    host = shape(status=spell(status), statusDescription=status.value)
+    assert (host.status, host.detail) == (status, None)
+
+
+@SHAPES
+@pytest.mark.parametrize("value", [-1, 10, "-1", "10", "pending"])
+def test_pending_has_two_integers(shape: Any, value: Any) -> None:
+    assert shape(status=value).status is ScanStatus.PENDING
+
+
+@SHAPES
+@pytest.mark.parametrize("reason", FailureReason)
+@pytest.mark.parametrize("spell", [str, str.upper, lambda r: list(FailureReason).index(r)])
+def test_every_failure_reason(shape: Any, spell: Any, reason: FailureReason) -> None:
+    host = shape(status=3, failureReason=spell(reason))
+    expected = None if reason is FailureReason.NO_ERROR else reason
+    assert (host.failure_reason, host.detail) == (expected, None)
+
+
+@SHAPES
+@pytest.mark.parametrize(
+    ("value", "description", "status", "detail"),
+    [
+        (1, "Complete", ScanStatus.COMPLETE, None),
+        (42, "Running.", ScanStatus.RUNNING, None),
+        (42, None, ScanStatus.UNKNOWN, "status 42"),
+        (42, "Busy", ScanStatus.UNKNOWN, "status 42; Busy"),
+        (-2, None, ScanStatus.UNKNOWN, "status -2"),
+        (3, "WinRM did not answer.", ScanStatus.FAILED, "WinRM did not answer."),
+        ("Exploded", None, ScanStatus.UNKNOWN, "status Exploded"),
+        (True, None, ScanStatus.UNKNOWN, "status bool"),
+        ([1], None, ScanStatus.UNKNOWN, "status list"),
+        ({"a": 1}, "Failed", ScanStatus.FAILED, None),
+        (1.5, None, ScanStatus.UNKNOWN, "status 1.5"),
+        (None, "Completed with errors.", ScanStatus.COMPLETED_WITH_ERRORS, None),
+    ],
+)
+def test_description_and_nonsense(
+    shape: Any, value: Any, description: str | None, status: ScanStatus, detail: str | None
+) -> None:
+    host = shape(status=value, statusDescription=description)
+    assert (host.status, host.detail) == (status, detail)
+
+
+@pytest.mark.parametrize("value", [None, "", "absent"])
+def test_null_says_nothing_in_the_list_shape(value: str | None) -> None:
+    fields = {} if value == "absent" else {"status": value, "statusDescription": value}
+    assert in_list_shape(**fields).status is None
+
+
+def test_the_single_shape_without_words() -> None:
+    def status_of(queue: Any) -> ScanStatus | None:
+        join = {"hostScanHost": {"dnsHostName": "a.example"}, "actionQueue": queue}
+        job = wire.read_job({"id": JOB_ID, "hostScanJobHostJoin": [join]})
+        assert job.hosts is not None
+        return job.hosts[0].status
+
+    assert status_of(None) is ScanStatus.QUEUED
+    assert status_of({"status": None}) is ScanStatus.UNKNOWN
+    assert status_of({}) is ScanStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("value", [12, -1, "Nonsense", 1.5, [], {}, False])
+def test_unknown_failure_reason_is_told(value: Any) -> None:
+    host = in_list_shape(status=3, failureReason=value)
+    assert host.failure_reason is FailureReason.UNKNOWN_ERROR
+    assert host.detail is not None
+    assert host.detail.startswith("failure reason ")
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            (
+                *("id", "status", "statusDescription", "hostScanHostStatus"),
+                *("hostScanJobHostJoin", "createdDateTimeUtc", "createdByUserName"),
+            ),
+            JSON,
+        ),
+    )
+    | JSON
+)
+def test_any_json_is_a_job_or_a_refusal(value: Any) -> None:
+    try:
+        job = wire.read_job(value)
+    except wire.WireError:
+        assert wire.canonical_uuid(value.get("id") if isinstance(value, dict) else None) is None
+    else:
+        assert job.job_id == value["id"].lower()
+
+
+FIELDS = (
+    *("status", "statusDescription", "failureReason", "name", "dnsHostName", "os", "ipAddress"),
+    *("version", "hostId", "credentialId"),
+)
+
+
+@SHAPES
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
+def test_any_json_in_any_field_of_a_host(shape: Any, fields: dict[str, Any]) -> None:
+    host = shape(**fields)
+    assert host.status is None or host.status in SERVER_STATUSES
+    assert host.failure_reason in (None, *FailureReason)
+    for text in (host.name, host.dns_host_name, host.os, host.ip_address, host.version):
+        assert text is None or text.encode("utf-8")
+    assert host.detail is None or host.detail.encode("utf-8")
+
+
+def test_huge_numbers_are_unknown() -> None:
+    big = 10**4000
+    assert in_list_shape(status=big).status is ScanStatus.UNKNOWN
+    assert in_list_shape(failureReason=big).failure_reason is FailureReason.UNKNOWN_ERROR
+    assert in_list_shape(status="9" * 5000).status is ScanStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("job_id", [None, "", "00000000-0000-0000-0000-000000000000", "{}", 7])
+def test_a_job_without_an_id_is_none(job_id: Any) -> None:
+    with pytest.raises(wire.WireError):
+        wire.read_job({"id": job_id, "hostScanHostStatus": []})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{9c711ab3-8fc1-4d66-88d4-08f85117f32e}",
+        "urn:uuid:9c711ab3-8fc1-4d66-88d4-08f85117f32e",
+        "9c711ab38fc14d6688d408f85117f32e",
+        "9c711ab3-8fc1-4d66-88d4-08f85117f32\uff15",
+        "9c711ab3-8fc1-4d66-88d4-08f85117f32e\n",
+        "TruncateAllTables",
+    ],
+)
+def test_only_a_canonical_uuid_is_an_id(text: str) -> None:
+    assert wire.canonical_uuid(text) is None
+    assert wire.canonical_uuid(JOB_ID.upper()) == JOB_ID
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-23T03:15:02", 1795403702.0),
+        ("2026-11-23T03:15:02Z", 1795403702.0),
+        ("2026-11-23T05:15:02.5000000+02:00", 1795403702.5),
+        ("0001-01-01T00:00:00", None),
+        ("2026-02-30T00:00:00", None),
+        ("2026-11-23T03:15:02+99:99", None),
+        ("soon", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_times_are_utc(text: Any, expected: float | None) -> None:
+    assert wire.read_time(text) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"7", b"[]", b'{"token": "x"}', b'"two words"', b"<html>", b'""', b"\xff\xfe"],
+)
+def test_what_is_no_token(body: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.read_token(body, 0.0)
+
+
+@pytest.mark.parametrize(
+    "body", [b'"a.b.c"', b"a.b.c\r\n", b'\xef\xbb\xbf"a.b.c"', b"Bearer a.b.c"]
+)
+def test_a_token_as_json_or_bare_text(body: bytes) -> None:
+    assert wire.read_token(body, 5.0).value == "a.b.c"
+
+
+@pytest.mark.parametrize("claim", ["1e999", "-5", "true", '"soon"', "1" + "0" * 400, "NaN"])
+def test_a_token_with_odd_times_has_none(claim: str) -> None:
+    import base64
+
+    payload = base64.urlsafe_b64encode(f'{{"exp": {claim}}}'.encode()).decode().rstrip("=")
+    assert wire.make_token(f"x.{payload}.x", None).expires_at is None
+
+
+@given(st.text(max_size=60) | st.binary(max_size=40).map(lambda b: b.decode("latin-1")))
+def test_any_text_is_a_token_or_a_refusal(text: str) -> None:
+    try:
+        token = wire.make_token(text, None)
+    except wire.WireError:
+        return
+    assert token.value.isascii()
+    assert " " not in token.value

@@ -1,0 +1,182 @@
+"""Journals from elsewhere, broken ones, and disks that cannot be written."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from processes.real_program import (
+    QUICK,
+    Ended,
+    Stage,
+    check_exactly_once,
+    check_journal,
+    check_none_twice,
+    host_names,
+    staged,
+    until,
+)
+
+NAMES = host_names(40)
+FOUR = ("--batch-size", "10")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path / "stage") as stage:
+        yield stage
+
+
+def _schedule(stage: Stage, *options: str) -> Ended:
+    return stage.run("schedule", stage.write_list(NAMES), *FOUR, *QUICK, *options)
+
+
+def _check_refused(stage: Stage, ended: Ended) -> None:
+    """Exit 6, nothing was sent, and every host has a row that says so."""
+    assert ended.code == 6, ended.err
+    assert "Traceback" not in ended.err
+    assert {row[1] for row in ended.rows()} <= {"NotSent"}
+    assert stage.posts() == 0
+
+
+def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: Stage) -> None:
+    assert _schedule(stage).code == 0
+    [done] = stage.run("runs").rows()
+    stage.hang_posts("before")
+    others = host_names(80)[40:]
+    listed = stage.write_list(others, "others.txt")
+    cut = stage.start("schedule", listed, *FOUR, *QUICK)
+    until(lambda: stage.posts() == 8)
+    cut.signal(9)
+    cut.end()
+    states = {row[0]: (row[1], *row[3:7]) for row in stage.run("runs").rows()}
+    assert states.pop(done[0]) == ("finished", "40", "40", "0", "0")
+    [(left, state)] = states.items()
+    assert state == ("unfinished", "40", "0", "0", "40")
+    shown = stage.run("runs", "show", left)
+    assert shown.err.count("10 hosts sending") == 4
+    pruned = stage.run("runs", "prune", "--older-than", "0s")
+    assert "1 run forgotten" in pruned.err
+    assert [row[0] for row in stage.run("runs").rows()] == [left]
+    stage.faults.clear()
+    stage.faults.release()
+    resumed = stage.run("resume", *QUICK)
+    assert resumed.code == 0, resumed.err
+    assert [row[0] for row in resumed.rows()] == others
+    check_none_twice(stage)
+    check_journal(stage)
+
+
+def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: Stage) -> None:
+    assert stage.run("runs").code == 0
+    with closing(sqlite3.connect(stage.journal)) as database:
+        database.execute("PRAGMA user_version = 99")
+    before = stage.journal.read_bytes()
+    ended = _schedule(stage)
+    _check_refused(stage, ended)
+    assert "newer sbpam" in ended.err
+    assert str(stage.journal) in ended.err
+    assert stage.journal.read_bytes() == before
+    for command in (("runs",), ("resume",), ("status", "--offline")):
+        other = stage.run(*command)
+        assert other.code == 6, (command, other.err)
+        assert "newer sbpam" in other.err
+
+
+@pytest.mark.parametrize("how", ["header", "pages", "text", "cut"])
+def test_damaged_journal_is_named_and_a_copy_kept(stage: Stage, how: str) -> None:
+    assert _schedule(stage).code == 0
+    sent = stage.posts()
+    content = bytearray(stage.journal.read_bytes())
+    if how == "header":
+        content[:16] = b"not SQLite at al"
+    elif how == "pages":
+        content[4096:] = os.urandom(len(content) - 4096)
+    elif how == "cut":
+        del content[len(content) // 2 :]
+    else:
+        content = bytearray(b"host\tstatus\n" * 5000)
+    stage.journal.write_bytes(content)
+    for _ in range(2):
+        ended = _schedule(stage)
+        assert ended.code == 6, ended.err
+        assert "Traceback" not in ended.err
+        assert str(stage.journal) in ended.err
+        assert "a copy is kept as" in ended.err
+        assert stage.posts() == sent
+        assert {row[1] for row in ended.rows()} == {"NotSent"}
+    copies = list(stage.state.glob("journal.sqlite3.damaged-*"))
+    assert len(copies) == 1
+    assert copies[0].read_bytes() == bytes(content)
+    assert copies[0].stat().st_mode & 0o077 == 0
+    # The remedy that the error names works.
+    for path in stage.state.glob("journal.sqlite3*"):
+        if path not in copies:
+            path.rename(path.with_name(f"aside-{path.name}"))
+    stage.world.scheduled.clear()
+    check_exactly_once(stage, NAMES, _schedule(stage))
+
+
+@contextmanager
+def _small_disk(folder: Path, size_kb: int, *options: str) -> Iterator[None]:
+    """A tmpfs of that size; skips the test where it cannot be mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = shutil.which("mount")
+    if mount is None or os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root mounts a file system")
+    settings = ",".join((f"size={size_kb}k", "mode=0700", *options))
+    command = [mount, "-t", "tmpfs", "-o", settings, "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_read_only_state_is_said_before_anything_is_sent(stage: Stage) -> None:
+    assert stage.run("runs").code == 0
+    kept = stage.folder / "kept"
+    shutil.copytree(stage.state, kept)
+    with _small_disk(stage.state, 4096):
+        for path in kept.iterdir():
+            if path.is_file():
+                shutil.copy2(path, stage.state)
+        subprocess.run(["mount", "-o", "remount,ro", str(stage.state)], check=True)
+        ended = _schedule(stage)
+    _check_refused(stage, ended)
+    assert "Read-only file system" in ended.err or "readonly" in ended.err
+    assert "SBPAM_STATE_HOME" in ended.err
+
+
+@pytest.mark.parametrize("left_kb", [0, 40, 90, 150])
+def test_full_disk_during_a_run_loses_nothing(stage: Stage, left_kb: int) -> None:
+    """The disk fills before, while and after the run is recorded; then there is room again."""
+    with _small_disk(stage.state, 2048):
+        assert stage.run("runs").code == 0
+        free = os.statvfs(stage.state)
+        ballast = stage.state / "ballast"
+        ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - left_kb * 1024))
+        ended = _schedule(stage)
+        assert ended.code in (5, 6), f"exit {ended.code}\n{ended.err}"
+        assert "Traceback" not in ended.err
+        rows = ended.rows()
+        assert [row[0] for row in rows] == NAMES
+        held = {name for names in stage.world.scheduled.values() for name in names}
+        assert not held & {row[0] for row in rows if row[1] == "NotSent"}
+        ballast.unlink()
+        again = _schedule(stage)
+        check_exactly_once(stage, NAMES, again)
+        check_journal(stage)
+
+
+def test_tmpfs_is_said(stage: Stage) -> None:
+    with _small_disk(stage.state, 4096):
+        ended = _schedule(stage)
+    assert ended.code == 0, ended.err
+    assert "lies on tmpfs" in ended.err

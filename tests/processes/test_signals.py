@@ -1,0 +1,157 @@
+"""The first signal asks, the second leaves; what was ignored at start stays ignored."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from processes.real_program import (
+    QUICK,
+    Running,
+    Stage,
+    check_exactly_once,
+    check_journal,
+    check_none_twice,
+    host_names,
+    staged,
+    until,
+)
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+
+HOSTS = 60
+GRACE_S = 8.0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path / "stage") as stage:
+        yield stage
+
+
+def _start_hanging(stage: Stage, *before: str) -> Running:
+    """A run of twelve batches; two are accepted, then four POSTs are never answered."""
+    stage.hang_posts("after", nth=range(3, 100))
+    listed = stage.write_list(host_names(HOSTS))
+    running = stage.start("schedule", listed, "--batch-size", "5", before=before)
+    until(lambda: stage.posts() == 6)
+    # Both answers are recorded: what a signal finds is the same each time.
+    until(lambda: stage.accepted() == 2)
+    return running
+
+
+def _settle_and_check(stage: Stage) -> None:
+    """`resume` finds the four jobs that were made, and sends the rest."""
+    stage.faults.clear()
+    stage.faults.release()
+    resumed = stage.run("resume", *QUICK)
+    check_exactly_once(stage, host_names(HOSTS), resumed)
+    check_journal(stage)
+
+
+def test_first_signal_ends_the_run_within_the_grace(tmp_path: Path) -> None:
+    """All three at once: each waits its 8 s for four POSTs that are never answered."""
+    signals = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+    with ExitStack() as stack:
+        running = {}
+        for number in signals:
+            stage = stack.enter_context(staged(tmp_path / number.name))
+            running[number] = stage, _start_hanging(stage)
+        for number, (_, process) in running.items():
+            process.signal(number)
+        sent = time.monotonic()
+        for number, (stage, process) in running.items():
+            ended = process.end(GRACE_S + 5)
+            assert GRACE_S - 1 < time.monotonic() - sent < GRACE_S + 2, number
+            assert ended.code == signals[number], ended.err
+            assert "4 POSTs under way: waiting up to 8 s" in ended.err
+            assert "sbpam resume" in ended.err
+            rows = ended.rows()
+            assert [row[0] for row in rows] == host_names(HOSTS)
+            found = Counter(row[1] for row in rows)
+            assert found == {"Queued": 10, "OutcomeUnknown": 20, "NotSent": 30}, found
+            check_none_twice(stage)
+            _settle_and_check(stage)
+
+
+def test_second_interrupt_leaves_within_a_second(stage: Stage) -> None:
+    """Four workers are blocked in a read that never ends, and the exit waits for none."""
+    process = _start_hanging(stage)
+    process.signal(signal.SIGINT)
+    until(lambda: "POSTs under way" in process.said())
+    process.signal(signal.SIGINT)
+    sent = time.monotonic()
+    ended = process.end(10)
+    assert time.monotonic() - sent < 1.0
+    assert ended.code == 130, ended.err
+    assert "Traceback" not in ended.err
+    _settle_and_check(stage)
+
+
+def test_signal_while_signing_in_leaves_nothing_behind(stage: Stage) -> None:
+    from sbpam_cli.sandbox.faults import Fault
+
+    stage.faults.add(Fault(action="hang", method="GET", path="/Version"))
+    process = stage.start("schedule", stage.write_list(host_names(5)))
+    until(lambda: stage.world.log)
+    process.signal(signal.SIGINT)
+    ended = process.end(5)
+    assert ended.code == 130, ended.err
+    assert {row[1] for row in ended.rows()} == {"NotSent"}
+    assert stage.run("runs").out == ""
+
+
+def test_ignored_signals_stay_ignored(stage: Stage) -> None:
+    """As `nohup` and a shell's `&` start it."""
+    process = _start_hanging(stage, "sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh")
+    process.signal(signal.SIGINT)
+    process.signal(signal.SIGHUP)
+    stage.faults.clear()
+    stage.faults.release()
+    ended = process.end()
+    assert "under way" not in ended.err
+    check_exactly_once(stage, host_names(HOSTS), ended)
+
+
+def test_schedule_continues_a_killed_run(stage: Stage) -> None:
+    """systemd's `Restart=` and the next cron call `schedule`, never `resume`."""
+    process = _start_hanging(stage)
+    process.signal(signal.SIGKILL)
+    assert process.end().code == -signal.SIGKILL
+    [run] = stage.run("runs").rows()
+    assert run[1] == "unfinished"
+    stage.faults.clear()
+    stage.faults.release()
+    # The same list, spelt otherwise.
+    listed = stage.write_list([f"{name.upper()}." for name in host_names(HOSTS)], "again.txt")
+    ended = stage.run("schedule", listed, *QUICK)
+    assert f"continuing run {run[0]}: 10 of 60 hosts are accepted" in ended.err
+    check_exactly_once(stage, host_names(HOSTS), ended)
+    check_journal(stage)
+    assert [row[:2] for row in stage.run("runs").rows()] == [[run[0], "finished"]]
+
+
+def test_new_run_starts_afresh_beside_a_killed_one(stage: Stage) -> None:
+    process = _start_hanging(stage)
+    process.signal(signal.SIGKILL)
+    process.end()
+    [killed] = stage.run("runs").rows()
+    before = dict(stage.world.scheduled)
+    stage.faults.clear()
+    stage.faults.release()
+    listed = stage.write_list(host_names(HOSTS))
+    ended = stage.run("schedule", listed, "--new-run", "--batch-size", "30", *QUICK)
+    assert ended.code == 0, ended.err
+    assert "continuing" not in ended.err
+    fresh = {job: held for job, held in stage.world.scheduled.items() if job not in before}
+    assert sorted(name for held in fresh.values() for name in held) == host_names(HOSTS)
+    assert {row[2] for row in ended.rows()} == set(fresh)
+    # The killed one is still there, and says so.
+    states = {row[0]: row[1] for row in stage.run("runs").rows()}
+    assert states.pop(killed[0]) == "unfinished"
+    assert list(states.values()) == ["finished"]

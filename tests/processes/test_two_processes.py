@@ -1,0 +1,74 @@
+"""Several processes at once: one list is one run, and the journal bears them all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processes.real_program import (
+    POSTS,
+    QUICK,
+    Stage,
+    check_exactly_once,
+    check_journal,
+    host_names,
+    staged,
+    until,
+)
+from sbpam_cli.sandbox.faults import Fault
+
+SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)
+"""So that whoever starts second comes while the first is sending."""
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path / "stage") as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("repetition", range(3))
+def test_one_of_two_starts_of_one_list_works(stage: Stage, repetition: int) -> None:
+    stage.faults.add(SLOW_POSTS)
+    names = host_names(40)
+    # The same set: another order and another spelling are the same list.
+    lists = [stage.write_list(names, "a.txt"), stage.write_list(names[::-1], "b.txt")]
+    both = [stage.start("schedule", listed, "--batch-size", "10", *QUICK) for listed in lists]
+    ended = [running.end() for running in both]
+    assert sorted(end.code for end in ended) == [0, 75], [end.err for end in ended]
+    [worked] = [end for end in ended if end.code == 0]
+    [refused] = [end for end in ended if end.code == 75]
+    check_exactly_once(stage, names if worked is ended[0] else names[::-1], worked)
+    assert "another sbpam is scheduling this list" in refused.err
+    assert {row[1] for row in refused.rows()} == {"NotSent"}
+    assert len(refused.rows()) == 40
+    check_journal(stage)
+
+
+@pytest.mark.parametrize("repetition", range(3))
+def test_two_lists_on_one_new_journal_both_work(stage: Stage, repetition: int) -> None:
+    """Both make the journal's tables, both write to it: neither fails for the other."""
+    names = host_names(60)
+    lists = [stage.write_list(names[:30], "a.txt"), stage.write_list(names[30:], "b.txt")]
+    both = [stage.start("schedule", listed, "--batch-size", "3", *QUICK) for listed in lists]
+    ended = [running.end() for running in both]
+    assert [end.code for end in ended] == [0, 0], [end.err for end in ended]
+    rows = [row[0] for end in ended for row in end.rows()]
+    assert rows == names
+    assert sorted(name for held in stage.world.scheduled.values() for name in held) == names
+    check_journal(stage, runs=2)
+
+
+def test_resume_beside_a_live_run_is_locked(stage: Stage) -> None:
+    stage.hang_posts("after")
+    names = host_names(20)
+    live = stage.start("schedule", stage.write_list(names), "--batch-size", "5", *QUICK)
+    until(lambda: stage.posts() == 4)
+    beside = stage.run("resume", *QUICK)
+    assert beside.code == 75, beside.err
+    assert len(beside.rows()) == 20
+    stage.faults.clear()
+    stage.faults.release()
+    check_exactly_once(stage, names, live.end())
+    after = stage.run("resume", *QUICK)
+    assert (after.code, after.out) == (0, "")

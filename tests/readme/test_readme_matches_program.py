@@ -1,0 +1,94 @@
+"""What the README says of the program is what the program has."""
+
+import re
+import tomllib
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+from programs import ROOT
+from regenerate import PICTURES, README, readme_with_options
+
+from sbpam_cli.commands.app import COMMANDS
+from sbpam_cli.errors import ExitCode
+from sbpam_cli.models import ScanStatus
+from sbpam_cli.sandbox.directory import sample_hosts
+
+NOT_THERE_YET = ("SBPAM_API_KEY", "SBPAM_CLIENT_")
+"""How variables begin that are for signing in as an application."""
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return README.read_text(encoding="utf-8")
+
+
+def test_the_options_are_those_of_the_program(readme: str) -> None:
+    assert readme == readme_with_options(readme), "run: python tests/regenerate.py readme"
+
+
+def test_every_command_has_its_section(readme: str) -> None:
+    for command in COMMANDS:
+        assert f"### sbpam {command}\n" in readme
+
+
+def test_the_exit_codes_are_those_of_the_program(readme: str) -> None:
+    section = readme.split("## Exit codes", 1)[1].split("\n## ", 1)[0]
+    cells = re.findall(r"^\| ([\d, ]+) \|", section, re.M)
+
+    assert {int(code) for cell in cells for code in cell.split(",")} == set(ExitCode)
+
+
+def test_the_variables_are_those_of_the_program(readme: str) -> None:
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "sbpam_cli").rglob("*.py")
+    )
+    secrets = {"SBPAM_TOKEN", "SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"}
+    pattern = r"\bSBPAM_[A-Z]+(?:_[A-Z]+)*\b"
+    used = set(re.findall(pattern, source)) | secrets | {f"{name}_FILE" for name in secrets}
+    named = set(re.findall(pattern, readme)) - {"SBPAM_TEST_REQUIRE_ALL"}
+
+    assert named == {name for name in used if not name.startswith(NOT_THERE_YET)}
+
+
+def test_every_status_is_named(readme: str) -> None:
+    section = readme.split("## Output", 1)[1].split("\n## ", 1)[0]
+
+    assert [status for status in ScanStatus if f"`{status}`" not in section] == []
+
+
+def test_every_dependency_is_listed_with_its_reason(readme: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = project["dependencies"] + project["optional-dependencies"]["sandbox"]
+    section = readme.split("## Dependencies", 1)[1].split("\n## ", 1)[0]
+    listed = dict(re.findall(r"^\| `([\w-]+)`[^|]*\| (.+) \|$", section, re.M))
+
+    assert set(listed) == {re.split(r"[<>=]", name)[0] for name in required}
+    assert all(listed.values())
+
+
+def test_links_lead_to_files(readme: str) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", readme)
+
+    assert [name for name in targets if "://" not in name and not Path(ROOT, name).is_file()] == []
+    assert any(name.endswith(".svg") for name in targets)
+
+
+def test_the_pictures_show_the_demo_that_there_is() -> None:
+    def words(name: str) -> str:
+        tree = xml.etree.ElementTree.parse(PICTURES / f"{name}.svg")
+        return " ".join(" ".join(tree.getroot().itertext()).replace("\xa0", " ").split())
+
+    table, display = words("demo"), words("following")
+
+    assert [host for host in sample_hosts() if host not in table] == []
+    assert "HOST STATUS JOB ID" in table
+    assert re.search(r"24 hosts: \d+ Complete", table)
+    assert re.search(r"\d+ of 24 hosts", display)
+
+
+def test_the_pictures_fetch_nothing() -> None:
+    for picture in PICTURES.glob("*.svg"):
+        text = picture.read_text(encoding="utf-8")
+        assert "url(http" not in text.replace('url("', "url(")
+        assert "<script" not in text

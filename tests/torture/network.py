@@ -1,0 +1,154 @@
+"""A network in memory: real HTTP/1.1 between httpcore and the sandbox, TLS skipped."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import h11
+import httpcore
+
+from sbpam_cli.sandbox.exchange import Reply, Request
+
+
+class Wire(Protocol):
+    """What the network asks its world. `reach` answers the failure that is due, or None."""
+
+    def reach(self, operation: str, what: str) -> str | None: ...
+    def give_up_turn(self) -> None: ...
+    def pass_time(self, seconds: float) -> None: ...
+    def answer(self, request: Request) -> Reply: ...
+
+
+class MemoryNetwork(httpcore.NetworkBackend):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        failure = self._wire.reach("connect", host)
+        if failure == "time-out":
+            self._wire.pass_time(timeout or 0.0)
+            raise httpcore.ConnectTimeout("timed out")
+        if failure is not None:
+            raise httpcore.ConnectError(failure)
+        return MemoryStream(self._wire)
+
+
+class MemoryStream(httpcore.NetworkStream):
+    """The client's end of a connection, with the server behind it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._server = h11.Connection(h11.SERVER)
+        self._request: h11.Request | None = None
+        self._body = b""
+        self._coming = b""
+        self._ended = False
+        self._reset = False
+        self._delay_s = 0.0
+        self._drip_s = 0.0
+        self._hangs = False
+        self._what = ""
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        failure = self._wire.reach("tls", server_hostname or "")
+        if failure == "time-out":
+            self._wire.pass_time(timeout or 0.0)
+            raise httpcore.ConnectTimeout("timed out")
+        if failure is not None:
+            raise httpcore.ConnectError(failure)
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._ended if info == "is_readable" else None
+
+    def close(self) -> None:
+        self._ended = self._reset = True
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if buffer[:4] in (b"GET ", b"POST"):
+            self._what = buffer.partition(b" HTTP")[0].decode()
+        if self._reset:
+            raise httpcore.WriteError("reset")
+        if "OuMapping" in self._what:
+            self._wire.give_up_turn()
+        failure = self._wire.reach("write", self._what)
+        if failure is None or failure.endswith("after"):
+            self._receive(buffer)
+        if failure is not None:
+            self._reset = True
+            if failure.startswith("time-out"):
+                self._wire.pass_time(timeout or 0.0)
+                raise httpcore.WriteTimeout("timed out")
+            raise httpcore.WriteError("reset")
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._reset:
+            raise httpcore.ReadError("reset")
+        if "OuMapping" in self._what:
+            self._wire.give_up_turn()
+        if not self._drip_s:
+            self._fail_read(self._wire.reach("read", self._what), timeout)
+        wait_s = self._delay_s + (self._drip_s if self._coming else 0.0)
+        if self._hangs or (timeout is not None and wait_s > timeout):
+            self._wire.pass_time(timeout or 0.0)
+            raise httpcore.ReadTimeout("timed out")
+        self._wire.pass_time(wait_s)
+        self._delay_s = 0.0
+        count = 1 if self._drip_s else max_bytes
+        piece, self._coming = self._coming[:count], self._coming[count:]
+        if not piece and not self._ended:
+            raise httpcore.ReadError("the test's server has nothing to say")
+        return piece
+
+    def _fail_read(self, failure: str | None, timeout: float | None) -> None:
+        if failure == "reset":
+            self._reset = True
+            raise httpcore.ReadError("reset")
+        if failure == "time-out":
+            self._wire.pass_time(timeout or 0.0)
+            raise httpcore.ReadTimeout("timed out")
+        if failure in ("end", "part"):
+            self._coming = self._coming[: len(self._coming) // 2 if failure == "part" else 0]
+            self._ended = True
+        if failure == "drip":
+            self._drip_s = 1.0
+
+    def _receive(self, data: bytes) -> None:
+        self._server.receive_data(data)
+        while (event := self._server.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.Request):
+                self._request = event
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+            elif isinstance(event, h11.EndOfMessage):
+                self._answer()
+
+    def _answer(self) -> None:
+        assert self._request is not None
+        headers = tuple((n.decode().title(), v.decode()) for n, v in self._request.headers)
+        method, target = self._request.method.decode(), self._request.target.decode()
+        reply = self._wire.answer(Request(method, target, headers, self._body))
+        self._body = b""
+        how = reply.behaviour
+        if how.ending in ("reset", "close"):
+            self._reset, self._ended = how.ending == "reset", True
+            return
+        self._hangs, self._delay_s, self._drip_s = how.ending == "hang", how.delay_s, how.drip_s
+        length = ("Content-Length", str(len(reply.body)))
+        send: Callable[..., bytes | None] = self._server.send
+        head = send(h11.Response(status_code=reply.status, headers=[*reply.headers, length]))
+        body = send(h11.Data(reply.body)) or b""
+        send(h11.EndOfMessage())
+        if how.ending == "truncate":
+            body, self._ended = body[: how.keep_bytes], True
+        self._coming += (head or b"") + body
+        if self._server.our_state is h11.DONE and self._server.their_state is h11.DONE:
+            self._server.start_next_cycle()

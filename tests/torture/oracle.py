@@ -1,0 +1,120 @@
+"""What must hold, judged by the sandbox's world alone, whatever the program believes."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from torture.machine import Ended, Machine
+
+from sbpam_cli.models import SCHEDULED, ScanStatus
+
+_IN_A_JOB = {str(status) for status in SCHEDULED}
+_IN_NONE = {
+    str(status) for status in (ScanStatus.NOT_SENT, ScanStatus.REJECTED, ScanStatus.NOT_ACCEPTED)
+}
+_NOT_ACCEPTED = str(ScanStatus.NOT_ACCEPTED)
+_DOUBT = str(ScanStatus.OUTCOME_UNKNOWN)
+_NO_LATER_THAN_RECORDED = (4, 6, 75, 129, 130, 143)
+
+
+class Violation(AssertionError):
+    """The promise is broken."""
+
+
+def check_world(machine: Machine) -> None:
+    """Each host is in at most one job, at every moment."""
+    doubled = {host: n for host, n in machine.copies().items() if n > 1}
+    if doubled:
+        raise Violation(f"scheduled more than once: {doubled}")
+    if machine.world.violations:
+        raise Violation(f"a call that nobody may make: {machine.world.violations}")
+
+
+def check_command(machine: Machine, ended: Ended, names: Sequence[str]) -> None:
+    """What the command said is what the server holds."""
+    check_world(machine)
+    if ended.code is None:
+        return
+    if ended.code == 1:
+        raise Violation(f"a bug: {ended.err}")
+    if ended.code == 2 or _could_not_know(machine, ended):
+        if ended.rows:
+            raise Violation(f"rows, and exit {ended.code}")
+        return
+    if [row[0] for row in ended.rows] != list(names):
+        raise Violation(f"not a row for each host in its order: {ended}")
+    copies = machine.copies()
+    for host, status, job_id, *_ in ended.rows:
+        if status in _IN_A_JOB:
+            held = machine.world.scheduled.get(job_id, ())
+            if host not in held:
+                raise Violation(f"{host} is said to be in job {job_id}, and is not")
+        elif status in _IN_NONE:
+            if copies[host] and not (status == _NOT_ACCEPTED and _fills_slowly(machine, host)):
+                raise Violation(f"{host} is said to be in no job ({status}), and is in one")
+        elif status != _DOUBT:
+            raise Violation(f"{host} is {status}")
+    _check_code(ended)
+
+
+def _fills_slowly(machine: Machine, host: str) -> bool:
+    """NotAccepted is what two looks at the job showed; that it fills later is nobody's promise."""
+    return any(job.fill_s and host in job.names for job in machine.world.jobs.values())
+
+
+def _could_not_know(machine: Machine, ended: Ended) -> bool:
+    """`resume` has no rows where there is no run, or the journal cannot be read."""
+    if ended.arguments[0] != "resume" or ended.rows:
+        return False
+    number = machine.endings.index(ended)
+    reached = {point.operation for point in machine.points if point.command == number}
+    if ended.code == 0:
+        return "no run is unfinished" in ended.err
+    return "lock" not in reached or "journal" in ended.err
+
+
+def _check_code(ended: Ended) -> None:
+    statuses = {row[1] for row in ended.rows}
+    if _DOUBT in statuses:
+        allowed: tuple[int | None, ...] = (4, 5, 129, 130, 143, 75)
+    elif statuses <= _IN_A_JOB:
+        allowed = (0, *_NO_LATER_THAN_RECORDED)
+    else:
+        allowed = (3, *_NO_LATER_THAN_RECORDED)
+    if ended.code not in allowed:
+        raise Violation(f"exit {ended.code} with {sorted(statuses)}: {ended.err}")
+
+
+def check_end(machine: Machine, names: Sequence[str]) -> list[str]:
+    """Each host is in exactly one job, or its row says why not; answers those in none.
+
+    The journal is whole, and `runs` counts what the rows say.
+    """
+    check_world(machine)
+    with_rows = [ended for ended in machine.endings if ended.rows]
+    last = with_rows[-1].rows if with_rows else []
+    copies = machine.copies()
+    said = {row[0]: row[1] for row in last}
+    missing = [name for name in names if not copies[name]]
+    for name in missing:
+        if said.get(name) not in _IN_NONE | {_DOUBT}:
+            raise Violation(f"{name} is in no job, and no row says so: {said.get(name)}")
+    for name in names:
+        if copies[name] and said.get(name) not in _IN_A_JOB and not _fills_slowly(machine, name):
+            raise Violation(f"{name} is in a job, and its row says {said.get(name)}")
+    connection = sqlite3.connect(machine.journal_path)
+    try:
+        [(verdict,)] = connection.execute("PRAGMA integrity_check").fetchall()
+    finally:
+        connection.close()
+    if verdict != "ok":
+        raise Violation(f"the journal is damaged: {verdict}")
+    _check_runs(machine, said)
+    return missing
+
+
+def _check_runs(machine: Machine, said: dict[str, str]) -> None:
+    [row] = machine.unwatched("runs").rows
+    accepted = sum(status in _IN_A_JOB for status in said.values())
+    doubtful = sum(status == _DOUBT for status in said.values())
+    if [row[3], row[4], row[6]] != [str(len(said)), str(accepted), str(doubtful)]:
+        raise Violation(f"`runs` says {row}, the rows {said}")

@@ -1,0 +1,128 @@
+"""What can fail: for each operation of a seam, every way in which it may."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sbpam_cli.sandbox.faults import Fault
+
+ALWAYS = ("kill", "signal")
+"""At every point: the machine dies there, or SIGINT arrives."""
+
+_NO_ID = "00000000-0000-0000-0000-000000000000"
+
+
+def _status(status: int, when: str = "before", **headers: str) -> list[Fault]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return [Fault(action="status", status=status, when=when, headers=named)]  # type: ignore[arg-type]
+
+
+def _edit(change: Any) -> list[Fault]:
+    return [Fault(action="edit", edit=change)]
+
+
+def _with(**fields: Any) -> list[Fault]:
+    return _edit(lambda job: {**job, **fields})
+
+
+def _fewer(job: dict[str, Any]) -> dict[str, Any]:
+    return {**job, "hostScanHostStatus": job["hostScanHostStatus"][1:]}
+
+
+def _blank(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**job, "hostScanHostStatus": None} for job in jobs]
+
+
+_LOST: dict[str, list[Fault]] = {
+    f"{action}, {when}": [Fault(action=action, when=when)]  # type: ignore[arg-type]
+    for action in ("close", "reset", "hang")
+    for when in ("before", "after")
+}
+_BROKEN: dict[str, list[Fault]] = {
+    "cut": [Fault(action="truncate", when="after")],
+    "drip": [Fault(action="drip", seconds=1.0, when="after")],
+    "garbage": _edit(lambda _: "\u0000{"),
+    "null": _edit(lambda _: None),
+    "html200": [Fault(action="html200")],
+    "html200, after": [Fault(action="html200", when="after")],
+    "token revoked": [Fault(action="revoke")],
+    "429 at once": _status(429, Retry_After="0"),
+    "429 in a moment": _status(429, Retry_After="5"),
+    "429 in an hour": _status(429, Retry_After="3600"),
+    "503 with a date": _status(503, Retry_After="5"),
+    "503 of the listener": _status(503, Server="Microsoft-HTTPAPI/2.0"),
+}
+_STATUSES = {str(n): _status(n) for n in (302, 400, 401, 403, 404, 407, 408, 429, 500, 502, 503)}
+
+POSTED: Mapping[str, list[Fault]] = {
+    **_LOST,
+    **_BROKEN,
+    **_STATUSES,
+    **{str(n): _status(n) for n in (405, 413, 415, 422, 504)},
+    **{f"{n}, after": _status(n, "after") for n in (408, 500, 502, 503, 504)},
+    "no id": _with(id=None),
+    "id of zeros": _with(id=_NO_ID),
+    "hosts unsaid": _with(hostScanHostStatus=None),
+    "a host missing in the reply": _edit(_fewer),
+    "a host left out": [Fault(action="leave_out", count=1)],
+    "later": [Fault(action="later", seconds=20.0)],
+    "much later": [Fault(action="later", seconds=150.0)],
+    "hidden": [Fault(action="hide_job", seconds=150.0)],
+    "hidden and lost": [
+        Fault(action="hide_job", seconds=150.0),
+        Fault(action="close", when="after"),
+    ],
+    "filled slowly and lost": [
+        Fault(action="fill_gradually", seconds=150.0),
+        Fault(action="reset", when="after"),
+    ],
+    "filled slowly": [Fault(action="fill_gradually", seconds=150.0)],
+}
+
+ANSWERS: Mapping[str, Mapping[str, list[Fault]]] = {
+    "answer POST": POSTED,
+    "answer list": {
+        **_LOST,
+        **_BROKEN,
+        **_STATUSES,
+        "an empty list": _edit(lambda _: []),
+        "no names": _edit(_blank),
+        "others' jobs alone": [],
+    },
+    "answer job": {
+        **_LOST,
+        **_BROKEN,
+        **_STATUSES,
+        "hosts unsaid": _with(hostScanJobHostJoin=None),
+    },
+    "answer sign-in": {**_LOST, **_BROKEN, **_STATUSES},
+    "answer version": {**_LOST, **_BROKEN, **_STATUSES},
+}
+
+TABLE: Mapping[str, tuple[str, ...]] = {
+    "folder": ("EACCES", "ENOSPC", "EROFS"),
+    "open file": ("EACCES", "ENOSPC", "EMFILE"),
+    "lock": ("EAGAIN", "ENOLCK"),
+    "open database": ("unable to open database file", "disk I/O error"),
+    "pragma": ("disk I/O error", "database disk image is malformed"),
+    "begin": ("database is locked", "disk I/O error"),
+    "select": ("disk I/O error", "database disk image is malformed"),
+    "statement": ("database or disk is full", "disk I/O error"),
+    "commit": (
+        "database or disk is full",
+        "disk I/O error",
+        "disk I/O error, after",
+        "database is locked",
+    ),
+    "close database": (),
+    "wait": (),
+    "connect": ("refused", "time-out", "name unknown"),
+    "tls": ("reset", "time-out"),
+    "write": ("reset, before", "reset, after", "time-out, before", "time-out, after"),
+    "read": ("reset", "time-out", "end", "part", "drip"),
+    **{operation: tuple(failures) for operation, failures in ANSWERS.items()},
+}
+"""Operation -> its failures, `ALWAYS` aside."""
+
+
+def failures_of(operation: str) -> tuple[str, ...]:
+    return (*ALWAYS, *TABLE[operation])

@@ -1,0 +1,187 @@
+"""Following jobs: how often is asked, and when it is over."""
+
+from itertools import pairwise
+
+import pytest
+from staging import Site
+
+from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
+from sbpam_cli.nps.client import NotFoundError
+from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.work.following import Followed, fetch
+from sbpam_cli.work.workers import Done
+
+JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
+NAMES = ["a.example", "b.example"]
+
+
+def job(*statuses: ScanStatus | None, own: ScanStatus | None = None) -> ScanJob:
+    hosts = [ScanHost(None, name, status) for name, status in zip(NAMES, statuses, strict=False)]
+    return ScanJob(JOB_ID, own, None, hosts)
+
+
+def silent(own: ScanStatus | None = None) -> ScanJob:
+    return ScanJob(JOB_ID, own, None, None)
+
+
+@pytest.mark.parametrize("status", list(ScanStatus)[:11])
+def test_only_what_is_finished_ends_a_wait(status: ScanStatus) -> None:
+    item = Followed(JOB_ID, NAMES)
+    item.see(job(ScanStatus.COMPLETE, status))
+    finished = ("Complete", "CompletedWithErrors", "CompletedNotRun", "Failed", "Cancelled")
+    assert item.is_over == (status.value in finished)
+
+
+def test_what_was_not_looked_at_is_not_over() -> None:
+    rows = [HostRow(name, ScanStatus.COMPLETE, JOB_ID) for name in NAMES]
+    assert not Followed(JOB_ID, NAMES, rows).is_over
+
+
+def test_a_host_that_the_job_does_not_hold_was_not_accepted() -> None:
+    item = Followed(JOB_ID, NAMES)
+    item.see(job(ScanStatus.COMPLETE))
+    assert [row.status for row in item.rows] == [ScanStatus.COMPLETE, ScanStatus.NOT_ACCEPTED]
+    assert item.is_over
+
+
+def test_silence_about_the_hosts_changes_nothing() -> None:
+    item = Followed(JOB_ID, NAMES)
+    item.see(silent())
+    assert [row.status for row in item.rows] == [ScanStatus.UNKNOWN] * 2
+    item.see(job(ScanStatus.RUNNING, ScanStatus.FAILED))
+    before = list(item.rows)
+    item.see(silent(ScanStatus.COMPLETE))
+    assert item.rows == before
+    assert not item.is_over
+
+
+@pytest.mark.parametrize(
+    ("own", "over"), [(None, False), (ScanStatus.RUNNING, False), (ScanStatus.FAILED, True)]
+)
+def test_a_job_whose_hosts_nobody_tells_stands_for_itself(
+    own: ScanStatus | None, over: bool
+) -> None:
+    item = Followed(JOB_ID)
+    item.see(silent(own))
+    assert item.is_over == over
+    assert item.summary().status == (own or ScanStatus.UNKNOWN)
+    assert item.summary().hosts == 0
+
+
+def test_a_lost_job_is_over_and_what_had_ended_stays() -> None:
+    item = Followed(JOB_ID, NAMES)
+    item.see(job(ScanStatus.FAILED, ScanStatus.RUNNING))
+    item.lose()
+    assert item.is_over
+    assert [row.status for row in item.rows] == [ScanStatus.FAILED, ScanStatus.UNKNOWN]
+
+
+class Inline:
+    """Workers that run a task when its result is wanted."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[object, object]] = []
+
+    def submit(self, key: object, task: object) -> None:
+        self.tasks.append((key, task))
+
+    def next(self, timeout_s: float) -> Done | None:
+        key, task = self.tasks.pop(0)
+        try:
+            return Done(key, task(), None)  # type: ignore[operator]
+        except Exception as error:
+            return Done(key, None, error)
+
+
+class Server:
+    """The part of a client that is asked for jobs."""
+
+    def __init__(self, known: list[ScanJob]) -> None:
+        self.known = {job.job_id: job for job in known}
+
+    def job(self, job_id: str) -> ScanJob:
+        if job_id not in self.known:
+            raise NotFoundError("no", reason="words", trace_id="00-1")
+        return self.known[job_id]
+
+    def jobs(self) -> list[ScanJob]:
+        return list(self.known.values())
+
+
+@pytest.mark.parametrize("count", [1, 201])
+def test_a_job_that_was_asked_for_by_id_must_exist(count: int) -> None:
+    ids = [f"{n:08x}-8fc1-4d66-88d4-08f85117f32e" for n in range(count)]
+    with pytest.raises(NotFoundError):
+        fetch(Server([]), Inline(), [Followed(job_id) for job_id in ids])  # type: ignore[arg-type]
+    items = [Followed(job_id, NAMES) for job_id in ids]
+    fetch(Server([]), Inline(), items)  # type: ignore[arg-type]
+    assert all(item.gone for item in items)
+
+
+def polls(site: Site) -> list[float]:
+    return [
+        entry.at
+        for entry in site.world.log
+        if entry.request.method == "GET" and "HostScanJob" in entry.request.target
+    ]
+
+
+def test_at_most_two_polls_a_second_over_all_jobs(site: Site) -> None:
+    site.world.scan_duration_s = 200
+    hosts = [f"h{n}.corp.example" for n in range(30)]
+    ended = site.program("schedule", *hosts, "--batch-size", "1", "--wait", "--timeout", "60s")
+    assert ended.code == 124
+    times = polls(site)
+    assert 0 < len(times) <= 2 * 60 + 4
+    per_second: dict[int, int] = {}
+    for moment in times:
+        per_second[int(moment)] = per_second.get(int(moment), 0) + 1
+    # Those that were held up (4 at most) may arrive with the next ones.
+    assert max(per_second.values()) <= 2 + 4
+
+
+def test_a_fixed_interval(site: Site) -> None:
+    site.world.scan_duration_s = 300
+    site.world.spread = 0.0
+    site.program("schedule", "a.corp.example", "--wait", "--interval", "20s")
+    times = polls(site)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps
+    assert all(19 <= gap <= 40 for gap in gaps)
+
+
+def test_without_an_interval_it_grows_to_half_a_minute(site: Site) -> None:
+    site.world.scan_duration_s = 600
+    site.world.spread = 0.0
+    site.program("schedule", "a.corp.example", "--wait")
+    times = polls(site)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps[0] < 15
+    assert 28 <= gaps[-1] < 60
+
+
+def test_ten_minutes_of_silence_end_it(site: Site) -> None:
+    site.world.scan_duration_s = 100_000
+    site.program("schedule", "a.corp.example", "b.corp.example")
+    site.faults.add(Fault(action="close", path="HostScanJob/[0-9a-f]", nth=range(2, 10_000)))
+    started = site.clock.monotonic()
+    ended = site.program("status", "--watch")
+    assert ended.code == 6
+    assert "for 10 minutes" in ended.err
+    assert 600 <= site.clock.monotonic() - started <= 900
+    assert [row[0] for row in ended.rows()] == ["a.corp.example", "b.corp.example"]
+
+
+def test_many_jobs_are_followed_by_the_list(site: Site) -> None:
+    site.world.scan_duration_s = 150
+    site.world.spread = 0.0
+    hosts = [f"h{n}.corp.example" for n in range(201)]
+    site.program("schedule", *hosts, "--batch-size", "1")
+    ended = site.program("status", "--watch")
+    assert ended.code == 0
+    assert {row[1] for row in ended.rows()} == {"Complete"}
+    assert {path for _, path in site.requests("HostScanJob") if "OuMapping" not in path} == {
+        "/api/v1/HostScanJob"
+    }
+    times = polls(site)
+    assert all(later - earlier >= 59 for earlier, later in pairwise(times[1:]))

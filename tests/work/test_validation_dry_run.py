@@ -1,0 +1,119 @@
+"""`schedule --dry-run`: asks, schedules nothing, records nothing."""
+
+import json
+from typing import Any
+
+import pytest
+from staging import CREDENTIAL, PrivateProgram, Site
+
+from sbpam_cli.sandbox.faults import Fault
+
+HOSTS = ("web01.corp.example", "unknown1.corp.example", "web02.corp.example")
+
+
+def state_files(program: PrivateProgram) -> list[str]:
+    """What lies in the state folder, the memory of used TOTP codes aside."""
+    names = [path.name for path in program.folder.rglob("state/**/*") if path.is_file()]
+    return [name for name in names if "journal" in name or "lock" in name]
+
+
+def test_rows_are_valid_or_invalid(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--dry-run")
+    assert ended.code == 3
+    assert [(row[0], row[1], row[7]) for row in ended.rows()] == [
+        ("web01.corp.example", "Valid", ""),
+        ("unknown1.corp.example", "Invalid", "The host was not found."),
+        ("web02.corp.example", "Valid", ""),
+    ]
+    assert site.scheduled() == []
+    assert site.requests("OuMapping") == []
+    assert state_files(site.program) == []
+
+
+def test_all_valid(site: Site) -> None:
+    ended = site.program("schedule", "web01.corp.example", "--dry-run", "-o", "json")
+    assert ended.code == 0
+    report = ended.json()
+    assert (report["result"], report["run"], report["jobs"]) == ("success", None, [])
+
+
+def test_the_rows_that_are_sent(site: Site) -> None:
+    site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "2")
+    bodies = [
+        json.loads(entry.request.body)
+        for entry in site.world.log
+        if "ValidateImportedCSV" in entry.request.target
+    ]
+    assert [[row["dnsHostName"] for row in body] for body in bodies] == [
+        list(HOSTS[:2]),
+        list(HOSTS[2:]),
+    ]
+    for row in bodies[0]:
+        assert row.pop("credentialId") == CREDENTIAL
+        del row["dnsHostName"]
+        assert set(row.values()) == {None}
+
+
+def test_a_credential_that_is_not_there(site: Site) -> None:
+    ended = site.program(
+        "schedule", HOSTS[0], "--dry-run", "--credential", "11111111-2222-4333-8444-555555555555"
+    )
+    assert ended.code == 3
+    assert ended.rows()[0][7] == "The credential does not exist."
+
+
+@pytest.mark.parametrize(
+    ("edit", "status"),
+    [
+        (lambda rows: [], "Valid"),
+        (lambda rows: [None, 7], "Valid"),
+        (lambda rows: [{"ipAddressError": "x", "platformNameError": "y"}], "Valid"),
+        (lambda rows: [{"dnsHostNameError": "no"}], "Invalid"),
+        (lambda rows: [{"dnsHostName": "WEB01.corp.example.", "dnsHostNameError": 5}], "Invalid"),
+        (lambda rows: [{"dnsHostName": "other.example", "dnsHostNameError": "no"}], "Valid"),
+        (lambda rows: rows * 3, "Valid"),
+    ],
+)
+def test_only_the_two_errors_of_the_own_row_count(site: Site, edit: Any, status: str) -> None:
+    site.faults.add(Fault(action="edit", path="Validate", edit=edit))
+    ended = site.program("schedule", HOSTS[0], "--dry-run")
+    assert [row[:2] for row in ended.rows()] == [[HOSTS[0], status]]
+    assert ended.code == (0 if status == "Valid" else 3)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_the_call(site: Site, status: int) -> None:
+    site.faults.add(Fault(action="status", path="Validate", status=status, body=" "))
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1")
+    assert ended.code == 0
+    assert [row[1] for row in ended.rows()] == ["Valid"] * 3
+    assert "no call for the validation" in ended.err
+    assert len(site.requests("Validate")) == 1
+
+
+def test_a_server_that_fails_half_way_leaves_a_row_for_each(site: Site) -> None:
+    site.faults.add(Fault(action="status", path="Validate", status=500, nth=[2, 3, 4, 5, 6]))
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1")
+    assert ended.code == 6
+    assert [row[:2] for row in ended.rows()] == [
+        [HOSTS[0], "Valid"],
+        [HOSTS[1], "NotSent"],
+        [HOSTS[2], "NotSent"],
+    ]
+    assert "not checked" in ended.rows()[1][7]
+
+
+def test_offline_needs_neither_server_nor_credential(program: PrivateProgram) -> None:
+    ended = program("schedule", *HOSTS, "--dry-run", "--offline")
+    assert ended.code == 0, ended
+    assert [row[1] for row in ended.rows()] == ["Valid"] * 3
+    assert state_files(program) == []
+
+
+def test_offline_sends_nothing(site: Site) -> None:
+    ended = site.program(
+        "schedule", HOSTS[0], "no_fqdn", "--dry-run", "--offline", "--skip-invalid"
+    )
+    assert ended.code == 3
+    assert [row[:2] for row in ended.rows()] == [[HOSTS[0], "Valid"], ["no_fqdn", "Invalid"]]
+    assert site.requests() == []
