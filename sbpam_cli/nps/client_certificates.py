@@ -37,7 +37,7 @@ class ClientCertificate:
     expires_at: float
     open_to_others: Path | None
     passphrase: Callable[[], str] = field(repr=False)
-    _bundle: bytes | None = field(default=None, repr=False)
+    _bundle: "tuple[bytes, str] | None" = field(default=None, repr=False)
 
     def load_into(self, context: "ssl.SSLContext") -> None:
         """Makes `context` present it, also where a server asks late (TLS 1.3: IIS may).
@@ -45,7 +45,7 @@ class ClientCertificate:
         Raises SignInError for a key that cannot be used.
         """
         if self._bundle is not None:
-            _load_bundle(context, self._bundle, self.passphrase)
+            _load_bundle(context, *self._bundle)
         else:
             _load(context, self.cert_path, self.key_path, self.passphrase)
         context.post_handshake_auth = True
@@ -69,9 +69,8 @@ def read_client_certificate(
     bundle = None
     if b"-----BEGIN " not in content and _PFX_VERSION in content[:12]:
         key_path = cert_path
-        der, bundle, passphrase = _open_pkcs12(
-            cert_path, content, passphrase, new_passphrase(), error
-        )
+        der, pem = _open_pkcs12(cert_path, content, passphrase, anew := new_passphrase(), error)
+        bundle = pem, anew
     else:
         der = first_pem_certificate(content) or b""
     if key_path != cert_path:
@@ -168,8 +167,8 @@ def _open_pkcs12(
     passphrase: Callable[[], str],
     new_passphrase: str,
     error: type[SbpamError],
-) -> tuple[bytes, bytes, Callable[[], str]]:
-    """The certificate's DER; key and chain as PEM, encrypted anew, and the way to its passphrase."""
+) -> tuple[bytes, bytes]:
+    """The certificate's DER; key and chain as PEM, the key encrypted under `new_passphrase`."""
     try:
         from cryptography.hazmat.primitives.serialization import (
             BestAvailableEncryption,
@@ -192,7 +191,7 @@ def _open_pkcs12(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(new_passphrase.encode())
     )
     pem = b"".join(one.public_bytes(Encoding.PEM) for one in (certificate, *chain))
-    return certificate.public_bytes(Encoding.DER), encrypted + pem, lambda: new_passphrase
+    return certificate.public_bytes(Encoding.DER), encrypted + pem
 
 
 def _decrypt_pkcs12(path: Path, content: bytes, passphrase: Callable[[], str]) -> Any:
@@ -221,8 +220,8 @@ def _load_bundle(context: "ssl.SSLContext", bundle: bytes, passphrase: Callable[
         descriptor, name = tempfile.mkstemp(prefix="sbpam-", suffix=".pem")
         try:
             with open(descriptor, "wb") as file:
-                file.write(bundle)
-            _load(context, Path(name), Path(name), passphrase)
+                file.write(pem)
+            _load(context, Path(name), Path(name), lambda: passphrase)
         finally:
             os.unlink(name)
     except OSError as error:

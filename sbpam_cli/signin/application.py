@@ -54,7 +54,7 @@ def client_key(target: "Target") -> str | None:
 
 
 def open_certificate(
-    services: "Services", target: "Target", passphrase: KeyPassphrase, talk: "Talk"
+    services: "Services", target: "Target", secrets: "Secrets", talk: "Talk", *, may_ask: bool
 ) -> ClientCertificate:
     """The target's client certificate; says what is about to go wrong with it.
 
@@ -70,7 +70,7 @@ def open_certificate(
     certificate = read_client_certificate(
         target.client_cert,
         client_key(target),
-        passphrase,
+        KeyPassphrase(services, target, secrets, may_ask=may_ask),
         lambda: f"{services.random.getrandbits(256):064x}",
         InputError if by_option else SignInError,
     )
@@ -100,8 +100,7 @@ class ApplicationSignIn:
     target: "Target"
     secrets: "Secrets"
     api: "SignInApi"
-    certificate: ClientCertificate | None
-    passphrase: KeyPassphrase | None = None
+    certificate: ClientCertificate
     api_key: str | None = None
     by_person: bool = False
     _serial: str | None = None
@@ -109,8 +108,6 @@ class ApplicationSignIn:
     def sign_in(self, *, may_ask: bool) -> Token:
         """A token. Raises SignInError where something is missing or refused."""
         name = self._name()
-        if self.certificate is None:
-            raise SignInError("no client certificate is known", hint="set SBPAM_CLIENT_CERT")
         api_key, source = self._api_key(name, may_ask)
         self._serial = self._serial or self.certificate.serial
         try:
@@ -126,9 +123,10 @@ class ApplicationSignIn:
 
     def accepted(self) -> "dict[SecretName, str]":
         """The secrets that the last sign-in was accepted with."""
+        passphrase = self.certificate.passphrase
         values: dict[SecretName, str | None] = {
             "api-key": self.api_key,
-            "client-key-password": self.passphrase.value if self.passphrase else None,
+            "client-key-password": getattr(passphrase, "value", None),
         }
         return {name: value for name, value in values.items() if value is not None}
 

@@ -11,7 +11,7 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.client_certificates import ClientCertificate
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import NoReplyError, Transport
-from sbpam_cli.signin.application import ApplicationSignIn, KeyPassphrase, open_certificate
+from sbpam_cli.signin.application import ApplicationSignIn, open_certificate
 from sbpam_cli.signin.session import Session
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.secrets import Secrets
@@ -105,20 +105,51 @@ def connect(
 
     Raises SignInError for a client certificate that cannot be used.
     """
-    may_ask = services.can_ask(no_input=no_input)
-    vault = Vault(services, talk, attended=may_ask)
+    vault = Vault(services, talk, attended=services.can_ask(no_input=no_input))
     secrets = Secrets(services, target, vault, talk)
-    certificate = passphrase = application = None
-    if target.method == "application":
-        passphrase = KeyPassphrase(services, target, secrets, may_ask=may_ask)
-        certificate = open_certificate(services, target, passphrase, talk)
+    return open_connection(
+        services,
+        target,
+        secrets,
+        vault,
+        talk,
+        certificate=present_certificate(services, target, secrets, talk, no_input=no_input),
+        no_input=no_input,
+        stop=stop,
+        connections=connections,
+    )
+
+
+def present_certificate(
+    services: "Services", target: Target, secrets: Secrets, talk: Talk, *, no_input: bool
+) -> ClientCertificate | None:
+    """An application's client certificate; None where the method needs none."""
+    if target.method != "application":
+        return None
+    may_ask = services.can_ask(no_input=no_input)
+    return open_certificate(services, target, secrets, talk, may_ask=may_ask)
+
+
+def open_connection(
+    services: "Services",
+    target: Target,
+    secrets: Secrets,
+    vault: Vault,
+    talk: Talk,
+    *,
+    certificate: ClientCertificate | None,
+    no_input: bool,
+    code: str | None = None,
+    stop: threading.Event | None = None,
+    connections: int = 10,
+) -> Connection:
+    """`connect` with secrets of the caller's; code: for step 2 of the first sign-in."""
     client = open_client(
         services, target, talk, certificate=certificate, stop=stop, connections=connections
     )
+    application = None
     if certificate is not None:
-        application = ApplicationSignIn(
-            services, target, secrets, client, certificate, passphrase
-        )
+        application = ApplicationSignIn(services, target, secrets, client, certificate)
     session = Session(
         services,
         target,
@@ -127,6 +158,7 @@ def connect(
         client,
         talk,
         no_input=no_input,
+        code=code,
         pause=_pause(services, stop) if stop is not None else None,
         application=application,
     )

@@ -54,10 +54,9 @@ class SendLimits:
 
 @dataclass(slots=True)
 class _Attempts:
-    """What is known of a batch beyond its record: tries, token renewals, when it is due."""
+    """What is known of a batch beyond its record: tries, and when it is due."""
 
     tries: int = 0
-    renewals: int = 0
     due_at: float = 0.0
 
 
@@ -88,6 +87,7 @@ class Sending:
     _journal_failed: bool = False
     _failures: int = 0
     _rejections: int = 0
+    _refused_tokens: set[str] = field(default_factory=set, repr=False)
     _interrupted_at: float | None = None
 
     def __post_init__(self) -> None:
@@ -168,7 +168,6 @@ class Sending:
         Both end by the deadline in the journal: `started` is the monotonic
         time of its `sending`.
         """
-        attempts = self._of(batch)
         try:
             token = self.tokens.token()
         except SbpamError as error:
@@ -187,9 +186,9 @@ class Sending:
             return judge_failure(error)
         verdict = judge_reply(reply, len(batch.names), self.client.server_time())
         if verdict.refused_token:
-            attempts.renewals += 1
+            self._refused_tokens.add(token.value)
             try:
-                if attempts.renewals > 1:
+                if len(self._refused_tokens) > _REFUSED_IN_A_ROW:
                     raise SignInError(
                         "the server refuses even a fresh token",
                         reason=verdict.reason,
@@ -272,7 +271,8 @@ class Sending:
             batch.seen_at = clock.now()
             match = match_job(batch.names, verdict.job, unsaid=ScanStatus.ACCEPTED)
             batch.rows = _with_unasked(match.rows, match.unasked)
-            attempts.tries = attempts.renewals = 0
+            attempts.tries = 0
+            self._refused_tokens.clear()
         elif verdict.state == "unknown":
             batch.gave_up_at = clock.now()
         elif verdict.state == "planned" and not verdict.refused_token:

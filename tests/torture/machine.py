@@ -34,8 +34,8 @@ from sbpam_cli.sandbox.world import World
 from sbpam_cli.services import Clock, Services
 from sbpam_cli.storage.paths import Files
 
+_TIMING = ("hide_job", "later")
 START = 1_795_403_702.0
-_BUSY = 6  # SQLITE_LOCKED; the words are what the program goes by
 
 
 @dataclass(frozen=True)
@@ -231,14 +231,15 @@ class Machine:
         operation, what = _kind_of(request)
         failure = self.reach(operation, what)
         rules = self._rules(operation, failure) if failure is not None else []
-        scripted = None
         if operation == "answer POST":
             self._posts += 1
             scripted = self.script.posts.get(self._posts)
             if scripted is not None and failure is None:
                 rules = self._rules(operation, scripted)
-            if self.script.lag_s and not any(rule.action == "hide_job" for rule in rules):
+            if self.script.lag_s and not any(rule.action in _TIMING for rule in rules):
                 rules = [*rules, Fault(action="hide_job", seconds=self.script.lag_s)]
+            if len(request.body) > self.script.body_limit:
+                rules = [rule for rule in rules if rule.action != "edit"]
         self.app.faults = Faults(rules)
         reply = self.app.handle(request)
         self._durable = None
