@@ -9,7 +9,7 @@ import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.errors import InputError, OptionError, UsageError
-from sbpam_cli.models import Method, Profile, Talk, Token
+from sbpam_cli.models import METHODS, Method, Profile, Talk, Token
 from sbpam_cli.storage.profiles import (
     ConnectionOptions,
     Target,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _BELONGING: dict[Method, set[SecretName]] = {
     "password": {"password", "totp-secret"},
+    "application": {"api-key"},
     "token": {"token"},
 }
 
@@ -60,31 +61,51 @@ class LoginOptions:
 
 def run_login(services: "Services", options: LoginOptions, talk: Talk, outcome: "Outcome") -> None:
     """Signs in; nothing is written before that succeeded. Raises SbpamError."""
-    from sbpam_cli.signin.session import Session
+    from sbpam_cli.commands.trusting import settle_trust
     from sbpam_cli.storage.vault import Vault
-    from sbpam_cli.work.connection import open_client
+    from sbpam_cli.work.connection import open_connection, present_certificate
 
     target = _choose_target(services, options)
     outcome.server, outcome.profile = target.origin, target.profile
-    can_ask = services.can_ask(no_input=options.connection.no_input)
+    no_input = options.connection.no_input
+    can_ask = services.can_ask(no_input=no_input)
     vault = Vault(services, talk, attended=can_ask)
     given = _read_given(services, options, target, vault, talk)
-    if target.method == "password" and target.username is None and can_ask:
-        from sbpam_cli.signin.password import ask_line
-
-        target = replace(target, username=ask_line(services, "User name (DOMAIN\\user): "))
-    client = open_client(services, target, talk)
+    if can_ask:
+        target = _named(services, target)
     # What is stored may be what no longer works: signing in anew asks anew.
     secrets = Secrets(services, replace(target, stored=False), vault, talk, given)
-    no_input, code = options.connection.no_input, options.code or None
-    session = Session(services, target, secrets, vault, client, talk, no_input=no_input, code=code)
+    certificate = present_certificate(services, target, secrets, talk, no_input=no_input)
+    if can_ask:
+        target = settle_trust(services, target, certificate, talk)
+    session = open_connection(
+        services,
+        target,
+        secrets,
+        vault,
+        talk,
+        certificate=certificate,
+        no_input=no_input,
+        code=options.code or None,
+    ).session
     token = session.sign_in()
     previous = load_profiles(services).get(target.profile)
     save_profile(services, _profile_of(target))
     talk.note(_welcome(target, token))
-    wanted = _worth_keeping(options, target, session, secrets, token)
-    _store(vault, target, previous, wanted, talk, outcome)
+    _store(vault, target, previous, _worth_keeping(options, session, token), talk, outcome)
     outcome.next_step = "sbpam schedule --credential ID hosts.txt"
+
+
+def _named(services: "Services", target: Target) -> Target:
+    """The target with its user, asked for where nothing says it."""
+    from sbpam_cli.signin.password import ask_line
+
+    if target.username is not None or target.method == "token":
+        return target
+    question = (
+        "Application name: " if target.method == "application" else "User name (DOMAIN\\user): "
+    )
+    return replace(target, username=ask_line(services, question))
 
 
 def _choose_target(services: "Services", options: LoginOptions) -> Target:
@@ -96,15 +117,19 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
     brought: set[SecretName] = {*options.files, *options.stdin}
     if options.ask_totp or options.code:
         brought.add("totp-secret")
-    fitting: Method = "token" if "token" in brought else "password"
-    method = options.method or (fitting if brought else target.method)
-    if method == "application":
-        raise OptionError("the method application is not there yet", hint="use password or token")
+    if options.connection.client_cert or options.connection.client_key:
+        brought.add("api-key")
+    method = options.method or _fitting(brought) or target.method
     if not brought <= _BELONGING[method]:
         raise OptionError(f"these options do not go together with the method {method}")
     if method == "token" and not (brought or given_by_environment(services, "token")):
         raise OptionError(
             "the method token needs a token", hint="use --token-file F or --token-stdin"
+        )
+    if method == "application" and target.client_cert is None:
+        raise OptionError(
+            "the method application needs a client certificate",
+            hint="use --client-cert F, with --client-key F where the key is in a file of its own",
         )
     given = options.connection
     if given.ca_bundle or given.fingerprint or given.insecure:
@@ -116,6 +141,14 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
             fingerprint=target.fingerprint if pin != "profile" else None,
         )
     return replace(target, method=method)
+
+
+def _fitting(brought: set[SecretName]) -> Method | None:
+    """The method that the options speak of."""
+    for method in METHODS:
+        if brought & _BELONGING[method]:
+            return method
+    return None
 
 
 def _read_given(
@@ -160,6 +193,9 @@ def _profile_of(target: Target) -> Profile:
     def absolute(path: str | None) -> str | None:
         return None if path is None else str(Path(path).absolute())
 
+    from sbpam_cli.signin.application import client_key
+
+    presents = target.method == "application"
     by_variable = target.sources.get("credential") == "SBPAM_CREDENTIAL"
     return Profile(
         name=target.profile,
@@ -170,23 +206,18 @@ def _profile_of(target: Target) -> Profile:
         ca_bundle=absolute(target.ca_bundle),
         fingerprint=target.fingerprint,
         insecure=target.insecure,
-        client_cert=absolute(target.client_cert),
-        client_key=absolute(target.client_key),
+        client_cert=absolute(target.client_cert) if presents else None,
+        client_key=absolute(client_key(target)) if presents else None,
     )
 
 
 def _worth_keeping(
-    options: LoginOptions, target: Target, session: "Session", secrets: Secrets, token: Token
+    options: LoginOptions, session: "Session", token: Token
 ) -> dict[SecretName, str]:
     if not options.store:
         return {}
     wanted: dict[SecretName, str] = {"token": token.value}
-    if target.method == "password" and options.store_password:
-        if session.flow.password is not None:
-            wanted["password"] = session.flow.password
-        if (totp := secrets.find("totp-secret")) is not None:
-            wanted["totp-secret"] = totp.value
-    return wanted
+    return wanted | (session.accepted() if options.store_password else {})
 
 
 def _store(
@@ -238,7 +269,9 @@ def login(
     ctx: typer.Context,
     common: Common,
     method: Annotated[Method | None, _text("How to sign in; else what the options fit.")] = None,
-    username: Annotated[str | None, _text("The user, DOMAIN\\user (SBPAM_USERNAME).")] = None,
+    username: Annotated[
+        str | None, _text("The user, DOMAIN\\user, or the application (SBPAM_USERNAME).")
+    ] = None,
     password_file: Annotated[str | None, _text("A file with the password.", "FILE")] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="The password comes from stdin.")
@@ -248,6 +281,19 @@ def login(
         str | None, _text("A file with the TOTP secret, to make codes from now on.", "FILE")
     ] = None,
     totp: Annotated[bool, typer.Option("--totp", help="Ask for the TOTP secret.")] = False,
+    client_cert: Annotated[
+        str | None,
+        _text("The application's certificate, PEM or PKCS#12 (SBPAM_CLIENT_CERT).", "FILE"),
+    ] = None,
+    client_key: Annotated[
+        str | None, _text("Its key, where in a file of its own (SBPAM_CLIENT_KEY).", "FILE")
+    ] = None,
+    api_key_file: Annotated[
+        str | None, _text("A file with the application's API key.", "FILE")
+    ] = None,
+    api_key_stdin: Annotated[
+        bool, typer.Option("--api-key-stdin", help="The API key comes from stdin.")
+    ] = False,
     token_file: Annotated[str | None, _text("A file with a ready token.", "FILE")] = None,
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="A ready token comes from stdin.")
@@ -272,9 +318,10 @@ def login(
     files: dict[SecretName, str | None] = {
         "password": password_file,
         "totp-secret": totp_secret_file,
+        "api-key": api_key_file,
         "token": token_file,
     }
-    stdin = {"password": password_stdin, "token": token_stdin}
+    stdin = {"password": password_stdin, "api-key": api_key_stdin, "token": token_stdin}
     options = LoginOptions(
         connection=ConnectionOptions(
             profile=common.profile,
@@ -283,6 +330,8 @@ def login(
             credential=credential,
             ca_bundle=common.ca_bundle,
             fingerprint=common.fingerprint,
+            client_cert=client_cert,
+            client_key=client_key,
             insecure=insecure,
             no_input=common.no_input,
         ),

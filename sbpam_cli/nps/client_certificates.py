@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 _LONGEST_FILE = 1 << 20
 _PFX_VERSION = b"\x02\x01\x03"
 """Stands in the first octets of every PKCS#12 file (RFC 7292: `version INTEGER {v3(3)}`)."""
-_PASSPHRASE_HINT = (
-    "set SBPAM_CLIENT_KEY_PASSWORD or SBPAM_CLIENT_KEY_PASSWORD_FILE, or run `sbpam login`"
-)
+_SAY_IT = "set SBPAM_CLIENT_KEY_PASSWORD or SBPAM_CLIENT_KEY_PASSWORD_FILE, or run `sbpam login`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +154,7 @@ def _load(
 
 
 def _wrong_passphrase(path: Path) -> SignInError:
-    return SignInError(
-        f"the passphrase of the private key in {path} does not fit", hint=_PASSPHRASE_HINT
-    )
+    return SignInError(f"the passphrase of the private key in {path} does not fit", hint=_SAY_IT)
 
 
 def _open_pkcs12(
@@ -212,7 +208,7 @@ def _decrypt_pkcs12(path: Path, content: bytes, passphrase: Callable[[], str]) -
     raise _wrong_passphrase(path)
 
 
-def _load_bundle(context: "ssl.SSLContext", bundle: bytes, passphrase: Callable[[], str]) -> None:
+def _load_bundle(context: "ssl.SSLContext", pem: bytes, passphrase: str) -> None:
     """OpenSSL's Python binding reads files only: an encrypted one of mode 0600, gone at once."""
     import tempfile
 

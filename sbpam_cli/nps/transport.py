@@ -137,7 +137,7 @@ class Transport:
                 hint="write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT",
             ) from None
         # httpx has no setting for httpcore's back end; a test holds these names.
-        transport._pool._network_back_end = self._network
+        transport._pool._network_backend = self._network
         client: httpx.Client = library.Client(
             transport=transport,
             trust_env=False,

@@ -54,7 +54,7 @@ def client_key(target: "Target") -> str | None:
 
 
 def open_certificate(
-    services: "Services", target: "Target", secrets: "Secrets", talk: "Talk", *, may_ask: bool
+    services: "Services", target: "Target", passphrase: KeyPassphrase, talk: "Talk"
 ) -> ClientCertificate:
     """The target's client certificate; says what is about to go wrong with it.
 
@@ -70,7 +70,7 @@ def open_certificate(
     certificate = read_client_certificate(
         target.client_cert,
         client_key(target),
-        KeyPassphrase(services, target, secrets, may_ask=may_ask),
+        passphrase,
         lambda: f"{services.random.getrandbits(256):064x}",
         InputError if by_option else SignInError,
     )

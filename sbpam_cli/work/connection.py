@@ -11,7 +11,7 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.client_certificates import ClientCertificate
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import NoReplyError, Transport
-from sbpam_cli.signin.application import ApplicationSignIn, open_certificate
+from sbpam_cli.signin.application import ApplicationSignIn, KeyPassphrase, open_certificate
 from sbpam_cli.signin.session import Session
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.secrets import Secrets
@@ -127,7 +127,8 @@ def present_certificate(
     if target.method != "application":
         return None
     may_ask = services.can_ask(no_input=no_input)
-    return open_certificate(services, target, secrets, talk, may_ask=may_ask)
+    passphrase = KeyPassphrase(services, target, secrets, may_ask=may_ask)
+    return open_certificate(services, target, passphrase, talk)
 
 
 def open_connection(

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
 
 _FAILURES_IN_A_ROW = 5
+_REFUSED_IN_A_ROW = 2
+"""Tokens that may be refused with no batch accepted in between. Not one: a token can die
+while it serves, and the refusal of the next POST overtakes the long answers before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -469,5 +469,5 @@ def test_a_token_without_an_expiry_is_never_renewed_by_the_clock() -> None:
 
 def test_nothing_shows_a_secret(world: _World) -> None:
     session = world.session({"SBPAM_PASSWORD": "geheim"}, code="geheim")
-    shown = f"{session!r}{session.flow!r}"
+    shown = f"{session!r}{session._flow!r}"
     assert "geheim" not in shown

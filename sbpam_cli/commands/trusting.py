@@ -1,0 +1,53 @@
+"""`login` on a terminal shows a server's certificate that nobody vouches for, and asks."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sbpam_cli.models import Talk
+from sbpam_cli.storage.profiles import Target
+
+if TYPE_CHECKING:
+    from sbpam_cli.nps.client_certificates import ClientCertificate
+    from sbpam_cli.services import Services
+
+
+def settle_trust(
+    services: "Services", target: Target, certificate: "ClientCertificate | None", talk: Talk
+) -> Target:
+    """The target, with the pin of its server's certificate where a person trusts it.
+
+    Nobody is asked where the settings say whom to trust. The sign-in then takes
+    that very certificate and no other. Raises UntrustedError for a no.
+    """
+    from sbpam_cli.commands.schedule import confirm
+    from sbpam_cli.nps.tls import UntrustedError, fingerprint_of
+    from sbpam_cli.work.connection import look_at_certificate, open_client
+
+    if target.insecure or target.fingerprint is not None or target.ca_bundle is not None:
+        return target
+    try:
+        open_client(services, target, talk, certificate=certificate).version()
+    except UntrustedError as error:
+        der = look_at_certificate(services, target, talk, certificate)
+        if der is None:
+            raise
+        talk.warn(f"{error.message}: {error.reason}")
+        talk.note(f"it shows {_describe(der)}")
+        talk.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
+        question = "Compare it with the server's own. Trust exactly this certificate from now on?"
+        if not confirm(services, question):
+            raise
+        return replace(target, fingerprint=fingerprint_of(der))
+    return target
+
+
+def _describe(der: bytes) -> str:
+    from sbpam_cli.nps.certificates import read_certificate
+
+    try:
+        known = read_certificate(der)
+    except ValueError:
+        return "a certificate that cannot be read"
+    until = datetime.fromtimestamp(known.expires_at, UTC)
+    return f"a certificate for {known.common_name or 'no name'}, good until {until:%Y-%m-%d}"
