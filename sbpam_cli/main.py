@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import ExitCode, OptionError, SbpamError
@@ -18,10 +19,7 @@ def main(argv: Sequence[str] | None = None, services: "Services | None" = None) 
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--version"] and services is None:
-        from sbpam_cli import __version__
-
-        sys.stdout.write(f"sbpam {__version__}\n")
-        return ExitCode.DONE
+        return _show_version()
     if services is None:
         from sbpam_cli.services import system_services
 
@@ -31,8 +29,23 @@ def main(argv: Sequence[str] | None = None, services: "Services | None" = None) 
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SystemExit as leaving:
-        # Typer's completion leaves this way.
-        return leaving.code if isinstance(leaving.code, int) else ExitCode.DONE
+        # Typer leaves this way: with 0 from completion, with 1 where the reader of its help left.
+        return ExitCode.STDOUT_CLOSED if leaving.code == 1 else ExitCode.DONE
+
+
+def _show_version() -> int:
+    """Without the services: the one answer that nothing need be loaded for."""
+    from sbpam_cli import __version__
+
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(f"sbpam {__version__}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return ExitCode.STDOUT_CLOSED
+    except OSError:
+        return ExitCode.BUG
+    return ExitCode.DONE
 
 
 def _run(arguments: Sequence[str], services: "Services") -> int:
@@ -41,9 +54,14 @@ def _run(arguments: Sequence[str], services: "Services") -> int:
     from sbpam_cli.commands.app import run_app
     from sbpam_cli.commands.present import as_error
     from sbpam_cli.output.console import Console
+    from sbpam_cli.work.outcome import Outcome
 
+    # Before anything is printed: the console makes the streams take every character.
+    console = Console(services, quiet=True, verbose=False)
     try:
-        return run_app(arguments, services)
+        code = run_app(arguments, services)
+        console.finish()
+        return code
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
@@ -52,12 +70,15 @@ def _run(arguments: Sequence[str], services: "Services") -> int:
         )
     except SbpamError as error:
         problem = error
+    except OSError as error:
+        # Commands turn theirs into words; what is left is Typer's, printing help.
+        problem = SbpamError("stdout could not be written", reason=error.strerror)
     except Exception as error:
         problem = as_error(error, services)
-    console = Console(services, quiet=True, verbose=False)
     console.error(problem)
-    console.finish()
-    return problem.exit_code
+    with suppress(SbpamError):
+        console.finish()
+    return Outcome(errors=[problem]).exit_code
 
 
 def _command_path(error: Exception) -> str:

@@ -28,6 +28,7 @@ COMMANDS: tuple[str, ...] = (
     "status",
     "resume",
     "runs",
+    "cancel",
     "doctor",
     "demo",
     "sandbox",

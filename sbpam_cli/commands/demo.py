@@ -41,6 +41,7 @@ def demo(
     from sbpam_cli.storage.profiles import ConnectionOptions
     from sbpam_cli.work.following import FollowLimits
     from sbpam_cli.work.hosts import HostSource
+    from sbpam_cli.work.interruption import Interruption, leave_now
     from sbpam_cli.work.scheduling import ScheduleOptions
 
     services = ctx.obj
@@ -50,6 +51,8 @@ def demo(
         scan_duration_s=parse_duration(scan_duration, "--scan-duration"),
     )
     with ExitStack() as stack:
+        # A signal that comes before or after the job itself leaves nothing behind either.
+        stack.enter_context(Interruption(lambda code: leave_now(services, code)))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sbpam-demo-"))
         server = stack.enter_context(SandboxServer(world))
         private = {

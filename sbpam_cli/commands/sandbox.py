@@ -1,12 +1,13 @@
 """`sbpam sandbox`: the embedded server, for rehearsals."""
 
-import threading
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.errors import Interrupted
 
 if TYPE_CHECKING:
     from sbpam_cli.sandbox.rehearsal import Rehearsal
@@ -41,6 +42,7 @@ def sandbox(
     from sbpam_cli.sandbox.rehearsal import serve_forever
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
+    from sbpam_cli.work.interruption import Interruption, leave_now
 
     services = ctx.obj
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
@@ -66,8 +68,11 @@ def sandbox(
         console.note("serving until Ctrl-C")
 
     try:
-        serve_forever(server, announce, threading.Event())
-    except KeyboardInterrupt:
+        with Interruption(lambda code: leave_now(services, code)) as interruption:
+            serve_forever(server, announce, interruption.event)
+    except Interrupted as stop:
+        if stop.signal_number != SIGINT:
+            raise
         console.note("")
     console.finish()
     return 0

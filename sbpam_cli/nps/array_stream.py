@@ -6,6 +6,7 @@ from typing import Any
 from sbpam_cli.nps.wire import WireError
 
 _SPACE = " \t\r\n"
+_AFTER_NUMBER = frozenset({",", "]", *_SPACE})
 
 
 def read_array(chunks: Iterable[bytes]) -> Iterator[Any]:
@@ -63,8 +64,8 @@ def read_array(chunks: Iterable[bytes]) -> Iterator[Any]:
                 if not more():
                     raise WireError("the list of jobs is cut off or broken") from error
                 continue
-            # A number may go on in the next chunk; anything else has ended.
-            if end == len(text) and text[end - 1] not in '}]"' and more():
+            # A number may go on in the next chunk, in its very middle; anything else has ended.
+            if text[end - 1] not in '}]"' and text[end : end + 1] not in _AFTER_NUMBER and more():
                 continue
             break
         at = end

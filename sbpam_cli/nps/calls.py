@@ -85,7 +85,7 @@ class Calls:
         body: bytes | None = None,
         token: str | None = None,
         total_s: float = TOTAL_S,
-        **how: float | int | tuple[str, ...] | dict[str, str],
+        **how: object,
     ) -> Reply:
         """Once, and what the reply says of the server's clock is kept. Raises NoReplyError."""
         reply = self._transport.send(

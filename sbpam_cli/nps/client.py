@@ -6,12 +6,13 @@ follow. No id enters a path but a canonical UUID.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sbpam_cli.errors import ServerError, SignInError, UsageError
 from sbpam_cli.models import ScanJob, Token
 from sbpam_cli.nps import wire
+from sbpam_cli.nps.array_stream import read_array
 from sbpam_cli.nps.calls import TOTAL_S, backoff_s, check_success, retry_after_s
 from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, no_answer
 from sbpam_cli.nps.sign_in import SignInCalls
@@ -93,10 +94,31 @@ class NpsClient(SignInCalls):
         reply = self._read(f"{_SCANS}/{_path_id(job_id)}", "the job", unknown=f"job {job_id}")
         return _decoded(reply, wire.read_job, "the job")
 
-    def jobs(self) -> list[ScanJob]:
-        """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command."""
-        reply = self._read(_SCANS, "the list of jobs", total_s=LIST_TOTAL_S)
-        return _decoded(reply, wire.read_jobs, "the list of jobs")
+    def jobs(self, gather: Callable[[Iterator[ScanJob]], Read]) -> Read:
+        """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.
+
+        gather: takes the jobs as they arrive, one at a time, and answers what
+        it kept; called afresh with each try.
+        """
+        kept: list[Read] = []
+
+        def consume(chunks: Iterator[bytes]) -> None:
+            kept[:] = [gather(wire.read_each_job(read_array(chunks)))]
+
+        try:
+            self._read(_SCANS, "the list of jobs", total_s=LIST_TOTAL_S, consume=consume)
+        except wire.WireError as error:
+            raise _not_understood(error, "the list of jobs") from error
+        return kept[0]
+
+    def cancel(self, job_id: str) -> None:
+        """`DELETE /api/v1/HostScanJob/{id}` [vendor]: asks to stop a job.
+
+        Raises NotFoundError for 404. Asking twice does no harm, so it is
+        repeated like a read.
+        """
+        path = f"{_SCANS}/{_path_id(job_id)}"
+        self._read(path, "the job", unknown=f"job {job_id}", method="DELETE")
 
     def host_job(self, host_id: str) -> ScanJob:
         """`GET /api/v1/HostScanJob/ByHostId/{id}` [vendor]: the current job of one host.
@@ -142,6 +164,7 @@ class NpsClient(SignInCalls):
         unknown: str | None = None,
         body: bytes | None = None,
         total_s: float = TOTAL_S,
+        **how: Any,
     ) -> Reply:
         """A signed-in read. A refused token is renewed once.
 
@@ -149,10 +172,10 @@ class NpsClient(SignInCalls):
         it a POST, and then a 404 or 405 means that there is no such call.
         """
         token = self._tokens.token() if self._tokens is not None else None
-        reply = self._try(self._read_sender(path, token, body, total_s), _is_passing)
+        reply = self._try(self._read_sender(path, token, body, total_s, **how), _is_passing)
         if reply.status == 401 and self._tokens is not None and token is not None:
             token = _renewed(self._tokens, token, reply)
-            reply = self._try(self._read_sender(path, token, body, total_s), _is_passing)
+            reply = self._try(self._read_sender(path, token, body, total_s, **how), _is_passing)
         if body is not None and reply.status in (404, 405):
             raise NotFoundError(f"the server has no call for {what}")
         # A web page is not the application's word: a proxy or an empty IIS gave it.
@@ -165,17 +188,25 @@ class NpsClient(SignInCalls):
         return reply
 
     def _read_sender(
-        self, path: str, token: Token | None, body: bytes | None = None, total_s: float = TOTAL_S
+        self,
+        path: str,
+        token: Token | None,
+        body: bytes | None = None,
+        total_s: float = TOTAL_S,
+        *,
+        method: str | None = None,
+        **how: Any,
     ) -> Callable[[int, float], Reply]:
         def send(attempt: int, connect_s: float) -> Reply:
             return self._send(
-                "GET" if body is None else "POST",
+                method or ("GET" if body is None else "POST"),
                 path,
                 body=body,
                 token=token.value if token is not None else None,
                 total_s=total_s,
                 connect_s=connect_s,
                 attempt=attempt,
+                **how,
             )
 
         return send
@@ -202,11 +233,15 @@ def _decoded(reply: Reply, read: Callable[[Any], Read], what: str) -> Read:
     try:
         return read(wire.decode(reply.content))
     except wire.WireError as error:
-        raise ServerError(
-            f"{what} could not be understood",
-            reason=str(error),
-            hint="`--verbose` shows the request; a server of another version may answer so",
-        ) from error
+        raise _not_understood(error, what) from error
+
+
+def _not_understood(error: wire.WireError, what: str) -> ServerError:
+    return ServerError(
+        f"{what} could not be understood",
+        reason=str(error),
+        hint="`--verbose` shows the request; a server of another version may answer so",
+    )
 
 
 def _path_id(text: str) -> str:

@@ -8,7 +8,7 @@ somebody who knows whether it may be.
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -172,12 +172,14 @@ class Transport:
         connect_s: float = CONNECT_TIMEOUT_S,
         read_s: float = READ_TIMEOUT_S,
         attempt: int = 1,
+        consume: Callable[[Iterator[bytes]], None] | None = None,
     ) -> Reply:
         """Sends one request and reads its whole answer within `total_s`.
 
         path: from the root, query included; only its part before `?` is shown
-        by `--verbose`. body: JSON. cookies: sent, and nowhere else.
-        Raises NoReplyError.
+        by `--verbose`. body: JSON. cookies: sent, and nowhere else. consume:
+        takes the body of a success in pieces as they come, and `content` is
+        empty then. Raises NoReplyError, and what `consume` raises.
         """
         httpx = _load_httpx()
         headers = {"Accept": "application/json", "User-Agent": _user_agent()}
@@ -212,11 +214,19 @@ class Transport:
                     timeout=httpx.Timeout(read_s, connect=connect_s, pool=total_s),
                     extensions={"trace": watch},
                 )
-                response = client.send(request)
+                response = client.send(request, stream=True)
+                try:
+                    content = b""
+                    if consume is not None and _is_data(response):
+                        consume(response.iter_bytes())
+                    else:
+                        content = response.read()
+                finally:
+                    response.close()
             reply = Reply(
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
-                content=response.content,
+                content=content,
                 cookies=_set_cookies(response.headers.get_list("set-cookie")),
                 secrets=secrets,
             )
@@ -252,6 +262,11 @@ class Transport:
             + (f" attempt {attempt}" if attempt > 1 else "")
             + (f" trace id {trace}" if trace else "")
         )
+
+
+def _is_data(response: "httpx.Response") -> bool:
+    content_type = response.headers.get("content-type", "")
+    return response.is_success and "html" not in content_type.lower()
 
 
 def _user_agent() -> str:

@@ -7,7 +7,7 @@ are named here.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -257,17 +257,13 @@ def read_job(value: object) -> ScanJob:
     )
 
 
-def read_jobs(value: object) -> list[ScanJob]:
-    """The list of jobs; entries without a usable id are passed over."""
-    if not isinstance(value, list):
-        raise WireError("the reply is not a list of jobs")
-    jobs = []
-    for item in value:
+def read_each_job(items: Iterable[object]) -> Iterator[ScanJob]:
+    """The jobs of the list; entries without a usable id are passed over."""
+    for item in items:
         try:
-            jobs.append(read_job(item))
+            yield read_job(item)
         except WireError:
             continue
-    return jobs
 
 
 def read_rows(value: object) -> list[Mapping[str, Any]]:

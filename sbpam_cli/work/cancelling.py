@@ -67,7 +67,7 @@ def run_cancel(
         except NotFoundError as error:
             if len(jobs) == 1:
                 raise
-            outcome.errors.append(error)
+            talk.warn(f"{error.message}: {error.reason}")
             rows.append(CancelRow(job_id, "unknown", error.reason))
         except SbpamError as error:
             outcome.errors.append(error)

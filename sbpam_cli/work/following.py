@@ -108,7 +108,7 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
     for, and any SbpamError after which the server cannot be asked.
     """
     if len(followed) > _LIST_ABOVE_JOBS:
-        jobs = {job.job_id: job for job in client.jobs()}
+        jobs = _listed(client, followed)
         for item in followed:
             _take_look(item, jobs.get(item.job_id) or _not_listed(item.job_id))
         return
@@ -125,6 +125,12 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
 
 def _not_listed(job_id: str) -> NotFoundError:
     return NotFoundError(f"the server knows no job {job_id}", reason="it is not in the list")
+
+
+def _listed(client: NpsClient, followed: Sequence[Followed]) -> dict[str, ScanJob]:
+    """The jobs of the server's list that are followed, by id."""
+    wanted = {item.job_id for item in followed}
+    return client.jobs(lambda jobs: {job.job_id: job for job in jobs if job.job_id in wanted})
 
 
 def _look(client: NpsClient, job_id: str) -> ScanJob | NotFoundError:
@@ -208,7 +214,7 @@ class Follower:
             if not self._in_flight and now >= self._next_poll_at:
                 self._next_poll_at = now + _LIST_EVERY_S
                 self._in_flight.add("list")
-                self._workers.submit(going, self._client.jobs)
+                self._workers.submit(going, partial(_listed, self._client, going))
             return
         going.sort(key=lambda item: item.due_at)
         for item in going:
@@ -248,7 +254,7 @@ class Follower:
         if isinstance(done.key, Followed):
             found = {done.key.job_id: done.result}
         else:
-            found = {job.job_id: job for job in done.result}
+            found = done.result
         for item in items:
             job = found.get(item.job_id)
             if isinstance(job, ScanJob):

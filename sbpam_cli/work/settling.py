@@ -119,7 +119,9 @@ class Settling:
 
     def _read(self, began: float) -> Reading:
         claimed = self.journal.claimed_jobs(self.run.server)
-        reading = self._ask(lambda: read_list(self.client.jobs(), self.batches, claimed, began))
+        reading = self._ask(
+            lambda: self.client.jobs(lambda jobs: read_list(jobs, self.batches, claimed, began))
+        )
         for job_id in _ends_of(reading.blank):
             job = self._open(job_id)
             if job is not None and job.hosts:

@@ -225,7 +225,7 @@ class _Status:
         workers = self._services.workers(POLLS_IN_FLIGHT, self._services.clock)
         sought = [section for section in sections if section.host is not None]
         if self._options.every or sought:
-            jobs = client.jobs()
+            jobs = client.jobs(list)
             if self._options.every:
                 sections.append(_Section([_seen(job, None) for job in jobs]))
             _find_hosts(client, sought, jobs)

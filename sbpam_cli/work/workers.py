@@ -104,3 +104,5 @@ class ThreadWorkers:
             with self._wanted:
                 self._done.append(Done(key, result, failure))
                 self._arrived.set()
+            # An idle thread must not keep a client, and with it its connections, alive.
+            del key, task, result, failure

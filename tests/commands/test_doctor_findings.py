@@ -27,7 +27,6 @@ HERE = ["environment", "config folder", "profile", "state folder", "lock", "jour
 SECRETS = ["unfinished runs", "keyring", "secret token", "secret password", "secret totp-secret"]
 SERVER = ["proxy", "dns", "tcp", "tls", "certificate", "version", "clock", "health"]
 SIGN_IN = ["sign-in", "token", "role"]
-POST = {"method": "POST", "path": "OuMapping"}
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes and owners are POSIX")
 
 
@@ -189,6 +188,7 @@ def test_a_terminal_is_shown_signs_and_asked_nothing(clinic: Clinic) -> None:
 
 
 def test_rows_in_a_pipe(clinic: Clinic) -> None:
+    clinic.use("CORP\\nomfa")
     ended = clinic.program("doctor")
     assert ended.code == 0
     assert ended.err == ""
@@ -302,13 +302,25 @@ def test_role_that_is_missing(clinic: Clinic) -> None:
 
 
 def test_server_that_is_unwell(clinic: Clinic) -> None:
-    clinic.faults.add(Fault(action="status", status=500, path="Health"))
+    clinic.use("CORP\\nomfa")
+    clinic.faults.add(Fault(action="status", status=500, path="Health", nth=1))
     code, rows = clinic()
     assert (code, wrong(rows)) == (3, ["health"])
     assert "HTTP 500" in rows["health"].detail
     assert rows["role"].ok
-    clinic.world.missing.add("/api/v1/health")
-    assert clinic.program("doctor").code == 3
+    clinic.world.missing.add("/api/v1/Health")
+    code, rows = clinic()
+    assert (code, rows["health"].ok) == (0, None)
+
+
+def test_server_that_fails(clinic: Clinic) -> None:
+    clinic.faults.add(Fault(action="status", status=500, path="Version"))
+    clinic.program.clock = _Waits(time.time())
+    code, rows = clinic()
+    assert (code, wrong(rows)) == (3, ["version"])
+    assert "HTTP 500" in rows["version"].detail
+    assert "trace id" in rows["version"].detail
+    assert skipped(rows, "the server does not answer") == [*SERVER[6:], *SIGN_IN]
 
 
 def test_server_that_never_answers(clinic: Clinic) -> None:
@@ -376,7 +388,7 @@ def test_journal_that_cannot_be_used(clinic: Clinic, harm: Callable[[Path], str]
 
 def test_unfinished_run_is_named_and_breaks_nothing(clinic: Clinic) -> None:
     clinic.use("CORP\\nomfa")
-    clinic.faults.add(Fault(action="reset", when="after", **POST))
+    clinic.faults.add(Fault(action="reset", when="after", method="POST", path="OuMapping"))
     how = ["--settle-after", "0", "-o", "json"]
     run = clinic.program("schedule", "web01.corp.example", *how).json()["run"]
     code, rows = clinic()
@@ -439,8 +451,9 @@ def test_token_method(clinic: Clinic) -> None:
 def test_client_certificate(clinic: Clinic) -> None:
     environ = describe(clinic.server).application_environment
     clinic.program.environ.update(environ, SBPAM_PASSWORD="", SBPAM_TOTP_SECRET="")
-    _, rows = clinic()
-    assert rows["client certificate"].ok
+    code, rows = clinic()
+    assert (code, wrong(rows)) == (0, [])
+    assert rows["sign-in"].detail == "works unattended as sbpam-app"
     assert Path(environ["SBPAM_CLIENT_CERT"]).stem in rows["client certificate"].detail
     Path(environ["SBPAM_CLIENT_KEY"]).chmod(0o644)
     code, rows = clinic()
@@ -501,15 +514,15 @@ def test_no_secret_in_any_form(clinic: Clinic) -> None:
     assert [secret for secret in (*planted, *given.values()) if secret in text] == []
 
 
-def test_unforeseen_services_are_not_needed(clinic: Clinic) -> None:
-    """`--verbose` shows each request, warnings are rows and not said twice."""
-    clinic.program.prepare = lambda services: _no_keyring(services)
+def test_requests_are_shown_and_nothing_is_said_twice(clinic: Clinic) -> None:
+    clinic.program.prepare = _without_keyring
     ended = clinic.program("doctor", "--verbose")
     assert "GET /api/v1/Version 200" in ended.err
-    assert "warning" not in ended.err
+    assert "keyring" in ended.out
+    assert "keyring" not in ended.err
 
 
-def _no_keyring(services: Services) -> None:
+def _without_keyring(services: Services) -> None:
     from keyring.backends.fail import Keyring
 
     services.keyring = Keyring

@@ -45,13 +45,12 @@ def host_names(count: int, width: int = 0) -> list[str]:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: its code (negative: the signal), what it wrote, what it took."""
+    """How a process ended: its code (negative: the signal), and what it wrote."""
 
     code: int
     out: str
     err: str
     seconds: float
-    peak_mb: float
 
     def rows(self) -> list[list[str]]:
         """The fields of tsv rows."""
@@ -64,7 +63,6 @@ class Running:
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
         self._out, self._err = folder / "stdout", folder / "stderr"
         self._started = time.monotonic()
-        self._ended: Ended | None = None
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
                 command,
@@ -82,7 +80,13 @@ class Running:
         return self._err.read_text(errors="replace")
 
     def is_running(self) -> bool:
-        return not self._reap()
+        return self._process.poll() is None
+
+    def wait(self, seconds: float) -> None:
+        """Lets it run for so long, or until it ends."""
+        deadline = time.monotonic() + seconds
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def signal(self, number: int) -> None:
         if self.is_running():
@@ -90,34 +94,14 @@ class Running:
 
     def end(self, timeout_s: float = 120.0) -> Ended:
         """Waits for its end. One that outlives the time is killed, and the test fails."""
-        deadline = time.monotonic() + timeout_s
-        while not self._reap():
-            if time.monotonic() > deadline:
-                os.killpg(self.pid, signal.SIGKILL)
-                until(self._reap)
-                raise AssertionError(f"still running after {timeout_s:.0f} s: {self.said()[-800:]}")
-            time.sleep(0.005)
-        assert self._ended is not None
-        return self._ended
-
-    def _reap(self) -> bool:
-        """Whether it has ended. Not Popen's `poll`: only so the system tells one child's peak."""
-        if self._ended is not None:
-            return True
-        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-        if pid == 0:
-            return False
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        # Linux counts kB, macOS bytes.
-        peak_mb = usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
-        self._ended = Ended(
-            self._process.returncode,
-            self._out.read_text(encoding="utf-8"),
-            self.said(),
-            time.monotonic() - self._started,
-            peak_mb,
-        )
-        return True
+        self.wait(timeout_s)
+        if self.is_running():
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+            raise AssertionError(f"still running after {timeout_s:.0f} s: {self.said()[-800:]}")
+        seconds = time.monotonic() - self._started
+        out = self._out.read_text(encoding="utf-8")
+        return Ended(self._process.returncode, out, self.said(), seconds)
 
 
 @dataclass

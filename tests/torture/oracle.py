@@ -29,11 +29,15 @@ def check_world(machine: Machine) -> None:
         raise Violation(f"a call that nobody may make: {machine.world.violations}")
 
 
-def check_command(machine: Machine, ended: Ended, names: Sequence[str]) -> None:
-    """What the command said is what the server holds."""
+def check_command(machine: Machine, ended: Ended, names: Sequence[str]) -> Ended:
+    """What the command said is what the server holds; answers the command's end."""
     check_world(machine)
-    if ended.code is None:
-        return
+    if ended.code is not None:
+        _check_rows(machine, ended, names)
+    return ended
+
+
+def _check_rows(machine: Machine, ended: Ended, names: Sequence[str]) -> None:
     if ended.code == 1:
         raise Violation(f"a bug: {ended.err}")
     if ended.code == 2 or _could_not_know(machine, ended):
@@ -90,7 +94,8 @@ def check_end(machine: Machine, names: Sequence[str]) -> list[str]:
     The journal is whole, and `runs` counts what the rows say.
     """
     check_world(machine)
-    with_rows = [ended for ended in machine.endings if ended.rows]
+    wanted = set(names)
+    with_rows = [e for e in machine.endings if wanted == {row[0] for row in e.rows}]
     last = with_rows[-1].rows if with_rows else []
     copies = machine.copies()
     said = {row[0]: row[1] for row in last}
@@ -113,7 +118,7 @@ def check_end(machine: Machine, names: Sequence[str]) -> list[str]:
 
 
 def _check_runs(machine: Machine, said: dict[str, str]) -> None:
-    [row] = machine.unwatched("runs").rows
+    row = machine.unwatched("runs").rows[0]
     accepted = sum(status in _IN_A_JOB for status in said.values())
     doubtful = sum(status == _DOUBT for status in said.values())
     if [row[3], row[4], row[6]] != [str(len(said)), str(accepted), str(doubtful)]:

@@ -1,93 +1,124 @@
-"""Stories: a list is scheduled in a world with its own troubles, and again and again till it is done.
+"""Stories: a list is scheduled in a world with its own troubles, again and again till it is done.
 
-A case is a story in which one more thing fails, at one point. A finding of
-one case may be where the next one begins: `enumerate_cases`.
+A case is a story in which one more thing fails, at one point. What fails on
+the way to recovery is a case of two; `explore` finds those.
 """
 
+import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from torture.machine import Ended, Machine, Point, Script
-from torture.oracle import check_command, check_end
+from torture.machine import Choose, Ended, Machine, Point, Script
+from torture.oracle import Violation, check_command, check_end
 from torture.table import failures_of
 
 How = Literal["resume", "schedule"]
+Plan = Mapping[int, str]
+"""Point -> failure."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """hosts in batches of `size`, `parallel` at once; how: what is run after a bad end.
+    """A list of hosts in batches of `size`, `parallel` at once, and what follows a bad end.
 
-    A person resumes after a while, systemd starts `schedule` again at once.
+    how: a person resumes after a while, systemd starts `schedule` again at once.
+    first: the number of the first host.
     """
 
     name: str
-    script: Script = field(default_factory=Script)
+    script: Script = field(default_factory=Script, hash=False)
     hosts: int = 6
     size: int = 2
     parallel: int = 2
     how: How = "resume"
+    first: int = 0
 
     @property
     def names(self) -> list[str]:
-        return [f"h{n:02}.corp.example" for n in range(self.hosts)]
+        numbers = range(self.first, self.first + self.hosts)
+        return [f"h{number:02}.corp.example" for number in numbers]
+
+    def schedule(self, machine: Machine, names: Sequence[str]) -> Ended:
+        how = ("--batch-size", str(self.size), "--parallel", str(self.parallel))
+        return check_command(machine, machine.run("schedule", *names, *how), names)
+
+    def resume(self, machine: Machine, *run: str) -> Ended:
+        return check_command(machine, machine.run("resume", *run), self.names)
 
 
-Plan = dict[int, str]
-"""Point -> failure."""
+STORIES = (
+    Story(
+        "every state",
+        Script(posts={2: "413", 3: "400", 4: "close, after"}, lag_s=30.0, kill_after_post=8),
+        hosts=14,
+        how="schedule",
+    ),
+    Story("lagging list", Script(posts={2: "close, after"}, lag_s=100.0)),
+    Story("never arrived", Script(posts={2: "close, before"}, lag_s=100.0), how="schedule"),
+    Story("nothing wrong", how="schedule"),
+    Story("too large", Script(body_limit=60), hosts=4, size=4),
+)
 
 
 def play(story: Story, plan: Plan, folder: Path) -> Machine:
     """Runs the story to its end under the plan; raises Violation where the promise breaks."""
     machine = Machine(folder, story.script, lambda point: plan.get(point.index))
-    names = story.names
-    schedule = ("--batch-size", str(story.size), "--parallel", str(story.parallel))
-    ended = machine.run("schedule", *names, *schedule)
-    check_command(machine, ended, names)
-    before: Ended | None = None
-    for _ in range(8):
-        action = _next_action(machine, story, before, ended)
-        if action is None:
-            break
-        before = ended
-        if action == "resume":
-            machine.time += 600.0
-            ended = machine.run("resume")
-            if ended.code == 0 and not ended.rows:
-                # Killed when all was done: the run is asked for by its name.
-                ended = machine.run("resume", machine.batches()[0][0])
-            check_command(machine, ended, names)
-        else:
-            machine.time += 1.0
-            again = names[::-1]
-            ended = machine.run("schedule", *again, *schedule)
-            check_command(machine, ended, again)
-    machine.missing = check_end(machine, names)
+    finish(machine, story, story.schedule(machine, story.names))
     return machine
 
 
+def finish(machine: Machine, story: Story, last: Ended | None) -> None:
+    """Runs what a person, or systemd, would, until nothing is left to do."""
+    before: Ended | None = None
+    for _ in range(8):
+        action = _next_action(machine, story, before, last)
+        if action is None:
+            break
+        before = last
+        if action == "resume":
+            machine.time += 600.0
+            last = story.resume(machine)
+            if last.code == 0 and not last.rows:
+                # Killed when all was done: the run is asked for by its name.
+                last = story.resume(machine, newest_run(machine)[0][0])
+        else:
+            machine.time += 1.0
+            last = story.schedule(machine, story.names[::-1])
+    machine.missing = check_end(machine, story.names)
+
+
+def newest_run(machine: Machine) -> list[tuple[str, ...]]:
+    """The batches of the newest run, as they are on disk."""
+    batches = machine.batches()
+    return [row for row in batches if row[0] == batches[-1][0]]
+
+
+def is_over(machine: Machine) -> bool:
+    """Whether the newest run ended by itself, with nothing left but what was refused."""
+    batches = newest_run(machine)
+    ended = {row[5] for row in batches} <= {0, 3}
+    return ended and {row[2] for row in batches} <= {"accepted", "rejected", "split"}
+
+
 def _next_action(
-    machine: Machine, story: Story, before: Ended | None, last: Ended
+    machine: Machine, story: Story, before: Ended | None, last: Ended | None
 ) -> How | None:
-    """What a person, or systemd, does next; None when there is nothing left to do."""
-    journal = machine.batches()
-    if not journal:
+    names = set(story.names)
+    if not names & {name for row in newest_run(machine) for name in row[3].split("\n")}:
         # No run was recorded: there is nothing to resume.
         return "schedule"
-    states = {row[2] for row in journal}
-    exit_codes = {row[5] for row in journal}
-    over = exit_codes <= {0, 3} and states <= {"accepted", "rejected", "split"}
-    if last.code == 0:
-        return None
-    if over and last.code == 3 and before is not None and before.rows == last.rows:
-        return None
-    if before is not None and (before.code, before.rows) == (last.code, last.rows):
-        return None
-    return "resume" if over else story.how
+    if last is not None:
+        if last.code == 0:
+            return None
+        if before is not None and (before.code, before.rows) == (last.code, last.rows):
+            return None
+    return "resume" if is_over(machine) else story.how
 
 
 @contextmanager
@@ -99,15 +130,12 @@ def a_disk() -> Iterator[Path]:
         yield Path(folder)
 
 
-def record(story: Story) -> list[Point]:
-    """The points of a story in which nothing more fails than it brings along."""
-    with a_disk() as folder:
-        return play(story, {}, folder).points
+# One more failure.
 
 
 @dataclass(frozen=True)
 class Case:
-    """One point that fails in one way."""
+    """One point of a story that fails in one way."""
 
     story: Story
     point: Point
@@ -115,31 +143,116 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.story.name}/{self.story.how}: {self.point.name}: {self.failure}"
+        return f"{self.story.name}: {self.point.name}: {self.failure}"
 
 
-def enumerate_cases(story: Story) -> list[Case]:
-    """Every point of the story with every failure of its operation.
+@cache
+def enumerate_cases(story: Story) -> tuple[Case, ...]:
+    """Every point of the story, with every failure of its operation.
 
-    A kill leaves what is durable and nothing else: of two points with the same
-    operation and nothing durable in between, one is killed.
+    A kill leaves what is durable and nothing else: of the points of one
+    operation with nothing durable in between, the first is killed.
     """
-    seen: set[tuple[str, str]] = set()
+    with a_disk() as folder:
+        points = play(story, {}, folder).points
+    killed: set[tuple[str, str]] = set()
     cases = []
-    for point in record(story):
+    for point in points:
         for failure in failures_of(point.operation):
             if failure == "kill":
-                key = (point.operation, point.durable)
-                if key in seen:
+                if (point.operation, point.durable) in killed:
                     continue
-                seen.add(key)
+                killed.add((point.operation, point.durable))
             cases.append(Case(story, point, failure))
-    return cases
+    return tuple(cases)
+
+
+def every_case() -> list[Case]:
+    return [case for story in STORIES for case in enumerate_cases(story)]
+
+
+def ordinary_cases() -> list[Case]:
+    """Those that run each time: the story with every state as a whole, of the others what differs.
+
+    Those differ in what is durable when the machine dies, and in what the
+    server says about POSTs and jobs.
+    """
+    first, *others = STORIES
+    differs = [
+        case
+        for story in others
+        for case in enumerate_cases(story)
+        if case.failure == "kill" or case.point.operation in ("answer POST", "answer list")
+    ]
+    return [*enumerate_cases(first), *differs]
 
 
 def run_case(case: Case) -> Machine:
+    """Raises Violation; and AssertionError where the story is not what was recorded."""
     with a_disk() as folder:
         machine = play(case.story, {case.point.index: case.failure}, folder)
     met = machine.points[case.point.index]
-    assert met.name == case.point.name, f"not reproducible: {met.name}, not {case.point.name}"
+    assert met == case.point, f"not reproducible: {met.name}, not {case.point.name}"
     return machine
+
+
+# And another one on the way back.
+
+
+def explore(stories: Sequence[Story], *, seed: int, budget: int) -> tuple[int, list[str]]:
+    """Cases of two failures: the second at a point that showed up because of the first.
+
+    A point that was met before in the same durable state is not tried again.
+    Answers how many cases ran, `budget` at most, and the violations.
+    """
+    draw = random.Random(seed)
+    seen: set[tuple[str, str, str]] = set()
+    firsts: deque[Case] = deque()
+    for story in stories:
+        cases = enumerate_cases(story)
+        seen.update((story.name, case.point.operation, case.point.durable) for case in cases)
+        firsts.extend(cases)
+    draw.shuffle(firsts)
+    ran, violations = 0, []
+    while firsts and ran < budget:
+        first = firsts.popleft()
+        for plan in _second_failures(first, seen):
+            if ran >= budget:
+                break
+            ran += 1
+            try:
+                with a_disk() as folder:
+                    play(first.story, plan, folder)
+            except Violation as violation:
+                violations.append(f"{first.name}, then {plan}: {violation}")
+    return ran, violations
+
+
+def _second_failures(first: Case, seen: set[tuple[str, str, str]]) -> list[Plan]:
+    plans: list[Plan] = []
+    for point in run_case(first).points[first.point.index + 1 :]:
+        key = (first.story.name, point.operation, point.durable)
+        if key not in seen:
+            seen.add(key)
+            failures = failures_of(point.operation)
+            plans += [{first.point.index: first.failure, point.index: f} for f in failures]
+    return plans
+
+
+def fails_at(draw: Sequence[tuple[int, int]]) -> Choose:
+    """A choice of failures: (how many points from the one before, which of its failures)."""
+    left = deque(draw)
+    waiting = -1
+
+    def choose(point: Point) -> str | None:
+        nonlocal waiting
+        if not left:
+            return None
+        waiting = left[0][0] if waiting < 0 else waiting
+        waiting -= 1
+        if waiting >= 0:
+            return None
+        failures = failures_of(point.operation)
+        return failures[left.popleft()[1] % len(failures)]
+
+    return choose

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sbpam_cli.models import Talk
+from sbpam_cli.nps.certificates import read_certificate
+from sbpam_cli.nps.tls import UntrustedError, fingerprint_of
 from sbpam_cli.storage.profiles import Target
+from sbpam_cli.work.connection import look_at_certificate, open_client
 
 if TYPE_CHECKING:
     from sbpam_cli.nps.client_certificates import ClientCertificate
@@ -20,10 +23,6 @@ def settle_trust(
     Nobody is asked where the settings say whom to trust. The sign-in then takes
     that very certificate and no other. Raises UntrustedError for a no.
     """
-    from sbpam_cli.commands.schedule import confirm
-    from sbpam_cli.nps.tls import UntrustedError, fingerprint_of
-    from sbpam_cli.work.connection import look_at_certificate, open_client
-
     if target.insecure or target.fingerprint is not None or target.ca_bundle is not None:
         return target
     try:
@@ -35,19 +34,24 @@ def settle_trust(
         talk.warn(f"{error.message}: {error.reason}")
         talk.note(f"it shows {_describe(der)}")
         talk.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
-        question = "Compare it with the server's own. Trust exactly this certificate from now on?"
-        if not confirm(services, question):
+        if not _is_trusted(services):
             raise
         return replace(target, fingerprint=fingerprint_of(der))
     return target
 
 
 def _describe(der: bytes) -> str:
-    from sbpam_cli.nps.certificates import read_certificate
-
     try:
         known = read_certificate(der)
     except ValueError:
         return "a certificate that cannot be read"
     until = datetime.fromtimestamp(known.expires_at, UTC)
     return f"a certificate for {known.common_name or 'no name'}, good until {until:%Y-%m-%d}"
+
+
+def _is_trusted(services: "Services") -> bool:
+    question = "Is it the server's own? Trust exactly this certificate from now on? [y/N] "
+    try:
+        return services.ask().line(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

@@ -1,0 +1,87 @@
+"""`sbpam cancel`: strict about what it takes, and asks before it acts."""
+
+import json
+
+import pytest
+from staging import Site
+
+HOSTS = ("web01.corp.example", "web02.corp.example", "db01.corp.example")
+
+
+def schedule(site: Site) -> tuple[str, list[str]]:
+    """A run of two jobs: its id, and theirs."""
+    ended = site.program("schedule", "--batch-size", "2", "-o", "json", *HOSTS)
+    assert ended.code == 0
+    return ended.json()["run"], [job["job_id"] for job in ended.json()["jobs"]]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TruncateAllTables",
+        "../x",
+        "{9c711ab3-8fc1-4d66-88d4-08f85117f32e}",
+        "urn:uuid:9c711ab3-8fc1-4d66-88d4-08f85117f32e",
+        "９c711ab3-8fc1-4d66-88d4-08f85117f32e",  # noqa: RUF001
+        "web01.corp.example",
+        "9c711ab3-8fc1-4d66-88d4-08f85117f32",
+        "",
+    ],
+)
+def test_what_is_no_job_and_no_run_sends_nothing(site: Site, name: str) -> None:
+    schedule(site)
+    before = len(site.world.log)
+    ended = site.program("cancel", "--yes", name)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert len(site.world.log) == before
+    assert not site.world.violations
+
+
+def test_a_job_is_asked_to_stop_and_followed(site: Site) -> None:
+    site.world.scan_duration_s = 10_000.0
+    _, jobs = schedule(site)
+    ended = site.program("cancel", "--yes", jobs[0].upper())
+    assert (ended.code, ended.rows()) == (0, [[jobs[0], "asked to stop", ""]])
+    deleted = [target for method, target in site.requests() if method == "DELETE"]
+    assert deleted == [f"/api/v1/HostScanJob/{jobs[0]}"]
+    ended = site.program("cancel", "--yes", "--wait", jobs[0])
+    assert (ended.code, ended.rows()) == (0, [[jobs[0], "Cancelled", ""]])
+
+
+def test_a_run_stands_for_all_its_jobs(site: Site) -> None:
+    run, jobs = schedule(site)
+    ended = site.program("cancel", "--yes", "-o", "json", run[:20], jobs[1])
+    assert ended.code == 0
+    assert [row["job_id"] for row in ended.json()["cancel"]] == jobs
+    assert ended.json()["server"] == site.server.url
+
+
+def test_nobody_to_ask_needs_yes(site: Site) -> None:
+    _, jobs = schedule(site)
+    before = len(site.world.log)
+    ended = site.program("cancel", jobs[0])
+    assert ended.code == 2
+    assert "--yes" in ended.err
+    assert len(site.world.log) == before
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("", 2)])
+def test_a_person_is_asked(site: Site, answer: str, code: int) -> None:
+    _, jobs = schedule(site)
+    ended = site.program("cancel", jobs[0], terminal=True, answers=[answer])
+    assert ended.code == code
+    assert "stop 1 job?" in ended.asked[0]
+    assert any(method == "DELETE" for method, _ in site.requests()) is (code == 0)
+
+
+def test_an_unknown_job_is_the_servers_word(site: Site) -> None:
+    unknown = "00000000-1111-2222-3333-444444444444"
+    ended = site.program("cancel", "--yes", unknown)
+    assert ended.code == 2
+    assert "trace id: " in ended.err
+    _, jobs = schedule(site)
+    ended = site.program("cancel", "--yes", "-o", "json", jobs[0], unknown)
+    assert ended.code == 3
+    found = {row["job_id"]: row["status"] for row in json.loads(ended.out)["cancel"]}
+    assert found == {jobs[0]: "asked to stop", unknown: "unknown"}

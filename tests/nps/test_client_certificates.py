@@ -1,0 +1,319 @@
+"""What is read from a client certificate, which keys are used, and what is left on the disk."""
+
+import os
+import ssl
+import stat
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import Issued, issue, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbpam_cli.errors import InputError, SbpamError, SignInError
+from sbpam_cli.nps.certificates import first_pem_certificate, read_certificate
+from sbpam_cli.nps.client_certificates import ClientCertificate, read_client_certificate
+from sbpam_cli.nps.tls import TlsSettings, build_context
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+
+
+@pytest.fixture(scope="module")
+def issued() -> Issued:
+    return issue()
+
+
+class _Passphrase:
+    """Gives a passphrase; `asked`: how often."""
+
+    def __init__(self, value: str | None) -> None:
+        self.value = value
+        self.asked = 0
+
+    def __call__(self) -> str:
+        self.asked += 1
+        if self.value is None:
+            raise SignInError("nobody knows the passphrase")
+        return self.value
+
+
+def _read(cert: str, key: str | None = None, passphrase: Any = None) -> ClientCertificate:
+    return read_client_certificate(
+        cert, key, passphrase or _Passphrase(None), lambda: "new passphrase"
+    )
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+# What a certificate says
+
+
+@pytest.mark.parametrize(
+    ("serial", "shown"),
+    [(0x01, "01"), (0x7F, "7F"), (0x80, "0080"), (0xFF01, "00FF01"), (0x0A0B, "0A0B")],
+)
+def test_the_serial_number_is_its_octets(serial: int, shown: str) -> None:
+    assert read_certificate(issue(serial=serial).der).serial == shown
+
+
+@given(
+    serial=st.integers(min_value=1, max_value=2**159 - 1),
+    # Until 2049 a certificate has the short form of a time, later the long one.
+    expires=st.datetimes(datetime(2021, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)),
+    name=st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=16),
+)
+def test_what_was_put_in_is_read(serial: int, expires: datetime, name: str) -> None:
+    expires = expires.replace(microsecond=0)
+    known = read_certificate(issue(serial=serial, expires=expires, name=name).der)
+    assert int(known.serial, 16) == serial
+    assert (known.expires_at, known.common_name) == (expires.timestamp(), name)
+
+
+@given(st.binary(max_size=400), st.integers(0, 400), st.integers(0, 255))
+def test_no_octets_are_more_than_a_value_error(junk: bytes, at: int, value: int) -> None:
+    broken = bytearray(_WHOLE)
+    broken[at % len(broken)] = value
+    for octets in (junk, bytes(broken), _WHOLE[:at]):
+        try:
+            read_certificate(octets)
+        except ValueError:
+            continue
+        assert octets[:1] == b"\x30" or octets[:1] != b""
+
+
+_WHOLE = issue().der
+
+
+def test_the_first_certificate_of_a_file_counts(issued: Issued) -> None:
+    other = issue(serial=7)
+    for before in (b"", b"Bag Attributes\n  friendlyName: app\n", issued.key_pem()):
+        content = before + issued.cert_pem + other.cert_pem
+        assert first_pem_certificate(content) == issued.der
+    assert first_pem_certificate(issued.key_pem()) is None
+    trusted = issued.cert_pem.replace(b"BEGIN CERT", b"BEGIN TRUSTED CERT")
+    assert first_pem_certificate(trusted.replace(b"\n", b"\r\n")) == issued.der
+
+
+# Which files serve
+
+
+def test_pem_apart_and_together(issued: Issued, tmp_path: Path) -> None:
+    cert, key = issued.files(tmp_path)
+    together = write(tmp_path / "both.pem", issued.key_pem() + issued.cert_pem)
+    for known in (_read(cert, key), _read(together)):
+        known.load_into(context := _context())
+        assert context.post_handshake_auth
+        assert known.serial == "1234ABCD"
+
+
+@pytest.mark.parametrize("form", ["pem", "pkcs12"])
+def test_a_key_with_a_passphrase(issued: Issued, tmp_path: Path, form: str) -> None:
+    passphrase = _Passphrase("geheim ü")
+    if form == "pem":
+        known = _read(*issued.files(tmp_path, "geheim ü"), passphrase)
+    else:
+        known = _read(write(tmp_path / "a.pfx", issued.pkcs12("geheim ü")), None, passphrase)
+    known.load_into(_context())
+    assert passphrase.asked == 1
+    assert known.serial == "1234ABCD"
+    assert "geheim" not in repr(known)
+
+
+@pytest.mark.parametrize("form", ["pem", "pkcs12"])
+@pytest.mark.parametrize("given", ["wrong", "x" * 1100, None])
+def test_a_passphrase_that_does_not_fit(
+    issued: Issued, tmp_path: Path, form: str, given: str | None
+) -> None:
+    """OpenSSL itself never asks: with stdin at a terminal that would hang a job for ever."""
+    content = issued.pkcs12("right") if form == "pkcs12" else b""
+    cert, key = issued.files(tmp_path, "right")
+    if content:
+        cert, key = write(tmp_path / "a.p12", content), ""
+    with pytest.raises(SignInError) as caught:
+        _read(cert, key or None, _Passphrase(given)).load_into(_context())
+    if given is None:
+        assert caught.value.message == "nobody knows the passphrase"
+    else:
+        assert "does not fit" in caught.value.message
+        assert "SBPAM_CLIENT_KEY_PASSWORD" in (caught.value.hint or "")
+        assert given not in f"{caught.value.message}{caught.value.reason}{caught.value.hint}"
+
+
+def test_pkcs12_without_a_passphrase_asks_for_none(issued: Issued, tmp_path: Path) -> None:
+    known = _read(write(tmp_path / "a.p12", issued.pkcs12()))
+    known.load_into(_context())
+
+
+@POSIX
+def test_a_pkcs12_key_is_on_the_disk_only_encrypted_private_and_for_a_moment(
+    issued: Issued, tmp_path: Path
+) -> None:
+    known = _read(write(tmp_path / "a.p12", issued.pkcs12("pw")), None, _Passphrase("pw"))
+    seen: list[tuple[str, int, bytes]] = []
+
+    class Context(ssl.SSLContext):
+        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+            mode = stat.S_IMODE(os.stat(certfile).st_mode)
+            seen.append((str(certfile), mode, Path(certfile).read_bytes()))
+            super().load_cert_chain(certfile, keyfile, password)
+
+    known.load_into(Context(ssl.PROTOCOL_TLS_CLIENT))
+    [(path, mode, content)] = seen
+    assert mode == 0o600
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
+    assert issued.key_pem().splitlines()[1] not in content
+    assert not os.path.exists(path)
+
+
+def test_a_pkcs12_file_that_fails_to_load_leaves_nothing(
+    issued: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = _read(write(tmp_path / "a.p12", issued.pkcs12()))
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    class Context(ssl.SSLContext):
+        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+            assert list(folder.iterdir()) == [Path(certfile)]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        known.load_into(Context(ssl.PROTOCOL_TLS_CLIENT))
+    assert list(folder.iterdir()) == []
+
+
+def test_pkcs12_names_the_extra_that_it_needs(
+    issued: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.p12", issued.pkcs12())
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(SignInError) as caught:
+        _read(path)
+    assert "sbpam-cli[pkcs12]" in (caught.value.hint or "")
+    _read(*issued.files(tmp_path)).load_into(_context())
+
+
+def _missing(folder: Path, issued: Issued) -> list[str | None]:
+    return [str(folder / "nothing"), None]
+
+
+def _text(folder: Path, issued: Issued) -> list[str | None]:
+    return [write(folder / "text", b"hello"), None]
+
+
+def _der(folder: Path, issued: Issued) -> list[str | None]:
+    return [write(folder / "der.cer", issued.der), None]
+
+
+def _broken_pem(folder: Path, issued: Issued) -> list[str | None]:
+    return [write(folder / "broken", issued.cert_pem.replace(b"M", b"!")), None]
+
+
+def _no_key(folder: Path, issued: Issued) -> list[str | None]:
+    return [issued.files(folder)[0], None]
+
+
+def _key_missing(folder: Path, issued: Issued) -> list[str | None]:
+    return [issued.files(folder)[0], str(folder / "nothing")]
+
+
+def _key_of_another(folder: Path, issued: Issued) -> list[str | None]:
+    return [issued.files(folder)[0], write(folder / "other", issue().key_pem())]
+
+
+def _certificate_alone(folder: Path, issued: Issued) -> list[str | None]:
+    from cryptography.hazmat.primitives.serialization import NoEncryption
+    from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+
+    content = serialize_key_and_certificates(None, None, None, [issued.certificate], NoEncryption())
+    return [write(folder / "a.p12", content), None]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_missing, "cannot be read"),
+        (_text, "holds no certificate"),
+        (_der, "holds no certificate"),
+        (_broken_pem, "holds no certificate"),
+        (_no_key, "holds no usable private key"),
+        (_key_missing, "cannot be read"),
+        (_key_of_another, "belongs to another certificate"),
+        (_certificate_alone, "lacks the certificate or its private key"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path: Path, issued: Issued, make: Any, words: str) -> None:
+    cert, key = make(tmp_path, issued)
+    with pytest.raises(SbpamError, match=words) as caught:
+        _read(cert, key).load_into(_context())
+    assert str(tmp_path) in caught.value.message
+    assert caught.value.hint
+
+
+def test_an_option_that_names_no_certificate_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        read_client_certificate(str(tmp_path / "x"), None, lambda: "", lambda: "", InputError)
+
+
+# Who may read the key
+
+
+@POSIX
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+@pytest.mark.parametrize("form", ["apart", "together", "pkcs12"])
+def test_ones_own_key_that_others_can_read_is_refused(
+    issued: Issued, tmp_path: Path, mode: int, form: str
+) -> None:
+    cert, key = issued.files(tmp_path)
+    Path(cert).chmod(0o644)
+    if form == "together":
+        cert = key = write(tmp_path / "both.pem", issued.key_pem() + issued.cert_pem)
+    elif form == "pkcs12":
+        cert = key = write(tmp_path / "a.p12", issued.pkcs12())
+    Path(key).chmod(mode)
+    with pytest.raises(SignInError) as caught:
+        _read(cert, key if form == "apart" else None)
+    assert f"chmod 600 {key}" in (caught.value.hint or "")
+    Path(key).chmod(0o400)
+    assert _read(cert, key if form == "apart" else None).open_to_others is None
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(("mode", "said"), [(0o644, True), (0o640, False), (0o400, False)])
+def test_a_key_that_somebody_else_mounted_is_only_said(
+    issued: Issued, tmp_path: Path, mode: int, said: bool
+) -> None:
+    cert, key = issued.files(tmp_path)
+    Path(key).chmod(mode)
+    os.chown(key, 65534, 65534)
+    known = _read(cert, key)
+    known.load_into(_context())
+    assert known.open_to_others == (Path(key) if said else None)
+
+
+# In TLS
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"fingerprint": "ab" * 32}, {"insecure": True}, {"ca_bundle": "ca"}],
+    ids=["system", "pin", "insecure", "bundle"],
+)
+def test_every_way_to_trust_presents_it_and_takes_a_late_question(
+    issued: Issued, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    known = _read(*issued.files(tmp_path))
+    if "ca_bundle" in settings:
+        settings = {"ca_bundle": write(tmp_path / "ca.pem", issued.cert_pem)}
+    assert build_context(TlsSettings(**settings, client=known)).post_handshake_auth
+    assert not build_context(TlsSettings(**settings)).post_handshake_auth

@@ -1,0 +1,88 @@
+"""Every point of a run fails in every way, and the promise holds.
+
+`pytest -m slow tests/torture` runs all stories, and cases of two failures.
+"""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from torture.oracle import Violation
+from torture.story import (
+    STORIES,
+    Case,
+    enumerate_cases,
+    every_case,
+    explore,
+    ordinary_cases,
+    run_case,
+)
+from torture.table import TABLE, failures_of
+
+from sbpam_cli.storage.records import BatchState
+
+RESULTS = Path(__file__).with_name("RESULTS.json")
+SLICES = 12
+_SHOWN = 5
+
+
+def run_all(cases: list[Case]) -> None:
+    violations = []
+    for case in cases:
+        try:
+            run_case(case)
+        except Violation as violation:
+            violations.append(f"{case.name}: {violation}")
+            if len(violations) == _SHOWN:
+                break
+    assert not violations, "\n".join(violations)
+
+
+@pytest.mark.parametrize("number", range(SLICES))
+def test_one_failure(number: int) -> None:
+    run_all(ordinary_cases()[number::SLICES])
+
+
+def test_failure_on_the_way_back() -> None:
+    ran, violations = explore(STORIES, seed=3, budget=100)
+    assert ran == 100
+    assert not violations, "\n".join(violations[:_SHOWN])
+
+
+def test_every_state_meets_every_failure() -> None:
+    met = {
+        (state, case.point.operation, case.failure)
+        for case in enumerate_cases(STORIES[0])
+        for state in case.point.states
+    }
+    # Folders are made before there is a journal, and never again.
+    wanted = {
+        (state, operation, failure)
+        for state in get_args(BatchState)
+        for operation in TABLE.keys() - {"folder"}
+        for failure in failures_of(operation)
+    }
+    assert wanted - met == set()
+
+
+def test_count_is_what_the_readme_says() -> None:
+    counted = {"each time": len(ordinary_cases()), "in all": len(every_case())}
+    noted = json.loads(RESULTS.read_text())
+    assert {key: noted[key] // 100 for key in counted} == {k: n // 100 for k, n in counted.items()}
+    assert counted["each time"] >= 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(SLICES))
+def test_one_failure_in_every_story(number: int) -> None:
+    ordinary = {case.name for case in ordinary_cases()}
+    run_all([case for case in every_case() if case.name not in ordinary][number::SLICES])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_two_failures(story: object) -> None:
+    found = [each for each in STORIES if each is story]
+    _, violations = explore(found, seed=1, budget=4000)
+    assert not violations, "\n".join(violations[:_SHOWN])
