@@ -200,6 +200,8 @@ class Sending:
                     )
                 self.tokens.renew(token)
             except SbpamError as error:
+                if error.reason is None:
+                    error.reason, error.trace_id = verdict.reason, verdict.trace_id
                 return _not_sent(error)
         return verdict
 

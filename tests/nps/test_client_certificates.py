@@ -4,6 +4,7 @@ import os
 import ssl
 import stat
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,8 @@ def test_no_octets_are_more_than_a_value_error(junk: bytes, at: int, value: int)
     broken = bytearray(_WHOLE)
     broken[at % len(broken)] = value
     for octets in (junk, bytes(broken), _WHOLE[:at]):
-        try:
+        with suppress(ValueError):
             read_certificate(octets)
-        except ValueError:
-            continue
-        assert octets[:1] == b"\x30" or octets[:1] != b""
 
 
 _WHOLE = issue().der

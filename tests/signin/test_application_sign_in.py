@@ -1,0 +1,453 @@
+"""Signing in as an application: from the environment alone, and by `login`."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import API_KEY, APPLICATION, issue, write
+from keyring.backend import KeyringBackend
+from staging import Ended, MovedClock, Site
+
+from sbpam_cli.services import Services
+
+HOSTS = ["web01.corp.example", "web02.corp.example"]
+TOP_BIT = 0x9A00_0000_0000_0001
+"""Its DER octets begin with 00."""
+
+
+class _Memory(KeyringBackend):
+    priority = 1
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[username]
+
+
+class _RealWaits(MovedClock):
+    """The site's time; what the keyring's thread does is waited for in real time."""
+
+    def __init__(self, clock: MovedClock) -> None:
+        super().__init__()
+        self.now = clock.now  # type: ignore[method-assign]
+        self.monotonic = clock.monotonic  # type: ignore[method-assign]
+        self.move = clock.move  # type: ignore[method-assign]
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        if event.wait(0.5):
+            return True
+        self.move(timeout_s)
+        return event.is_set()
+
+
+class _Machine:
+    """Where an application's jobs run: a keyring, certificate files, an environment."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site = site
+        self.folder = folder
+        self.keyring = _Memory()
+        self.environ = site.program.environ
+        for name in [n for n in self.environ if n.startswith("SBPAM_")]:
+            if not name.endswith("_HOME") and name != "SBPAM_CREDENTIAL":
+                del self.environ[name]
+        site.program.prepare = self._prepare
+
+    def _prepare(self, services: Services) -> None:
+        services.clock = _RealWaits(self.site.clock)
+        services.keyring = lambda: self.keyring
+
+    def equip(self, passphrase: str | None = None, **certificate: Any) -> tuple[str, str]:
+        """The environment of an application; answers the files of certificate and key."""
+        cert, key = issue(self.site.server, **certificate).files(self.folder, passphrase)
+        self.environ |= {
+            "SBPAM_SERVER": self.site.server.url,
+            "SBPAM_CA_BUNDLE": self.site.server.ca_file,
+            "SBPAM_USERNAME": APPLICATION,
+            "SBPAM_API_KEY": API_KEY,
+            "SBPAM_CLIENT_CERT": cert,
+            "SBPAM_CLIENT_KEY": key,
+        }
+        return cert, key
+
+    def schedule(self, *more: str, **how: Any) -> Ended:
+        return self.site.program("schedule", *HOSTS, *more, **how)
+
+    def login(self, cert: str, key: str | None, *more: str, **how: Any) -> Ended:
+        """`login` as a person types it, with nothing in the environment."""
+        for name in [n for n in self.environ if n.startswith("SBPAM_") and "_HOME" not in n]:
+            del self.environ[name]
+        where = ["--server", self.site.server.url, "--ca-bundle", self.site.server.ca_file]
+        who = ["--method", "application", "--username", APPLICATION, "--client-cert", cert]
+        who += ["--client-key", key] if key else []
+        if "answers" not in how:
+            how = {"stdin": API_KEY.encode() + b"\n"} | how
+            more = ("--api-key-stdin", *more)
+        return self.site.program("login", *where, *who, *more, **how)
+
+    def kept(self) -> dict[str, str]:
+        start = f"default {self.site.server.url} "
+        return {name.removeprefix(start): value for name, value in self.keyring.kept.items()}
+
+    def sent(self) -> list[bytes]:
+        """The bodies of the sign-ins."""
+        log = self.site.world.log
+        return [at.request.body for at in log if "AppUserToken" in at.request.target]
+
+
+@pytest.fixture
+def machine(site: Site, tmp_path: Path) -> _Machine:
+    return _Machine(site, tmp_path)
+
+
+def test_the_environment_alone_is_enough(machine: _Machine) -> None:
+    machine.equip()
+    ended = machine.schedule()
+    assert (ended.code, ended.err) == (0, "")
+    assert machine.site.scheduled() == HOSTS
+    assert machine.sent() == [
+        b'{"login": "sbpam-app", "password": "Sandbox-Api-Key-1",'
+        b' "certificateSerialNumber": "1234ABCD"}'
+    ]
+    assert machine.keyring.kept == {}
+    [row] = machine.site.program("whoami", "-o", "json").json()["whoami"]
+    assert (row["method"], row["user"], row["source"]) == (
+        "application",
+        APPLICATION,
+        "api-key: SBPAM_API_KEY",
+    )
+
+
+def test_secrets_from_files_without_their_newline(machine: _Machine) -> None:
+    machine.equip(passphrase="geheim")
+    folder = machine.folder
+    files = {
+        "SBPAM_API_KEY_FILE": write(folder / "api", API_KEY.encode() + b"\n"),
+        "SBPAM_CLIENT_KEY_PASSWORD_FILE": write(folder / "pass", b"geheim\r\n"),
+    }
+    ended = machine.schedule(env=files | {"SBPAM_API_KEY": ""})
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_secrets_from_systemds_credentials(machine: _Machine) -> None:
+    machine.equip(passphrase="geheim")
+    folder = machine.folder / "credentials"
+    folder.mkdir(mode=0o700)
+    write(folder / "sbpam-api-key", API_KEY.encode() + b"\n")
+    write(folder / "sbpam-client-key-password", b"geheim\n")
+    ended = machine.schedule(env={"CREDENTIALS_DIRECTORY": str(folder), "SBPAM_API_KEY": ""})
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_pkcs12_from_the_environment(machine: _Machine) -> None:
+    machine.equip()
+    path = write(machine.folder / "a.pfx", issue(machine.site.server).pkcs12("geheim"))
+    env = {
+        "SBPAM_CLIENT_CERT": path,
+        "SBPAM_CLIENT_KEY": "",
+        "SBPAM_CLIENT_KEY_PASSWORD": "geheim",
+    }
+    assert machine.schedule(env=env).code == 0
+
+
+def test_a_passphrase_that_nobody_gave_ends_at_once(machine: _Machine) -> None:
+    _, key = machine.equip(passphrase="geheim")
+    ended = machine.schedule()
+    assert ended.code == 4
+    assert [row[:2] for row in ended.rows()] == [[host, "NotSent"] for host in HOSTS]
+    assert f"the private key in {key} needs its passphrase" in ended.err
+    assert "SBPAM_CLIENT_KEY_PASSWORD" in ended.err
+    assert machine.site.requests() == []
+
+
+# The serial number
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_leading_00_is_left_out_where_the_server_does_without(
+    machine: _Machine, status: int
+) -> None:
+    machine.equip(serial=TOP_BIT)
+    application = machine.site.world.user(APPLICATION)
+    assert application is not None
+    assert application.certificate_serial == "009A00000000000001"
+    assert machine.schedule("--new-run").code == 0
+    assert len(machine.sent()) == 1
+    application.certificate_serial = "9A00000000000001"
+    machine.site.world.refusal_status = status
+    assert machine.schedule("--new-run").code == 0
+    assert [b'"009A' in body for body in machine.sent()] == [True, True, False]
+
+
+def test_what_was_left_out_once_stays_out(machine: _Machine) -> None:
+    machine.equip(serial=TOP_BIT)
+    application = machine.site.world.user(APPLICATION)
+    assert application is not None
+    application.certificate_serial = "9A00000000000001"
+    machine.site.world.missing.add("/api/v1/UserToken")
+    machine.site.world.token_life_s = 20.0
+    machine.site.world.scan_duration_s = 60.0
+    assert machine.schedule("--wait").code == 0
+    bodies = machine.sent()
+    assert len(bodies) > 3
+    assert [b'"009A' in body for body in bodies] == [True] + [False] * (len(bodies) - 1)
+
+
+@pytest.mark.parametrize(("serial", "times"), [(0x1234ABCD, 1), (TOP_BIT, 2)])
+def test_a_refusal_is_final(machine: _Machine, serial: int, times: int) -> None:
+    machine.equip(serial=serial)
+    ended = machine.schedule(env={"SBPAM_API_KEY": "wrong-geheim"})
+    assert ended.code == 4
+    assert "The application or its key is not known." in ended.err
+    assert "SBPAM_API_KEY" in ended.err
+    assert "geheim" not in ended.err
+    assert len(machine.sent()) == times
+    assert machine.site.scheduled() == []
+
+
+def test_the_call_without_its_prefix(machine: _Machine) -> None:
+    machine.equip()
+    machine.site.world.missing = {"/WebAppApi/api/v1/AppUserToken"}
+    assert machine.schedule().code == 0
+
+
+@pytest.mark.parametrize("days", [-1, 1, 13])
+def test_the_certificates_end_is_said_in_time(machine: _Machine, days: int) -> None:
+    end = datetime.fromtimestamp(machine.site.clock.now(), UTC) + timedelta(days=days)
+    machine.equip(expires=end)
+    ended = machine.schedule()
+    verb = "expires" if days > 0 else "expired"
+    assert f"app.crt {verb} on {end:%Y-%m-%d}" in ended.err
+    assert ended.code == 0
+    machine.equip(expires=end + timedelta(days=16))
+    assert "expire" not in machine.schedule("--new-run").err
+
+
+# Whom it trusts
+
+
+@pytest.mark.parametrize("trust", ["pin", "system", "insecure"])
+def test_it_goes_with_every_way_to_trust(machine: _Machine, trust: str) -> None:
+    machine.equip()
+    server = machine.site.server
+    env = {
+        "pin": {"SBPAM_FINGERPRINT": server.fingerprint, "SBPAM_CA_BUNDLE": ""},
+        "system": {"SSL_CERT_FILE": server.ca_file, "SBPAM_CA_BUNDLE": ""},
+        "insecure": {},
+    }[trust]
+    if trust == "insecure":
+        cert, key = machine.environ["SBPAM_CLIENT_CERT"], machine.environ["SBPAM_CLIENT_KEY"]
+        credential = machine.environ["SBPAM_CREDENTIAL"]
+        assert machine.login(cert, key, "--insecure").code == 0
+        env = {"SBPAM_CREDENTIAL": credential}
+    assert machine.schedule(env=env).code == 0
+
+
+def test_a_pinned_server_that_changed_gets_nothing(machine: _Machine) -> None:
+    machine.equip()
+    ended = machine.schedule(env={"SBPAM_FINGERPRINT": "ab" * 32, "SBPAM_CA_BUNDLE": ""})
+    assert ended.code == 6
+    assert "another certificate than the pinned one" in ended.err
+    assert machine.site.requests() == []
+
+
+def test_a_certificate_that_the_server_does_not_know_is_named(machine: _Machine) -> None:
+    machine.equip()
+    cert, key = issue().files(machine.folder)
+    ended = machine.schedule(env={"SBPAM_CLIENT_CERT": cert, "SBPAM_CLIENT_KEY": key})
+    assert ended.code == 6
+    assert "does not take the client certificate" in ended.err
+    assert machine.site.scheduled() == []
+
+
+class _TlsProxy:
+    """A CONNECT proxy behind TLS that would take any client certificate it is shown."""
+
+    def __init__(self, site: Site) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        site.server._ca.issue_cert("localhost").configure_cert(self.context)
+        site.server._ca.configure_trust(self.context)
+        self.context.verify_mode = ssl.CERT_OPTIONAL
+        self.shown: list[Any] = []
+        self.lines: list[bytes] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://joe:geheim@localhost:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._tunnel, args=(connection,), daemon=True).start()
+
+    def _tunnel(self, connection: socket.socket) -> None:
+        with self.context.wrap_socket(connection, server_side=True) as client:
+            self.shown.append(client.getpeercert())
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096)
+            self.lines += head.split(b"\r\n")
+            host, _, port = head.split()[1].decode().rpartition(":")
+            with socket.create_connection((host, int(port))) as server:
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                threading.Thread(target=_pour, args=(server, client), daemon=True).start()
+                _pour(client, server)
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except (OSError, ValueError):
+        pass
+
+
+@pytest.fixture
+def tls_proxy(site: Site) -> Iterator[_TlsProxy]:
+    proxy = _TlsProxy(site)
+    yield proxy
+    proxy.listener.close()
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_proxy_is_shown_no_client_certificate(
+    machine: _Machine, tls_proxy: _TlsProxy, pinned: bool
+) -> None:
+    machine.equip()
+    env = {"HTTPS_PROXY": tls_proxy.url}
+    if pinned:
+        # The pin is the server's: the proxy is judged by the CA.
+        env["SBPAM_FINGERPRINT"] = machine.site.server.fingerprint
+    ended = machine.schedule("--verbose", env=env)
+    assert ended.code == 0, ended.err
+    assert machine.sent()
+    assert tls_proxy.shown
+    assert not any(tls_proxy.shown)
+    assert "geheim" not in ended.err
+    assert any(line.lower().startswith(b"proxy-authorization: basic") for line in tls_proxy.lines)
+    assert not any(line.lower().startswith(b"authorization:") for line in tls_proxy.lines)
+
+
+# login
+
+
+def test_login_keeps_paths_in_the_profile_and_secrets_in_the_keyring(
+    machine: _Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder, "geheim")
+    monkeypatch.chdir(machine.folder)
+    ended = machine.login("app.crt", "app.key", env={"SBPAM_CLIENT_KEY_PASSWORD": "geheim"})
+    assert ended.code == 0, ended.err
+    assert f"as {APPLICATION} (profile default)" in ended.err
+    kept = machine.kept()
+    assert (kept["api-key"], kept["client-key-password"]) == (API_KEY, "geheim")
+    assert set(kept) == {"token", "api-key", "client-key-password"}
+    config = (machine.folder / "config" / "config.toml").read_text()
+    assert f'client_cert = "{cert}"\nclient_key = "{key}"' in config
+    assert "geheim" not in config + ended.err
+    assert API_KEY not in config + ended.err
+    machine.site.clock.move(1000)
+    assert machine.schedule("--credential", "svc-onboard").code in (0, 2)
+    assert len(machine.sent()) == 2
+    assert machine.site.program("logout").code == 0
+    assert machine.keyring.kept == {}
+    ended = machine.site.program("whoami")
+    assert ended.code == 4
+
+
+def test_a_person_is_asked_for_key_and_passphrase(machine: _Machine) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder, "geheim")
+    ended = machine.login(cert, key, terminal=True, answers=["geheim", API_KEY])
+    assert ended.code == 0, ended.err
+    assert [text.split()[0] for text in ended.asked] == ["Passphrase", "API"]
+    assert set(machine.kept()) == {"token", "api-key", "client-key-password"}
+
+
+@pytest.mark.parametrize(
+    ("option", "kept"), [("--no-store", set()), ("--no-store-password", {"token"})]
+)
+def test_what_is_not_to_be_stored_is_not(machine: _Machine, option: str, kept: set[str]) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder)
+    assert machine.login(cert, key).code == 0
+    assert set(machine.kept()) == {"token", "api-key"}
+    assert machine.login(cert, key, option).code == 0
+    assert set(machine.kept()) == kept
+
+
+def test_the_options_say_the_method(machine: _Machine) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder)
+    api = write(machine.folder / "api", API_KEY.encode())
+    where = ["--server", machine.site.server.url, "--ca-bundle", machine.site.server.ca_file]
+    who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
+    for name in ("SBPAM_CREDENTIAL",):
+        machine.environ.pop(name, None)
+    assert machine.site.program("login", *where, *who, "--api-key-file", api).code == 0
+    assert machine.kept()["api-key"] == API_KEY
+
+
+def test_another_certificate_leaves_the_profiles_key_alone(machine: _Machine) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder)
+    assert machine.login(cert, key).code == 0
+    new = issue(machine.site.server, serial=77)
+    both = write(machine.folder / "both.pem", new.cert_pem + new.key_pem())
+    assert machine.login(both, None).code == 0
+    config = (machine.folder / "config" / "config.toml").read_text()
+    assert both in config
+    assert "client_key" not in config
+
+
+def test_a_refused_login_writes_nothing(machine: _Machine) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder)
+    ended = machine.login(cert, key, stdin=b"wrong-geheim")
+    assert ended.code == 4
+    assert "geheim" not in ended.err
+    assert machine.keyring.kept == {}
+    assert not (machine.folder / "config").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--method", "application"],
+        ["--method", "application", "--client-cert", "/nothing"],
+        ["--method", "password", "--client-cert", "/nothing"],
+        ["--client-cert", "/nothing", "--password-stdin"],
+        ["--client-cert", "/nothing", "--code", "123456"],
+        ["--api-key-stdin", "--token-stdin"],
+        ["--api-key-stdin"],
+        ["--api-key", "geheim"],
+        ["--client-key-password", "geheim"],
+    ],
+)
+def test_wrong_usage_sends_and_writes_nothing(machine: _Machine, arguments: list[str]) -> None:
+    machine.environ.pop("SBPAM_CREDENTIAL", None)
+    ended = machine.site.program("login", "--server", machine.site.server.url, *arguments)
+    assert ended.code == 2, ended.err
+    assert "geheim" not in ended.err
+    assert machine.site.requests() == []
+    assert not (machine.folder / "config").exists()
+
+
+def test_a_profile_of_an_application_whose_key_is_open_to_others(machine: _Machine) -> None:
+    cert, key = issue(machine.site.server).files(machine.folder)
+    assert machine.login(cert, key).code == 0
+    Path(key).chmod(0o640)
+    ended = machine.schedule("--credential", "9c711ab3-8fc1-4d66-88d4-08f85117f32e")
+    assert ended.code == 4
+    assert f"chmod 600 {key}" in ended.err
+    assert machine.site.scheduled() == []

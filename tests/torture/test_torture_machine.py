@@ -1,0 +1,129 @@
+"""Hypothesis looks for a history that breaks the promise, and shrinks what it finds.
+
+The same list is scheduled and resumed any number of times, with batches in
+flight, random failures and kills, time passing, and somebody else's jobs.
+"""
+
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from torture.machine import Machine, Script
+from torture.oracle import check_world
+from torture.story import Story, a_disk, fails_at, finish, is_over, newest_run
+from torture.table import ANSWERS
+
+FAILURES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=3)
+BEFALLS = st.dictionaries(st.integers(1, 12), st.sampled_from(sorted(ANSWERS["answer POST"])))
+
+
+class Scheduling(RuleBasedStateMachine):
+    """A list at a time; when it is done, the next one begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self._list = 0
+
+    @initialize(
+        posts=BEFALLS,
+        lag_s=st.sampled_from([0.0, 20.0, 150.0]),
+        body_limit=st.sampled_from([1 << 20, 60]),
+        seed=st.integers(1, 1000),
+        hosts=st.integers(1, 9),
+        size=st.integers(1, 4),
+        parallel=st.integers(1, 4),
+    )
+    def begin(
+        self,
+        posts: dict[int, str],
+        lag_s: float,
+        body_limit: int,
+        seed: int,
+        hosts: int,
+        size: int,
+        parallel: int,
+    ) -> None:
+        script = Script(posts=posts, lag_s=lag_s, body_limit=body_limit)
+        folder = self._stack.enter_context(a_disk())
+        self.machine = Machine(folder, script, lambda _: None, seed=seed)
+        self._shape = (hosts, size, parallel)
+
+    @property
+    def story(self) -> Story:
+        hosts, size, parallel = self._shape
+        first = self._list * hosts
+        return Story("drawn", self.machine.script, hosts, size, parallel, first=first)
+
+    def is_recorded(self) -> bool:
+        """Whether the list of now has a run."""
+        names = {name for row in newest_run(self.machine) for name in row[3].split("\n")}
+        return bool(names & set(self.story.names))
+
+    @rule(failures=FAILURES, backwards=st.booleans())
+    def schedule(self, failures: list[tuple[int, int]], backwards: bool) -> None:
+        if self.is_recorded() and is_over(self.machine):
+            # Another `schedule` of it would rightly be another run.
+            finish(self.machine, self.story, None)
+            self._list += 1
+        self.machine.choose = fails_at(failures)
+        names = self.story.names
+        self.story.schedule(self.machine, names[::-1] if backwards else names)
+        self.machine.choose = lambda _: None
+
+    @precondition(lambda self: self.is_recorded())
+    @rule(failures=FAILURES)
+    def resume(self, failures: list[tuple[int, int]]) -> None:
+        self.machine.choose = fails_at(failures)
+        self.story.resume(self.machine, newest_run(self.machine)[0][0])
+        self.machine.choose = lambda _: None
+
+    @rule(seconds=st.sampled_from([1.0, 30.0, 200.0, 3600.0, 11 * 3600.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.machine.time += seconds
+
+    @rule()
+    def somebody_else_schedules(self) -> None:
+        self.machine.world.add_job(["else.corp.example"])
+
+    @invariant()
+    def promise(self) -> None:
+        if hasattr(self, "machine"):
+            check_world(self.machine)
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "machine"):
+                finish(self.machine, self.story, None)
+        finally:
+            self._stack.close()
+
+
+def look_for_a_violation(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Scheduling,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_any_history() -> None:
+    look_for_a_violation(examples=25, steps=8)
+
+
+@pytest.mark.slow
+def test_many_histories() -> None:
+    look_for_a_violation(examples=1000, steps=15)
