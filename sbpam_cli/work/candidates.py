@@ -13,13 +13,15 @@ EARLIER_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A job that holds hosts of one batch alone, more than half of it, and nothing else.
+    """A job that holds hosts of one batch alone, and nothing else.
 
-    names: those it holds. whole: all of the batch.
+    names: those it holds. most: more than half of the batch; fewer may be
+    somebody else's job, or all that the server took. whole: all of the batch.
     """
 
     job_id: str
     names: frozenset[str]
+    most: bool
     whole: bool
 
 
@@ -59,14 +61,13 @@ def read_list(
 
 
 def sight(job: ScanJob, owner: Mapping[str, Batch]) -> tuple[Batch, Sighting] | None:
-    """The batch whose hosts a job holds, where it holds nothing else and more than half."""
+    """The batch whose hosts a job holds, where it holds nothing else."""
     names = frozenset(host_name(host) for host in job.hosts or ())
     batch = owner.get(next(iter(names), ""))
-    if batch is None or 2 * len(names) <= len(batch.names):
+    if batch is None or any(owner.get(name) is not batch for name in names):
         return None
-    if any(owner.get(name) is not batch for name in names):
-        return None
-    return batch, Sighting(job.job_id, names, len(names) == len(batch.names))
+    held, asked = len(names), len(batch.names)
+    return batch, Sighting(job.job_id, names, 2 * held > asked, held == asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,15 +108,7 @@ class _Resuming:
             stack.enter_context(hold_lock(services, run.server, run.digest))
             journal = open_journal(services)
             stack.callback(journal.close)
-            execution = self._execution = Execution(
-                services,
-                self._audience,
-                run,
-                journal.batches(run.run_id),
-                options.limits,
-                options.settle_after_s,
-                lambda _: None,
-            )
+            execution = self._execution = self._execution_of(journal)
             if all(batch.state == "accepted" for batch in execution.batches):
                 self._audience.talk.note(f"run {run.run_id} is finished")
                 if run.exit_code is None:
@@ -137,6 +129,17 @@ class _Resuming:
             execution.carry_out(
                 journal, connection, interruption, settle_first=True, resend=options.resend
             )
+
+    def _execution_of(self, journal: Journal) -> Execution:
+        return Execution(
+            self._services,
+            self._audience,
+            self._run,
+            journal.batches(self._run.run_id),
+            self._options.limits,
+            self._options.settle_after_s,
+            lambda _: None,
+        )
 
     def _plan_rejected(self, journal: Journal, batches: list[Batch]) -> None:
         """What the server refused is sent once more, each time."""
@@ -173,14 +176,11 @@ class _Resuming:
         rows = RowStream(lambda part: self._audience.write(outcome.count(part)), self._run.aside)
         if execution is None:
             journal = open_journal(self._services)
-            batches = journal.batches(self._run.run_id)
+            execution = self._execution_of(journal)
             journal.close()
-        else:
-            batches = execution.batches
-            outcome.jobs = execution.jobs()
-        rows.finish(batches, stopped.message if stopped is not None else None)
-        if execution is not None:
-            execution.tell(outcome)
+        outcome.jobs = execution.jobs()
+        rows.finish(execution.batches, stopped.message if stopped is not None else None)
+        execution.tell(outcome)
         judge_counts(outcome, scans=False)
         if stopped is not None:
             raise stopped

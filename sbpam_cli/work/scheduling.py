@@ -211,6 +211,9 @@ class _Scheduling:
             journal = open_journal(services)
             stack.callback(journal.close)
             warn_of_passing_state(services, self._audience.talk)
+            # Before anything else can end the command: its rows are those of that run.
+            before = None if options.new_run else self._cut_short(journal, digest)
+            self._execution = before
             connection = sign_in(
                 services,
                 self._target,
@@ -219,21 +222,22 @@ class _Scheduling:
                 no_input=options.connection.no_input,
                 parallel=options.limits.parallel,
             )
-            before = None if options.new_run else self._cut_short(journal, digest)
-            if before is None and options.skip_recent_s is not None:
+            if before is not None:
+                self._continue(journal, before)
+            elif options.skip_recent_s is not None:
                 self._skip_recent(journal, connection, interruption, digest)
-            execution = self._continue(journal, before) if before else self._begin(journal, digest)
-            self._execution = execution
+            execution = self._execution = before or self._begin(journal, digest)
             self._outcome.run = execution.run.run_id
             execution.carry_out(journal, connection, interruption, settle_first=before is not None)
         return connection
 
-    def _cut_short(self, journal: Journal, digest: str) -> Run | None:
+    def _cut_short(self, journal: Journal, digest: str) -> Execution | None:
         """The unfinished run of this list that `schedule` goes on with, as `resume` would."""
         run = journal.unfinished_run(self._target.server, self._credential_id, digest)
         if run is None or self._services.clock.now() - run.started > _CONTINUED_FOR_S:
             return None
-        return run
+        self._outcome.run = run.run_id
+        return self._execution_of(run, journal.batches(run.run_id), self._rows.ignore)
 
     def _skip_recent(
         self, journal: Journal, connection: Connection, interruption: Interruption, digest: str
@@ -275,15 +279,14 @@ class _Scheduling:
         settled = self._rows.ignore if self._options.wait else self._rows.settle
         return self._execution_of(run, batches, settled)
 
-    def _continue(self, journal: Journal, run: Run) -> Execution:
-        batches = journal.batches(run.run_id)
+    def _continue(self, journal: Journal, before: Execution) -> None:
+        run, batches = before.run, before.batches
         accepted = sum(len(batch.names) for batch in batches if batch.state == "accepted")
         self._audience.talk.note(
             f"continuing run {run.run_id}: {accepted:,} of {len(self._names):,} hosts are accepted"
             " (--new-run starts afresh)"
         )
         journal.end_run(run.run_id, None)
-        return self._execution_of(run, batches, self._rows.ignore)
 
     def _execution_of(
         self, run: Run, batches: list[Batch], settled: Callable[[Batch], None]

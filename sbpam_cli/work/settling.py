@@ -148,7 +148,7 @@ class Settling:
         decidable = True
         for sighting in reading.sightings.get(batch.number, ()):
             verdict = self._fits(batch, sighting)
-            if verdict is None:
+            if verdict is None or (verdict is not False and not sighting.most):
                 decidable = False
             elif verdict is not False:
                 found.append((sighting, verdict))
@@ -164,7 +164,8 @@ class Settling:
         """The opened job where it is a candidate, False where it is none, None: cannot be told."""
         job = self._open(sighting.job_id)
         if job is None:
-            return False
+            # The list has just shown it: it may be gone, or one of the two answers is wrong.
+            return None
         in_time = is_in_time(job, batch, self.run, self.services.clock.now(), self.quiet_s)
         if in_time is False or self._own_origin().disagrees(job):
             return False
@@ -229,7 +230,9 @@ class Settling:
         now = self.services.clock.now()
         for job_id in reading.blank:
             job = self._opened.get(job_id)
-            if job is None or self._own_origin().disagrees(job):
+            if job is None:
+                return True
+            if self._own_origin().disagrees(job):
                 continue
             if is_in_time(job, batch, self.run, now, self.quiet_s) is not False:
                 return True
@@ -263,6 +266,8 @@ class Settling:
             if batch.state != "accepted":
                 continue
             for sighting in reading.sightings.get(batch.number, ()):
+                if not sighting.most:
+                    continue
                 if sighting.job_id in self._doubles or len(self._doubles) >= _OPENED_AT_MOST:
                     continue
                 self._doubles.add(sighting.job_id)

@@ -295,7 +295,7 @@ def test_network_fails(ledger: Ledger) -> None:
             ledger("login", "--no-store", "--verbose", env={name: proxy, "NO_PROXY": "", **LOUD})
     for action in ("reset", "close", "truncate", "html200"):
         ledger.site.faults.clear()
-        ledger.site.faults.add(Fault(action=action))  # type: ignore[arg-type]
+        ledger.site.faults.add(Fault(action=action))
         ledger("schedule", *HOSTS, "--verbose", env=LOUD)
     assert 0 not in ledger.codes
 

@@ -14,6 +14,7 @@ from processes.real_program import (
     check_none_twice,
     finish,
     host_names,
+    read_aside,
     staged,
 )
 
@@ -63,27 +64,30 @@ def kill_at_random(
 def _try(after_s: float | None, again_after_s: float | None) -> tuple[int, float]:
     """One round: how many processes were killed, and how long the first one lived."""
     names = host_names(HOSTS)
-    with tempfile.TemporaryDirectory(prefix="sbpam-kill-") as folder:
-        with staged(Path(folder) / "stage") as stage:
-            listed = stage.write_list(names)
-            # More and smaller batches than by default: more moments between them.
-            command = ("schedule", listed, "--batch-size", "250", *QUICK)
-            first = stage.start(*command)
-            if after_s is not None:
-                first.wait(after_s)
-                first.signal(9)
-            last = lived = first.end()
-            killed = int(lived.code == -9)
-            if killed and again_after_s is not None:
-                second = stage.start(*command)
-                second.wait(again_after_s)
-                second.signal(9)
-                last = second.end()
-                killed += last.code == -9
-            check_none_twice(stage)
-            if last.code != 0:
-                assert last.code == -9, f"exit {last.code}\n{last.err[-800:]}"
-                last = finish(stage, listed, *command[2:4])
-            check_exactly_once(stage, names, last)
-            check_journal(stage)
+    with (
+        tempfile.TemporaryDirectory(prefix="sbpam-kill-") as folder,
+        staged(Path(folder) / "stage") as stage,
+    ):
+        listed = stage.write_list(names)
+        # More and smaller batches than by default: more moments between them.
+        command = ("schedule", listed, "--batch-size", "250", *QUICK)
+        first = stage.start(*command)
+        if after_s is not None:
+            first.wait(after_s)
+            first.signal(9)
+        last = lived = first.end()
+        killed = int(lived.code == -9)
+        if killed and again_after_s is not None and read_aside(stage)[1] is not None:
+            second = stage.start("resume", *QUICK)
+            second.wait(again_after_s)
+            second.signal(9)
+            again = second.end()
+            killed += again.code == -9
+            assert again.code in (-9, 0), f"exit {again.code}\n{again.err[-800:]}"
+        check_none_twice(stage)
+        if last.code != 0:
+            assert last.code == -9, f"exit {last.code}\n{last.err[-800:]}"
+            last = finish(stage, listed, *command[2:4])
+        check_exactly_once(stage, names, last)
+        check_journal(stage)
     return killed, lived.seconds

@@ -181,7 +181,7 @@ class Stage:
             self.environ["SBPAM_TOTP_SECRET"] = user.totp_secret
 
     def hang_posts(self, when: Literal["before", "after"], nth: int | Sequence[int] = ()) -> None:
-        """Scheduling POSTs are not answered until `faults.release`; after: they act all the same."""
+        """Scheduling POSTs are not answered until `faults.release`; after: they have acted."""
         self.faults.add(Fault(action="hang", method="POST", path=POSTS, when=when, nth=nth))
 
     def posts(self) -> int:

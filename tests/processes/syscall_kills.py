@@ -6,8 +6,10 @@ made). Then each point gets a world of its own: the process is killed as it
 enters that call, and resumed.
 """
 
+import os
 import re
 import sqlite3
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import pytest
 from processes.real_program import (
     QUICK,
     Ended,
@@ -31,6 +34,7 @@ from processes.real_program import (
     staged,
     until,
 )
+from programs import find_program
 
 HOSTS = 200
 BATCH = ("--batch-size", "10")
@@ -72,6 +76,17 @@ class Tally:
     unreached: int = 0
     codes: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+
+
+def find_strace() -> str:
+    """Its path. Skips the test where it is missing or may not trace, as `find_program` does."""
+    path = find_program("strace")
+    tried = subprocess.run([path, "-qq", "-o", os.devnull, "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        if os.environ.get("SBPAM_TEST_REQUIRE_ALL"):
+            pytest.fail(f"strace may not trace here: {tried.stderr}")
+        pytest.skip(f"strace may not trace here: {tried.stderr}")
+    return path
 
 
 def record_points() -> list[Point]:
@@ -127,7 +142,7 @@ def _points_of(trace: str, attached: bool, parallel: int) -> dict[Point, None]:
 
 
 def _kind_of(call: str, file: str) -> Kind | None:
-    socket = file.startswith("socket:") or file.startswith("TCP")
+    socket = file.startswith(("socket:", "TCP"))
     if call in ("fdatasync", "fsync"):
         return "sync"
     if call in ("read", "recvfrom", "recvmsg"):
@@ -225,7 +240,6 @@ def try_points(
                 tally.codes[ended.code] += 1
                 tally.killed += ended.code == -9
                 tally.unreached += point.error is None and ended.code == 0
-                if point.error is None and ended.code == 0: say(f"unreached {point}")
             if number % 50 == 0:
                 seconds = time.monotonic() - started
                 say(f"{number} of {len(points)} points, {seconds:.0f} s")

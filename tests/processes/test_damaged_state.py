@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-
 from processes.real_program import (
     QUICK,
     Ended,
@@ -47,7 +46,7 @@ def _check_refused(stage: Stage, ended: Ended) -> None:
 def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: Stage) -> None:
     assert _schedule(stage).code == 0
     [done] = stage.run("runs").rows()
-    stage.hang_posts("before")
+    stage.hang_posts("after")
     others = host_names(80)[40:]
     listed = stage.write_list(others, "others.txt")
     cut = stage.start("schedule", listed, *FOUR, *QUICK)
@@ -154,7 +153,7 @@ def test_read_only_state_is_said_before_anything_is_sent(stage: Stage) -> None:
     assert "SBPAM_STATE_HOME" in ended.err
 
 
-@pytest.mark.parametrize("left_kb", [0, 40, 90, 150])
+@pytest.mark.parametrize("left_kb", [0, 40, 80, 100])
 def test_full_disk_during_a_run_loses_nothing(stage: Stage, left_kb: int) -> None:
     """The disk fills before, while and after the run is recorded; then there is room again."""
     with _small_disk(stage.state, 2048):

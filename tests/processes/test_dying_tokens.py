@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from processes.real_program import (
     POSTS,
     QUICK,
@@ -16,6 +15,7 @@ from processes.real_program import (
     host_names,
     staged,
 )
+
 from sbpam_cli.sandbox.faults import Fault
 
 NAMES = host_names(100)

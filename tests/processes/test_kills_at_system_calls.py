@@ -5,11 +5,10 @@ import random
 from pathlib import Path
 
 import pytest
-from programs import find_program
-
 from processes.syscall_kills import (
     Point,
     error_points,
+    find_strace,
     record_points,
     try_point,
     try_points,
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="strace is Linux's")
 
 @pytest.fixture(scope="module")
 def points() -> list[Point]:
-    find_program("strace")
+    find_strace()
     return record_points()
 
 
@@ -46,9 +45,7 @@ def test_kill_before_an_answer_is_read_is_recovered(points: list[Point], tmp_pat
 
 
 @pytest.mark.slow
-def test_kills_at_sixty_drawn_calls_lose_and_double_nothing(
-    points: list[Point], seed: int
-) -> None:
+def test_kills_at_sixty_drawn_calls_lose_and_double_nothing(points: list[Point], seed: int) -> None:
     tally = try_points(random.Random(seed).sample(points, 60), at_once=6, say=print)
     assert not tally.failures, "\n".join(tally.failures)
     assert tally.killed >= 50

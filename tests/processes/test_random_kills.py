@@ -4,7 +4,6 @@ import os
 import random
 
 import pytest
-
 from processes.random_kills import kill_at_random
 
 

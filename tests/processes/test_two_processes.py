@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from processes.real_program import (
     POSTS,
     QUICK,
@@ -15,6 +14,7 @@ from processes.real_program import (
     staged,
     until,
 )
+
 from sbpam_cli.sandbox.faults import Fault
 
 SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)

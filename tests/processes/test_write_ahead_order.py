@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from programs import find_program
-
 from processes.real_program import QUICK, Stage, check_exactly_once, host_names, staged
+from processes.syscall_kills import find_strace
 
 _CALL = re.compile(r'(\d+) +(\w+)\(\d+<([^>]*)>(?:, "([^"]*)"(?:\.\.\.)?, (\d+)(?:, (\d+))?)?')
 _RESUMED = re.compile(r"(\d+) +<\.\.\. fdatasync resumed>\) += 0")
@@ -86,7 +85,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def _trace(stage: Stage, tmp_path: Path, parallel: int) -> list[dict[int, str]]:
-    strace = find_program("strace")
+    strace = find_strace()
     names = host_names(2000, width=60)
     trace = tmp_path / "trace"
     ended = stage.run(

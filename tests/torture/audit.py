@@ -20,7 +20,13 @@ class WentRoundError(BaseException):
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _armed or getattr(_state, "inside", False):
         return
-    if event in ("socket.getaddrinfo", "socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen"):
+    if event in (
+        "socket.getaddrinfo",
+        "socket.connect",
+        "socket.bind",
+        "sqlite3.connect",
+        "subprocess.Popen",
+    ):
         raise WentRoundError(f"{event} {arguments[:1]}")
     if event == "open":
         path, mode, flags = arguments

@@ -62,12 +62,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Ended:
-    """How one command ended; code None: it was killed."""
+    """How one command ended; code None: it was killed.
+
+    knew: it had read what the journal holds. A `schedule` that cannot says
+    NotSent of every host, whatever an earlier one sent.
+    """
 
     arguments: tuple[str, ...]
     code: int | None
     rows: list[list[str]]
     err: str
+    knew: bool
 
 
 Choose = Callable[[Point], str | None]
@@ -164,7 +169,8 @@ class Machine:
             process.end()
             self._process = None
         lines = [line.split("\t") for line in out.getvalue().splitlines()]
-        ended = Ended(arguments, code, lines if code is not None else [], err.getvalue())
+        rows = lines if code is not None else []
+        ended = Ended(arguments, code, rows, err.getvalue(), process.knew)
         self.endings.append(ended)
         return ended
 
@@ -300,7 +306,7 @@ class Machine:
 _BATCHES = (
     "SELECT b.run_id, b.number, b.state, n.names, b.gave_up_at IS NULL, r.exit_code, b.job_id"
     " FROM batches b JOIN batch_names n USING (run_id, number) JOIN runs r USING (run_id)"
-    " ORDER BY b.run_id, b.number"
+    " ORDER BY r.rowid, b.first, b.number"
 )
 
 
@@ -325,6 +331,11 @@ class _Process:
         self._machine = machine
         self._locked: list[int] = []
         self._databases: list[_Database] = []
+        self._reads: list[bool] = []
+
+    @property
+    def knew(self) -> bool:
+        return bool(self._reads) and all(self._reads)
 
     def services(self, out: io.StringIO, err: io.StringIO) -> Services:
         from keyring.backends.null import Keyring
@@ -356,6 +367,7 @@ class _Process:
             database=self._connect,
             files=lambda: _Files(machine, self._locked),
             workers=workers,
+            exit_now=lambda _: machine.die(),
         )
 
     def _connect(self, path: str) -> Any:
@@ -363,7 +375,7 @@ class _Process:
         if failure is not None:
             raise sqlite3.OperationalError(failure)
         with seam():
-            database = _Database(self._machine, path)
+            database = _Database(self._machine, path, self._reads)
         self._databases.append(database)
         return database
 
@@ -457,9 +469,10 @@ class _Database:
     image: the whole database as the disk has it, where that is not what SQLite shows.
     """
 
-    def __init__(self, machine: Machine, path: str) -> None:
+    def __init__(self, machine: Machine, path: str, reads: list[bool]) -> None:
         self._machine = machine
         self._path = path
+        self._reads = reads
         self.real: sqlite3.Connection | None = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False
         )
@@ -472,6 +485,8 @@ class _Database:
     def execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         word = sql.split(None, 1)[0].upper()
         operation = _OPERATIONS.get(word, "statement")
+        if operation == "select":
+            self._reads.append(False)
         failure = self._machine.reach(operation, _label(operation, sql, values))
         if failure is not None and not failure.endswith(", after"):
             raise _sqlite_error(failure)
@@ -479,6 +494,8 @@ class _Database:
         if operation == "commit":
             self._keep_image()
         cursor = self.real.execute(sql, values)
+        if operation == "select":
+            self._reads[-1] = True
         if operation == "commit":
             self._machine.refresh()
         if failure is not None:

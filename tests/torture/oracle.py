@@ -53,7 +53,8 @@ def _check_rows(machine: Machine, ended: Ended, names: Sequence[str]) -> None:
             if host not in held:
                 raise Violation(f"{host} is said to be in job {job_id}, and is not")
         elif status in _IN_NONE:
-            if copies[host] and not (status == _NOT_ACCEPTED and _fills_slowly(machine, host)):
+            excused = not ended.knew or (status == _NOT_ACCEPTED and _fills_slowly(machine, host))
+            if copies[host] and not excused:
                 raise Violation(f"{host} is said to be in no job ({status}), and is in one")
         elif status != _DOUBT:
             raise Violation(f"{host} is {status}")

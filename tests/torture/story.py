@@ -49,12 +49,11 @@ class Story:
         return check_command(machine, machine.run("schedule", *names, *how), names)
 
     def resume(self, machine: Machine, *run: str) -> Ended:
-        return check_command(machine, machine.run("resume", *run), self.names)
+        ended = machine.run("resume", *run)
+        return check_command(machine, ended, run_names(machine))
 
 
-_EVERY_STATE = Script(
-    posts={2: "413", 3: "400", 4: "close, after"}, lag_s=30.0, kill_after_post=8
-)
+_EVERY_STATE = Script(posts={2: "413", 3: "400", 4: "close, after"}, lag_s=30.0, kill_after_post=8)
 STORIES = (
     Story("every state", _EVERY_STATE, hosts=14, how="schedule"),
     Story("every state, by hand", _EVERY_STATE, hosts=14),
@@ -98,6 +97,12 @@ def newest_run(machine: Machine) -> list[tuple[str, ...]]:
     return [row for row in batches if row[0] == batches[-1][0]]
 
 
+def run_names(machine: Machine) -> list[str]:
+    """The hosts of the newest run in the order in which it was asked for."""
+    rows = [row for row in newest_run(machine) if row[2] != "split"]
+    return [name for row in rows for name in row[3].split("\n")]
+
+
 def is_over(machine: Machine) -> bool:
     """Whether the newest run ended by itself, with nothing left but what was refused."""
     batches = newest_run(machine)
@@ -115,7 +120,7 @@ def _next_action(
     if last is not None:
         if last.code == 0:
             return None
-        if before is not None and (before.code, before.rows) == (last.code, last.rows):
+        if last.rows and before is not None and before.rows == last.rows:
             return None
     return "resume" if is_over(machine) else story.how
 

@@ -1,0 +1,164 @@
+"""`login` shows a certificate that nobody vouches for, and asks; and what the answer is worth."""
+
+import ssl
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import API_KEY, APPLICATION, Issued, issue
+from staging import CREDENTIAL, Ended, MovedClock, PrivateProgram, Site
+
+from sbpam_cli.sandbox.serve import SandboxServer
+from sbpam_cli.sandbox.world import World
+
+NOMFA, PASSWORD = "CORP\\nomfa", "Sandbox-Nomfa-1"
+
+
+class _SelfSigned:
+    """A server with a certificate of its own making, which may change; always at one port."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.port = 0
+        self.server: SandboxServer | None = None
+        self.show(issue(name="nps.corp.example"))
+
+    def show(self, issued: Issued) -> None:
+        self.close()
+        server = SandboxServer(
+            self.world, port=self.port, tls_files=issued.files(self.folder)
+        ).__enter__()
+        self.server, self.url, self.pin = server, server.url, server.fingerprint
+        self.port = int(server.url.rpartition(":")[2])
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.__exit__()
+
+
+@pytest.fixture
+def server(clock: MovedClock, tmp_path: Path) -> Iterator[_SelfSigned]:
+    server = _SelfSigned(World(now=clock.now), tmp_path)
+    yield server
+    server.close()
+
+
+def login(program: PrivateProgram, url: str, *more: str, **how: Any) -> Ended:
+    return program("login", "--server", url, "--username", NOMFA, *more, **how)
+
+
+def profiles(program: PrivateProgram) -> dict[str, Any]:
+    path = program.folder / "config" / "config.toml"
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = tomllib.loads(path.read_text())["profiles"]
+    return found
+
+
+def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: PrivateProgram) -> None:
+    ended = login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
+    assert ended.code == 3, ended.err  # There is no keyring.
+    assert "Trust exactly this certificate" in ended.asked[0]
+    assert f"SHA-256 fingerprint {server.pin}" in ended.err
+    assert "for nps.corp.example, good until 2049-01-01" in ended.err
+    assert profiles(program)["default"]["fingerprint"] == server.pin
+    environ = {"SBPAM_PASSWORD": PASSWORD}
+    ended = program("schedule", "--credential", CREDENTIAL, "web01.corp.example", env=environ)
+    assert (ended.code, ended.asked) == (0, [])
+
+
+@pytest.mark.parametrize("answers", [["n"], [""], ["Yes please"], []])
+def test_anything_but_yes_sends_and_writes_nothing(
+    server: _SelfSigned, program: PrivateProgram, answers: list[str]
+) -> None:
+    ended = login(program, server.url, terminal=True, answers=answers)
+    assert ended.code == 6
+    assert len(ended.asked) == 1
+    assert server.world.log == []
+    assert profiles(program) == {}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"stdin": PASSWORD.encode()},
+        {"terminal": True, "env": {"CI": "1"}},
+        {"terminal": True, "more": ["--no-input"]},
+    ],
+)
+def test_where_nobody_is_it_refuses_and_names_the_ways(
+    server: _SelfSigned, program: PrivateProgram, how: dict[str, Any]
+) -> None:
+    more = [*how.pop("more", []), "--password-stdin"]
+    ended = login(program, server.url, *more, **how | {"stdin": PASSWORD.encode()})
+    assert (ended.code, ended.asked) == (6, [])
+    assert "--fingerprint" in ended.err
+    assert "--ca-bundle" in ended.err
+    assert server.world.log == []
+    assert profiles(program) == {}
+
+
+def test_a_changed_certificate_is_an_error_that_says_so(
+    server: _SelfSigned, program: PrivateProgram
+) -> None:
+    login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
+    server.show(issue(name="nps.corp.example", serial=2))
+    received = len(server.world.log)
+    job = ["schedule", "--credential", CREDENTIAL, "web01.corp.example"]
+    for ended in (
+        program(*job, env={"SBPAM_PASSWORD": PASSWORD}),
+        login(program, server.url, terminal=True, answers=["y", PASSWORD, ""]),
+    ):
+        assert ended.code == 6
+        assert "another certificate than the pinned one" in ended.err
+        assert server.pin in ended.err
+    assert len(server.world.log) == received
+    ended = login(
+        program, server.url, "--fingerprint", server.pin, terminal=True, answers=[PASSWORD, ""]
+    )
+    assert ended.code == 3
+    assert profiles(program)["default"]["fingerprint"] == server.pin
+
+
+@pytest.mark.parametrize("option", ["--ca-bundle", "--fingerprint", "--insecure"])
+def test_who_said_whom_to_trust_is_not_asked(
+    server: _SelfSigned, program: PrivateProgram, tmp_path: Path, option: str
+) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    other = issue(name="other").files(folder)[0]
+    value = {"--ca-bundle": [other], "--fingerprint": ["ab" * 32], "--insecure": []}[option]
+    ended = login(program, server.url, option, *value, terminal=True, answers=[PASSWORD, ""])
+    assert ended.code == (3 if option == "--insecure" else 6)
+    assert not any("Trust" in text for text in ended.asked)
+
+
+def test_a_trusted_server_raises_no_question(site: Site) -> None:
+    for name in [n for n in site.program.environ if n.startswith("SBPAM_") and "_HOME" not in n]:
+        del site.program.environ[name]
+    ended = login(
+        site.program,
+        site.server.url,
+        terminal=True,
+        answers=[PASSWORD, ""],
+        env={"SSL_CERT_FILE": site.server.ca_file},
+    )
+    assert ended.code == 3, ended.err
+    assert [text.split()[0] for text in ended.asked] == ["Password", "MFA"]
+    assert "fingerprint" not in profiles(site.program)["default"]
+
+
+def test_an_application_is_asked_too(site: Site, tmp_path: Path) -> None:
+    """The server may insist on a client certificate before it shows anything more."""
+    for name in [n for n in site.program.environ if n.startswith("SBPAM_") and "_HOME" not in n]:
+        del site.program.environ[name]
+    cert, key = issue(site.server).files(tmp_path)
+    site.server.context.verify_mode = ssl.CERT_REQUIRED
+    who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
+    where = ["--server", site.server.url]
+    ended = site.program("login", *where, *who, terminal=True, answers=["yes", API_KEY])
+    assert ended.code == 3, ended.err
+    assert profiles(site.program)["default"]["fingerprint"] == site.server.fingerprint

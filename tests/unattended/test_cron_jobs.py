@@ -1,0 +1,217 @@
+"""Scheduled by a real cron: nobody there, nothing in the environment, the mail all there is."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from programs import ROOT
+from unattended.cron_daemon import Finished, Job, need_cron, run_jobs
+from unattended.machine import SBPAM, Machine, equipped, silent_bus
+
+from sbpam_cli.sandbox.exchange import Reply, Request
+
+README = ROOT / "README.md"
+NEVER_IN_A_MAIL = re.compile(r"password for|code \(|api key of|passphrase of|\x1b|traceback", re.I)
+"""Questions, what only a terminal understands, and what only a programmer does."""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    need_cron()
+    with equipped(tmp_path / "home") as machine:
+        yield machine
+
+
+def block(mark: str) -> str:
+    """The README's block that has this mark."""
+    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def rows(mail: str) -> list[list[str]]:
+    return [line.split("\t") for line in mail.splitlines() if "\t" in line]
+
+
+def talk(mail: str) -> list[str]:
+    return [line for line in mail.splitlines() if "\t" not in line]
+
+
+def test_a_keyring_that_hangs_costs_three_seconds(machine: Machine, tmp_path: Path) -> None:
+    """As somebody set it up on a terminal: a profile, whose keyring cron's jobs cannot reach."""
+    home = {"HOME": str(machine.home)}
+    login = ["--method", "application", "--no-store"]
+    assert machine.run("login", *login, environ=home | machine.environ).code == 0
+    plain = machine.hosts_file("a.corp.example", "b.corp.example")
+    hanging = machine.hosts_file("c.corp.example", "d.corp.example")
+    schedule = f"{SBPAM} schedule --credential {machine.environ['SBPAM_CREDENTIAL']}"
+    settings = home | {"SBPAM_API_KEY_FILE": machine.environ["SBPAM_API_KEY_FILE"]}
+
+    with silent_bus() as address:
+        bus = {"DBUS_SESSION_BUS_ADDRESS": address}
+        ended = run_jobs(
+            tmp_path / "cron",
+            [
+                Job("plain", f"{schedule} {plain}", settings),
+                Job("hanging", f"{schedule} {hanging}", settings | bus),
+            ],
+        )
+
+    assert [ended[name].code for name in ("plain", "hanging")] == [0, 0], ended
+    assert ended["hanging"].seconds - ended["plain"].seconds < 5
+    assert set(ended["plain"].environ) == {"JOB", *settings, "SHELL", "PATH", "LOGNAME"}
+    mails = [ended[name].mail or "" for name in ("plain", "hanging")]
+    hosts = [[row[0] for row in rows(mail)] for mail in mails]
+    assert hosts == [["a.corp.example", "b.corp.example"], ["c.corp.example", "d.corp.example"]]
+    keyrings = ["there is none on this machine", "it did not answer within 3 seconds"]
+    for mail, keyring in zip(mails, keyrings, strict=True):
+        absent, run = talk(mail)
+        assert absent.startswith(f"sbpam: warning: going on without the keyring: {keyring};")
+        assert re.fullmatch(
+            rf"run \S+: 2 hosts in 1 batch to {re.escape(machine.server.url)}", run
+        )
+        assert not NEVER_IN_A_MAIL.search(mail)
+    assert machine.scheduled() == sorted(sum(hosts, []))
+
+
+def test_the_mail_of_a_failed_run_says_what_to_do(machine: Machine, tmp_path: Path) -> None:
+    """The README's crontab as it stands there: as it should be, and with what goes wrong."""
+    *settings, line = machine_of(machine, block("cron")).strip().splitlines()
+    env = dict(setting.split("=", 1) for setting in settings) | {"HOME": str(machine.home)}
+    env["SBPAM_CA_BUNDLE"] = machine.server.ca_file
+    command = line.split(None, 5)[5]
+    assert f"{machine.home}/hosts.csv" in command
+    for name in ("good", "refused", "down"):
+        (machine.home / name).mkdir()
+        (machine.home / name / "hosts.csv").write_text(f"DNSHostName\n{name}.corp.example\n")
+    wrong = machine.secret_file("wrong", "wrong-api-key-geheim")
+    changes = {
+        "good": {},
+        "refused": {"SBPAM_API_KEY_FILE": wrong},
+        "down": {"SBPAM_SERVER": "https://127.0.0.1:9"},
+    }
+    doctor = f"{SBPAM} doctor -o tsv"
+
+    ended = run_jobs(
+        tmp_path / "cron",
+        [
+            *(
+                Job(name, command.replace(f"{machine.home}/", f"{machine.home}/{name}/"), env | more)
+                for name, more in changes.items()
+            ),
+            Job("doctor", doctor, env | changes["refused"]),
+        ],
+    )
+
+    assert {name: job.code for name, job in ended.items()} == {
+        "good": 0,
+        "refused": 4,
+        "down": 6,
+        "doctor": 3,
+    }
+    assert ended["good"].mail is None
+    kept = {name: (machine.home / name / "last-run.tsv").read_text() for name in changes}
+    statuses = {name: [row[:2] for row in rows(text)] for name, text in kept.items()}
+    assert statuses == {
+        "good": [["good.corp.example", "Queued"]],
+        "refused": [["refused.corp.example", "NotSent"]],
+        "down": [["down.corp.example", "NotSent"]],
+    }
+    refused, down = ended["refused"].mail or "", ended["down"].mail or ""
+    example = block("mail").split("\n\n", 1)[1]
+    assert like_the_example(machine, refused) == like_the_example(machine, example)
+    what, why, next_step = down.splitlines()
+    assert what == "sbpam: no answer from https://127.0.0.1:9"
+    assert "refused" in why
+    assert next_step.startswith("  → check the address, the network and the proxy")
+    findings = {row[0]: row for row in rows(ended["doctor"].mail or "")}
+    assert [name for name, row in findings.items() if row[1] == "false"] == ["sign-in"]
+    assert "The application or its key is not known." in findings["sign-in"][2]
+    assert not any(
+        NEVER_IN_A_MAIL.search(job.mail or "") or "geheim" in (job.mail or "")
+        for job in ended.values()
+    )
+    assert machine.scheduled() == ["good.corp.example"]
+
+
+def machine_of(machine: Machine, recipe: str) -> str:
+    """A recipe with this machine's names for those of the example."""
+    secrets = machine.home / ".secrets"
+    secrets.mkdir(mode=0o700)
+    for name, variable in (
+        ("nps-api-key", "SBPAM_API_KEY_FILE"),
+        ("sbpam-app.crt", "SBPAM_CLIENT_CERT"),
+        ("sbpam-app.key", "SBPAM_CLIENT_KEY"),
+    ):
+        (secrets / name).touch(mode=0o600)
+        (secrets / name).write_bytes(Path(machine.environ[variable]).read_bytes())
+    for old, new in (
+        ("https://nps.example.com:6500", machine.server.url),
+        ("/home/scan/.local/bin/sbpam", SBPAM),
+        ("/home/scan/", f"{machine.home}/"),
+    ):
+        recipe = recipe.replace(old, new)
+    return recipe
+
+
+def like_the_example(machine: Machine, mail: str) -> str:
+    """Without what differs from run to run."""
+    mail = re.sub(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-00\b", "TRACE-ID", mail)
+    return re.sub(r"serial number [0-9A-F]+", "serial number SERIAL", mail)
+
+
+@pytest.fixture
+def totp_machine(tmp_path: Path) -> Iterator[Machine]:
+    """Its clock is 20 seconds into a code's half minute, so that the next one is not far."""
+    ahead_s = (20 - time.time()) % 30
+    with equipped(tmp_path / "home", demand_certificate=False, ahead_s=ahead_s) as machine:
+        assert machine.world.refuse_replay
+        yield machine
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overtaking", [False, True])
+def test_two_jobs_that_start_together_both_get_in_with_totp(
+    totp_machine: Machine, tmp_path: Path, overtaking: bool
+) -> None:
+    """overtaking: the code of the process that came second arrives first."""
+    need_cron()
+    machine = totp_machine
+    if overtaking:
+        let_the_second_code_pass(machine)
+    user = machine.user("totp")
+    env = machine.password_environ(user) | {"HOME": str(machine.home)}
+    names = ("one.corp.example", "two.corp.example")
+    jobs = [Job(name, f"{SBPAM} schedule {machine.hosts_file(name)}", env) for name in names]
+
+    ended = run_jobs(tmp_path / "cron", jobs)
+
+    assert [job.code for job in ended.values()] == [0, 0], ended
+    assert machine.scheduled() == sorted(names)
+    mails = [job.mail or "" for job in ended.values()]
+    assert sum("the next one comes in" in mail for mail in mails) >= 1
+    codes = machine.sent("/signin2fa")
+    assert len(codes) == 3 + overtaking * 0
+    assert len(set(codes)) == 2
+    assert not user.locked
+
+
+def let_the_second_code_pass(machine: Machine) -> None:
+    """Holds the first code that arrives until the second one was answered."""
+    handle, passed, arrivals = machine.server.app.handle, threading.Event(), iter(range(99))
+
+    def overtaken(request: Request) -> Reply:
+        if "signin2fa" not in request.target:
+            return handle(request)
+        number = next(arrivals)
+        if number == 0:
+            passed.wait(10)
+        reply = handle(request)
+        if number == 1:
+            passed.set()
+        return reply
+
+    machine.server.app.handle = overtaken  # type: ignore[method-assign]
