@@ -52,9 +52,8 @@ def _run(arguments: Sequence[str], services: "Services") -> int:
     import typer
 
     from sbpam_cli.commands.app import run_app
-    from sbpam_cli.commands.present import as_error
+    from sbpam_cli.commands.present import as_error, exit_code_of
     from sbpam_cli.output.console import Console
-    from sbpam_cli.work.outcome import Outcome
 
     # Before anything is printed: the console makes the streams take every character.
     console = Console(services, quiet=True, verbose=False)
@@ -78,7 +77,7 @@ def _run(arguments: Sequence[str], services: "Services") -> int:
     console.error(problem)
     with suppress(SbpamError):
         console.finish()
-    return Outcome(errors=[problem]).exit_code
+    return exit_code_of(problem)
 
 
 def _command_path(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -74,7 +75,7 @@ def issue(
     """By the sandbox's CA, whose application then has this very certificate; else self-signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    ca, ca_key, issuer = None, key, subject
+    ca, ca_key, issuer = None, cast("Any", key), subject
     if server is not None:
         authority = server._ca
         ca = x509.load_pem_x509_certificate(authority.cert_pem.bytes())

@@ -10,6 +10,7 @@ from itertools import islice
 import typer
 
 from sbpam_cli.errors import SbpamError
+from sbpam_cli.wording import counted
 
 COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
 _RUNS_OFFERED = 20
@@ -43,7 +44,7 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, st
         return
     fitting = (run for run in runs if run.run_id.startswith(incomplete))
     for run in islice(fitting, _RUNS_OFFERED):
-        yield run.run_id, f"{run.hosts:,} hosts on {run.server}"
+        yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
 
 
 def keep_help_whole() -> None:

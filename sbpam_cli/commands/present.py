@@ -57,6 +57,11 @@ def present(services: "Services", common: Common, command: str, row_set: RowSet,
     return code
 
 
+def exit_code_of(error: SbpamError) -> int:
+    """The exit code of a command that this error ended; a signal has its own."""
+    return Outcome(errors=[error]).exit_code
+
+
 def as_error(error: BaseException, services: "Services") -> SbpamError:
     """Any exception as an error to be shown; an unforeseen one without its values."""
     if isinstance(error, SbpamError):

@@ -8,6 +8,7 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
@@ -70,7 +71,7 @@ def prune(
         journal = open_journal(services)
         removed = journal.prune(services.clock.now() - age_s)
         journal.close()
-        console.note(f"{removed:,} run{'s' * (removed != 1)} forgotten")
+        console.note(f"{counted(removed, 'run')} forgotten")
 
     return present(services, common, "runs", RUNS, body)
 
@@ -129,6 +130,5 @@ def _describe(journal: "Journal", run: "Run", console: "Console", outcome: "Outc
         sent = f" sent {utc(batch.sent_at)}" if batch.sent_at is not None else ""
         job = f" job {batch.job_id}" if batch.job_id is not None else ""
         why = f": {batch.reason}" if batch.reason and batch.state != "accepted" else ""
-        console.note(
-            f"batch {batch.number}: {len(batch.names):,} hosts {batch.state}{sent}{job}{why}"
-        )
+        hosts = counted(len(batch.names), "host")
+        console.note(f"batch {batch.number}: {hosts} {batch.state}{sent}{job}{why}")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Self
 
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanStatus
 from sbpam_cli.output.sanitise import escape_controls
-from sbpam_cli.output.summary import counted
 from sbpam_cli.output.terminal import BOLD, DIM, GREEN, Look, can_redraw
+from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sbpam_cli.models import JobSummary, ScanStatus
+from sbpam_cli.wording import counted
 
 JOBS_IN_FULL = 3
 
@@ -20,8 +21,3 @@ def host_summary(counts: Mapping[ScanStatus, int], jobs: Sequence[JobSummary]) -
         more = len(jobs) - JOBS_IN_FULL
         lines.append(f"{counted(len(jobs), 'job')}: {ids}{f' and {more:,} more' * (more > 0)}")
     return lines
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 host`, `1,000 hosts`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

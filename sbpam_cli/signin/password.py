@@ -52,7 +52,7 @@ class PasswordSignIn:
             self.by_person = code != NO_CODE
             token = self._second_step(first, code)
         elif maker is not None:
-            token = self._with_totp(first, username, maker)
+            token = self._with_totp(first, username, password, maker)
         elif may_ask:
             answer = _ask(self.services.ask().line, "MFA code (Enter if none): ").strip()
             self.by_person = answer not in ("", NO_CODE)
@@ -133,7 +133,9 @@ class PasswordSignIn:
                 trace_id=error.trace_id,
             ) from error
 
-    def _with_totp(self, first: Token, username: str, maker: Callable[[int], str]) -> Token:
+    def _with_totp(
+        self, first: Token, username: str, password: str, maker: Callable[[int], str]
+    ) -> Token:
         used = UsedSteps(self.services, self.target.server, username)
         step = int(self.api.server_time()) // STEP_S
         fresh = used.claim(step)
@@ -141,7 +143,7 @@ class PasswordSignIn:
         try:
             return self.api.second_step(first, maker(step))
         except RefusedError as error:
-            if fresh:
+            if fresh and not used.is_shared(step):
                 error.hint = error.hint or _CHECK_TOTP
                 raise
         wait_s = max(0.0, (step + 1) * STEP_S - self.api.server_time())
@@ -150,6 +152,9 @@ class PasswordSignIn:
         )
         self.pause(wait_s)
         used.claim(step + 1)
+        if first.expires_at is not None and first.expires_at <= self.api.server_time():
+            # The password was right a moment ago: no failed attempt comes of it.
+            first = self._first_step(username, password)
         try:
             return self.api.second_step(first, maker(step + 1))
         except RefusedError as error:

@@ -86,14 +86,19 @@ class Session:
         life_s = token.expires_at - token.received_at
         return left_s <= min(_RENEW_BEFORE_S, _RENEW_BEFORE_SHARE * life_s)
 
-    def token(self) -> Token:
-        """The token to use now. Raises SignInError, the same one in every thread."""
+    def token(self, *, lasting: bool = False) -> Token:
+        """The token to use now. Raises SignInError, the same one in every thread.
+
+        lasting: one that `needs_renewal` is not good enough, even if it is all there is.
+        """
         with self._lock:
-            if self._current is None:
-                self._current = self._first_token()
-            elif self.needs_renewal(self._current):
-                self._current = self._renewed(self._current, refused=False)
-            return self._current
+            current = self._current or self._found_token()
+            if current is None:
+                current = self._first_token()
+            elif self.needs_renewal(current):
+                current = self._renewed(current, must=lasting)
+            self._current = current
+            return current
 
     def renew(self, refused: Token) -> Token:
         """A token to use instead of one that the server refused with 401.
@@ -102,7 +107,7 @@ class Session:
         """
         with self._lock:
             if self._current is None or self._current.value == refused.value:
-                self._current = self._renewed(refused, refused=True)
+                self._current = self._renewed(refused, must=True)
             return self._current
 
     def sign_in(self) -> Token:
@@ -119,19 +124,14 @@ class Session:
         """The secrets that the last sign-in was accepted with, for `login` to keep."""
         return {} if self._target.method == "token" else self._flow.accepted()
 
+    def _found_token(self) -> Token | None:
+        return self._given_token() if self._target.method == "token" else self._stored_token()
+
     def _first_token(self) -> Token:
-        if self._target.method == "token":
-            token = self._given_token()
-        elif (stored := self._stored_token()) is not None:
-            token = stored
-        else:
-            with self._turn() as waited:
-                if waited and (stored := self._stored_token()) is not None:
-                    return stored
-                return self._kept(self._sign_in(may_ask=self._may_ask))
-        if not self.needs_renewal(token):
-            return token
-        return self._renewed(token, refused=False)
+        with self._turn() as waited:
+            if waited and (stored := self._stored_token()) is not None:
+                return stored
+            return self._kept(self._sign_in(may_ask=self._may_ask))
 
     def _turn(self) -> AbstractContextManager[bool]:
         """Against other processes that would renew the same stored token; bounded."""
@@ -169,8 +169,8 @@ class Session:
             and token.expires_at + tolerance_s <= self._api.server_time()
         )
 
-    def _renewed(self, token: Token, *, refused: bool) -> Token:
-        """A fresh token. One that merely grows old, and cannot be renewed, serves to its end."""
+    def _renewed(self, token: Token, *, must: bool) -> Token:
+        """A fresh token; unless it `must` be, one that merely grows old serves to its end."""
         with self._turn():
             if (stored := self._renewed_elsewhere(token)) is not None:
                 return stored
@@ -184,7 +184,7 @@ class Session:
             try:
                 return self._kept(self._sign_in_unattended())
             except SignInError:
-                if refused or self._is_over(token, 0.0):
+                if must or self._is_over(token, 0.0):
                     raise
                 return token
 

@@ -62,17 +62,28 @@ class UsedSteps:
         self._prefix = f"totp-{hashlib.sha256(user.encode()).hexdigest()[:16]}."
 
     def claim(self, step: int) -> bool:
-        """Whether nobody had used the step; from now on it counts as used."""
+        """Whether nobody had used the step; from now on it counts as used.
+
+        A second claim is marked before it is answered, so before its code is sent.
+        """
         try:
-            files = self._services.files()
-            folder = private_folder(self._services.state_folder(), files=files)
-            claim = folder / f"{self._prefix}{step}"
-            os.close(open_private(claim, create_new=True, files=files))
-        except FileExistsError:
-            return False
+            folder = private_folder(self._services.state_folder(), files=self._services.files())
+            if not (first := self._make(folder / f"{self._prefix}{step}")):
+                self._make(folder / f"{self._prefix}again.{step}")
         except JournalError:
             return True
         self._forget_before(folder, step)
+        return first
+
+    def is_shared(self, step: int) -> bool:
+        """Whether somebody claimed the step once more: the code may have been theirs."""
+        return (self._services.state_folder() / f"{self._prefix}again.{step}").exists()
+
+    def _make(self, path: Path) -> bool:
+        try:
+            os.close(open_private(path, create_new=True, files=self._services.files()))
+        except FileExistsError:
+            return False
         return True
 
     def _forget_before(self, folder: Path, step: int) -> None:

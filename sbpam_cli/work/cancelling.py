@@ -11,6 +11,7 @@ from sbpam_cli.nps.wire import canonical_uuid
 from sbpam_cli.storage.journal import open_journal
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Run
+from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import connect
 from sbpam_cli.work.following import Followed, Follower, FollowLimits
 from sbpam_cli.work.outcome import Outcome
@@ -122,6 +123,6 @@ def _make_sure(
 ) -> None:
     if not services.can_ask(no_input=options.connection.no_input):
         raise OptionError("nobody can be asked whether to stop the jobs", hint="say --yes")
-    question = f"Ask {target.server} to stop {jobs:,} job{'s' * (jobs != 1)}?"
+    question = f"Ask {target.server} to stop {counted(jobs, 'job')}?"
     if not confirm(question):
         raise UsageError("not confirmed, nothing was asked", hint="--yes answers the question")

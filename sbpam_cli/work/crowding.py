@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import SbpamError
+from sbpam_cli.errors import SbpamError, SignInError
 from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus, Talk
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.storage.records import Batch
@@ -59,15 +59,18 @@ class Crowd:
         self.due_at = now + _BETWEEN_LOOKS_S
         self._workers.submit(self, partial(self._client.job, batch.job_id))
 
-    def take(self, done: Done) -> None:
-        """Takes what a look showed."""
+    def take(self, done: Done) -> SignInError | None:
+        """Takes what a look showed; answers the error to stop with."""
         batch, self._looking = self._looking, None
+        if isinstance(done.error, SignInError):
+            return done.error
         if isinstance(done.error, SbpamError):
             self._talk.warn(f"a look failed and is repeated: {done.error.message}")
         elif done.error is not None:
             raise done.error
         elif batch is not None and done.result.hosts is not None:
             batch.rows = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN).rows
+        return None
 
 
 def _unfinished(batch: Batch) -> int:

@@ -20,6 +20,7 @@ from sbpam_cli.models import FINISHED, HostRow, JobSummary, ScanStatus, Talk
 from sbpam_cli.nps.wire import sum_status
 from sbpam_cli.storage.journal import Journal
 from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
+from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import Connection
 from sbpam_cli.work.following import Followed, Follower, FollowLimits
 from sbpam_cli.work.interruption import Interruption
@@ -203,7 +204,7 @@ class Execution:
         if rejected and not isinstance(self.stopped, RejectedError):
             outcome.errors.append(
                 RejectedError(
-                    f"the server refused {sum(len(b.names) for b in rejected):,} hosts",
+                    f"the server refused {counted(sum(len(b.names) for b in rejected), 'host')}",
                     reason=rejected[0].reason,
                     trace_id=rejected[0].trace_id,
                     hint="check the credential's id and the list;"
@@ -234,6 +235,6 @@ def judge_counts(outcome: Outcome, *, scans: bool) -> None:
 
 def _in_doubt(hosts: int, run_id: str) -> UnknownOutcomeError:
     return UnknownOutcomeError(
-        f"the outcome is unknown for {hosts:,} hosts",
+        f"the outcome is unknown for {counted(hosts, 'host')}",
         hint=f"`sbpam resume {run_id}` finds out; don't schedule them again by hand",
     )

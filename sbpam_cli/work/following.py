@@ -251,10 +251,8 @@ class Follower:
             return False
         if done.error is not None:
             raise done.error
-        if isinstance(done.key, Followed):
-            found = {done.key.job_id: done.result}
-        else:
-            found = done.result
+        one = isinstance(done.key, Followed)
+        found = {items[0].job_id: done.result} if one else done.result
         for item in items:
             job = found.get(item.job_id)
             if isinstance(job, ScanJob):

@@ -20,6 +20,7 @@ from sbpam_cli.storage.journal import Journal, open_journal
 from sbpam_cli.storage.locks import hold_lock
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Aside, Batch, Run, digest_names
+from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import Connection, sign_in
 from sbpam_cli.work.execution import Audience, Execution, judge_counts
 from sbpam_cli.work.following import FollowLimits
@@ -127,7 +128,8 @@ def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
         )
     if options.max_hosts is not None and len(hosts.names) > options.max_hosts:
         raise InputError(
-            f"the list names {len(hosts.names):,} hosts, --max-hosts allows {options.max_hosts:,}",
+            f"the list names {counted(len(hosts.names), 'host')},"
+            f" --max-hosts allows {options.max_hosts:,}",
             hint="check the list, or raise the guard",
         )
 
@@ -272,8 +274,8 @@ class _Scheduling:
         )
         journal.record_run(run, batches)
         self._audience.talk.note(
-            f"run {run.run_id}: {len(self._names):,} hosts in {len(batches):,}"
-            f" batch{'es' * (len(batches) != 1)} to {run.server}"
+            f"run {run.run_id}: {counted(len(self._names), 'host')} in"
+            f" {counted(len(batches), 'batch')} to {run.server}"
         )
         self._rows.stream(self._aside)
         settled = self._rows.ignore if self._options.wait else self._rows.settle
@@ -283,8 +285,8 @@ class _Scheduling:
         run, batches = before.run, before.batches
         accepted = sum(len(batch.names) for batch in batches if batch.state == "accepted")
         self._audience.talk.note(
-            f"continuing run {run.run_id}: {accepted:,} of {len(self._names):,} hosts are accepted"
-            " (--new-run starts afresh)"
+            f"continuing run {run.run_id}: {accepted:,} of {counted(len(self._names), 'host')}"
+            " accepted (--new-run starts afresh)"
         )
         journal.end_run(run.run_id, None)
 
@@ -315,7 +317,7 @@ class _Scheduling:
         if doubted:
             outcome.errors.append(
                 UnknownOutcomeError(
-                    f"{doubted:,} hosts are in doubt in other runs and were not sent",
+                    f"{counted(doubted, 'host')} in doubt in other runs, not sent",
                     hint="`sbpam runs` shows them; `sbpam resume RUN` settles each",
                 )
             )

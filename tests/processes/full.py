@@ -55,6 +55,7 @@ def main() -> int:
         "system_calls": {
             "points": kills.points,
             "kills": kills.killed,
+            "not_reached": kills.unreached,
             "failures": len(kills.failures),
         },
         "failing_calls": {

@@ -25,7 +25,7 @@ _AGAIN = 0.3
 
 @dataclass
 class Rounds:
-    """What became of the rounds. killed: processes that died of it; the others were quicker."""
+    """What became of the rounds. killed: processes, one or two in each."""
 
     rounds: int = 0
     killed: int = 0
@@ -37,7 +37,7 @@ def kill_at_random(
 ) -> Rounds:
     """So many rounds with moments drawn from the seed. One faultless run tells how long one is."""
     found = Rounds(rounds=rounds)
-    lasts_s = _try(None, None)[1] * min(at_once, 2)
+    lasts_s = _try(None, None)[1] * 1.5
     dice = random.Random(seed)
     moments = [
         (dice.uniform(0.1, lasts_s), dice.uniform(0.1, lasts_s) if dice.random() < _AGAIN else None)
@@ -45,8 +45,12 @@ def kill_at_random(
     ]
 
     def attempt(moment: tuple[float, float | None]) -> tuple[int, str | None]:
+        after_s, again_after_s = moment
         try:
-            return _try(*moment)[0], None
+            # One that was quicker than its kill is killed earlier.
+            while not (killed := _try(after_s, again_after_s)[0]):
+                after_s /= 2
+            return killed, None
         except Exception as error:
             return 0, f"killed after {moment} s: {type(error).__name__}: {error}"
 

@@ -129,7 +129,7 @@ def test_schedule_continues_a_killed_run(stage: Stage) -> None:
     # The same list, spelt otherwise.
     listed = stage.write_list([f"{name.upper()}." for name in host_names(HOSTS)], "again.txt")
     ended = stage.run("schedule", listed, *QUICK)
-    assert f"continuing run {run[0]}: 10 of 60 hosts are accepted" in ended.err
+    assert f"continuing run {run[0]}: 10 of 60 hosts accepted" in ended.err
     check_exactly_once(stage, host_names(HOSTS), ended)
     check_journal(stage)
     assert [row[:2] for row in stage.run("runs").rows()] == [[run[0], "finished"]]

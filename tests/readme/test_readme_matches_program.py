@@ -13,9 +13,7 @@ from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import ScanStatus
 from sbpam_cli.sandbox.directory import sample_hosts
-
-NOT_THERE_YET = ("SBPAM_API_KEY", "SBPAM_CLIENT_")
-"""How variables begin that are for signing in as an application."""
+from sbpam_cli.storage.secrets import SECRET_NAMES, variable_of
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +41,12 @@ def test_the_variables_are_those_of_the_program(readme: str) -> None:
     source = "\n".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "sbpam_cli").rglob("*.py")
     )
-    secrets = {"SBPAM_TOKEN", "SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"}
+    secrets = {variable_of(name) for name in SECRET_NAMES}
     pattern = r"\bSBPAM_[A-Z]+(?:_[A-Z]+)*\b"
     used = set(re.findall(pattern, source)) | secrets | {f"{name}_FILE" for name in secrets}
     named = set(re.findall(pattern, readme)) - {"SBPAM_TEST_REQUIRE_ALL"}
 
-    assert named == {name for name in used if not name.startswith(NOT_THERE_YET)}
+    assert named == used
 
 
 def test_every_status_is_named(readme: str) -> None:

@@ -1,12 +1,16 @@
 """The README's recipes do what they say: run against a sandbox, in a home of their own.
 
 A comment before a block says what is done with it: `run` (a shell), `cron`,
-`unit NAME` (systemd), `powershell` (its foreign part by sample output).
+`unit NAME` (systemd), `powershell` (its foreign part by sample output),
+`openssl` and `doctor` (a shell, one after the other), `windows` (what is
+sbpam's own of it), `dockerfile` (read by a podman that is not one).
 """
 
 import os
 import re
+import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -48,6 +52,46 @@ EXPORT_CSV_OUTPUT = """\
 """
 
 
+# No container: the program with what one would give it, and nothing else.
+PODMAN = r"""
+import os, re, shutil, sys
+from pathlib import Path
+
+action, *words = sys.argv[1:]
+secrets = Path(".secrets")
+if action == "secret":
+    name, file = words[1:]
+    (secrets / name).unlink(missing_ok=True)
+    shutil.copy(file, secrets / name)
+if action == "run":
+    dockerfile = Path("Dockerfile").read_text()
+    environ = dict(re.findall(r"^ENV (\w+)=(.*)$", dockerfile, re.M))
+    environ |= {"SBPAM_CA_BUNDLE": os.environ["SBPAM_CA_BUNDLE"]}
+    [entry] = re.findall(r'^ENTRYPOINT \["(.+)"\]$', dockerfile, re.M)
+    mounts, mounted = {}, set()
+    while words[0].startswith("--"):
+        option = words.pop(0)
+        if option in ("--rm", "--read-only"):
+            continue
+        value = words.pop(0)
+        if option == "--volume":
+            source, target = value.split(":")[:2]
+            mounts[target] = source
+        elif option == "--env":
+            name, _, text = value.partition("=")
+            environ[name] = text
+        else:
+            mounted.add(value.split(",")[0])
+    for path in secrets.iterdir():
+        if path.name not in mounted:
+            path.unlink()
+    environ["SBPAM_STATE_HOME"] = mounts[environ["SBPAM_STATE_HOME"]]
+    assert words.pop(0) == "sbpam"
+    program = Path(sys.executable).with_name(entry)
+    os.execve(program, [entry, *(mounts.get(word, word) for word in words)], environ)
+"""
+
+
 def blocks(mark: str) -> list[tuple[str, str]]:
     """What follows the mark in its comment, and the block, in the README's order."""
     text = README.read_text(encoding="utf-8")
@@ -78,6 +122,8 @@ class Office:
             "/home/scan/.local/bin/": f"{BIN}/",
             "/home/scan/": f"{self.home}/",
             "/etc/sbpam/": f"{self.home}/",
+            "C:\\sbpam\\Scripts\\sbpam.exe": f"{BIN}/sbpam",
+            "C:\\sbpam\\": f"{self.home}/",
             "/opt/sbpam/bin/": f"{BIN}/",
         }
         for old, new in changes.items():
@@ -106,22 +152,22 @@ def office(tmp_path: Path) -> Iterator[Office]:
     world = World(seed=1, now=time.time, scan_duration_s=0.3, failing_share=0.0)
     with SandboxServer(world) as server:
         office = Office(tmp_path, server, world, {})
-        person = office.user("none")
+        person, application = office.user("none"), describe(server).application_environment
         office.environ = {
             "PATH": f"{tmp_path}/bin:{BIN}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "SBPAM_SERVER": server.url,
-            "SBPAM_CA_BUNDLE": describe(server).environment["SBPAM_CA_BUNDLE"],
+            "SBPAM_CA_BUNDLE": server.ca_file,
             "SBPAM_CREDENTIAL": CREDENTIAL,
             "SBPAM_USERNAME": person.login,
             "SBPAM_PASSWORD": person.password,
         }
-        _furnish(office)
+        _furnish(office, application)
         yield office
 
 
-def _furnish(office: Office) -> None:
+def _furnish(office: Office, application: Mapping[str, str]) -> None:
     home, scanner = office.home, office.user("totp")
     (home / "hosts.txt").write_text("\n".join(HOSTS))
     (home / "hosts.csv").write_text("Name;DNSHostName\n" + "\n".join(f"x;{h}" for h in HOSTS))
@@ -129,15 +175,26 @@ def _furnish(office: Office) -> None:
     for name, value in (
         (".secrets/nps-password", scanner.password),
         (".secrets/nps-totp-secret", scanner.totp_secret),
-        ("password", scanner.password),
-        ("totp-secret", scanner.totp_secret),
+        ("nps-api-key", application["SBPAM_API_KEY"]),
+        (".secrets/nps-api-key", application["SBPAM_API_KEY"]),
+        ("sbpam-app.pem", pem := _pem(application)),
+        (".secrets/sbpam-app.pem", pem),
     ):
         (home / name).write_text(value + "\n")
         (home / name).chmod(0o600)
     (home / "bin").mkdir()
     (home / "ldif").write_text(LDAPSEARCH_OUTPUT)
     (home / "bin" / "ldapsearch").write_text(f"#!/bin/sh\ncat {home}/ldif\n")
-    (home / "bin" / "ldapsearch").chmod(0o755)
+    (home / "bin" / "podman").write_text(f"#!{sys.executable}\n{PODMAN}")
+    (home / "Dockerfile").write_text(blocks("dockerfile")[0][1])
+    for program in ("ldapsearch", "podman"):
+        (home / "bin" / program).chmod(0o755)
+
+
+def _pem(application: Mapping[str, str]) -> str:
+    """Certificate and key in one."""
+    parts = (application[f"SBPAM_CLIENT_{part}"] for part in ("CERT", "KEY"))
+    return "".join(Path(part).read_text() for part in parts)
 
 
 @pytest.mark.parametrize("number", range(len(blocks("run"))))
@@ -191,6 +248,59 @@ def test_the_crontab_runs_in_its_bare_environment(office: Office) -> None:
     assert [row.split("\t")[0] for row in rows] == HOSTS
 
 
+def test_the_certificate_that_openssl_makes_signs_in(office: Office) -> None:
+    find_program("openssl")
+    (_, request), (_, alone) = blocks("openssl")
+    [(_, doctor)] = blocks("doctor")
+    folder = office.home / "made"
+    folder.mkdir()
+
+    asked = office.sh(f"set -e; cd made; {request}")
+    made = office.sh(f"set -e; cd made; {alone}")
+
+    assert (asked.returncode, made.returncode) == (0, 0), asked.stderr + made.stderr
+    assert "BEGIN CERTIFICATE REQUEST" in (folder / "sbpam-app.csr").read_text()
+    application = office.world.user("sbpam-app")
+    assert application is not None
+    application.certificate_serial = made.stdout.strip().removeprefix("serial=")
+    office.server.context.load_verify_locations(folder / "sbpam-app.crt")
+    office.server.context.verify_mode = ssl.CERT_REQUIRED
+    (folder / "sbpam-app.pem").replace(office.home / ".secrets" / "sbpam-app.pem")
+    bare = {name: office.environ[name] for name in ("PATH", "HOME", "SBPAM_CA_BUNDLE")}
+    bare["SBPAM_CREDENTIAL"] = CREDENTIAL
+
+    done = office.sh(office.here(doctor), environ=bare)
+
+    findings = {line.split("\t")[0]: line.split("\t")[1:] for line in done.stdout.splitlines()}
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert findings["sign-in"][0] == "true"
+    assert application.certificate_serial in findings["client certificate"][1]
+
+
+def test_what_windows_would_run_of_sbpam(office: Office) -> None:
+    _, login, task = (office.here(script.replace("`\n", "")) for _, script in blocks("windows"))
+    convert = "openssl pkcs12 -export -in sbpam-app.pem -out sbpam-app.pfx -passout pass:geheim"
+    assert office.sh(convert).returncode == 0
+    signed_in, doctor = login.splitlines()
+    [run] = re.findall(r"^\$run = '(.+)'$", task, re.M)
+    secrets = {
+        "SBPAM_API_KEY_FILE": str(office.home / "nps-api-key"),
+        "SBPAM_CLIENT_KEY_PASSWORD": "geheim",
+    }
+    bare = {name: office.environ[name] for name in ("PATH", "HOME", "SBPAM_CA_BUNDLE")} | secrets
+    server = office.server.url.removeprefix("https://")
+
+    done = office.sh(signed_in.replace("nps.example.com", server) + " --no-store", environ=bare)
+    assert done.returncode == 0, done.stderr
+    done = office.sh(doctor, environ=bare)
+    assert done.returncode == 0, done.stdout
+    done = office.sh(run, environ=bare)
+
+    assert done.returncode == 0, (office.home / "last-run.log").read_text()
+    rows = (office.home / "last-run.tsv").read_text().splitlines()
+    assert [row.split("\t")[0] for row in rows] == HOSTS
+
+
 @pytest.fixture
 def units(office: Office) -> Path:
     folder = office.home / "units"
@@ -230,7 +340,7 @@ def test_the_service_signs_in_with_the_credentials_of_systemd(units: Path, offic
         "CREDENTIALS_DIRECTORY": str(folder),
         "SBPAM_CA_BUNDLE": office.environ["SBPAM_CA_BUNDLE"],
         **{
-            name: value.replace("%S", str(office.home / "state")).replace("\\\\", "\\")
+            name: value.replace("%S", str(office.home / "state")).replace("%d", str(folder))
             for name, value in settings.items()
         },
     }

@@ -61,9 +61,8 @@ def started(site: Site) -> Iterator[list[Started]]:
     running: list[Started] = []
     yield running
     for one in running:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.communicate()
+        with one.process as process:
+            process.kill()
 
 
 def run(site: Site, *arguments: str, stdin: bytes = b"", **env: str) -> tuple[int, str, str]:

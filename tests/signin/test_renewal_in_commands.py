@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -214,7 +213,7 @@ class Keyring(KeyringBackend):
 
 
 @pytest.fixture
-def shared_keyring(environ: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+def shared_keyring(environ: dict[str, str], tmp_path: Path) -> Path:
     folder = tmp_path / "keyring"
     folder.mkdir()
     (tmp_path / "file_keyring.py").write_text(_KEYRING)
@@ -223,7 +222,7 @@ def shared_keyring(environ: dict[str, str], tmp_path: Path) -> Iterator[Path]:
         "PYTHON_KEYRING_BACKEND": "file_keyring.Keyring",
         "TEST_KEYRING": str(folder),
     }
-    yield folder
+    return folder
 
 
 def test_two_jobs_renew_a_stored_token_once(

@@ -19,6 +19,7 @@ from sbpam_cli.nps.wire import make_token
 from sbpam_cli.services import Services
 from sbpam_cli.signin.session import Session
 from sbpam_cli.signin.totp import code_maker
+from sbpam_cli.storage.locks import take_turn
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.secrets import Secrets
 from sbpam_cli.storage.vault import Vault
@@ -226,6 +227,17 @@ def test_a_used_step_waits_for_the_next_code_once(world: _World) -> None:
     assert codes[2] == code_maker(SECRET)(int(before) // 30 + 1)
     assert 0 < world.clock.now() - before <= 30
     assert "used before" in world.said[0]
+
+
+def test_a_first_step_that_is_over_while_waiting_is_done_again(world: _World) -> None:
+    world.server.life_s = 5.0
+    world.session(WITH_TOTP, stored=False)
+    world.server.good_code = lambda code: len(code) == 6
+    world.clock.move(-(world.clock.now() % 30))
+    world.session(WITH_TOTP, stored=False).token()
+    world.session(WITH_TOTP, stored=False).token()
+    step = ["sign_in", "second_step"]
+    assert world.server.steps() == step * 3
 
 
 def test_a_fresh_code_that_is_refused_is_final(world: _World) -> None:
@@ -437,6 +449,65 @@ def test_an_old_token_that_cannot_be_renewed_serves_to_its_end(world: _World) ->
     world.clock.move(10)
     with pytest.raises(SignInError):
         session.token()
+
+
+def test_an_old_token_is_not_good_enough_where_it_must_last(world: _World) -> None:
+    world.server.renews = False
+    token = world.server._grant()
+    session = world.session({"SBPAM_TOKEN": token.value}, method="token")
+    world.clock.move(839)
+    assert session.token(lasting=True).value == token.value
+    world.clock.move(1)
+    with pytest.raises(SignInError, match="cannot be renewed"):
+        session.token(lasting=True)
+    world.server.renews = True
+    assert session.token(lasting=True).value != token.value
+
+
+class _Waiting(_KeyringClock):
+    """`while_waiting` is called at each wait for another process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.while_waiting: Callable[[], object] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.move(seconds)
+        self.while_waiting()
+
+
+@pytest.mark.parametrize("life", ["old", "over"])
+def test_what_another_process_renews_is_waited_for(world: _World, life: str) -> None:
+    world.clock = world.server.clock = clock = _Waiting()
+    if life == "old":
+        world.kept_token = world.server._grant().value
+        clock.move(850)
+    session = world.session(ALONE)
+    services = session._services
+    turn = take_turn(services, f"p {ORIGIN}", within_s=0.0, pause=clock.sleep)
+    turn.__enter__()
+    fresh = world.server._grant()
+
+    def renew_elsewhere() -> None:
+        world.kept_token = fresh.value
+        turn.__exit__(None, None, None)
+
+    clock.while_waiting = renew_elsewhere
+    assert session.token().value == fresh.value
+    assert world.server.asked == []
+
+
+def test_a_process_that_hangs_is_waited_for_ten_seconds(world: _World) -> None:
+    session = world.session(ALONE)
+    with take_turn(session._services, f"p {ORIGIN}", within_s=0.0, pause=world.clock.sleep):
+        before = world.clock.now()
+        assert session.token().value in world.server.good
+        assert 10 <= world.clock.now() - before < 11
+
+
+def test_without_a_state_folder_it_renews_all_the_same(world: _World) -> None:
+    (world.folder / "state").write_text("a file")
+    assert world.session(ALONE).token().value in world.server.good
 
 
 def test_what_another_process_stored_is_used_first(world: _World) -> None:

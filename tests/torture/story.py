@@ -120,9 +120,9 @@ def _next_action(
     if last is not None:
         if last.code == 0:
             return None
-        if last.rows and before is not None and before.rows == last.rows:
-            return None
-    return "resume" if is_over(machine) else story.how
+    action: How = "resume" if is_over(machine) else story.how
+    same = last is not None and before is not None and last.rows == before.rows != []
+    return None if same and last is not None and last.arguments[0] == action else action
 
 
 @contextmanager
@@ -176,18 +176,24 @@ def every_case() -> list[Case]:
 
 
 def ordinary_cases() -> list[Case]:
-    """Those that run each time: of the points where the journal holds the same states, one.
+    """Those that run each time.
 
-    For every operation, that is, and every way in which it fails; kills are
-    as in `enumerate_cases`.
+    For every operation, every failure of it and every state of a batch: a case
+    at a point where the journal holds a batch in that state. And a kill in
+    every durable state of every story, and whatever can befall the list of
+    jobs: it decides what is sent again.
     """
     met: set[object] = set()
     chosen = []
     for case in every_case():
         point = case.point
-        key = (point.operation, point.states, case.failure)
-        if case.failure == "kill" or key not in met:
-            met.add(key)
+        new: set[object] = {
+            (state, point.operation, case.failure) for state in point.states or {"none"}
+        }
+        if case.failure == "kill":
+            new.add((case.story.name, point.durable))
+        if not new <= met or point.operation == "answer list":
+            met |= new
             chosen.append(case)
     return chosen
 

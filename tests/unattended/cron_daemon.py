@@ -143,8 +143,8 @@ def _mails(folder: Path) -> list[Message]:
 def _settings(mail: Message) -> dict[str, str]:
     """The environment that cron names in its mails."""
     headers = mail.get_all("X-Cron-Env", [])
-    pairs = (str(header).strip("<>").split("=", 1) for header in headers)
-    return {name: value for name, value in pairs}
+    pairs = (str(header)[1:-1].partition("=") for header in headers)
+    return {name: value for name, _, value in pairs}
 
 
 def _job_of(mail: Message) -> str:

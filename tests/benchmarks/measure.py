@@ -1,0 +1,103 @@
+"""Runs commands in turn and takes their wall time and peak memory."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is run. stdin and stdout: files; before: done first, not measured."""
+
+    words: Sequence[object]
+    stdin: Path | None = None
+    stdout: Path | None = None
+    before: Callable[[], object] | None = None
+
+
+def shell(script: str, *arguments: object, stdout: Path) -> Command:
+    """A pipeline for `sh`; `$1` and so on are the arguments."""
+    return Command(["/bin/sh", "-c", script, "sh", *arguments], stdout=stdout)
+
+
+class Run(NamedTuple):
+    """Wall time in seconds, and the largest process's peak in MiB."""
+
+    seconds: float
+    peak_mib: float
+
+
+class FailedError(Exception):
+    """A command that ended otherwise than well: nothing measured on it means anything."""
+
+
+class Stopwatch:
+    """Runs commands in one environment and folder. A context manager."""
+
+    def __init__(
+        self, environ: Mapping[str, str], folder: Path, said: Callable[[str], None]
+    ) -> None:
+        self._environ = dict(environ)
+        self._folder = folder
+        self._said = said
+        script = Path(__file__).with_name("runner.py")
+        self._runner = subprocess.Popen(
+            [sys.executable, "-I", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.kill()
+        self._runner.communicate()
+
+    def run(self, command: Command) -> Run:
+        """Once. Raises FailedError."""
+        if command.before is not None:
+            command.before()
+        errors = self._folder / "stderr"
+        files = [command.stdin or os.devnull, command.stdout or os.devnull, errors]
+        order = {
+            "words": [str(word) for word in command.words],
+            "files": [str(file) for file in files],
+            "folder": str(self._folder),
+            "environ": self._environ,
+        }
+        assert self._runner.stdin is not None
+        assert self._runner.stdout is not None
+        self._runner.stdin.write(json.dumps(order) + "\n")
+        self._runner.stdin.flush()
+        code, seconds, peak_mib = json.loads(self._runner.stdout.readline())
+        if code != 0:
+            words = errors.read_text(errors="replace")[-2000:]
+            raise FailedError(f"{command.words[0]} ended with {code}: {words}")
+        return Run(seconds, peak_mib)
+
+    def in_turn(self, commands: Mapping[str, Command], rounds: int) -> dict[str, list[Run]]:
+        """Every command once, then every command again; the first time, to warm up, for nothing."""
+        taken: dict[str, list[Run]] = {name: [] for name in commands}
+        warm_up = rounds > 3
+        for number in range(rounds + warm_up):
+            for name, command in commands.items():
+                run = self.run(command)
+                if number >= warm_up:
+                    taken[name].append(run)
+                    self._said(f"  {name}: {run.seconds:.3f} s, {run.peak_mib:.0f} MiB")
+        return taken
+
+
+def median_s(runs: Sequence[Run]) -> float:
+    """Seconds."""
+    return statistics.median(run.seconds for run in runs)
+
+
+def median_mib(runs: Sequence[Run]) -> float:
+    """MiB."""
+    return statistics.median(run.peak_mib for run in runs)

@@ -1,0 +1,201 @@
+"""A server that asks for the client certificate late, for one location only, as IIS may.
+
+Apache stands in front of the sandbox: TLS 1.2 renegotiates, TLS 1.3 asks after the handshake.
+"""
+
+import hashlib
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from certificates import API_KEY, APPLICATION, issue
+from programs import find_program
+from staging import Site
+from tunnel import PASSWORD, Tunnel
+
+from sbpam_cli.sandbox.app import App
+from sbpam_cli.sandbox.exchange import Reply, Request
+
+pytestmark = pytest.mark.slow
+MODULES = Path("/usr/lib/apache2/modules")
+SERIAL = 0x9A01
+HOST = "web01.corp.example"
+
+CONFIGURATION = """
+ServerRoot {folder}
+ServerName 127.0.0.1
+DefaultRuntimeDir {folder}
+PidFile {folder}/pid
+Mutex sem
+ErrorLog {folder}/error.log
+LogLevel info
+{modules}
+User {user}
+Group {group}
+Listen 127.0.0.1:{port}
+SSLEngine on
+SSLProtocol {protocol}
+SSLSessionCache none
+SSLCertificateFile {folder}/server.pem
+SSLCACertificateFile {ca}
+SSLVerifyClient none
+SSLProxyEngine on
+SSLProxyCheckPeerName off
+SSLProxyCACertificateFile {ca}
+RequestHeader unset X-Client-Serial early
+ProxyPass / {behind}/
+<Location /WebAppApi>
+  SSLVerifyClient require
+  SSLVerifyDepth 2
+  RequestHeader set X-Client-Serial "%{{SSL_CLIENT_M_SERIAL}}s"
+</Location>
+"""
+
+
+class _Behind:
+    """The sandbox behind the proxy: that tells it who showed which certificate."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def handle(self, request: Request) -> Reply:
+        serial = request.header("X-Client-Serial") or None
+        return self.app.handle(replace(request, peer_certificate_serial=serial))
+
+
+@dataclass
+class _Front:
+    """Apache: its URL, and the files of the application's certificate and key."""
+
+    site: Site
+    url: str
+    protocol: str
+    cert: str
+    key: str
+
+    def refuses_sign_in(self, context: ssl.SSLContext) -> bool:
+        """Whether a client with that context gets no further than Apache."""
+        address = urlsplit(self.url)
+        host, port = address.hostname or "", address.port
+        with closing(http.client.HTTPSConnection(host, port, context=context, timeout=10)) as wire:
+            try:
+                wire.request("POST", "/WebAppApi/api/v1/AppUserToken", body=b"{}")
+                return wire.getresponse().status == 403
+            except ssl.SSLError as error:
+                return error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
+
+
+def _modules() -> str:
+    names = "mpm_event authz_core ssl proxy proxy_http headers"
+    lines = [f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in names.split()]
+    return "\n".join(lines)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        words = log.read_text() if log.exists() else ""
+        assert process.poll() is None, words
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"Apache did not start: {words}")
+
+
+@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[_Front]:
+    program = find_program("apache2")
+    site.server.app = _Behind(site.server.app)  # type: ignore[assignment]
+    leaf = site.server._ca.issue_cert("127.0.0.1", "localhost")
+    folder = tmp_path / "apache"
+    folder.mkdir()
+    leaf.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "apache.conf").write_text(
+        CONFIGURATION.format(
+            folder=folder,
+            modules=_modules(),
+            user="www-data" if os.geteuid() == 0 else f"#{os.geteuid()}",
+            group="www-data" if os.geteuid() == 0 else f"#{os.getegid()}",
+            port=port,
+            protocol=request.param,
+            ca=site.server.ca_file,
+            behind=site.server.url,
+        )
+    )
+    process = subprocess.Popen([program, "-f", str(folder / "apache.conf"), "-DFOREGROUND"])
+    try:
+        _wait_for(port, process, folder / "error.log")
+        cert, key = issue(site.server, serial=SERIAL).files(tmp_path)
+        environ = site.program.environ
+        for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"):
+            del environ[name]
+        url = f"https://127.0.0.1:{port}"
+        environ |= {
+            "SBPAM_SERVER": url,
+            "SBPAM_USERNAME": APPLICATION,
+            "SBPAM_API_KEY": API_KEY,
+            "SBPAM_CLIENT_CERT": cert,
+            "SBPAM_CLIENT_KEY": key,
+        }
+        yield _Front(site, url, request.param, cert, key)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def assert_signed_in(front: _Front) -> None:
+    log = front.site.world.log
+    shown = {at.request.target for at in log if at.request.header("X-Client-Serial")}
+    assert shown == {"/WebAppApi/api/v1/AppUserToken"}
+    [sign_in] = [at.request for at in log if "AppUserToken" in at.request.target]
+    assert sign_in.header("X-Client-Serial") == "9A01"
+    assert b'"certificateSerialNumber": "009A01"' in sign_in.body
+    assert front.site.scheduled() == [HOST]
+
+
+def test_it_is_shown_when_it_is_asked_for(front: _Front) -> None:
+    ended = front.site.program("schedule", "--wait", HOST)
+    assert ended.code == 0, ended.err
+    assert_signed_in(front)
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_through_a_proxy_with_a_password(front: _Front, pinned: bool) -> None:
+    proxy = Tunnel()
+    env = {"HTTPS_PROXY": proxy.url}
+    if pinned:
+        address = urlsplit(front.url)
+        pem = ssl.get_server_certificate((address.hostname or "", address.port or 0))
+        env["SBPAM_FINGERPRINT"] = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    try:
+        ended = front.site.program("schedule", "--verbose", HOST, env=env)
+    finally:
+        proxy.close()
+    assert ended.code == 0, ended.err
+    assert proxy.heads
+    assert PASSWORD not in ended.err
+    assert_signed_in(front)
+
+
+def test_the_question_is_asked_late_and_in_earnest(front: _Front) -> None:
+    """Without a certificate, or with TLS 1.3 by Python's own default, the server says no."""
+    ca = front.site.server.ca_file
+    assert front.refuses_sign_in(ssl.create_default_context(cafile=ca))
+    if front.protocol == "TLSv1.3":
+        context = ssl.create_default_context(cafile=ca)
+        context.load_cert_chain(front.cert, front.key)
+        assert front.refuses_sign_in(context)
+    assert front.site.requests("AppUserToken") == []
