@@ -1,17 +1,16 @@
 """`main(argv, services) -> int`: the program."""
 
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import ExitCode, OptionError, SbpamError
-
+# By this name type checkers know it; `typing` itself is a tenth of what `--version` takes.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sbpam_cli.services import Services
 
 
-def main(argv: Sequence[str] | None = None, services: "Services | None" = None) -> int:
+def main(argv: "Sequence[str] | None" = None, services: "Services | None" = None) -> int:
     """Runs one command line and returns the exit code; never raises.
 
     argv: without the program's name; None for the process's own.
@@ -20,6 +19,8 @@ def main(argv: Sequence[str] | None = None, services: "Services | None" = None) 
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--version"] and services is None:
         return _show_version()
+    from sbpam_cli.errors import ExitCode
+
     if services is None:
         from sbpam_cli.services import system_services
 
@@ -41,18 +42,21 @@ def _show_version() -> int:
         if sys.stdout is not None:
             sys.stdout.write(f"sbpam {__version__}\n")
             sys.stdout.flush()
-    except BrokenPipeError:
-        return ExitCode.STDOUT_CLOSED
-    except OSError:
-        return ExitCode.BUG
-    return ExitCode.DONE
+    except OSError as error:
+        from sbpam_cli.errors import ExitCode
+
+        return ExitCode.STDOUT_CLOSED if isinstance(error, BrokenPipeError) else ExitCode.BUG
+    return 0
 
 
-def _run(arguments: Sequence[str], services: "Services") -> int:
+def _run(arguments: "Sequence[str]", services: "Services") -> int:
+    from contextlib import suppress
+
     import typer
 
     from sbpam_cli.commands.app import run_app
     from sbpam_cli.commands.present import as_error, exit_code_of
+    from sbpam_cli.errors import ExitCode, OptionError, SbpamError
     from sbpam_cli.output.console import Console
 
     # Before anything is printed: the console makes the streams take every character.

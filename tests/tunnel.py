@@ -41,7 +41,7 @@ class Tunnel:
         with suppress(OSError):
             if self._context is not None:
                 client = self._context.wrap_socket(client, server_side=True)
-                self.shown.append(client.getpeercert())  # type: ignore[attr-defined]
+                self.shown.append(client.getpeercert())
             with client:
                 self._tunnel(client)
 

@@ -9,7 +9,7 @@ from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method, Talk
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.storage.secrets import Found, SecretName, Secrets
+from sbpam_cli.storage.secrets import SECRETS_OF, Found, SecretName, Secrets
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 Row = tuple[str | None, str, str | None, Method, str | None, str]
 
-_SECRETS_OF: dict[Method, tuple[SecretName, ...]] = {
-    "password": ("token", "password", "totp-secret"),
-    "application": ("token", "api-key", "client-key-password"),
-    "token": ("token",),
-}
 _ENOUGH: tuple[SecretName, ...] = ("password", "api-key")
 
 
@@ -36,7 +31,7 @@ def run_whoami(
     server = target.server
     vault = Vault(services, talk, attended=services.can_ask(no_input=options.no_input))
     secrets = Secrets(services, target, vault, talk)
-    names = _SECRETS_OF[target.method]
+    names = SECRETS_OF[target.method]
     found = {name: at for name in names if (at := secrets.find(name)) is not None}
     expires_at = _expiry(found.get("token"))
     renews = target.username is not None and any(name in found for name in _ENOUGH)

@@ -77,12 +77,19 @@ class NpsClient(SignInCalls):
             raise failed_answer(reply, "the server")
         return reply.problem()[0] if reply.status == 200 else None
 
-    def probe(self) -> None:
-        """One try of the harmless read. Raises UnreachableError or ServerError."""
+    def health(self) -> Reply:
+        """One try of `GET /api/v1/Health` [live], whatever it answers. Raises UnreachableError."""
+        return self._once("/api/v1/Health")
+
+    def _once(self, path: str) -> Reply:
         try:
-            reply = self._send("GET", "/api/v1/Version")
+            return self._send("GET", path)
         except NoReplyError as error:
             raise no_answer(self.origin, error) from None
+
+    def probe(self) -> None:
+        """One try of the harmless read. Raises UnreachableError or ServerError."""
+        reply = self._once("/api/v1/Version")
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
 

@@ -29,6 +29,12 @@ class Entries:
         self._backend = _checked(backend)
         self._short_only = type(backend).__module__ == "keyring.backends.Windows"
 
+    @property
+    def backend(self) -> str:
+        """The back end's class, as `keyring.backends.SecretService.Keyring`."""
+        kind = type(self._backend)
+        return f"{kind.__module__}.{kind.__name__}"
+
     def read(self, entry: str) -> str | None:
         """The value; None where it is missing or not whole."""
         for _ in range(2):

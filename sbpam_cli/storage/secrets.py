@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from sbpam_cli.errors import SbpamError, SignInError
+from sbpam_cli.models import Method
 
 if TYPE_CHECKING:
     from sbpam_cli.models import Talk
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 SecretName = Literal["token", "password", "totp-secret", "api-key", "client-key-password"]
 SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
+SECRETS_OF: dict[Method, tuple[SecretName, ...]] = {
+    "password": ("token", "password", "totp-secret"),
+    "application": ("token", "api-key", "client-key-password"),
+    "token": ("token",),
+}
+"""What each way to sign in may need."""
 KEYRING = "keyring"
 _LONGEST_FILE = 1 << 20
 

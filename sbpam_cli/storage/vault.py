@@ -68,6 +68,11 @@ class Vault:
         self.absent_because: str | None = None
 
     @property
+    def backend(self) -> str | None:
+        """The class of the keyring in use; None where there is none (yet)."""
+        return self._entries.backend if self._entries is not None else None
+
+    @property
     def stuck(self) -> bool:
         """The keyring still has the thread: the process must leave by `os._exit`."""
         return self._running is not None and not self._running.done.is_set()

@@ -12,6 +12,7 @@ from sbpam_cli.models import Method, Talk
 from sbpam_cli.storage.filesystems import filesystem_type, is_network, is_passing
 from sbpam_cli.storage.secrets import (
     KEYRING,
+    SECRETS_OF,
     SecretName,
     Secrets,
     given_by_environment,
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
     from sbpam_cli.storage.profiles import Target
 
-_SECRETS_OF: dict[Method, tuple[SecretName, ...]] = {
-    "password": ("token", "password", "totp-secret"),
-    "application": ("token", "api-key", "client-key-password"),
-    "token": ("token",),
-}
 _NEEDED: dict[Method, SecretName] = {
     "password": "password",
     "application": "api-key",
@@ -74,7 +70,7 @@ def secret_checks(services: "Services", target: "Target", talk: Talk) -> list[Ch
 
     checks = [
         Check("keyring", lambda: _keyring(services, target, vault)),
-        *map(secret_check, _SECRETS_OF[target.method]),
+        *map(secret_check, SECRETS_OF[target.method]),
     ]
     if target.method == "application":
         work = partial(_client_certificate, services, target, secrets, talk)
@@ -194,7 +190,7 @@ def _keyring(services: "Services", target: "Target", vault: Vault) -> Finding:
     started = services.clock.monotonic()
     vault.get(target.profile, target.origin or "https://doctor.invalid", "token")
     took_ms = (services.clock.monotonic() - started) * 1000
-    name = _backend_name(vault)
+    name = vault.backend
     given = given_by_environment(services, _NEEDED[target.method]) is not None
     needed = target.stored and not given
     why_not = "the environment gives the secrets" if given else "no stored profile applies"
@@ -205,14 +201,6 @@ def _keyring(services: "Services", target: "Target", vault: Vault) -> Finding:
     variable = variable_of(_NEEDED[target.method])
     remedy = f"unlock it, or give the secret with {variable}_FILE" if needed else None
     return Finding("keyring", not needed, detail + aside, remedy)
-
-
-def _backend_name(vault: Vault) -> str | None:
-    entries = vault._entries
-    if entries is None:
-        return None
-    kind = type(entries._backend)
-    return f"{kind.__module__}.{kind.__name__}"
 
 
 def _secret(services: "Services", target: "Target", secrets: Secrets, name: SecretName) -> Finding:

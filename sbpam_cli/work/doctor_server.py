@@ -9,10 +9,8 @@ from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import Talk, Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.client import NotFoundError, NpsClient
-from sbpam_cli.nps.failures import no_answer
 from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import fingerprint_of
-from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.storage.secrets import KEYRING, given_by_environment
 from sbpam_cli.work.connection import Connection, connect
 from sbpam_cli.work.doctor import SOON_S, Check, Finding, say_expiry, say_span
@@ -214,10 +212,7 @@ class ServerChecks:
         return Finding("version", True, version or "the server answers, but tells no version")
 
     def _check_health(self) -> Finding:
-        try:
-            reply = self._client()._send("GET", "/api/v1/Health")
-        except NoReplyError as error:
-            raise no_answer(self._target.server, error) from None
+        reply = self._client().health()
         if reply.status in (404, 405):
             return Finding("health", None, "the server has no such call")
         words, trace_id = reply.problem()

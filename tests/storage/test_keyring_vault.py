@@ -151,6 +151,22 @@ def test_a_long_value_stays_whole_where_the_back_end_can_hold_it() -> None:
     assert backend.kept == {("sbpam", "e"): LONG}
 
 
+def test_windows_is_never_given_what_it_cannot_hold() -> None:
+    """Its refusal is an exception of pywin32 with the value in its words."""
+    asked: list[int] = []
+
+    class WinVaultKeyring(_Memory):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            asked.append(len(password.encode("utf-16-le")))
+            super().set_password(service, username, password)
+
+    WinVaultKeyring.__module__ = "keyring.backends.Windows"
+    entries = Entries(WinVaultKeyring())
+    assert entries.write("e", LONG, "1")
+    assert entries.read("e") == LONG
+    assert max(asked) <= 2560
+
+
 def test_a_value_that_looks_like_a_head_is_still_a_value() -> None:
     backend = _Memory()
     assert Entries(backend).write("e", "sbpam-split 1 1 x", "1")

@@ -117,7 +117,10 @@ class VirtualClock:
 
 
 class Machine:
-    """The disk, the server and the time; commands run on it one after another."""
+    """The disk, the server and the time; commands run on it one after another.
+
+    excused: hosts that need not be in a job at the end, if they are named.
+    """
 
     def __init__(self, folder: Path, script: Script, choose: Choose, *, seed: int = 1) -> None:
         self.folder = folder
@@ -130,7 +133,7 @@ class Machine:
         self.app = App(self.world)
         self.points: list[Point] = []
         self.endings: list[Ended] = []
-        self.missing: list[str] = []
+        self.excused: set[str] = set()
         self.dead = True
         self._posts = 0
         self._seen: Counter[tuple[str, str]] = Counter()
@@ -249,6 +252,8 @@ class Machine:
         self.app.faults = Faults(rules)
         reply = self.app.handle(request)
         self._durable = None
+        if any(rule.action == "leave_out" for rule in rules):
+            self.excused.update(json.loads(request.body))
         if operation == "answer POST" and self._posts == self.script.kill_after_post:
             self.die()
         return reply

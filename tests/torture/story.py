@@ -88,7 +88,7 @@ def finish(machine: Machine, story: Story, last: Ended | None) -> None:
         else:
             machine.time += 1.0
             last = story.schedule(machine, story.names[::-1])
-    machine.missing = check_end(machine, story.names)
+    check_end(machine, story.names)
 
 
 def newest_run(machine: Machine) -> list[tuple[str, ...]]:

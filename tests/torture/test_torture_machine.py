@@ -17,11 +17,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from torture.machine import Machine, Script
+from torture.machine import START, Machine, Script
 from torture.oracle import check_world
 from torture.story import Story, a_disk, fails_at, finish, is_over, newest_run
 from torture.table import ANSWERS
 
+BELIEVED_FOR_S = 20 * 3600.0
+CONTINUED_FOR_S = 11 * 3600.0
 FAILURES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=3)
 BEFALLS = st.dictionaries(st.integers(1, 12), st.sampled_from(sorted(ANSWERS["answer POST"])))
 
@@ -33,6 +35,8 @@ class Scheduling(RuleBasedStateMachine):
         super().__init__()
         self._stack = ExitStack()
         self._list = 0
+        self._began = START
+        self._sound = True
 
     @initialize(
         posts=BEFALLS,
@@ -71,25 +75,34 @@ class Scheduling(RuleBasedStateMachine):
 
     @rule(failures=FAILURES, backwards=st.booleans())
     def schedule(self, failures: list[tuple[int, int]], backwards: bool) -> None:
-        if self.is_recorded() and is_over(self.machine):
+        self._sound = False
+        old = self.machine.time - self._began > CONTINUED_FOR_S
+        if self.is_recorded() and (old or is_over(self.machine)):
             # Another `schedule` of it would rightly be another run.
             finish(self.machine, self.story, None)
             self._list += 1
+        if not self.is_recorded():
+            self._began = self.machine.time
         self.machine.choose = fails_at(failures)
         names = self.story.names
         self.story.schedule(self.machine, names[::-1] if backwards else names)
         self.machine.choose = lambda _: None
+        self._sound = True
 
     @precondition(lambda self: self.is_recorded())
     @rule(failures=FAILURES)
     def resume(self, failures: list[tuple[int, int]]) -> None:
+        self._sound = False
         self.machine.choose = fails_at(failures)
         self.story.resume(self.machine, newest_run(self.machine)[0][0])
         self.machine.choose = lambda _: None
+        self._sound = True
 
-    @rule(seconds=st.sampled_from([1.0, 30.0, 200.0, 3600.0, 11 * 3600.0]))
+    @rule(seconds=st.sampled_from([1.0, 30.0, 200.0, 3600.0, 5 * 3600.0]))
     def time_passes(self, seconds: float) -> None:
         self.machine.time += seconds
+        if self.machine.time - self._began > BELIEVED_FOR_S:
+            self.machine.excused.update(self.story.names)
 
     @rule()
     def somebody_else_schedules(self) -> None:
@@ -102,7 +115,9 @@ class Scheduling(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "machine"):
+            if hasattr(self, "machine") and self._sound:
+                self.machine.script = Script(lag_s=self.machine.script.lag_s)
+                self.machine.world.body_limit_bytes = self.machine.script.body_limit
                 finish(self.machine, self.story, None)
         finally:
             self._stack.close()
