@@ -205,7 +205,7 @@ class Journal:
         """
         found = self._select(
             f"SELECT {_RUN} FROM runs WHERE digest = ? AND server = ? AND credential_id = ?"  # noqa: S608
-            " AND (exit_code IS NULL OR exit_code NOT IN (0, 3) OR run_id IN"
+            " AND (exit_code IS NULL OR exit_code IN (4, 5, 6) OR exit_code > 128 OR run_id IN"
             " (SELECT run_id FROM batches WHERE state IN ('planned', 'sending', 'unknown')))"
             " ORDER BY started DESC LIMIT 1",
             (digest, server, credential_id),

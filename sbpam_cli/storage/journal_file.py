@@ -82,7 +82,7 @@ def _prepare(connection: "sqlite3.Connection", *, on_network: bool) -> None:
     execute = connection.execute
     execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
     # A write-ahead log needs shared memory, which a network's file system has not.
-    execute(f"PRAGMA journal_mode = {'DELETE' if on_network else 'WAL'}")
+    [(mode,)] = execute(f"PRAGMA journal_mode = {'DELETE' if on_network else 'WAL'}").fetchall()
     # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
     execute("PRAGMA synchronous = FULL")
     execute("PRAGMA fullfsync = ON")
@@ -90,6 +90,9 @@ def _prepare(connection: "sqlite3.Connection", *, on_network: bool) -> None:
     [(level,)] = execute("PRAGMA synchronous").fetchall()
     if level != 2:
         raise sqlite3.OperationalError("SQLite does not keep synchronous=FULL")
+    if mode != "wal":
+        # A rollback journal ends by its removal, so its folder must be on the disk too.
+        execute("PRAGMA synchronous = EXTRA")
 
 
 def _migrate(connection: "sqlite3.Connection", path: Path) -> None:

@@ -8,13 +8,18 @@ might hold what it failed to store.
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sbpam_cli.errors import SbpamError
 from sbpam_cli.storage.entries import Entries, UnusableKeyringError
+from sbpam_cli.storage.paths import read_private, write_private
 from sbpam_cli.storage.secrets import SECRET_NAMES, SecretName
 
 if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
     from sbpam_cli.models import Talk
     from sbpam_cli.services import Services
 
@@ -23,6 +28,7 @@ Answer = TypeVar("Answer")
 _ALONE_S = 3.0
 _ATTENDED_S = 60.0
 _NOTICE_AFTER_S = 1.0
+_BACKEND_FILE = "keyring-backend"
 _REASONS = {
     "NoKeyringError": "there is none on this machine",
     "KeyringLocked": "it is locked",
@@ -53,10 +59,16 @@ class Vault:
     a notice where somebody is (`attended`: an unlock dialog may be waiting).
     After that, or where there is no back end, it counts as absent for the rest
     of the command, which is said once.
+
+    choose: lets keyring look for the best back end (`login`) and remembers it;
+    else the remembered one is loaded, and keyring looks only where that fails.
     """
 
-    def __init__(self, services: "Services", talk: "Talk", *, attended: bool) -> None:
+    def __init__(
+        self, services: "Services", talk: "Talk", *, attended: bool, choose: bool = False
+    ) -> None:
         self._services = services
+        self._choose = choose
         self._talk = talk
         self._attended = attended
         self._left_s = _ATTENDED_S if attended else _ALONE_S
@@ -143,14 +155,42 @@ class Vault:
 
     def _open(self) -> Entries:
         if self._entries is None:
-            if self._services.keyring is not None:
-                backend = self._services.keyring()
+            services = self._services
+            if services.keyring is not None:
+                self._entries = Entries(services.keyring())
             else:
-                import keyring
+                backend = None if self._choose else _remembered(services)
+                if backend is None:
+                    import keyring
 
-                backend = keyring.get_keyring()
-            self._entries = Entries(backend)
+                    backend = keyring.get_keyring()
+                self._entries = Entries(backend)
+                if self._choose:
+                    _remember(services, backend)
         return self._entries
+
+
+def _remembered(services: "Services") -> "KeyringBackend | None":
+    """The back end that `login` found: keyring's search tries them all and starts compilers.
+
+    What keyring's own variable or file names comes first, as in that search.
+    """
+    try:
+        name = read_private(services.state_folder() / _BACKEND_FILE)
+        if name is None:
+            return None
+        from keyring import core
+
+        return core.load_env() or core.load_config() or core.load_keyring(name.decode().strip())
+    except Exception:
+        return None
+
+
+def _remember(services: "Services", backend: "KeyringBackend") -> None:
+    kind = type(backend)
+    name = f"{kind.__module__}.{kind.__qualname__}\n"
+    with suppress(SbpamError):
+        write_private(services.state_folder() / _BACKEND_FILE, name.encode())
 
 
 def _why(error: Exception) -> str:

@@ -80,12 +80,14 @@ class Execution:
         *,
         settle_first: bool,
         resend: bool = False,
+        goes_on: bool = False,
     ) -> None:
         """Everything under the lock, after sign-in and the run's record.
 
         settle_first: the run was begun by an earlier command. resend: what is
-        still in doubt then is sent again. Nothing is raised that `stopped`
-        can hold.
+        still in doubt then is sent again. goes_on: the command follows the
+        scans, so its end is not recorded yet. Nothing is raised that
+        `stopped` can hold.
         """
         interruption.defer()
         try:
@@ -98,6 +100,11 @@ class Execution:
             self.stopped = error
         if interruption.event.is_set():
             self.stopped = interruption.error()
+        if self.stopped is not None or not goes_on:
+            self.record_end(journal)
+
+    def record_end(self, journal: Journal) -> None:
+        """How the command ended; a journal that failed cannot take it."""
         with suppress(JournalError):
             journal.end_run(self.run.run_id, self.exit_code())
 

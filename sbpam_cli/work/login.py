@@ -65,7 +65,7 @@ def run_login(services: "Services", options: LoginOptions, talk: Talk, outcome: 
     outcome.server, outcome.profile = target.origin, target.profile
     no_input = options.connection.no_input
     can_ask = services.can_ask(no_input=no_input)
-    vault = Vault(services, talk, attended=can_ask)
+    vault = Vault(services, talk, attended=can_ask, choose=True)
     given = _read_given(services, options, target, vault, talk)
     if can_ask:
         target = _named(services, target)

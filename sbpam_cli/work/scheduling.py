@@ -1,13 +1,14 @@
 """The main job: from a list of hosts to a row for each of them."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import (
     ExitCode,
     InputError,
+    JournalError,
     OptionError,
     SbpamError,
     UnknownOutcomeError,
@@ -196,13 +197,26 @@ class _Scheduling:
                 if self._execution is not None:
                     stopped = self._execution.stopped
                     if self._options.wait and connection is not None and stopped is None:
-                        interruption.act_at_once()
-                        self._execution.follow(connection, self._options.follow)
+                        self._follow(self._execution, connection, interruption)
             except SbpamError as error:
                 stopped = error
         if stopped is not None and stopped.exit_code is ExitCode.USAGE:
             raise stopped
         self._finish(stopped)
+
+    def _follow(
+        self, execution: Execution, connection: Connection, interruption: Interruption
+    ) -> None:
+        """`--wait`, after the lock is given back. A run that is cut short here was cut short."""
+        try:
+            interruption.act_at_once()
+            execution.follow(connection, self._options.follow)
+        except SbpamError as error:
+            execution.stopped = error
+            raise
+        finally:
+            with suppress(JournalError), closing(open_journal(self._services)) as journal:
+                execution.record_end(journal)
 
     def _carry_out(self, interruption: Interruption) -> Connection:
         """Lock, sign in, record or continue, send and settle."""
@@ -230,7 +244,13 @@ class _Scheduling:
                 self._skip_recent(journal, connection, interruption, digest)
             execution = self._execution = before or self._begin(journal, digest)
             self._outcome.run = execution.run.run_id
-            execution.carry_out(journal, connection, interruption, settle_first=before is not None)
+            execution.carry_out(
+                journal,
+                connection,
+                interruption,
+                settle_first=before is not None,
+                goes_on=options.wait,
+            )
         return connection
 
     def _cut_short(self, journal: Journal, digest: str) -> Execution | None:

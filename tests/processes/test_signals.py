@@ -154,3 +154,26 @@ def test_new_run_starts_afresh_beside_a_killed_one(stage: Stage) -> None:
     states = {row[0]: row[1] for row in stage.run("runs").rows()}
     assert states.pop(killed[0]) == "unfinished"
     assert list(states.values()) == ["finished"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_schedule_continues_a_run_that_was_cut_short_while_it_followed(
+    stage: Stage, number: signal.Signals
+) -> None:
+    """Every host is in a job by then: once more would be a second scan of each."""
+    stage.world.scan_duration_s = 3600.0
+    names = host_names(10)
+    listed = stage.write_list(names)
+    process = stage.start("schedule", listed, "--wait", "--batch-size", "5")
+    until(
+        lambda: any(
+            "HostScanJob/" in entry.request.target and entry.request.method == "GET"
+            for entry in stage.world.log
+        )
+    )
+    process.signal(number)
+    ended = process.end(10)
+    assert ended.code in (143, -signal.SIGKILL), ended.err
+    again = stage.run("schedule", listed)
+    assert "continuing run" in again.err
+    check_exactly_once(stage, names, again)

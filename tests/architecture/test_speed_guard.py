@@ -1,0 +1,91 @@
+"""What keeps the program quick, as structure: what a start loads, how often the disk is asked.
+
+Times are measured in `tests/benchmarks`; here nothing depends on the machine.
+"""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from staging import Site
+
+from sbpam_cli.services import Services
+
+SHOWS_MODULES = """
+import sys
+from sbpam_cli.main import main
+code = main(sys.argv[1:])
+sys.stdout.flush()
+print(code, *sys.modules, file=sys.stderr)
+"""
+NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "msgspec", "trustme", "cryptography"}
+
+
+def loaded(*arguments: str, site: Site | None = None, **env: str) -> set[str]:
+    """The modules of a process that ran the command with stdout and stderr as pipes."""
+    own = {**site.program.environ, **env} if site is not None else env
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", SHOWS_MODULES, *arguments],
+        env={**kept, **own},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    code, *modules = done.stderr.splitlines()[-1].split()
+    assert code == "0", done.stderr
+    return set(modules)
+
+
+def test_a_schedule_in_a_pipe_loads_nothing_heavy(site: Site, tmp_path: Path) -> None:
+    # What others may have installed beside us.
+    for name in ("click", "pydantic", "trio", "h2"):
+        (tmp_path / f"{name}.py").touch()
+
+    modules = loaded("schedule", "web01.corp.example", site=site, PYTHONPATH=str(tmp_path))
+
+    assert modules & NEVER == set()
+    assert "httpx" in modules, "the list of names is of modules that could be there"
+
+
+def test_the_version_loads_next_to_nothing() -> None:
+    modules = loaded("--version")
+
+    assert modules & (NEVER | {"typer", "dataclasses", "httpx", "json", "ssl"}) == set()
+    assert {name for name in modules if name.startswith("sbpam_cli")} == {
+        "sbpam_cli",
+        "sbpam_cli.main",
+    }
+
+
+def commits_of(site: Site, batches: int) -> int:
+    """How often the journal is committed while so many batches go out one after the other."""
+    statements: list[str] = []
+
+    def watch(services: Services) -> None:
+        connect = services.database
+
+        def connected(path: str) -> sqlite3.Connection:
+            connection = connect(path)
+            connection.set_trace_callback(statements.append)
+            return connection
+
+        services.database = connected
+
+    site.program.prepare = watch
+    hosts = [f"web{n:02}.run{batches}.example" for n in range(batches)]
+    ended = site.program("schedule", "--batch-size", "1", "--parallel", "1", *hosts)
+    assert ended.code == 0, ended.err
+    return statements.count("COMMIT")
+
+
+def test_the_journal_is_committed_twice_a_batch_at_most(site: Site) -> None:
+    commits_of(site, 1)
+
+    few, many = commits_of(site, 2), commits_of(site, 12)
+
+    assert many - few <= 2 * 10
+    assert few <= 2 * 2 + 2, "a run's own begin and end aside"
