@@ -6,6 +6,7 @@ Without arguments all three. Pictures need tmux. Tests fail where a file is not
 what this would make.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -31,7 +32,8 @@ COMPLETIONS = {
     "powershell": ROOT / "completions" / "sbpam.ps1",
 }
 COLUMNS, LINES = 110, 40
-_BEGIN, _END = "<!-- options -->\n", "<!-- end of options -->"
+_OPTIONS = "<!-- options -->\n", "<!-- end of options -->"
+_PROOF = "<!-- proof -->\n", "<!-- end of proof -->"
 
 # Found by its name, the file is run for the first TAB itself, not only to define.
 _ZSH_FIRST_TAB = """
@@ -52,11 +54,38 @@ def write_completions() -> None:
         path.write_text(completion_script(shell), encoding="utf-8", newline="\n")
 
 
-def readme_with_options(text: str) -> str:
-    """The README with the commands and options that the program has."""
-    before, rest = text.split(_BEGIN, 1)
-    _, after = rest.split(_END, 1)
-    return f"{before}{_BEGIN}\n{''.join(option_sections())}{_END}{after}"
+def readme_as_made(text: str) -> str:
+    """The README with the program's commands and options, and the newest figures of the proof."""
+    text = _between(text, _OPTIONS, "".join(option_sections()))
+    return _between(text, _PROOF, proof_section())
+
+
+def _between(text: str, marks: tuple[str, str], made: str) -> str:
+    before, rest = text.split(marks[0], 1)
+    _, after = rest.split(marks[1], 1)
+    return f"{before}{marks[0]}\n{made}{marks[1]}{after}"
+
+
+def proof_section() -> str:
+    """What the last counts and the last full run of kills found."""
+    counted = json.loads((ROOT / "tests" / "torture" / "RESULTS.json").read_text())
+    kills = json.loads((ROOT / "tests" / "processes" / "RESULTS.json").read_text())
+    calls, failing = kills["system_calls"], kills["failing_calls"]
+    moments = kills["random_moments"]
+    return f"""\
+- `tests/torture` fails every call through a seam once, in each way it can fail, and then resumes to
+  the end: more than {counted["in all"]:,} cases, {counted["each time"]:,} of them in each run of \
+the tests.
+- `tests/processes/full.py` kills the real process from outside. Last full run ({kills["date"]}, \
+seed {kills["seed"]}):
+  {calls["kills"]} kills at {calls["points"]} writes, syncs, sends and receives \
+({calls["not_reached"]} points were not reached again),
+  {failing["points"]} writes and syncs that failed, {moments["kills"]} kills at random moments of \
+{moments["rounds"]} runs of
+  {moments["hosts"]:,} hosts; {calls["failures"] + failing["failures"] + moments["failures"]} \
+violations, {kills["seconds"]} s.
+
+"""
 
 
 def option_sections() -> Iterator[str]:
@@ -111,7 +140,7 @@ def _spelling(parameter: Any) -> str:
 
 def write_readme() -> None:
     text = README.read_text(encoding="utf-8")
-    README.write_text(readme_with_options(text), encoding="utf-8", newline="\n")
+    README.write_text(readme_as_made(text), encoding="utf-8", newline="\n")
 
 
 def take_pictures() -> None:

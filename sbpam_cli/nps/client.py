@@ -99,7 +99,7 @@ class NpsClient(SignInCalls):
         Raises NotFoundError for 404.
         """
         reply = self._read(f"{_SCANS}/{_path_id(job_id)}", "the job", unknown=f"job {job_id}")
-        return _decoded(reply, wire.read_job, "the job")
+        return _job_in(reply, "the job")
 
     def jobs(self, gather: Callable[[Iterator[ScanJob]], Read]) -> Read:
         """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.
@@ -134,7 +134,7 @@ class NpsClient(SignInCalls):
         """
         path = f"{_SCANS}/ByHostId/{_path_id(host_id)}"
         reply = self._read(path, "the host's job", unknown=f"job of the host {host_id}")
-        return _decoded(reply, wire.read_job, "the host's job")
+        return _job_in(reply, "the host's job")
 
     def validate_hosts(
         self, credential_id: str, names: Sequence[str]
@@ -234,6 +234,13 @@ def _is_passing(result: Reply | NoReplyError) -> bool:
     if isinstance(result, NoReplyError):
         return result.tls is None
     return result.status in (408, 429) or result.status >= 500
+
+
+def _job_in(reply: Reply, what: str) -> ScanJob:
+    try:
+        return wire.decode_job(reply.content)
+    except wire.WireError as error:
+        raise _not_understood(error, what) from error
 
 
 def _decoded(reply: Reply, read: Callable[[Any], Read], what: str) -> Read:

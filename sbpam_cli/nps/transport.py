@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.nps import problems
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 _KEEPALIVE_S = 5.0
+_COPIED_BYTES = 1 << 20
 
 
 class NoReplyError(Exception):
@@ -49,7 +50,10 @@ class NoReplyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole HTTP answer. Header names are lower-case; the body is decoded from gzip."""
+    """A whole HTTP answer. Header names are lower-case; the body is decoded from gzip.
+
+    content: read-only; a large one is a bytearray.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -220,7 +224,7 @@ class Transport:
                     if consume is not None and _is_data(response):
                         consume(response.iter_bytes())
                     else:
-                        content = response.read()
+                        content = _whole_body(response)
                 finally:
                     response.close()
             reply = Reply(
@@ -262,6 +266,14 @@ class Transport:
             + (f" attempt {attempt}" if attempt > 1 else "")
             + (f" trace id {trace}" if trace else "")
         )
+
+
+def _whole_body(response: "httpx.Response") -> bytes:
+    """The body; a large one in the buffer it was read into, not as a second copy."""
+    buffer = bytearray()
+    for piece in response.iter_bytes():
+        buffer += piece
+    return cast("bytes", buffer) if len(buffer) > _COPIED_BYTES else bytes(buffer)
 
 
 def _is_data(response: "httpx.Response") -> bool:

@@ -9,6 +9,7 @@ are named here.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from sbpam_cli.models import (
@@ -29,6 +30,8 @@ _TIME = re.compile(
 )
 _LONGEST_TEXT = 2000
 _LAST_MOMENT = 253402300800
+_LARGE_BYTES = 100_000
+"""From here on the import of msgspec pays."""
 
 
 class WireError(Exception):
@@ -179,6 +182,27 @@ def read_time(value: object) -> float | None:
     return moment.timestamp() + float(match[7] or 0)
 
 
+ReadOutcome = tuple[ScanStatus | None, FailureReason | None, str | None]
+
+
+def read_outcome(status: object, description: object, failure: object) -> ReadOutcome:
+    """How a host fares: status, failure reason, detail."""
+    try:
+        return _known_outcome(status, description, failure)
+    except TypeError:  # an array or an object, which cannot be remembered
+        return _read_outcome(status, description, failure)
+
+
+def _read_outcome(status: object, description: object, failure: object) -> ReadOutcome:
+    known, detail = read_status(status, description)
+    reason, odd = read_failure(failure)
+    return known, reason, _join(detail, odd)
+
+
+# A hundred thousand hosts share a few. Typed: `true` is no 1.
+_known_outcome = lru_cache(1024, typed=True)(_read_outcome)
+
+
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -188,8 +212,7 @@ def _join(*parts: str | None) -> str | None:
 
 
 def _listed_host(item: Mapping[str, Any]) -> ScanHost:
-    status, detail = read_status(item.get("status"), item.get("statusDescription"))
-    reason, odd = read_failure(item.get("failureReason"))
+    status, reason, detail = _outcome_in(item)
     return ScanHost(
         name=read_text(item.get("name")),
         dns_host_name=read_text(item.get("dnsHostName")),
@@ -198,8 +221,14 @@ def _listed_host(item: Mapping[str, Any]) -> ScanHost:
         os=read_text(item.get("os")),
         ip_address=read_text(item.get("ipAddress")),
         version=read_text(item.get("version")),
-        detail=_join(detail, odd),
+        detail=detail,
         host_id=canonical_uuid(item.get("hostId")),
+    )
+
+
+def _outcome_in(item: Mapping[str, Any]) -> ReadOutcome:
+    return read_outcome(
+        item.get("status"), item.get("statusDescription"), item.get("failureReason")
     )
 
 
@@ -207,26 +236,31 @@ def _joined_host(item: Mapping[str, Any]) -> ScanHost:
     host = _mapping(item.get("hostScanHost"))
     queue = item.get("actionQueue")
     action = _mapping(queue)
-    if queue is None:
-        status, detail = ScanStatus.QUEUED, None
-    else:
-        known, detail = read_status(action.get("status"), action.get("statusDescription"))
-        status = known or ScanStatus.UNKNOWN
-    reason, odd = read_failure(action.get("failureReason"))
+    status, reason, detail = _outcome_in(action)
     return ScanHost(
         name=read_text(host.get("name")),
         dns_host_name=read_text(host.get("dnsHostName")),
-        status=status,
+        status=ScanStatus.QUEUED if queue is None else status or ScanStatus.UNKNOWN,
         failure_reason=reason,
         os=read_text(host.get("os")),
         ip_address=read_text(host.get("ipAddress")),
         version=read_text(host.get("version")),
-        detail=_join(detail, odd),
+        detail=detail,
         host_id=canonical_uuid(host.get("hostId")),
         credential_id=canonical_uuid(host.get("credentialId")),
         started_at=read_time(action.get("timeStarted")),
         finished_at=read_time(action.get("timeFinished")),
     )
+
+
+def decode_job(content: bytes) -> ScanJob:
+    """The job in a body, whatever its size and shape. Raises WireError."""
+    if len(content) >= _LARGE_BYTES:
+        from sbpam_cli.nps.large_replies import read_large_job
+
+        if (job := read_large_job(content)) is not None:
+            return job
+    return read_job(decode(content))
 
 
 def read_job(value: object) -> ScanJob:
@@ -236,15 +270,20 @@ def read_job(value: object) -> ScanJob:
     no UUID.
     """
     item = _mapping(value)
-    job_id = canonical_uuid(item.get("id"))
-    if job_id is None or job_id == _NO_UUID:
-        raise WireError("the reply holds no job with an id")
     listed, joined = item.get("hostScanHostStatus"), item.get("hostScanJobHostJoin")
     hosts: list[ScanHost] | None = None
     if isinstance(listed, list):
         hosts = [_listed_host(entry) for entry in listed if isinstance(entry, dict) and entry]
     elif isinstance(joined, list):
         hosts = [_joined_host(entry) for entry in joined if isinstance(entry, dict) and entry]
+    return make_job(item, hosts)
+
+
+def make_job(item: Mapping[str, Any], hosts: Sequence[ScanHost] | None) -> ScanJob:
+    """A job from its own fields and its hosts. Raises WireError, as `read_job` does."""
+    job_id = canonical_uuid(item.get("id"))
+    if job_id is None or job_id == _NO_UUID:
+        raise WireError("the reply holds no job with an id")
     status, detail = read_status(item.get("status"), item.get("statusDescription"))
     return ScanJob(
         job_id=job_id,

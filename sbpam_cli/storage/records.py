@@ -14,7 +14,10 @@ IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
 
 @dataclass(slots=True)
 class Batch:
-    """One POST of a run. Times are epoch seconds of our clock; see `migrations`."""
+    """One POST of a run. Times are epoch seconds of our clock; see `migrations`.
+
+    job_status: what the hosts' statuses add up to, once the rows are written and dropped.
+    """
 
     number: int
     first: int
@@ -31,6 +34,7 @@ class Batch:
     trace_id: str | None = None
     rows: Sequence[HostRow] | None = None
     seen_at: float | None = None
+    job_status: ScanStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

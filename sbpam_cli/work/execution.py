@@ -224,7 +224,7 @@ class Execution:
         return [
             JobSummary(
                 batch.job_id,
-                sum_status(None, [row.status for row in batch_rows(batch)]),
+                batch.job_status or sum_status(None, [row.status for row in batch_rows(batch)]),
                 len(batch.names),
             )
             for batch in sorted(self.batches, key=lambda batch: batch.first)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import HostRow, ScanStatus
+from sbpam_cli.nps.wire import sum_status
 from sbpam_cli.storage.records import Aside, Batch
 from sbpam_cli.work.outcome import Outcome
 
@@ -42,10 +43,21 @@ def _aside_row(aside: Aside) -> HostRow:
 
 
 class RowStream:
-    """Takes batches as they are settled, in any order; writes rows in the order asked for."""
+    """Takes batches as they are settled, in any order; writes rows in the order asked for.
 
-    def __init__(self, write: Callable[[Iterable[HostRow]], None], aside: Sequence[Aside]) -> None:
+    keep_rows: batches have their rows also when those are written. All of a
+    long run's at once would be most of its memory.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Iterable[HostRow]], None],
+        aside: Sequence[Aside],
+        *,
+        keep_rows: bool = True,
+    ) -> None:
         self._write = write
+        self._keep_rows = keep_rows
         self._aside = list(aside)
         self._ready: dict[int, Batch] = {}
         self._next = 0
@@ -71,6 +83,9 @@ class RowStream:
             within += 1
         aside, self._aside = self._aside[:within], self._aside[within:]
         self._write(merge_aside(batch.first, batch_rows(batch, why_not_sent), aside))
+        if batch.rows is not None and not self._keep_rows:
+            batch.job_status = sum_status(None, {row.status for row in batch.rows})
+            batch.rows = None
 
 
 class RunRows:
@@ -86,9 +101,9 @@ class RunRows:
         self._stream: RowStream | None = None
         self.failure: SbpamError | None = None
 
-    def stream(self, aside: Sequence[Aside]) -> None:
+    def stream(self, aside: Sequence[Aside], *, keep_rows: bool = True) -> None:
         """Rows go out as batches are settled."""
-        self._stream = RowStream(self._write, aside)
+        self._stream = RowStream(self._write, aside, keep_rows=keep_rows)
 
     def settle(self, batch: Batch) -> None:
         """The rows of this batch are final."""

@@ -297,7 +297,8 @@ class _Scheduling:
             f"run {run.run_id}: {counted(len(self._names), 'host')} in"
             f" {counted(len(batches), 'batch')} to {run.server}"
         )
-        self._rows.stream(self._aside)
+        # `--max-running` counts in them.
+        self._rows.stream(self._aside, keep_rows=self._options.limits.max_running is not None)
         settled = self._rows.ignore if self._options.wait else self._rows.settle
         return self._execution_of(run, batches, settled)
 

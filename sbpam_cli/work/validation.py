@@ -33,7 +33,8 @@ def run_validation(
     from sbpam_cli.work.scheduling import cut_batches, set_aside
 
     batches = cut_batches(hosts.names, options.batch_size)
-    rows = RowStream(lambda part: audience.write(outcome.count(part)), set_aside(hosts))
+    aside = set_aside(hosts)
+    rows = RowStream(lambda part: audience.write(outcome.count(part)), aside, keep_rows=False)
     client: NpsClient | None = None
     if batches and not options.offline:
         connection = connect(services, target, audience.talk, no_input=options.connection.no_input)

@@ -104,7 +104,7 @@ def _judge_success(reply: Reply) -> Verdict:
     if reply.is_web_page:
         return doubtful(reply.problem()[0])
     try:
-        job = wire.read_job(wire.decode(reply.content))
+        job = wire.decode_job(reply.content)
     except wire.WireError as error:
         return doubtful(str(error))
     return Verdict("accepted", job=job, http_status=reply.status)

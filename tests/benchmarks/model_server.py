@@ -195,7 +195,7 @@ def _ballast(number: int, size: int) -> dict[str, object]:
             "enabled": True,
             "hostScanGroupUser": [{"id": _id(11, n), "groupName": "Administrators", "user": {}}],
         }
-        for n in range(max(1, size // 640))
+        for n in range(max(1, size // 490))
     ]
     groups = [{"id": _id(12, n), "name": f"Group {n}", "members": {}} for n in range(40)]
     features = [{"id": _id(13, n), "name": f"Feature {n}", "installed": True} for n in range(40)]

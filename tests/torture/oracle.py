@@ -102,7 +102,8 @@ def check_end(machine: Machine, names: Sequence[str]) -> None:
     for name in names:
         settled = copies[name] == 1 and said.get(name) in _IN_A_JOB
         named = said.get(name) in _IN_NONE | {_DOUBT}
-        if not settled and not (name in machine.excused and named):
+        excused = name in machine.excused or _fills_slowly(machine, name)
+        if not settled and not (excused and named):
             raise Violation(f"{name} is in {copies[name]} jobs, its row says {said.get(name)}")
     connection = sqlite3.connect(machine.journal_path)
     try:

@@ -117,12 +117,14 @@ def _next_action(
     if not names & {name for row in newest_run(machine) for name in row[3].split("\n")}:
         # No run was recorded: there is nothing to resume.
         return "schedule"
-    if last is not None:
-        if last.code == 0:
-            return None
+    if last is not None and last.code == 0:
+        return None
     action: How = "resume" if is_over(machine) else story.how
     same = last is not None and before is not None and last.rows == before.rows != []
-    return None if same and last is not None and last.arguments[0] == action else action
+    if same and last is not None and last.arguments[0] == action:
+        # More of the same changes nothing; what was refused is for a person.
+        return "resume" if action == "schedule" else None
+    return action
 
 
 @contextmanager

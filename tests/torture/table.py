@@ -33,7 +33,7 @@ def _blank(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 _LOST: dict[str, list[Fault]] = {
-    f"{action}, {when}": [Fault(action=action, when=when)]  # type: ignore[arg-type]
+    f"{action}, {when}": [Fault(action=action, when=when)]
     for action in ("close", "reset", "hang")
     for when in ("before", "after")
 }

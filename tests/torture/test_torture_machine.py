@@ -136,7 +136,7 @@ def look_for_a_violation(examples: int, steps: int) -> None:
 
 
 def test_any_history() -> None:
-    look_for_a_violation(examples=25, steps=8)
+    look_for_a_violation(examples=60, steps=8)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Following jobs: how often is asked, and when it is over."""
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -104,8 +105,8 @@ class Server:
             raise NotFoundError("no", reason="words", trace_id="00-1")
         return self.known[job_id]
 
-    def jobs(self) -> list[ScanJob]:
-        return list(self.known.values())
+    def jobs(self, gather: Callable[[Iterator[ScanJob]], object]) -> object:
+        return gather(iter(self.known.values()))
 
 
 @pytest.mark.parametrize("count", [1, 201])
