@@ -57,7 +57,8 @@ def test_every_status_is_named(readme: str) -> None:
 
 def test_every_dependency_is_listed_with_its_reason(readme: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    required = project["dependencies"] + project["optional-dependencies"]["sandbox"]
+    extras = project["optional-dependencies"]
+    required = project["dependencies"] + extras["sandbox"] + extras["pkcs12"]
     section = readme.split("## Dependencies", 1)[1].split("\n## ", 1)[0]
     listed = dict(re.findall(r"^\| `([\w-]+)`[^|]*\| (.+) \|$", section, re.M))
 

@@ -57,7 +57,7 @@ class Ended:
     """How one command ended; code None: it was killed.
 
     knew: it had read what the journal holds. A `schedule` that cannot says
-    NotSent of every host, whatever an earlier one sent.
+    NotSent of every host, whatever an earlier one sent. signals: how many came.
     """
 
     arguments: tuple[str, ...]
@@ -65,6 +65,7 @@ class Ended:
     rows: list[list[str]]
     err: str
     knew: bool
+    signals: int
 
 
 Choose = Callable[[Point], str | None]
@@ -109,6 +110,7 @@ class Machine:
         self._seen: Counter[tuple[str, str]] = Counter()
         self._process: Process | None = None
         self._interrupt = False
+        self._signals = 0
         self._states: frozenset[str] = frozenset()
         self._durable: str | None = None
         for number in range(script.others):
@@ -123,6 +125,7 @@ class Machine:
     def run(self, *arguments: str) -> Ended:
         """One command in a fresh process."""
         self.dead = False
+        self._signals = 0
         self.turns = Turns(self.seed * 1000 + len(self.endings), lambda: self.dead)
         process = self._process = Process(self)
         out, err = io.StringIO(), io.StringIO()
@@ -143,7 +146,7 @@ class Machine:
             self._process = None
         lines = [line.split("\t") for line in out.getvalue().splitlines()]
         rows = lines if code is not None else []
-        ended = Ended(arguments, code, rows, err.getvalue(), process.knew)
+        ended = Ended(arguments, code, rows, err.getvalue(), process.knew, self._signals)
         self.endings.append(ended)
         return ended
 
@@ -189,6 +192,7 @@ class Machine:
             self.die()
         if failure == "signal":
             self._interrupt = True
+            self._signals += 1
             self.take_signal()
             return None
         return failure

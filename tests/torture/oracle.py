@@ -32,7 +32,8 @@ def check_world(machine: Machine) -> None:
 def check_command(machine: Machine, ended: Ended, names: Sequence[str]) -> Ended:
     """What the command said is what the server holds; answers the command's end."""
     check_world(machine)
-    if ended.code is not None:
+    # The second signal means: leave at once.
+    if ended.code is not None and ended.signals < 2:
         _check_rows(machine, ended, names)
     return ended
 
