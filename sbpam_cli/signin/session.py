@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2
 _TURN_WITHIN_S = 10.0
-CLOCK_SKEW_S = 600.0
-"""A token that expired longer ago than this is not even tried: clocks differ less."""
 
 
 def token_in(found: "Found") -> Token:
@@ -159,8 +157,6 @@ class Session:
             )
         token = token_in(found)
         self._keep = self._keep and found.source == KEYRING
-        if self._is_over(token, CLOCK_SKEW_S):
-            raise SignInError(f"the token has expired ({found.source})", hint=self._remedy())
         return token
 
     def _is_over(self, token: Token, tolerance_s: float) -> bool:
@@ -174,19 +170,25 @@ class Session:
         with self._turn():
             if (stored := self._renewed_elsewhere(token)) is not None:
                 return stored
-            if not self._is_over(token, 0.0):
+            over = self._is_over(token, 0.0)
+            refusal: SbpamError | None = None
+            # A token that is all there is is shown to the server even so: clocks differ,
+            # and why it is refused is the server's to say.
+            if not over or self._target.method == "token":
                 try:
                     return self._kept(self._api.fresh_token(token))
                 except Interrupted:
                     raise
-                except SbpamError:
-                    pass
+                except SbpamError as error:
+                    refusal = error
             try:
-                return self._kept(self._sign_in_unattended())
-            except SignInError:
-                if must or self._is_over(token, 0.0):
-                    raise
-                return token
+                return self._kept(self._sign_in_unattended(over=over))
+            except SignInError as error:
+                if not must and not over:
+                    return token
+                if error.reason is None and isinstance(refusal, SignInError):
+                    error.reason, error.trace_id = refusal.reason, refusal.trace_id
+                raise
 
     def _renewed_elsewhere(self, token: Token) -> Token | None:
         """What another process has stored meanwhile."""
@@ -195,12 +197,10 @@ class Session:
             return None
         return stored
 
-    def _sign_in_unattended(self) -> Token:
+    def _sign_in_unattended(self, *, over: bool) -> Token:
         if self._target.method == "token":
-            raise SignInError(
-                "the server no longer takes the token, and it cannot be renewed",
-                hint=self._remedy(),
-            )
+            why = "has expired" if over else "is refused by the server"
+            raise SignInError(f"the token {why}, and it cannot be renewed", hint=self._remedy())
         if self._flow.by_person:
             raise SignInError(
                 "the token has expired, and a new one needs a code from a person",
