@@ -123,7 +123,7 @@ def _is_terminal(stream: object) -> bool:
         return False
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Services:
     """See the module. Field by field:
 

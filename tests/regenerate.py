@@ -110,7 +110,7 @@ def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _is_shared(parameter: Any) -> bool:
-    return parameter.name in Common.__dataclass_fields__
+    return parameter.name in Common._fields
 
 
 def _table(parameters: list[Any]) -> str:

@@ -2,9 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -36,8 +35,7 @@ COMMANDS: tuple[str, ...] = (
 """Each is a function of its name in a module of its name; in the order of the help page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
+class Common(NamedTuple):
     """The options that mean the same on every command and stand after it."""
 
     profile: Annotated[
@@ -90,12 +88,12 @@ def with_common(command: Callable[..., int]) -> Callable[..., int]:
     hints = get_type_hints(Common, include_extras=True)
     shared = [
         inspect.Parameter(
-            field.name,
+            name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=hints[field.name],
+            default=Common._field_defaults[name],
+            annotation=hints[name],
         )
-        for field in fields(Common)
+        for name in Common._fields
     ]
     own = [p for name, p in signature.parameters.items() if name != "common"]
 

@@ -20,7 +20,7 @@ _PFX_VERSION = b"\x02\x01\x03"
 _SAY_IT = "set SBPAM_CLIENT_KEY_PASSWORD or SBPAM_CLIENT_KEY_PASSWORD_FILE, or run `sbpam login`"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClientCertificate:
     """A certificate whose key can be loaded into a TLS context.
 

@@ -6,9 +6,8 @@ bundle; one pinned certificate; or, said each time, nothing at all.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.errors import UnreachableError, UsageError
 
@@ -22,8 +21,7 @@ class UntrustedError(UnreachableError):
     """The server's certificate is none that the settings trust."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
+class TlsSettings(NamedTuple):
     """How a server's certificate is judged. Paths as given; `fingerprint` 64 hex digits.
 
     client: what is presented to the server in return; a proxy never sees it.

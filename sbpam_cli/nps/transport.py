@@ -48,7 +48,7 @@ class NoReplyError(Exception):
         self.tls = tls
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reply:
     """A whole HTTP answer. Header names are lower-case; the body is decoded from gzip.
 

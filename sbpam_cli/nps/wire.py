@@ -22,7 +22,8 @@ from sbpam_cli.models import (
     Token,
 )
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UUID = re.compile(UUID, re.ASCII)
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _TIME = re.compile(

@@ -89,7 +89,7 @@ def open_certificate(
     return certificate
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class ApplicationSignIn:
     """An application's way in; no person is needed.
 

@@ -21,7 +21,7 @@ NO_CODE = "0"
 _CHECK_TOTP = "check the TOTP secret and the server's clock: a wrong code is often a wrong clock"
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class PasswordSignIn:
     """One user's way in. Each step is sent once; a refusal is final, the TOTP case aside.
 

@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted, SbpamError, SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.wire import WireError, make_token
-from sbpam_cli.signin.application import ApplicationSignIn
-from sbpam_cli.signin.password import PasswordSignIn
 from sbpam_cli.storage.locks import take_turn
 from sbpam_cli.storage.secrets import KEYRING
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from sbpam_cli.models import Talk
     from sbpam_cli.services import Services
     from sbpam_cli.signin.api import SignInApi
+    from sbpam_cli.signin.application import ApplicationSignIn
+    from sbpam_cli.signin.password import PasswordSignIn
     from sbpam_cli.storage.profiles import Target
     from sbpam_cli.storage.secrets import Found, SecretName, Secrets
     from sbpam_cli.storage.vault import Vault
@@ -57,21 +58,38 @@ class Session:
         no_input: bool = False,
         code: str | None = None,
         pause: Callable[[float], None] | None = None,
-        application: ApplicationSignIn | None = None,
+        application: "ApplicationSignIn | None" = None,
     ) -> None:
         self._services = services
         self._target = target
         self._secrets = secrets
         self._vault = vault
         self._api = api
+        self._talk = talk
+        self._code = code
+        self._application = application
         self._may_ask = services.can_ask(no_input=no_input)
         self._lock = threading.Lock()
         self._current: Token | None = None
         self._keep = target.stored
         self._failure: SbpamError | None = None
         self._pause = pause or services.clock.sleep
-        self._flow = application or PasswordSignIn(
-            services, target, secrets, api, talk, self._pause, code
+
+    @cached_property
+    def _flow(self) -> "ApplicationSignIn | PasswordSignIn":
+        """Loaded where a sign-in is needed: mostly a stored token serves."""
+        if self._application is not None:
+            return self._application
+        from sbpam_cli.signin.password import PasswordSignIn
+
+        return PasswordSignIn(
+            self._services,
+            self._target,
+            self._secrets,
+            self._api,
+            self._talk,
+            self._pause,
+            self._code,
         )
 
     def needs_renewal(self, token: Token) -> bool:

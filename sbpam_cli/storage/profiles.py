@@ -4,10 +4,10 @@ Which server a command talks to, as whom, and where each setting came from.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.errors import InputError, OptionError, SbpamError, SignInError, UsageError
 from sbpam_cli.models import METHODS, Method, Profile
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_SETTINGS = tuple(setting.name for setting in fields(Profile) if setting.name != "name")
+_SETTINGS = tuple(name for name in Profile._fields if name != "name")
 _VARIABLES = {
     "username": "SBPAM_USERNAME",
     "credential": "SBPAM_CREDENTIAL",
@@ -31,8 +31,7 @@ _VARIABLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionOptions:
+class ConnectionOptions(NamedTuple):
     """What the command line says about server and user; None where it says nothing."""
 
     profile: str | None = None
@@ -47,8 +46,7 @@ class ConnectionOptions:
     no_input: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(NamedTuple):
     """The settings in force.
 
     profile: its name, also where none is stored.
@@ -68,7 +66,7 @@ class Target:
     insecure: bool = False
     client_cert: str | None = None
     client_key: str | None = None
-    sources: dict[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = MappingProxyType({})
 
     @property
     def server(self) -> str:
@@ -136,7 +134,7 @@ def _settings(
     return settings, sources
 
 
-def _judges_certificate(sources: dict[str, str]) -> bool:
+def _judges_certificate(sources: Mapping[str, str]) -> bool:
     """Whether option or environment say whom to trust: no old exception outlives that."""
     return any(sources.get(key, "profile") != "profile" for key in ("ca_bundle", "fingerprint"))
 

@@ -2,17 +2,29 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import repeat
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
 
-from sbpam_cli.models import FINISHED, SCHEDULED, FailureReason, HostRow, ScanStatus
+from sbpam_cli.models import FINISHED, SCHEDULED, FailureReason, HostRow, ScanStatus, build_rows
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
+_HASHED_NAMES = 10_000
+_MANY_ROWS = 300
+_LONG_TEXT = 50_000
+"""From here on the import of msgspec pays."""
+_STATUSES = {str(status): status for status in ScanStatus}
+_REASONS: dict[str | None, FailureReason | None] = {
+    None: None,
+    **{str(r): r for r in FailureReason},
+}
 IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Batch:
     """One POST of a run. Times are epoch seconds of our clock; see `migrations`.
 
@@ -37,8 +49,7 @@ class Batch:
     job_status: ScanStatus | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
+class Aside(NamedTuple):
     """A host that is not sent: `Invalid` or `Skipped`.
 
     position: how many names that are sent stand before it.
@@ -50,8 +61,7 @@ class Aside:
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A run as recorded. Times are epoch seconds of our clock."""
 
     run_id: str
@@ -78,35 +88,46 @@ class RunCounts(NamedTuple):
 
 def digest_names(names: Iterable[str]) -> str:
     """The digest of a set of names, whatever their order."""
-    whole = hashlib.sha256()
-    for name in sorted(names):
-        whole.update(name.encode("utf-8", "replace") + b"\n")
+    whole, ordered = hashlib.sha256(), sorted(names)
+    for start in range(0, len(ordered), _HASHED_NAMES):
+        text = "\n".join(ordered[start : start + _HASHED_NAMES])
+        whole.update(text.encode("utf-8", "replace") + b"\n")
     return whole.hexdigest()
 
 
-def pack_rows(rows: Iterable[HostRow]) -> str:
+def pack_rows(rows: Sequence[HostRow]) -> str:
     """The rows of a batch as one JSON text; the job id is the batch's."""
-    return json.dumps(
-        [(r.host, r.status, *r[3:]) for r in rows], ensure_ascii=False, separators=(",", ":")
-    )
+    packed = [row[:2] + row[3:] for row in rows]
+    if len(packed) < _MANY_ROWS:
+        return json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+    import msgspec
+
+    return msgspec.json.encode(packed).decode()
 
 
 def unpack_rows(text: str, job_id: str | None) -> list[HostRow]:
     """The rows of a batch."""
-    statuses = {str(status): status for status in ScanStatus}
-    reasons: dict[str | None, FailureReason | None] = {str(r): r for r in FailureReason}
-    reasons[None] = None
-    return [
-        HostRow(host, statuses[status], job_id, reasons[reason], *rest)
-        for host, status, reason, *rest in json.loads(text)
-    ]
+    packed = _decode(text)
+    if not packed:
+        return []
+    hosts, statuses, reasons, *rest = zip(*packed, strict=True)
+    return build_rows(
+        hosts, map(_STATUSES.__getitem__, statuses), repeat(job_id),
+        map(_REASONS.__getitem__, reasons), *rest,
+    )  # fmt: skip
+
+
+def _decode(text: str) -> list[Any]:
+    if len(text) < _LONG_TEXT:
+        return list(json.loads(text))
+    import msgspec
+
+    return list(msgspec.json.decode(text))
 
 
 def count_rows(rows: Iterable[HostRow]) -> tuple[int, int]:
-    accepted = failed = 0
-    for row in rows:
-        if row.status in SCHEDULED:
-            accepted += 1
-            if row.status in FINISHED and row.status is not ScanStatus.COMPLETE:
-                failed += 1
+    """How many were accepted, and how many of those scans ended without success."""
+    counts = Counter(map(itemgetter(1), rows))
+    accepted = sum(counts[status] for status in SCHEDULED)
+    failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
     return accepted, failed

@@ -1,7 +1,6 @@
 """Asks the server to stop jobs. Ids are strict: beside the call sits one that wipes every table."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import OptionError, SbpamError, UsageError
@@ -31,15 +30,14 @@ class CancelRow(NamedTuple):
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelOptions:
+class CancelOptions(NamedTuple):
     """names: jobs and runs. sure: nobody need be asked."""
 
     connection: ConnectionOptions
     names: Sequence[str]
     sure: bool = False
     wait: bool = False
-    follow: FollowLimits
+    follow: FollowLimits = FollowLimits()
 
 
 def run_cancel(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sbpam_cli.models import ScanJob
 from sbpam_cli.storage.records import Batch, Run
@@ -11,8 +12,7 @@ EARLIER_S = 300.0
 """How long before the send a job may have been made: the clocks' disagreement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A job that holds hosts of one batch alone, and nothing else.
 
     names: those it holds. most: more than half of the batch; fewer may be
@@ -25,7 +25,7 @@ class Sighting:
     whole: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reading:
     """What one read of the list showed, for the batches that were looked for.
 
@@ -70,8 +70,7 @@ def sight(job: ScanJob, owner: Mapping[str, Batch]) -> tuple[Batch, Sighting] | 
     return batch, Sighting(job.job_id, names, 2 * held > asked, held == asked)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Who made a job, and from where; None where the server does not tell."""
 
     creator: str | None

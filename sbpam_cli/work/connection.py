@@ -2,16 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import Interrupted
 from sbpam_cli.models import Talk
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.nps.client_certificates import ClientCertificate
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import NoReplyError, Transport
-from sbpam_cli.signin.application import ApplicationSignIn, KeyPassphrase, open_certificate
 from sbpam_cli.signin.session import Session
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.secrets import Secrets
@@ -19,11 +16,11 @@ from sbpam_cli.storage.vault import Vault
 from sbpam_cli.work.interruption import Interruption
 
 if TYPE_CHECKING:
+    from sbpam_cli.nps.client_certificates import ClientCertificate
     from sbpam_cli.services import Services
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """A client of the target's server and the session that its calls are signed in with."""
 
     client: NpsClient
@@ -31,7 +28,7 @@ class Connection:
 
 
 def tls_settings(
-    services: "Services", target: Target, certificate: ClientCertificate | None = None
+    services: "Services", target: Target, certificate: "ClientCertificate | None" = None
 ) -> TlsSettings:
     """How the target's certificate is judged; `SSL_CERT_FILE` and `_DIR` as httpx has them."""
     if target.ca_bundle is not None:
@@ -55,7 +52,7 @@ def open_client(
     target: Target,
     talk: Talk,
     *,
-    certificate: ClientCertificate | None = None,
+    certificate: "ClientCertificate | None" = None,
     stop: threading.Event | None = None,
     connections: int = 10,
 ) -> NpsClient:
@@ -76,7 +73,7 @@ def open_client(
 
 
 def look_at_certificate(
-    services: "Services", target: Target, talk: Talk, certificate: ClientCertificate | None
+    services: "Services", target: Target, talk: Talk, certificate: "ClientCertificate | None"
 ) -> bytes | None:
     """The server's certificate (DER), whoever it is; nothing but the handshake is sent."""
     seen: list[bytes] = []
@@ -122,10 +119,12 @@ def connect(
 
 def present_certificate(
     services: "Services", target: Target, secrets: Secrets, talk: Talk, *, no_input: bool
-) -> ClientCertificate | None:
+) -> "ClientCertificate | None":
     """An application's client certificate; None where the method needs none."""
     if target.method != "application":
         return None
+    from sbpam_cli.signin.application import KeyPassphrase, open_certificate
+
     may_ask = services.can_ask(no_input=no_input)
     passphrase = KeyPassphrase(services, target, secrets, may_ask=may_ask)
     return open_certificate(services, target, passphrase, talk)
@@ -138,7 +137,7 @@ def open_connection(
     vault: Vault,
     talk: Talk,
     *,
-    certificate: ClientCertificate | None,
+    certificate: "ClientCertificate | None",
     no_input: bool,
     code: str | None = None,
     stop: threading.Event | None = None,
@@ -150,6 +149,8 @@ def open_connection(
     )
     application = None
     if certificate is not None:
+        from sbpam_cli.signin.application import ApplicationSignIn
+
         application = ApplicationSignIn(services, target, secrets, client, certificate)
     session = Session(
         services,

@@ -6,8 +6,7 @@ are the same.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
     JournalError,
@@ -27,7 +26,6 @@ from sbpam_cli.work.interruption import Interruption
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import batch_rows
 from sbpam_cli.work.sending import Sending, SendLimits
-from sbpam_cli.work.settling import Settling
 from sbpam_cli.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -36,8 +34,7 @@ if TYPE_CHECKING:
 _ROUNDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
+class Audience(NamedTuple):
     """Whom the work speaks to: talk, rows, questions, progress."""
 
     talk: Talk
@@ -147,6 +144,8 @@ class Execution:
             self.stopped = sending.stopped
 
     def _settle(self, journal: Journal, connection: Connection, interruption: Interruption) -> None:
+        from sbpam_cli.work.settling import Settling
+
         Settling(
             self._services,
             journal,

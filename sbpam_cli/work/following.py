@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, SignInError, TimeoutPassed, UnreachableError
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanJob, ScanStatus, Talk
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import sum_status
-from sbpam_cli.work.matching import host_name, make_row, match_job
+from sbpam_cli.work.matching import host_name, make_rows, match_job
 from sbpam_cli.work.workers import WAIT_SLICE_S, Workers
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _SILENCE_S = 600.0
 _GONE = "the server does not know this job any more"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Followed:
     """A job whose hosts are looked at.
 
@@ -95,9 +95,8 @@ class Followed:
 
 def held_rows(job: ScanJob) -> list[HostRow]:
     """Every host that the server holds in a job."""
-    return [
-        make_row(host_name(host), job.job_id, host, ScanStatus.UNKNOWN) for host in job.hosts or ()
-    ]
+    hosts = job.hosts or ()
+    return make_rows(map(host_name, hosts), job.job_id, hosts, ScanStatus.UNKNOWN)
 
 
 def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> None:
@@ -149,8 +148,7 @@ def _take_look(item: Followed, found: ScanJob | NotFoundError) -> None:
         item.lose()
 
 
-@dataclass(frozen=True, slots=True)
-class FollowLimits:
+class FollowLimits(NamedTuple):
     """timeout_s: how long to follow at most. interval_s: fixed; None grows from 2 to 30 s."""
 
     timeout_s: float | None = None

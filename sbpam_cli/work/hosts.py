@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import BinaryIO, Literal, NamedTuple
 
 from sbpam_cli.errors import InputError, OptionError
@@ -51,7 +52,7 @@ class Refusal(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HostList:
     """What was read.
 
@@ -217,7 +218,7 @@ class _Reading:
                 self._read_doubtful(text, block)
                 continue
             known = len(self._names)
-            self._names.update(dict.fromkeys(names))
+            self._names.update(zip(names, repeat(None), strict=False))
             self._list.duplicates += len(names) - (len(self._names) - known)
 
     def _read_doubtful(self, text: HostText, block: bytes) -> None:

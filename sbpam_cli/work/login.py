@@ -1,7 +1,7 @@
 """Signing in for good: a profile that remembers the server, a keyring that keeps the secrets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ _BELONGING: dict[Method, set[SecretName]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LoginOptions:
     """What `login` was asked to do.
 
@@ -70,7 +70,7 @@ def run_login(services: "Services", options: LoginOptions, talk: Talk, outcome: 
     if can_ask:
         target = _named(services, target)
     # What is stored may be what no longer works: signing in anew asks anew.
-    secrets = Secrets(services, replace(target, stored=False), vault, talk, given)
+    secrets = Secrets(services, target._replace(stored=False), vault, talk, given)
     certificate = present_certificate(services, target, secrets, talk, no_input=no_input)
     if can_ask:
         target = settle_trust(services, target, certificate, talk)
@@ -101,7 +101,7 @@ def _named(services: "Services", target: Target) -> Target:
     question = (
         "Application name: " if target.method == "application" else "User name (DOMAIN\\user): "
     )
-    return replace(target, username=ask_line(services, question))
+    return target._replace(username=ask_line(services, question))
 
 
 def _choose_target(services: "Services", options: LoginOptions) -> Target:
@@ -131,12 +131,11 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
     if given.ca_bundle or given.fingerprint or given.insecure:
         # Whom to trust is said anew, as a whole.
         ca, pin = target.sources.get("ca_bundle"), target.sources.get("fingerprint")
-        target = replace(
-            target,
+        target = target._replace(
             ca_bundle=target.ca_bundle if ca != "profile" else None,
             fingerprint=target.fingerprint if pin != "profile" else None,
         )
-    return replace(target, method=method)
+    return target._replace(method=method)
 
 
 def _fitting(brought: set[SecretName]) -> Method | None:

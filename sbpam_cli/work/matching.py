@@ -1,16 +1,17 @@
 """A job's hosts, as the server spells them <-> the hosts that were asked for."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from itertools import repeat
+from operator import itemgetter
+from typing import NamedTuple
 
-from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
+from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus, build_rows
 from sbpam_cli.nps.wire import fold_host
 
 NOT_IN_REPLY = "not in the reply"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """rows: one per asked name, in order. missing: those the job does not hold.
 
     unasked: names in the job that nobody asked for.
@@ -19,6 +20,15 @@ class Match:
     rows: list[HostRow]
     missing: list[str]
     unasked: list[str]
+
+
+def make_rows(
+    names: Iterable[str], job_id: str | None, hosts: Sequence[ScanHost], unsaid: ScanStatus
+) -> list[HostRow]:
+    """The rows of hosts under these names, as `make_row` has them."""
+    _, _, status, *others = [map(itemgetter(n), hosts) for n in range(len(HostRow._fields))]
+    statuses = [said or unsaid for said in status]
+    return build_rows(names, statuses, repeat(job_id), *others)
 
 
 def make_row(host: str, job_id: str | None, found: ScanHost, unsaid: ScanStatus) -> HostRow:
@@ -82,6 +92,8 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     """
     if job.hosts is None:
         return Match([HostRow(name, unsaid, job.job_id) for name in names], [], [])
+    if [host.dns_host_name for host in job.hosts] == names:
+        return Match(make_rows(names, job.job_id, job.hosts, unsaid), [], [])
     found = match_hosts(names, job.hosts)
     rows, missing = [], []
     for name in names:

@@ -1,8 +1,9 @@
 """How a command ends: its errors, its exit code, what its JSON envelope says."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
 from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus
@@ -19,7 +20,7 @@ _PRECEDENCE = (
 )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Outcome:
     """Filled in while a command works, so that an end in the middle is told right too.
 
@@ -38,11 +39,11 @@ class Outcome:
     counts: Counter[ScanStatus] = field(default_factory=Counter)
     next_step: str | None = None
 
-    def count(self, rows: Iterable[HostRow]) -> Iterator[HostRow]:
+    def count(self, rows: Iterable[HostRow]) -> list[HostRow]:
         """Passes rows on and counts them."""
-        for row in rows:
-            self.counts[row.status] += 1
-            yield row
+        counted = rows if isinstance(rows, list) else list(rows)
+        self.counts.update(map(itemgetter(1), counted))
+        return counted
 
     @property
     def accepted_some(self) -> bool:

@@ -1,8 +1,7 @@
 """`resume`: finishes a run that was cut short, or tells what became of it."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.nps.wire import canonical_uuid
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeOptions:
+class ResumeOptions(NamedTuple):
     """What `resume` was asked to do. accept: a job's UUID; resend: send doubt again."""
 
     connection: ConnectionOptions
@@ -33,7 +31,7 @@ class ResumeOptions:
     accept: str | None = None
     resend: bool = False
     settle_after_s: float = 180.0
-    limits: SendLimits = field(default_factory=SendLimits)
+    limits: SendLimits = SendLimits()
 
 
 def run_resume(

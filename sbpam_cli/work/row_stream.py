@@ -1,6 +1,7 @@
 """Rows in the order asked for, each as soon as all before it are known."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import HostRow, ScanStatus
@@ -82,9 +83,10 @@ class RowStream:
         while within < len(self._aside) and self._aside[within].position < self._next:
             within += 1
         aside, self._aside = self._aside[:within], self._aside[within:]
-        self._write(merge_aside(batch.first, batch_rows(batch, why_not_sent), aside))
+        rows = batch_rows(batch, why_not_sent)
+        self._write(merge_aside(batch.first, rows, aside) if aside else rows)
         if batch.rows is not None and not self._keep_rows:
-            batch.job_status = sum_status(None, {row.status for row in batch.rows})
+            batch.job_status = sum_status(None, set(map(itemgetter(1), batch.rows)))
             batch.rows = None
 
 
@@ -138,7 +140,7 @@ class RunRows:
         self._stream.finish(batches, why)
 
     def _write(self, rows: Iterable[HostRow]) -> None:
-        counted = list(self._outcome.count(rows))
+        counted = self._outcome.count(rows)
         if self.failure is None:
             try:
                 self._target(counted)

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
     ExitCode,
@@ -39,8 +38,7 @@ _CONTINUED_FOR_S = 12 * 3600.0
 _CREDENTIAL_ID_LENGTH = 36
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleOptions:
+class ScheduleOptions(NamedTuple):
     """What `schedule` was asked to do; `--help` has the words.
 
     judge_scans: with `wait`, a scan that did not succeed makes the end partial.
@@ -50,7 +48,7 @@ class ScheduleOptions:
     sources: Sequence[HostSource] = ()
     column: str | None = None
     batch_size: int = 500
-    limits: SendLimits = field(default_factory=SendLimits)
+    limits: SendLimits = SendLimits()
     max_hosts: int | None = None
     assume_yes: bool = False
     skip_invalid: bool = False
@@ -62,7 +60,7 @@ class ScheduleOptions:
     new_run: bool = False
     settle_after_s: float = 180.0
     skip_recent_s: float | None = None
-    follow: FollowLimits = field(default_factory=FollowLimits)
+    follow: FollowLimits = FollowLimits()
 
 
 def run_schedule(

@@ -7,7 +7,8 @@ network. A batch is `sending` on disk before the first byte of its POST leaves.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
     JournalError,
@@ -41,8 +42,7 @@ _REFUSED_IN_A_ROW = 2
 while it serves, and the refusal of the next POST overtakes the long answers before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendLimits:
+class SendLimits(NamedTuple):
     """How a run is sent.
 
     parallel: POSTs in flight. send_timeout_s: the whole of one. fail_fast: stop
@@ -56,7 +56,7 @@ class SendLimits:
     max_running: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Attempts:
     """What is known of a batch beyond its record: tries, and when it is due."""
 
@@ -64,7 +64,7 @@ class _Attempts:
     due_at: float = 0.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Sending:
     """One pass over the planned batches of a run. `batches` grows when one is split.
 
@@ -140,7 +140,8 @@ class Sending:
         room = self.limits.parallel - len(self._in_flight)
         if self.limits.max_running is not None:
             room = min(room, 1)
-        due = [b for b in self._planned if self._of(b).due_at <= now][: max(room, 0)]
+        waiting = (batch for batch in self._planned if self._of(batch).due_at <= now)
+        due = list(islice(waiting, max(room, 0)))
         if not due:
             return
         wall = self.services.clock.now()

@@ -40,7 +40,7 @@ _BELIEVED_FOR_S = 24 * 3600.0
 _HOSTS_ASKED = 3
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Settling:
     """Settles the batches of one run.
 

@@ -1,11 +1,19 @@
 """What became of hosts: of a run, of a job, of one host, of all."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, Interrupted, JournalError, SbpamError, UsageError
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanJob, ScanStatus, Talk
+from sbpam_cli.models import (
+    FINISHED,
+    SCHEDULED,
+    HostRow,
+    ScanJob,
+    ScanStatus,
+    Talk,
+    build_rows,
+)
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import canonical_uuid, fold_host
 from sbpam_cli.storage.journal import Journal, open_journal
@@ -29,8 +37,7 @@ if TYPE_CHECKING:
 _OPENED_FOR_TIMES = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusOptions:
+class StatusOptions(NamedTuple):
     """What `status` was asked to show. `only`: statuses to print; empty for all."""
 
     connection: ConnectionOptions
@@ -40,10 +47,10 @@ class StatusOptions:
     watch: bool = False
     exit_status: bool = False
     only: frozenset[ScanStatus] = frozenset()
-    follow: FollowLimits = field(default_factory=FollowLimits)
+    follow: FollowLimits = FollowLimits()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Section:
     """What one argument stands for: a run, or jobs to look at. `host`: still to be looked for."""
 
@@ -59,9 +66,11 @@ class _Section:
         run, known = self.run, {item.first: item.rows for item in self.followed}
         rows: list[HostRow] = []
         for batch in self.batches:
-            recorded = dated_rows(batch, run) if offline else batch_rows(batch)
-            rows.extend(known.get(batch.first, recorded))
-        return merge_aside(0, rows, run.aside)
+            if batch.first in known:
+                rows += known[batch.first]
+            else:
+                rows += dated_rows(batch, run) if offline else batch_rows(batch)
+        return merge_aside(0, rows, run.aside) if run.aside else rows
 
 
 def run_status(
@@ -85,7 +94,7 @@ def target_of_run(services: "Services", options: ConnectionOptions, run: Run) ->
     """The server of a run. Raises UsageError where option or variable name another."""
     named = (options.profile, options.server)
     if not any(named) and not any(map(services.env, ("SBPAM_PROFILE", "SBPAM_SERVER"))):
-        options = replace(options, profile=run.profile, server=run.server)
+        options = options._replace(profile=run.profile, server=run.server)
     target = resolve_target(services, options)
     if target.origin != run.server:
         raise UsageError(
@@ -259,8 +268,7 @@ class _Status:
         rows = [row for part in sections for row in part.rows(offline=self._options.offline)]
         items = [item for section in sections for item in section.followed]
         outcome.jobs = [item.summary() for item in items]
-        for _ in outcome.count(rows):
-            pass
+        outcome.count(rows)
         if self._options.exit_status:
             # A job whose hosts nobody told stands for itself.
             mute = {item.summary().status for item in items if not item.rows and not item.told}
@@ -322,7 +330,6 @@ def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
 
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
     as_of = f"as of {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return [
-        row._replace(detail=f"{row.detail}; {as_of}" if row.detail else as_of)
-        for row in batch_rows(batch)
-    ]
+    *columns, details, host_id = zip(*batch_rows(batch), strict=True)
+    dated = [f"{detail}; {as_of}" if detail else as_of for detail in details]
+    return build_rows(*columns, dated, host_id)

@@ -1,6 +1,5 @@
 """`login` on a terminal shows a server's certificate that nobody vouches for, and asks."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ def settle_trust(
         talk.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
         if not _is_trusted(services):
             raise
-        return replace(target, fingerprint=fingerprint_of(der))
+        return target._replace(fingerprint=fingerprint_of(der))
     return target
 
 

@@ -1,10 +1,11 @@
 """`--dry-run`: what the server thinks of a list, without scheduling anything."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.models import HostRow, ScanStatus
+from sbpam_cli.models import HostRow, ScanStatus, build_rows
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import fold_host
 from sbpam_cli.storage.profiles import Target
@@ -57,7 +58,7 @@ def run_validation(
 
 def _check(client: NpsClient | None, credential_id: str, batch: Batch) -> Sequence[HostRow]:
     if client is None:
-        return [HostRow(name, ScanStatus.VALID) for name in batch.names]
+        return build_rows(batch.names, repeat(ScanStatus.VALID), *[repeat(None)] * 7)
     answers = client.validate_hosts(credential_id, batch.names)
     # A row that came back without its name is the one that was sent in its place.
     places = list(batch.names) + [""] * len(answers)

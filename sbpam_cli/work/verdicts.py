@@ -4,8 +4,7 @@ The server gives no idempotency key, so the question behind each rule is only
 whether the application can have begun to act. When in doubt, it is in doubt.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableError
 from sbpam_cli.models import ScanJob
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _REFUSED = frozenset({400, 404, 405, 415, 422})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """state: the batch's next one; `planned` means that it may be sent again.
 
     wait_s: how long the server asked to wait. server_failure: counts towards

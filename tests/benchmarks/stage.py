@@ -245,9 +245,12 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
 def host_names(count: int) -> Iterator[str]:
     """FQDNs in no order, a tenth of them twice."""
     dice = random.Random(1)
-    for number in range(count):
-        shown = dice.randrange(number) if number and number % 10 == 0 else number
-        yield f"srv{shown * 7919 % 10_000_019:08}.ou{shown % 193:03}.corp.example"
+    numbers = list(range(count))
+    dice.shuffle(numbers)
+    for place in range(10, count, 10):
+        numbers[place] = numbers[dice.randrange(place)]
+    for number in numbers:
+        yield f"srv{number * 7919 % 10_000_019:08}.ou{number % 193:03}.corp.example"
 
 
 def _write_lists(stage: Stage) -> None:
