@@ -92,3 +92,24 @@ def test_the_servers_order_doesnt_matter(names: list[str], random: object) -> No
     match = match_job(names, job(hosts), unsaid=ScanStatus.ACCEPTED)
     assert [row.status for row in match.rows] == [ScanStatus.RUNNING] * len(names)
     assert (match.missing, match.unasked) == ([], [])
+
+
+@given(NAMES, st.data())
+def test_rows_are_the_same_in_whatever_order_the_reply_has_them(
+    names: list[str], data: st.DataObject
+) -> None:
+    hosts = [
+        ScanHost(None, name, data.draw(st.sampled_from([None, ScanStatus.FAILED])), os=f"os {name}")
+        for name in names
+    ]
+
+    in_order = match_job(names, job(hosts), unsaid=ScanStatus.ACCEPTED)
+    # Upper case is nobody's asked name: each host is looked for on its own.
+    shouted = [found._replace(dns_host_name=(found.dns_host_name or "").upper()) for found in hosts]
+
+    assert match_job(names, job(hosts[::-1]), unsaid=ScanStatus.ACCEPTED) == in_order
+    assert match_job(names, job(shouted), unsaid=ScanStatus.ACCEPTED) == in_order
+    assert in_order.rows == [
+        HostRow(name, found.status or ScanStatus.ACCEPTED, JOB_ID, os=f"os {name}")
+        for name, found in zip(names, hosts, strict=True)
+    ]
