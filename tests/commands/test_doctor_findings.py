@@ -4,7 +4,6 @@ import datetime
 import os
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 from keyring.backend import KeyringBackend
+from keyrings import HangingKeyring, MemoryKeyring, RealWaits
 from staging import Ended, MovedClock, PrivateProgram
 
 from sbpam_cli.sandbox.directory import User
@@ -42,7 +42,7 @@ class Clinic:
     def __init__(self, program: PrivateProgram, server: SandboxServer) -> None:
         self.program, self.server = program, server
         self.world, self.faults = server.world, server.faults
-        self.keyring: KeyringBackend = _Memory()
+        self.keyring: KeyringBackend = MemoryKeyring()
         program.prepare = lambda services: setattr(services, "keyring", lambda: self.keyring)
 
     def __call__(self, **env: str) -> tuple[int, dict[str, Row]]:
@@ -70,42 +70,6 @@ class Clinic:
         password = user.password.encode()
         who = ["--username", login, "--password-stdin"]
         assert self.program("login", *server, *who, stdin=password).code == 0
-
-
-class _Memory(KeyringBackend):
-    priority = 1
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
-
-
-class _Hanging(_Memory):
-    def __init__(self) -> None:
-        super().__init__()
-        self.release = threading.Event()
-
-    def get_password(self, service: str, username: str) -> str | None:
-        self.release.wait()
-        return None
-
-
-class _Waits(MovedClock):
-    """Time passes where somebody waits in vain; what other threads do gets real time."""
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        if event.wait(min(timeout_s, 0.2)):
-            return True
-        self.move(timeout_s)
-        return event.is_set()
 
 
 @pytest.fixture
@@ -172,7 +136,7 @@ def test_nothing_is_scheduled_recorded_or_stored(clinic: Clinic) -> None:
     assert not [entry for entry in clinic.world.log if entry.violation]
     assert not (clinic.program.folder / "state" / "journal.sqlite3").exists()
     assert not (clinic.program.folder / "config").exists()
-    assert isinstance(clinic.keyring, _Memory)
+    assert isinstance(clinic.keyring, MemoryKeyring)
     assert clinic.keyring.kept == {}
 
 
@@ -202,7 +166,7 @@ def test_stored_profile(clinic: Clinic) -> None:
     code, rows = clinic()
     assert (code, wrong(rows)) == (0, [])
     assert "(profile)" in rows["profile"].detail
-    assert "_Memory answers in" in rows["keyring"].detail
+    assert "MemoryKeyring answers in" in rows["keyring"].detail
     assert rows["secret password"].detail == "from keyring"
     if os.name == "posix":
         assert "(0700), config.toml (0600)" in rows["config folder"].detail
@@ -315,7 +279,7 @@ def test_server_that_is_unwell(clinic: Clinic) -> None:
 
 def test_server_that_fails(clinic: Clinic) -> None:
     clinic.faults.add(Fault(action="status", status=500, path="Version"))
-    clinic.program.clock = _Waits(time.time())
+    clinic.program.clock = RealWaits(MovedClock(time.time()), 0.2)
     code, rows = clinic()
     assert (code, wrong(rows)) == (3, ["version"])
     assert "HTTP 500" in rows["version"].detail
@@ -336,8 +300,8 @@ def test_server_that_never_answers(clinic: Clinic) -> None:
 @pytest.mark.parametrize("given", [False, True])
 def test_keyring_that_never_answers(clinic: Clinic, given: bool) -> None:
     clinic.log_in()
-    hanging = clinic.keyring = _Hanging()
-    clinic.program.clock = _Waits(time.time())
+    hanging = clinic.keyring = HangingKeyring()
+    clinic.program.clock = RealWaits(MovedClock(time.time()), 0.2)
     try:
         code, rows = clinic(SBPAM_PASSWORD="Sandbox-Nomfa-1" if given else "")
     finally:
@@ -500,7 +464,7 @@ def test_differences_from_a_terminal(clinic: Clinic) -> None:
 def test_no_secret_in_any_form(clinic: Clinic) -> None:
     user = clinic.use("CORP\\nomfa")
     clinic.log_in()
-    assert isinstance(clinic.keyring, _Memory)
+    assert isinstance(clinic.keyring, MemoryKeyring)
     planted = [user.password, "planted-proxy", *clinic.keyring.kept.values()]
     given = {"SBPAM_PASSWORD": "planted-wrong", "SBPAM_API_KEY": "planted-key"}
     seen: list[Ended] = []

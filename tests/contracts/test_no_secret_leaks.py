@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from keyring.backend import KeyringBackend
+from keyrings import MemoryKeyring
 from staging import CREDENTIAL, Ended, Site
 
 from sbpam_cli.sandbox.directory import PLANTED_SECRETS
@@ -36,22 +36,6 @@ PLANTED = {
     "url": "planted-url-p4ss",
     **{f"reply's {name}": value for name, value in PLANTED_SECRETS.items()},
 }
-
-
-class MemoryKeyring(KeyringBackend):
-    priority = 1
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
 
 
 class Ledger:

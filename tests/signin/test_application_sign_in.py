@@ -1,15 +1,14 @@
 """Signing in as an application: from the environment alone, and by `login`."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from certificates import API_KEY, APPLICATION, FAR, issue, write
-from keyring.backend import KeyringBackend
-from staging import CREDENTIAL, Ended, MovedClock, Site
+from keyrings import MemoryKeyring, RealWaits
+from staging import CREDENTIAL, Ended, Site
 from tunnel import Tunnel
 
 from sbpam_cli.services import Services
@@ -19,45 +18,13 @@ TOP_BIT = 0x9A00_0000_0000_0001
 """Its DER octets begin with 00."""
 
 
-class _Memory(KeyringBackend):
-    priority = 1
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
-
-
-class _RealWaits(MovedClock):
-    """The site's time; what the keyring's thread does is waited for in real time."""
-
-    def __init__(self, clock: MovedClock) -> None:
-        super().__init__()
-        self.now = clock.now  # type: ignore[method-assign]
-        self.monotonic = clock.monotonic  # type: ignore[method-assign]
-        self.move = clock.move  # type: ignore[method-assign]
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        if event.wait(0.5):
-            return True
-        self.move(timeout_s)
-        return event.is_set()
-
-
 class _Machine:
     """Where an application's jobs run: a keyring, certificate files, an environment."""
 
     def __init__(self, site: Site, folder: Path) -> None:
         self.site = site
         self.folder = folder
-        self.keyring = _Memory()
+        self.keyring = MemoryKeyring()
         self.environ = site.program.environ
         for name in [n for n in self.environ if n.startswith("SBPAM_")]:
             if not name.endswith("_HOME") and name != "SBPAM_CREDENTIAL":
@@ -65,7 +32,7 @@ class _Machine:
         site.program.prepare = self._prepare
 
     def _prepare(self, services: Services) -> None:
-        services.clock = _RealWaits(self.site.clock)
+        services.clock = RealWaits(self.site.clock)
         services.keyring = lambda: self.keyring
 
     def equip(self, passphrase: str | None = None, **certificate: Any) -> tuple[str, str]:

@@ -2,15 +2,14 @@
 
 import os
 import stat
-import threading
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring
-from staging import Ended, MovedClock, Site
+from keyrings import MemoryKeyring, RealWaits
+from staging import Ended, Site
 
 from sbpam_cli.sandbox.directory import User
 from sbpam_cli.services import Services
@@ -20,56 +19,20 @@ NOMFA, NOMFA_PASSWORD = "CORP\\nomfa", b"Sandbox-Nomfa-1"
 DEMO, PUSH = "CORP\\demo", "CORP\\push"
 
 
-class _Memory(KeyringBackend):
-    priority = 1
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-        self.works = True
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        if not self.works:
-            raise OSError(password)
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
-
-
-class _RealWaits(MovedClock):
-    """The site's time; what the keyring's thread does is waited for in real time."""
-
-    def __init__(self, clock: MovedClock) -> None:
-        super().__init__()
-        self.now = clock.now  # type: ignore[method-assign]
-        self.monotonic = clock.monotonic  # type: ignore[method-assign]
-        self.sleep = clock.sleep  # type: ignore[method-assign]
-        self.move = clock.move  # type: ignore[method-assign]
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        if event.wait(0.5):
-            return True
-        self.move(timeout_s)
-        return event.is_set()
-
-
 class _Person:
     """Somebody with a keyring, whose environment says nothing yet about the server."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.url = site.server.url
-        self.keyring = _Memory()
+        self.keyring = MemoryKeyring()
         for name in [n for n in site.program.environ if n.startswith("SBPAM_")]:
             if not name.endswith("_HOME"):
                 del site.program.environ[name]
         site.program.prepare = self._prepare
 
     def _prepare(self, services: Services) -> None:
-        services.clock = _RealWaits(self.site.clock)
+        services.clock = RealWaits(self.site.clock)
         services.keyring = lambda: self.keyring
 
     def __call__(self, *arguments: str, **how: Any) -> Ended:

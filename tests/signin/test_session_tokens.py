@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keyring.backend import KeyringBackend
+from keyrings import MemoryKeyring
 from staging import Answers, MovedClock
 
 from sbpam_cli.errors import ServerError, SignInError, UnreachableError
@@ -102,22 +102,6 @@ class _Server:
         return [name for name, *_ in self.asked]
 
 
-class _Memory(KeyringBackend):
-    priority = 1
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
-
-
 class _KeyringClock(MovedClock):
     """What another thread does is waited for in real time."""
 
@@ -142,7 +126,7 @@ class _World:
         self.folder = folder
         self.clock = _KeyringClock()
         self.server = _Server(self.clock)
-        self.keyring = _Memory()
+        self.keyring = MemoryKeyring()
         self.said: list[str] = []
 
     def note(self, text: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import tunnel
-from keyring.backend import KeyringBackend
-from staging import Ended, MovedClock, Site
+from keyrings import MemoryKeyring, RealWaits
+from staging import Ended, Site
 from tunnel import Tunnel
 
 from sbpam_cli.sandbox.app import App
@@ -69,36 +69,6 @@ class _Redirecting:
         return reply
 
 
-class _Memory(KeyringBackend):
-    priority = 1
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
-
-
-class _RealWaits(MovedClock):
-    def __init__(self, clock: MovedClock) -> None:
-        super().__init__()
-        self.now = clock.now  # type: ignore[method-assign]
-        self.monotonic = clock.monotonic  # type: ignore[method-assign]
-        self.move = clock.move  # type: ignore[method-assign]
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        if event.wait(0.5):
-            return True
-        self.move(timeout_s)
-        return event.is_set()
-
-
 class _Scene:
     """The sandbox, signed in to by a profile; strangers on other ports; a proxy."""
 
@@ -109,7 +79,7 @@ class _Scene:
         self.tls, self.plain, self.proxy = _Stranger(context), _Stranger(None), Tunnel()
         self.redirecting = _Redirecting(site.server.app)
         site.server.app = self.redirecting  # type: ignore[assignment]
-        self.keyring = _Memory()
+        self.keyring = MemoryKeyring()
         site.program.prepare = self._prepare
         kept = ("_HOME", "SBPAM_CREDENTIAL")
         for name in [n for n in site.program.environ if n.startswith("SBPAM_")]:
@@ -117,7 +87,7 @@ class _Scene:
                 del site.program.environ[name]
 
     def _prepare(self, services: Services) -> None:
-        services.clock = _RealWaits(self.site.clock)
+        services.clock = RealWaits(self.site.clock)
         services.keyring = lambda: self.keyring
 
     def login(self) -> None:
