@@ -55,8 +55,9 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     import typer
 
     from sbpam_cli.commands.app import run_app
+    from sbpam_cli.commands.mistakes import as_option_error
     from sbpam_cli.commands.present import as_error, exit_code_of
-    from sbpam_cli.errors import ExitCode, OptionError, SbpamError
+    from sbpam_cli.errors import ExitCode, SbpamError
     from sbpam_cli.output.console import Console
 
     # Before anything is printed: the console makes the streams take every character.
@@ -68,9 +69,7 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
-        problem: SbpamError = OptionError(
-            error.format_message(), hint=f"{_command_path(error)} --help shows what it takes"
-        )
+        problem: SbpamError = as_option_error(error)
     except SbpamError as error:
         problem = error
     except OSError as error:
@@ -82,8 +81,3 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     with suppress(SbpamError):
         console.finish()
     return exit_code_of(problem)
-
-
-def _command_path(error: Exception) -> str:
-    context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else "sbpam"

@@ -13,6 +13,7 @@ from sbpam_cli.commands.completing import (
     complete_profiles,
     keep_help_whole,
 )
+from sbpam_cli.commands.mistakes import NamedGroup
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import Form
 
@@ -112,7 +113,7 @@ def with_common(command: Callable[..., int]) -> Callable[..., int]:
     return adapted
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(NamedGroup):
     """Imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
@@ -125,13 +126,6 @@ class LazyGroup(TyperGroup):
             module = import_module(f"sbpam_cli.commands.{cmd_name}")
             self.commands[cmd_name] = _build(cmd_name, getattr(module, cmd_name))
         return self.commands[cmd_name]
-
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
-        # Only for what a mistyped name might have meant: the keys are looked at.
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            for name in COMMANDS:
-                self.get_command(ctx, name)
-        return super().resolve_command(ctx, args)
 
 
 def _build(name: str, command: Callable[..., int] | typer.Typer) -> Any:

@@ -9,6 +9,7 @@ from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import parse_duration, positive_duration
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import ScanStatus
+from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
@@ -96,11 +97,10 @@ def read_statuses(text: str | None) -> frozenset[ScanStatus]:
         if not (wanted := name.strip().lower()):
             continue
         if wanted not in known:
-            from difflib import get_close_matches
-
-            near = get_close_matches(wanted, known, 1)
-            hint = f"did you mean {known[near[0]]}?" if near else ", ".join(known.values())
-            raise OptionError(f"--only: there is no status {name.strip()[:40]}", hint=hint)
+            raise OptionError(
+                f"--only: there is no status {name.strip()[:40]}",
+                hint=did_you_mean(wanted, known.values(), ", ".join(known.values())),
+            )
         found.add(known[wanted])
     if text is not None and not found:
         raise OptionError("--only names no status", hint=", ".join(known.values()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from sbpam_cli.errors import ExitCode, OptionError, SbpamError
 from sbpam_cli.models import FORMS, Form
 from sbpam_cli.output.sanitise import csv_cell, json_text, tsv_cell
+from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.models import JobSummary
@@ -109,8 +110,10 @@ def choose_form(given: str | None, services: "Services") -> Form:
         return "table" if services.stdout_is_terminal() else "tsv"
     if form not in FORMS:
         where = "--output" if given else "SBPAM_OUTPUT"
+        forms = ", ".join(FORMS)
         raise OptionError(
-            f"{where}: there is no form {form[:40]!r}", hint=f"the forms are {', '.join(FORMS)}"
+            f"{where}: there is no form {form[:40]!r}",
+            hint=did_you_mean(form, FORMS, f"the forms are {forms}"),
         )
     return form
 

@@ -24,11 +24,15 @@ from sbpam_cli.storage.records import (
     pack_rows,
     unpack_rows,
 )
+from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     import sqlite3
 
     from sbpam_cli.services import Services
+
+_RUNS_COMPARED = 1000
+"""How many of the newest a mistyped id is compared with."""
 
 
 class Journal:
@@ -168,7 +172,12 @@ class Journal:
         if not exact:
             raise UsageError(
                 f"no run {prefix[:60]} in the journal",
-                hint="`sbpam runs` lists them; a job is named by its UUID, a host by its FQDN",
+                hint=did_you_mean(
+                    prefix,
+                    [run.run_id for run in self.runs(limit=_RUNS_COMPARED)],
+                    "`sbpam runs` lists them; a job is named by its UUID, a host by its FQDN",
+                    likeness=0.8,
+                ),
             )
         raise UsageError(
             f"several runs begin with {prefix}",

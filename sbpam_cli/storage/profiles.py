@@ -14,6 +14,7 @@ from sbpam_cli.models import METHODS, Method, Profile
 from sbpam_cli.storage.addresses import parse_fingerprint, parse_server
 from sbpam_cli.storage.paths import read_private, write_private
 from sbpam_cli.storage.secrets import given_by_environment
+from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -191,16 +192,10 @@ def save_profile(services: "Services", profile: Profile) -> None:
 
 def unknown_profile(name: str, known: "dict[str, Profile]") -> UsageError:
     """The error for a name that no profile has, with the nearest one that is."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else None
-    if hint is None and known:
-        hint = f"there are: {', '.join(sorted(known)[:10])}"
-    return UsageError(
-        f"there is no profile {name!r}",
-        hint=hint or f"make it with: sbpam login --profile {name} --server URL",
-    )
+    otherwise = f"make it with: sbpam login --profile {name} --server URL"
+    if known:
+        otherwise = f"there are: {', '.join(sorted(known)[:10])}"
+    return UsageError(f"there is no profile {name!r}", hint=did_you_mean(name, known, otherwise))
 
 
 def _path(services: "Services") -> Path:

@@ -20,7 +20,7 @@ ABOVE = {
     "wording": (),
     "services": ("errors",),
     "nps": ("errors", "models", "services"),
-    "storage": ("errors", "models", "services"),
+    "storage": ("errors", "models", "wording", "services"),
     "signin": ("errors", "models", "services", "nps", "storage"),
     "work": ("errors", "models", "wording", "services", "nps", "storage", "signin"),
     "output": ("errors", "models", "wording", "services"),

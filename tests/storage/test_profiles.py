@@ -178,7 +178,7 @@ def test_a_token_among_systemds_credentials_is_the_method_too(saved: Path) -> No
 def test_an_unknown_profile_names_the_nearest(saved: Path) -> None:
     with pytest.raises(UsageError) as caught:
         _resolve(saved, profile="berlni")
-    assert caught.value.hint == "did you mean 'berlin'?"
+    assert caught.value.hint == "did you mean berlin?"
     with pytest.raises(UsageError, match="no profile 'x'"):
         _resolve(saved, {"SBPAM_PROFILE": "x"})
     assert _resolve(saved, profile="x", server="c").origin == "https://c:6500"

@@ -1,0 +1,78 @@
+"""What was mistyped is named, and the nearest that there is: exit 2, nothing sent."""
+
+import pytest
+from staging import Site
+
+MISTYPED = {
+    "command": (["shedule", "a.example"], "'shedule'", "did you mean schedule?"),
+    "command in capitals": (["STATUS"], "'STATUS'", "did you mean status?"),
+    "command like none": (["xyzzy"], "'xyzzy'", "sbpam --help shows what it takes"),
+    "help as a command": (["help"], "'help'", "sbpam --help shows what it takes"),
+    "help about one": (["help", "runs"], "'help'", "sbpam runs --help shows what it takes"),
+    "command of a group": (["runs", "shw"], "'shw'", "did you mean show?"),
+    "help in a group": (["runs", "help", "show"], "'help'", "sbpam runs show --help shows"),
+    "option": (["schedule", "--credental", "x"], "--credental", "did you mean --credential?"),
+    "option with a value": (["status", "--olny=x"], "--olny", "did you mean --only?"),
+    "option of every command": (["runs", "--profil", "x"], "--profil", "did you mean --profile?"),
+    "option of the program": (["--verison"], "--verison", "did you mean --version?"),
+    "option before the command": (["-o", "json", "status"], "-o", "stand after the command"),
+    "option like none": (["status", "--xyzzy"], "--xyzzy", "sbpam status --help shows"),
+    "form": (["status", "-o", "jsn"], "'jsn'", "did you mean json?"),
+    "form in capitals": (["status", "-o", "JSNO"], "'JSNO'", "did you mean json?"),
+    "form like none": (["status", "-o", "yaml"], "'yaml'", "sbpam status --help shows"),
+    "method": (["login", "--method", "pasword"], "'pasword'", "did you mean password?"),
+    "number": (["schedule", "--batch-size", "1O", "a.example"], "'1O'", "sbpam schedule --help"),
+    "status": (["status", "--only", "complete,faild"], "faild", "did you mean Failed?"),
+    "status like none": (["status", "--only", "xyzzy"], "xyzzy", "Queued, Running"),
+    "profile": (["whoami", "--profile", "berlni"], "'berlni'", "did you mean berlin?"),
+    "profile like none": (["whoami", "--profile", "xyzzy"], "'xyzzy'", "there are: berlin"),
+    "profile to log out of": (["logout", "--profile", "Berlin"], "'Berlin'", "mean berlin?"),
+}
+
+
+@pytest.fixture
+def profiled(site: Site) -> Site:
+    folder = site.program.folder / "config"
+    folder.mkdir(mode=0o700)
+    (folder / "config.toml").write_text("[profiles.berlin]\n")
+    (folder / "config.toml").chmod(0o600)
+    del site.program.environ["SBPAM_SERVER"]
+    return site
+
+
+@pytest.mark.parametrize("case", MISTYPED)
+def test_the_nearest_is_named(profiled: Site, case: str) -> None:
+    arguments, word, hint = MISTYPED[case]
+    ended = profiled.program(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    what, *_, next_step = ended.err.splitlines()
+    assert word in what
+    assert hint in next_step
+    assert profiled.requests() == []
+
+
+def test_the_form_in_the_environment(site: Site) -> None:
+    ended = site.program("status", env={"SBPAM_OUTPUT": "nsjon"})
+    assert "SBPAM_OUTPUT: there is no form 'nsjon'" in ended.err
+    assert "did you mean ndjson?" in ended.err
+
+
+def test_a_run(site: Site) -> None:
+    run = site.program("schedule", "web01.corp.example", "-o", "json").json()["run"]
+    last = "0" if run[-1] != "0" else "1"
+    for mistyped in (run[:-1] + last, run.replace("-", "", 1), run[:14] + run[15:]):
+        for command in (["status"], ["resume"], ["runs", "show"], ["cancel", "--yes"]):
+            ended = site.program(*command, mistyped)
+            assert ended.code == 2
+            assert f"no run {mistyped}" in ended.err
+            assert f"did you mean {run}?" in ended.err
+    assert "`sbpam runs` lists them" in site.program("status", "xyzzy").err
+
+
+def test_hostile_words_break_no_line(site: Site) -> None:
+    for word in ("\x1b[2Jstatus", "sta\ntus", "x" * 100_000, "--\x1b[2Jonly", "'", '"'):
+        for arguments in ([word], ["status", "-o", word], ["runs", word]):
+            ended = site.program(*arguments)
+            assert ended.code == 2
+            assert "\x1b" not in ended.err
+            assert len(ended.err.splitlines()) == 2
