@@ -56,5 +56,6 @@ def cancel(
                 ctx.obj, options, console, lambda text: confirm(ctx.obj, text), progress, outcome
             )
         printer.write(rows)
+        outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
 
     return present(ctx.obj, common, "cancel", CANCEL, body)

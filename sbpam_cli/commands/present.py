@@ -49,8 +49,10 @@ def present(services: "Services", common: Common, command: str, row_set: RowSet,
         console.summary(host_summary(outcome.counts, outcome.jobs))
     for shown in outcome.errors:
         console.error(shown)
-    if outcome.next_step is not None:
-        console.hint(outcome.next_step)
+    if console.gives_hints:
+        from sbpam_cli.commands.next_step import next_step
+
+        console.hint(next_step(services, command, outcome))
     console.finish()
     if code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED

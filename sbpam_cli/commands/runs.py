@@ -8,6 +8,7 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.commands.mistakes import NamedGroup
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from sbpam_cli.work.outcome import Outcome
 
 runs = typer.Typer(
-    name="runs", help="Past runs, newest first.", invoke_without_command=True, add_completion=False
+    name="runs",
+    cls=NamedGroup,
+    help="Past runs, newest first.",
+    invoke_without_command=True,
+    add_completion=False,
 )
 
 
@@ -85,7 +90,9 @@ def _show(services: "Services", common: Common, name: str | None) -> int:
         journal = open_journal(services)
         try:
             chosen = journal.runs() if name is None else [journal.find_run(name)]
-            printer.write(run_rows(journal, chosen))
+            rows = run_rows(journal, chosen)
+            printer.write(rows)
+            outcome.next_step = _step_after(rows)
             if name is not None:
                 _describe(journal, chosen[0], console, outcome)
         finally:
@@ -111,6 +118,16 @@ def run_rows(journal: "Journal", chosen: "Sequence[Run]") -> list[tuple[object, 
             )
         )
     return rows
+
+
+def _step_after(rows: "Sequence[tuple[object, ...]]") -> str | None:
+    """Newest first: what is unfinished is gone on with, what is finished is looked at."""
+    if not rows:
+        return "`sbpam schedule --credential ID hosts.txt` starts the first run"
+    unfinished = [run for run, state, *_ in rows if state == "unfinished"]
+    if unfinished:
+        return f"`sbpam resume {unfinished[0]}` finishes the newest unfinished run"
+    return f"`sbpam status {rows[0][0]}` shows its hosts"
 
 
 def _describe(journal: "Journal", run: "Run", console: "Console", outcome: "Outcome") -> None:

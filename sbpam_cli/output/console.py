@@ -76,13 +76,17 @@ class Console:
         if self.verbose and not self.quiet:
             self._say(self.stderr_look().paint(escape_controls(text), DIM))
 
-    def hint(self, text: str) -> None:
+    @property
+    def gives_hints(self) -> bool:
+        """Whether a person is there who wants any."""
+        wanted = not self.quiet and self.services.env("SBPAM_NO_HINTS") is None
+        return wanted and self.services.stderr_is_terminal()
+
+    def hint(self, text: str | None) -> None:
         """What one may do next; shown to a person alone."""
-        services = self.services
-        if self.quiet or services.env("SBPAM_NO_HINTS") or not services.stderr_is_terminal():
-            return
-        look = self.stderr_look()
-        self._say(look.paint(f"{look.glyphs.arrow} {escape_controls(text)}", DIM))
+        if text is not None and self.gives_hints:
+            look = self.stderr_look()
+            self._say(look.paint(f"{look.glyphs.arrow} {escape_controls(text)}", DIM))
 
     def summary(self, lines: Iterable[str]) -> None:
         """What became of it all, after the data; the first line stands out.

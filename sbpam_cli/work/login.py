@@ -89,7 +89,6 @@ def run_login(services: "Services", options: LoginOptions, talk: Talk, outcome: 
     save_profile(services, _profile_of(target))
     talk.note(_welcome(target, token))
     _store(vault, target, previous, _worth_keeping(options, session, token), talk, outcome)
-    outcome.next_step = "sbpam schedule --credential ID hosts.txt"
 
 
 def _named(services: "Services", target: Target) -> Target:

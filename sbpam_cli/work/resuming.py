@@ -182,4 +182,3 @@ class _Resuming:
         judge_counts(outcome, scans=False)
         if stopped is not None:
             raise stopped
-        outcome.next_step = f"sbpam status {self._run.run_id} shows how far the scans are"

@@ -1,0 +1,119 @@
+"""The hint after a command: one, to a person, and none where an error has its own."""
+
+import pytest
+from staging import Ended, Site
+
+from sbpam_cli.commands import app
+from sbpam_cli.sandbox.faults import Fault
+
+HOSTS = ("web01.corp.example", "web02.corp.example")
+
+
+@pytest.fixture(autouse=True)
+def colourless(site: Site) -> None:
+    site.program.environ["NO_COLOR"] = "1"
+
+
+def hints(ended: Ended) -> list[str]:
+    return [line.lstrip() for line in ended.err.splitlines() if line.lstrip().startswith("→")]
+
+
+def hint(site: Site, *arguments: str) -> str:
+    """The only hint that the command ends with on a terminal."""
+    ended = site.program(*arguments, terminal=True)
+    assert len(hints(ended)) == 1, ended.err
+    assert ended.err.splitlines()[-1] == hints(ended)[0]
+    return hints(ended)[0].removeprefix("→ ")
+
+
+def schedule(site: Site) -> str:
+    run = site.program("schedule", *HOSTS, "-o", "json").json()["run"]
+    assert isinstance(run, str)
+    return run
+
+
+def test_from_a_run_to_its_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.world.scan_duration_s = 1000.0
+    said = hint(site, "schedule", *HOSTS)
+    run = said.split()[2].rstrip("`")
+    assert said == f"`sbpam status {run}` shows how far the scans are"
+    assert hint(site, "resume", run) == said
+    assert hint(site, "status") == f"`sbpam status {run} --watch` follows the scans to their end"
+    assert hint(site, "runs") == f"`sbpam status {run}` shows its hosts"
+    job = site.program("status", "-o", "json").json()["jobs"][0]["job_id"]
+    assert hint(site, "status", job) == "the same with --watch follows the scans to their end"
+    site.clock.move(2000)
+    monkeypatch.setattr("sbpam_cli.commands.next_step.COMMANDS", (*app.COMMANDS, "report"))
+    said = f"`sbpam report {run} > report.html` makes a page of it"
+    assert hint(site, "status") == said
+    assert hint(site, "status", "--watch") == said
+    assert hint(site, "cancel", "--yes", run) == f"`sbpam status {run}` shows what became of them"
+
+
+def test_a_run_that_was_cut_short(site: Site) -> None:
+    site.faults.add(Fault(action="status", status=500, path="OuMapping"))
+    stopped = site.program("schedule", *HOSTS, "--settle-after", "0", terminal=True)
+    assert stopped.code == 5
+    assert len(hints(stopped)) == 1, "the error has its own"
+    assert "resume" in hints(stopped)[0]
+    run = site.program("runs").rows()[0][0]
+    assert hint(site, "runs") == f"`sbpam resume {run}` finishes the newest unfinished run"
+    assert hint(site, "status", "--offline") == f"`sbpam resume {run}` goes on with it"
+
+
+def test_other_commands(site: Site) -> None:
+    assert "sbpam schedule" in hint(site, "runs")
+    assert hint(site, "schedule", "--dry-run", *HOSTS) == "without --dry-run they are scheduled"
+    assert "sbpam schedule --credential ID" in hint(site, "doctor")
+    assert "`sbpam doctor`" in hint(site, "whoami")
+    where = ("--server", site.server.url)
+    assert "`sbpam doctor --profile lab`" in hint(
+        site, "login", "--no-store", "--profile", "lab", *where
+    )
+    own = site.program("whoami", terminal=True, env={"SBPAM_PROFILE": "lab"})
+    assert "`sbpam doctor`" in hints(own)[-1], "the variable is there for the next one too"
+    left = site.program("logout", "--profile", "lab", terminal=True)
+    assert left.code == 3
+    assert hints(left) == [], "its warning says what to do"
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "terminal"),
+    [
+        (["--quiet"], {}, True),
+        ([], {"SBPAM_NO_HINTS": "1"}, True),
+        ([], {"SBPAM_NO_HINTS": "0"}, True),
+        ([], {}, False),
+    ],
+)
+def test_nobody_who_wants_it(
+    site: Site, options: list[str], env: dict[str, str], terminal: bool
+) -> None:
+    ended = site.program("schedule", *HOSTS, *options, terminal=terminal, env=env)
+    assert ended.code == 0
+    assert hints(ended) == []
+
+
+def test_an_empty_variable_is_unset(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, terminal=True, env={"SBPAM_NO_HINTS": ""})
+    assert len(hints(ended)) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "nonsense"], ["schedule", "nodots"], ["status", "--only", "x"], ["nonsense"]],
+)
+def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
+    ended = site.program(*arguments, terminal=True)
+    assert ended.code == 2
+    assert len(hints(ended)) == 1
+
+
+def test_what_is_said_can_be_typed(site: Site) -> None:
+    """Every command that a hint names is one."""
+    from sbpam_cli.commands.next_step import _AFTER
+
+    named = {
+        text.split("sbpam ")[-1].split("`")[0].split("{")[0].split()[0] for text in _AFTER.values()
+    }
+    assert named <= set(app.COMMANDS)
