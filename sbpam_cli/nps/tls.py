@@ -138,6 +138,8 @@ def _checking_context(check: Callable[[bytes], None]) -> "ssl.SSLContext":
 _MISMATCHES = (62, 63, 64)
 """OpenSSL: the certificate is for another host, another mail address, another IP address."""
 
+_OUT_OF_TIME = (9, 10)
+"""OpenSSL: it is not valid yet, or has expired."""
 
 _CLIENT_ALERTS = (
     *("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE"),
@@ -151,6 +153,15 @@ def _ends() -> "tuple[type[ssl.SSLError], ...]":
     import ssl
 
     return ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError
+
+
+def _remedy(code: int, words: str) -> str:
+    # The trust stores of Windows and macOS have numbers of their own.
+    if code in _OUT_OF_TIME or "expired" in words:
+        return "check this machine's clock; where it is right, the server needs a new certificate"
+    if code in _MISMATCHES:
+        return "use the name that the certificate is for, or pin it with --fingerprint"
+    return "name its CA with --ca-bundle, or pin it with --fingerprint"
 
 
 def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
@@ -176,13 +187,10 @@ def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
                     "if not, somebody may be in between",
                 )
             if isinstance(cause, ssl.SSLCertVerificationError):
-                mismatch = getattr(cause, "verify_code", 0) in _MISMATCHES
                 return UntrustedError(
                     f"the certificate of {origin} is not trusted",
                     reason=words,
-                    hint="use the name that the certificate is for, or pin it with --fingerprint"
-                    if mismatch
-                    else "name its CA with --ca-bundle, or pin it with --fingerprint",
+                    hint=_remedy(getattr(cause, "verify_code", 0), words),
                 )
             if any(alert in str(cause) for alert in _CLIENT_ALERTS):
                 return UnreachableError(

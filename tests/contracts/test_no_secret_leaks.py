@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from certificates import API_KEY, APPLICATION, issue, write
 from keyrings import MemoryKeyring
 from staging import CREDENTIAL, Ended, Site
 
@@ -32,6 +33,7 @@ PLANTED = {
     "token": "planted-t0ken.payload.signature",
     "api key": "planted-4pi-key",
     "key password": "planted-k3y-password",
+    "passphrase": "planted-p4ssphr4se",
     "proxy": "planted-pr0xy",
     "url": "planted-url-p4ss",
     **{f"reply's {name}": value for name, value in PLANTED_SECRETS.items()},
@@ -266,6 +268,45 @@ def test_secrets_in_the_wrong_place(ledger: Ledger) -> None:
         assert ledger.codes[-1] == 2
     ledger("schedule", "--server", f"https://demo:{PLANTED['url']}@nps.example", *HOSTS)
     ledger("login", "--server", f"https://demo:{PLANTED['url']}@nps.example")
+
+
+def test_the_passphrase_of_a_client_key(ledger: Ledger) -> None:
+    """Right and wrong, from every source, and kept; the key's own text is a secret too."""
+    site, keyring = ledger.site, MemoryKeyring()
+    site.program.prepare = lambda services: setattr(services, "keyring", lambda: keyring)
+    (folder := site.program.folder / "keys").mkdir()
+    issued = issue(site.server)
+    cert, key = issued.files(folder, PLANTED["passphrase"])
+    both = write(folder / "given-app.p12", issued.pkcs12(PLANTED["passphrase"]))
+    Path(key).rename(folder / "given-app.key")
+    key = str(folder / "given-app.key")
+    variable = "SBPAM_CLIENT_KEY_PASSWORD"
+    api_key = given(site, "api-key", API_KEY)
+    who = {"SBPAM_USERNAME": APPLICATION, "SBPAM_PASSWORD": "", "SBPAM_TOTP_SECRET": ""} | LOUD
+    right, wrong = PLANTED["passphrase"], PLANTED["key password"]
+    for files in (["--client-cert", cert, "--client-key", key], ["--client-cert", both]):
+        pem = dict(zip(("SBPAM_CLIENT_CERT", "SBPAM_CLIENT_KEY"), files[1::2], strict=False))
+        for passphrase in (right, wrong, ""):
+            alone = {**who, **pem, "SBPAM_API_KEY": API_KEY}
+            by_variable = {**alone, variable: passphrase}
+            by_file = {**alone, variable: "", f"{variable}_FILE": given(site, "pass", passphrase)}
+            for env in (by_variable, by_file):
+                ledger("schedule", HOSTS[0], "--verbose", env=env)
+                ledger("whoami", "-o", "json", env=env)
+                ledger("doctor", "-o", "json", env=env)
+            assert (ledger.codes[-3] == 0) is (passphrase == right), ledger.written[-9:]
+            ledger(
+                *("login", *files, "--api-key-file", api_key, "--verbose"),
+                terminal=True,
+                answers=[passphrase],
+                env={**who, variable: ""},
+            )
+            assert (ledger.codes[-1] == 0) is (passphrase == right), ledger.written[-3:]
+    assert right in keyring.kept.values()
+    ledger("schedule", HOSTS[2], "--verbose", env={**who, variable: ""})
+    assert ledger.codes[-1] == 0
+    for line in issued.key_pem().decode().splitlines()[1:-1]:
+        assert line not in "\n".join(ledger.written)
 
 
 def test_network_fails(ledger: Ledger) -> None:

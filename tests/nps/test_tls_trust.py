@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,14 @@ def listen() -> Iterator[Callable[..., Listener]]:
     stop = threading.Event()
     threads = []
 
-    def make(*names: str, change: Callable[[ssl.SSLContext], None] | None = None) -> Listener:
+    def make(
+        *names: str,
+        change: Callable[[ssl.SSLContext], None] | None = None,
+        begins: datetime | None = None,
+        ends: datetime | None = None,
+    ) -> Listener:
         ca = trustme.CA()
-        leaf = ca.issue_cert(*(names or (HOST,)))
+        leaf = ca.issue_cert(*(names or (HOST,)), not_before=begins, not_after=ends)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         leaf.configure_cert(context)
         if change is not None:
@@ -165,6 +171,33 @@ def test_another_host_name_is_refused(
     assert ended.code == 6
     assert "mismatch" in ended.err
     assert "the name that the certificate is for" in ended.err
+    assert listener.all_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("valid", "reason"),
+    [
+        ({"begins": datetime(2020, 1, 1), "ends": datetime(2020, 2, 1)}, "expired"),
+        ({"begins": datetime(2090, 1, 1), "ends": datetime(2090, 2, 1)}, "not yet valid"),
+    ],
+)
+def test_a_certificate_out_of_its_time(
+    program: PrivateProgram,
+    listen: Callable[..., Listener],
+    tmp_path: Path,
+    valid: dict[str, datetime],
+    reason: str,
+) -> None:
+    """Its CA is known: naming that once more would help nobody."""
+    listener = listen(**valid)
+    ended = ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path))
+    assert ended.code == 6
+    what, why, next_step = ended.err.splitlines()
+    assert "is not trusted" in what
+    assert reason in why
+    assert "clock" in next_step
+    assert "new certificate" in next_step
+    assert "--ca-bundle" not in next_step
     assert listener.all_bytes() == b""
 
 
