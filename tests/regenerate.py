@@ -1,8 +1,8 @@
-"""Makes what is made from the program: completion scripts, README tables, pictures.
+"""Makes what is made from the program: completion scripts, README tables, manuals, pictures.
 
-    python tests/regenerate.py [completions] [readme] [pictures]
+    python tests/regenerate.py [completions] [readme] [manuals] [pictures]
 
-Without arguments all three. Pictures need tmux. Tests fail where a file is not
+Without arguments all four. Pictures need tmux. Tests fail where a file is not
 what this would make.
 """
 
@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from command_tree import PROGRAM, all_commands, default_of, is_shared, names_of, value_of
+from manuals.pages import write_manuals
 from programs import ROOT
 from typer._completion_shared import get_completion_script
 
-from sbpam_cli.commands.app import Common, build_program
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
 
 README = ROOT / "README.md"
@@ -90,52 +91,25 @@ violations, {kills["seconds"]} s.
 
 def option_sections() -> Iterator[str]:
     """What every command takes, then a section for each command."""
-    commands = dict(_commands(build_program(), "sbpam"))
-    shared = [p for p in commands["sbpam schedule"].params if _is_shared(p)]
+    commands = all_commands()
+    shared = [p for p in commands["sbpam schedule"].params if is_shared(p)]
     yield f"On every command:\n\n{_table(shared)}\n"
     for path, command in commands.items():
+        if path == PROGRAM:
+            continue
         yield f"### {path}\n\n{' '.join(command.help.split())}\n\n"
-        if own := [p for p in command.params if not _is_shared(p)]:
+        if own := [p for p in command.params if not is_shared(p)]:
             yield f"{_table(own)}\n"
-
-
-def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Each command by the words that call it, groups' own actions included."""
-    with group.make_context(path, [], resilient_parsing=True) as context:
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            yield f"{path} {name}", command
-            if hasattr(command, "list_commands"):
-                yield from _commands(command, f"{path} {name}")
-
-
-def _is_shared(parameter: Any) -> bool:
-    return parameter.name in Common._fields
 
 
 def _table(parameters: list[Any]) -> str:
     rows = ["| option | what it does | default |", "|---|---|---|"]
     for parameter in parameters:
-        words = parameter.help or ""
-        default = (
-            ""
-            if parameter.default is None or getattr(parameter, "is_flag", False)
-            else f"`{parameter.default}`"
-        )
-        rows.append(f"| `{_spelling(parameter)}` | {words} | {default} |".replace("  |", " |"))
+        spelling = f"{names_of(parameter)} {value_of(parameter)}".strip().replace("|", "\\|")
+        default = f"`{default_of(parameter)}`".replace("``", "")
+        row = f"| `{spelling}` | {parameter.help or ''} | {default} |"
+        rows.append(row.replace("  |", " |"))
     return "\n".join(rows) + "\n"
-
-
-def _spelling(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        return str(parameter.metavar).replace("|", "\\|")
-    names = ", ".join(sorted(parameter.opts, key=len, reverse=True))
-    if parameter.is_flag:
-        return names
-    choices = getattr(parameter.type, "choices", None)
-    placeholder = "TEXT" if parameter.type.name == "str" else "N"
-    value = parameter.metavar or ("|".join(choices) if choices else placeholder)
-    return f"{names} {value}".replace("|", "\\|")
 
 
 def write_readme() -> None:
@@ -203,7 +177,12 @@ def _picture(name: str, screen: str) -> None:
 
 
 def main(wanted: list[str]) -> None:
-    makers = {"completions": write_completions, "readme": write_readme, "pictures": take_pictures}
+    makers = {
+        "completions": write_completions,
+        "readme": write_readme,
+        "manuals": write_manuals,
+        "pictures": take_pictures,
+    }
     for name in wanted or list(makers):
         makers[name]()
 
