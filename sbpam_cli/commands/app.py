@@ -15,7 +15,7 @@ from sbpam_cli.commands.completing import (
 )
 from sbpam_cli.commands.mistakes import NamedGroup
 from sbpam_cli.errors import ExitCode
-from sbpam_cli.models import Form
+from sbpam_cli.models import FORMS, Form
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -36,51 +36,48 @@ COMMANDS: tuple[str, ...] = (
 """Each is a function of its name in a module of its name; in the order of the help page."""
 
 
+def _on_every(words: str, metavar: str | None = None, *names: str, **more: Any) -> Any:
+    panel = "Options of every command"
+    return typer.Option(
+        *names, help=words, metavar=metavar, show_default=False, rich_help_panel=panel, **more
+    )
+
+
 class Common(NamedTuple):
     """The options that mean the same on every command and stand after it."""
 
     profile: Annotated[
         str | None,
-        typer.Option(
-            help="The profile to use (SBPAM_PROFILE).",
-            show_default=False,
-            autocompletion=complete_profiles,
-        ),
+        _on_every("The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=complete_profiles),
     ] = None
     server: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="The server, HOST[:PORT] or URL (SBPAM_SERVER).", show_default=False
-        ),
+        str | None, _on_every("The server, HOST[:PORT] or URL (SBPAM_SERVER).", "URL")
     ] = None
     ca_bundle: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Trust these CA certificates (SBPAM_CA_BUNDLE).",
-            show_default=False,
-        ),
+        str | None, _on_every("Trust these CA certificates (SBPAM_CA_BUNDLE).", "FILE")
     ] = None
     fingerprint: Annotated[
         str | None,
-        typer.Option(
-            metavar="SHA256",
-            help="Trust exactly this server certificate (SBPAM_FINGERPRINT).",
-            show_default=False,
-        ),
+        _on_every("Trust exactly this server certificate (SBPAM_FINGERPRINT).", "SHA256"),
     ] = None
     output: Annotated[
         Form | None,
-        typer.Option(
+        _on_every(
+            f"Form of stdout: {', '.join(FORMS)} (SBPAM_OUTPUT); without it, table on a terminal,"
+            " tsv elsewhere.",
+            "FORM",
             "--output",
             "-o",
-            help="Form of stdout (SBPAM_OUTPUT); table on a terminal, tsv elsewhere.",
-            show_default=False,
         ),
     ] = None
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only on stderr.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each request.")] = False
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False
+    quiet: Annotated[bool, _on_every("Only errors on stderr.", None, "--quiet", "-q")] = False
+    verbose: Annotated[
+        bool,
+        _on_every("Show each request: method, path, status, time.", None, "--verbose", "-v"),
+    ] = False
+    no_input: Annotated[
+        bool, _on_every("Never ask, not even on a terminal.", None, "--no-input")
+    ] = False
 
 
 def with_common(command: Callable[..., int]) -> Callable[..., int]:

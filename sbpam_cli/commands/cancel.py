@@ -30,7 +30,9 @@ def cancel(
     wait: Annotated[bool, typer.Option("--wait", help="Follow the jobs to their end.")] = False,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="With --wait: at most so long.", show_default=False),
+        typer.Option(
+            metavar="TIME", help="With --wait: follow at most so long.", show_default=False
+        ),
     ] = None,
     common: Common,
 ) -> int:

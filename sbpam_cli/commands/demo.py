@@ -27,7 +27,7 @@ def demo(
     scan_duration: Annotated[
         str, typer.Option(metavar="TIME", help="How long the pretended scans take.")
     ] = _SCANS_TAKE_S,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same world.")] = 0,
     common: Common,
 ) -> int:
     """Shows the whole job against a pretended server: nothing to set up, nothing left behind."""

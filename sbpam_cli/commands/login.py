@@ -18,25 +18,30 @@ def _text(words: str, metavar: str | None = None) -> Any:
 def login(
     ctx: typer.Context,
     common: Common,
-    method: Annotated[Method | None, _text("How to sign in; else what the options fit.")] = None,
+    method: Annotated[
+        Method | None,
+        _text("password, application or token; without it, what the other options fit.", "METHOD"),
+    ] = None,
     username: Annotated[
-        str | None, _text("The user, DOMAIN\\user, or the application (SBPAM_USERNAME).")
+        str | None, _text("The user, DOMAIN\\user, or the application (SBPAM_USERNAME).", "NAME")
     ] = None,
     password_file: Annotated[str | None, _text("A file with the password.", "FILE")] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="The password comes from stdin.")
     ] = False,
-    code: Annotated[str | None, _text("The MFA code, or a word such as push.")] = None,
+    code: Annotated[str | None, _text("The MFA code, or a word such as push.", "CODE")] = None,
     totp_secret_file: Annotated[
         str | None, _text("A file with the TOTP secret, to make codes from now on.", "FILE")
     ] = None,
-    totp: Annotated[bool, typer.Option("--totp", help="Ask for the TOTP secret.")] = False,
+    totp: Annotated[
+        bool, typer.Option("--totp", help="Ask for the TOTP secret, to make codes from now on.")
+    ] = False,
     client_cert: Annotated[
         str | None,
         _text("The application's certificate, PEM or PKCS#12 (SBPAM_CLIENT_CERT).", "FILE"),
     ] = None,
     client_key: Annotated[
-        str | None, _text("Its key, where in a file of its own (SBPAM_CLIENT_KEY).", "FILE")
+        str | None, _text("Its private key, if in a file of its own (SBPAM_CLIENT_KEY).", "FILE")
     ] = None,
     api_key_file: Annotated[
         str | None, _text("A file with the application's API key.", "FILE")
@@ -55,10 +60,11 @@ def login(
         bool, typer.Option("--insecure", help="Do not verify TLS, for this profile only.")
     ] = False,
     no_store: Annotated[
-        bool, typer.Option("--no-store", help="Keep no secret; the profile is written.")
+        bool,
+        typer.Option("--no-store", help="Keep nothing in the keyring; the profile is written."),
     ] = False,
     no_store_password: Annotated[
-        bool, typer.Option("--no-store-password", help="Keep the token alone.")
+        bool, typer.Option("--no-store-password", help="Keep only the token in the keyring.")
     ] = False,
 ) -> int:
     """Signs in, keeps the secrets in the keyring and the server in a profile."""

@@ -37,11 +37,11 @@ def resume(
         bool, typer.Option("--resend", help="Send again what cannot be decided.")
     ] = False,
     send_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="The whole of one POST.")
+        str, typer.Option(metavar="TIME", help="Limit for one POST, answer included.")
     ] = "2m",
     settle_after: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Before 'the server has no such job' is believed."),
+        typer.Option(metavar="TIME", help="How long until 'no such job' is believed."),
     ] = "3m",
     common: Common,
 ) -> int:

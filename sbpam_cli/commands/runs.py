@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 runs = typer.Typer(
     name="runs",
     cls=NamedGroup,
-    help="Past runs, newest first.",
+    help="Lists past runs, newest first.",
+    subcommand_metavar="[COMMAND] [ARGS]...",
     invoke_without_command=True,
     add_completion=False,
 )
@@ -31,7 +32,7 @@ runs = typer.Typer(
 @runs.callback()
 @with_common
 def list_runs(ctx: typer.Context, *, common: Common) -> int:
-    """Past runs, newest first."""
+    """Lists past runs, newest first."""
     if ctx.invoked_subcommand is not None:
         return 0
     return _show(ctx.obj, common, None)
@@ -50,7 +51,7 @@ def show(
     ],
     common: Common,
 ) -> int:
-    """One run, its batches and jobs."""
+    """Shows one run, its batches and jobs."""
     return _show(ctx.obj, common, run)
 
 
@@ -60,7 +61,7 @@ def prune(
     ctx: typer.Context,
     *,
     older_than: Annotated[
-        str, typer.Option(metavar="TIME", help="How long ago they began, e.g. 90d.")
+        str, typer.Option(metavar="TIME", help="Forget those that began longer ago, e.g. 90d.")
     ],
     common: Common,
 ) -> int:

@@ -18,17 +18,19 @@ def sandbox(
     ctx: typer.Context,
     *,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 6500,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Its port; 0 for a free one.")
+    ] = 6500,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same world.")] = 0,
     scan_duration: Annotated[
         str, typer.Option(metavar="TIME", help="How long the scans of a job take.")
     ] = "30s",
     failing: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of hosts that fail.")
     ] = 0.1,
-    latency: Annotated[str, typer.Option(metavar="TIME", help="Of each reply.")] = "0",
+    latency: Annotated[str, typer.Option(metavar="TIME", help="Delay of each reply.")] = "0",
     sign_in_life: Annotated[
-        str, typer.Option("--token-life", metavar="TIME", help="Of each token.")
+        str, typer.Option("--token-life", metavar="TIME", help="How long a token lasts.")
     ] = "15m",
     faults: Annotated[
         str | None,

@@ -60,12 +60,14 @@ def schedule(
         bool, typer.Option("--allow-empty", help="An empty list is a success.")
     ] = False,
     batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Hosts a POST, one server job each.")
+        int, typer.Option(min=1, metavar="N", help="Hosts in a POST; each makes one job.")
     ] = 500,
-    parallel: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="POSTs in flight.")] = 4,
+    parallel: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="POSTs in flight at a time.")
+    ] = 4,
     max_hosts: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Refuse longer lists.", show_default=False),
+        typer.Option(min=0, metavar="N", help="Refuse a list of more hosts.", show_default=False),
     ] = None,
     max_running: Annotated[
         int | None,
@@ -83,11 +85,11 @@ def schedule(
         ),
     ] = None,
     send_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="The whole of one POST.")
+        str, typer.Option(metavar="TIME", help="Limit for one POST, answer included.")
     ] = "2m",
     settle_after: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Before 'the server has no such job' is believed."),
+        typer.Option(metavar="TIME", help="How long until 'no such job' is believed."),
     ] = "3m",
     new_run: Annotated[
         bool, typer.Option("--new-run", help="Don't continue an unfinished run of this list.")
@@ -104,12 +106,16 @@ def schedule(
     wait: Annotated[bool, typer.Option("--wait", help="Follow the scans to their end.")] = False,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="With --wait: at most so long.", show_default=False),
+        typer.Option(
+            metavar="TIME", help="With --wait: follow at most so long.", show_default=False
+        ),
     ] = None,
     interval: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="With --wait: between looks; grows from 2s.", show_default=False
+            metavar="TIME",
+            help="With --wait: time between looks; else 2s, growing to 30s.",
+            show_default=False,
         ),
     ] = None,
     yes: Annotated[

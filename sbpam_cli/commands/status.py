@@ -37,21 +37,28 @@ def status(
     only: Annotated[
         str | None,
         typer.Option(
-            metavar="STATUS,...", help="Print these alone, e.g. failed,running.", show_default=False
+            metavar="STATUS,...", help="Print only these, e.g. failed,running.", show_default=False
         ),
     ] = None,
     exit_status: Annotated[
-        bool, typer.Option("--exit-status", help="8 while going, 5 in doubt, 3 not all Complete.")
+        bool,
+        typer.Option(
+            "--exit-status", help="Exit with 8 while going, 5 in doubt, 3 not all Complete."
+        ),
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the scans to their end.")] = False,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="With --watch: at most so long.", show_default=False),
+        typer.Option(
+            metavar="TIME", help="With --watch: follow at most so long.", show_default=False
+        ),
     ] = None,
     interval: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="With --watch: between looks; grows from 2s.", show_default=False
+            metavar="TIME",
+            help="With --watch: time between looks; else 2s, growing to 30s.",
+            show_default=False,
         ),
     ] = None,
     common: Common,
