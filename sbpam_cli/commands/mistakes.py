@@ -14,10 +14,9 @@ class NamedGroup(TyperGroup):
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         word, known = args[0], self.list_commands(ctx)
-        if not (word in known or word.startswith("-") or ctx.resilient_parsing):
+        if word not in known and not word.startswith("-"):
             path = " ".join([ctx.command_path, *(name for name in args[1:2] if name in known)])
-            otherwise = f"{path} --help shows what it takes"
-            hint = otherwise if word == "help" else did_you_mean(word, known, otherwise)
+            hint = did_you_mean(word, known, f"{path} --help shows what it takes")
             raise OptionError(f"there is no command {word[:40]!r}", hint=hint)
         return super().resolve_command(ctx, args)
 

@@ -3,6 +3,8 @@
 import pytest
 from staging import Site
 
+from sbpam_cli.wording import did_you_mean
+
 MISTYPED = {
     "command": (["shedule", "a.example"], "'shedule'", "did you mean schedule?"),
     "command in capitals": (["STATUS"], "'STATUS'", "did you mean status?"),
@@ -51,6 +53,10 @@ def test_the_nearest_is_named(profiled: Site, case: str) -> None:
     assert profiled.requests() == []
 
 
+def test_case_is_no_difference() -> None:
+    assert did_you_mean("berlin", ["BERLIN", "Berlni"]) == "did you mean BERLIN?"
+
+
 def test_the_form_in_the_environment(site: Site) -> None:
     ended = site.program("status", env={"SBPAM_OUTPUT": "nsjon"})
     assert "SBPAM_OUTPUT: there is no form 'nsjon'" in ended.err
@@ -66,7 +72,8 @@ def test_a_run(site: Site) -> None:
             assert ended.code == 2
             assert f"no run {mistyped}" in ended.err
             assert f"did you mean {run}?" in ended.err
-    assert "`sbpam runs` lists them" in site.program("status", "xyzzy").err
+    for unlike in ("xyzzy", "2019", "20190704-114459-abcd"):
+        assert "`sbpam runs` lists them" in site.program("status", unlike).err
 
 
 def test_hostile_words_break_no_line(site: Site) -> None:
