@@ -89,7 +89,7 @@ def test_schedule(terminal: Terminal) -> None:
     assert re.search(r"^unknown1.corp.example +✗ NotAccepted", screen, re.MULTILINE)
     assert "6 hosts: 5 Queued, 1 NotAccepted" in screen
     assert re.search(r"^1 job: [0-9a-f-]{36}$", screen, re.MULTILINE)
-    assert re.search(r"^→ sbpam status \d{8}-\d{6}-[0-9a-f]{4}", screen, re.MULTILINE)
+    assert re.search(r"^→ `sbpam status \d{8}-\d{6}-[0-9a-f]{4}", screen, re.MULTILINE)
     assert_fits(screen)
     coloured = terminal.screen(colours=True)
     assert re.search("\x1b\\[31m✗ NotAccepted", coloured)
