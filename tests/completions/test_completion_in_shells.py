@@ -148,7 +148,9 @@ def test_words_complete_in_the_shell(
     terminal.press("sbpam status -o ", "Tab", "Tab")
     screen = terminal.shows("ndjson")
     assert {"table", "tsv", "csv", "json", "ndjson"} <= set(re.findall(r"\w+", screen))
-    terminal.press("C-c")
+    if shell != "bash":
+        # Leaves the menu. In bash there is none, and it may take the next line along.
+        terminal.press("C-c")
     terminal.clear()
 
     terminal.press("sbpam schedule --", "Tab", "Tab")
