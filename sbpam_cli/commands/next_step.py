@@ -31,7 +31,8 @@ def next_step(services: "Services", command: str, outcome: "Outcome") -> str | N
         return None
     if command in ("schedule", "resume", "status"):
         return _of_hosts(command, outcome)
-    if outcome.exit_code != ExitCode.DONE:
+    piped = command == "hosts" and not services.stdout_is_terminal()
+    if outcome.exit_code != ExitCode.DONE or piped:
         return None
     own = outcome.profile
     known = own in (None, DEFAULT_PROFILE, services.env("SBPAM_PROFILE"))

@@ -4,7 +4,10 @@ import pytest
 from staging import Ended, Site
 
 from sbpam_cli.commands import app
+from sbpam_cli.commands.next_step import _AFTER, next_step
 from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.services import Services
+from sbpam_cli.work.outcome import Outcome
 
 HOSTS = ("web01.corp.example", "web02.corp.example")
 
@@ -112,10 +115,17 @@ def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
     assert len(hints(ended)) == 1
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_hosts_in_a_pipe_are_on_their_way_already(site: Site, terminal: bool) -> None:
+    ran: list[Services] = []
+    site.program.prepare = ran.append
+    site.program("runs", terminal=terminal)
+    said = next_step(ran[0], "hosts", Outcome())
+    assert (said is not None and "| sbpam schedule" in said) is terminal
+
+
 def test_what_is_said_can_be_typed() -> None:
     """Every command that a hint names is one."""
-    from sbpam_cli.commands.next_step import _AFTER
-
     named = {
         text.split("sbpam ")[-1].split("`")[0].split("{")[0].split()[0] for text in _AFTER.values()
     }
