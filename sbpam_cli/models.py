@@ -142,6 +142,28 @@ class ScanJob(NamedTuple):
     created_from: str | None = None
 
 
+class ServiceAccount(NamedTuple):
+    """A service account as the server tells it; the fields are the columns of its row.
+
+    `credential_id` is None where the server does not manage the account:
+    nothing can be scheduled with it then.
+    """
+
+    credential_id: str | None
+    user_name: str | None
+    domain: str | None
+    display_name: str | None
+    resource: str | None
+    platform: str | None
+    managed_type: str | None
+
+    @property
+    def names(self) -> list[str]:
+        r"""What it may be called: user name, `DOMAIN\name` and display name."""
+        full = f"{self.domain}\\{self.user_name}" if self.domain and self.user_name else None
+        return [name for name in (self.user_name, full, self.display_name) if name]
+
+
 class JobSummary(NamedTuple):
     """A job in the `jobs` array of the JSON form; `hosts` is their number."""
 

@@ -29,6 +29,8 @@ COMMANDS: tuple[str, ...] = (
     "resume",
     "runs",
     "cancel",
+    "credentials",
+    "hosts",
     "doctor",
     "demo",
     "sandbox",

@@ -54,7 +54,7 @@ def login(
         bool, typer.Option("--token-stdin", help="A ready token comes from stdin.")
     ] = False,
     credential: Annotated[
-        str | None, _text("The service account that `schedule` is to use by default.", "ID")
+        str | None, _text("The service account that `schedule` is to use by default.", "ID|NAME")
     ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify TLS, for this profile only.")

@@ -32,7 +32,9 @@ def schedule(
     credential: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="The service account's id (SBPAM_CREDENTIAL).", show_default=False
+            metavar="ID|NAME",
+            help="The service account (SBPAM_CREDENTIAL): its id, its name, or DOMAIN\\name.",
+            show_default=False,
         ),
     ] = None,
     file: Annotated[

@@ -2,24 +2,21 @@
 
 Reads are repeated here, because a read may be; the scheduling POST is sent
 once and its fate is told, because only the caller's journal knows what may
-follow. No id enters a path but a canonical UUID.
+follow. No id enters a path but a canonical UUID, no text a query but encoded.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, TypeVar
+from urllib.parse import quote
 
-from sbpam_cli.errors import ServerError, SignInError, UsageError
-from sbpam_cli.models import ScanJob, Token
+from sbpam_cli.errors import ServerError, UsageError
+from sbpam_cli.models import ScanJob, ServiceAccount, Token
 from sbpam_cli.nps import wire
 from sbpam_cli.nps.array_stream import read_array
 from sbpam_cli.nps.calls import TOTAL_S, backoff_s, check_success, retry_after_s
 from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, no_answer
-from sbpam_cli.nps.sign_in import SignInCalls
-from sbpam_cli.nps.transport import NoReplyError, Reply, Transport
-
-if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+from sbpam_cli.nps.signed_in import SignedInCalls, Tokens, is_passing
+from sbpam_cli.nps.transport import NoReplyError, Reply
 
 __all__ = [
     "LIST_TOTAL_S",
@@ -37,42 +34,23 @@ Read = TypeVar("Read")
 LIST_TOTAL_S = 300.0
 LONGEST_RETRY_AFTER_S = 300.0
 _SCANS = "/api/v1/HostScanJob"
+_ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
 
 
-class Tokens(Protocol):
-    """Where the bearer token of a call comes from (`signin.session`)."""
-
-    def token(self, *, lasting: bool = False) -> Token: ...
-    def renew(self, refused: Token) -> Token: ...
-
-
-class NpsClient(SignInCalls):
-    """The calls of one server. Threads may share it.
-
-    stop: ends waiting between tries with Interrupted when it is set.
-    """
-
-    def __init__(
-        self, services: "Services", transport: Transport, *, stop: threading.Event | None = None
-    ) -> None:
-        super().__init__(services, transport, stop=stop)
-        self._tokens: Tokens | None = None
-
-    def use(self, tokens: Tokens) -> None:
-        """Names where the tokens of the calls come from."""
-        self._tokens = tokens
+class NpsClient(SignedInCalls):
+    """The calls of one server. Threads may share it."""
 
     # Reads.
 
     def fresh_token(self, token: Token) -> Token:
         """`GET /api/v1/UserToken` [vendor's script]: a fresh token for a current one."""
-        reply = self._try(self._read_sender("/api/v1/UserToken", token), _is_passing)
+        reply = self._try(self._read_sender("/api/v1/UserToken", token), is_passing)
         check_success(reply, "the token's renewal")
         return self._token_of(reply, "the token's renewal")
 
     def version(self) -> str | None:
         """`GET /api/v1/Version` [live], the harmless read: any answer but a 5xx or HTML will do."""
-        reply = self._try(self._read_sender("/api/v1/Version", None), _is_passing)
+        reply = self._try(self._read_sender("/api/v1/Version", None), is_passing)
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
         return reply.problem()[0] if reply.status == 200 else None
@@ -154,7 +132,45 @@ class NpsClient(SignInCalls):
         wanted = ("dnsHostName", "dnsHostNameError", "credentialNameError")
         return [{key: wire.read_text(row.get(key)) for key in wanted} for row in answer]
 
-    # The one call that acts.
+    def accounts(
+        self, text: str, *, skip: int, take: int
+    ) -> tuple[list[ServiceAccount], int | None]:
+        """`GET /api/v1/Credential/Search` [vendor]: a page of service accounts, and their total.
+
+        text: a part of the user name, in any case; empty for all.
+        """
+        query = f"filterText={_in_query(text)}&credentialType=Configuration&skip={skip}&take={take}"
+        what = "the list of service accounts"
+        return _decoded(
+            self._read(f"/api/v1/Credential/Search?{query}", what), wire.read_accounts, what
+        )
+
+    # The calls that act.
+
+    def manage_unit(self, dn: str, *, children: bool) -> list[str]:
+        """`GET /api/v1/Host/OuManageResources` [vendor, from 4.2 on]: the hosts of a unit.
+
+        It may onboard what it finds, although it is a GET: so it is sent once,
+        and again only where it surely did not leave or its token was refused.
+        Raises NotFoundError where the server lacks the call or the unit.
+        """
+        what = "the hosts of the organisational unit"
+        path = f"/api/v1/Host/OuManageResources?ou={_in_query(dn)}"
+        path += f"&includeChildOus={'true' if children else 'false'}"
+        reply = self._ask(path, once=_ACTED_OR_NOT, total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
+        if reply.status in (400, 404, 405):
+            words, trace_id = reply.problem()
+            raise NotFoundError(
+                f"the server gives no hosts of {dn}",
+                reason=words or f"HTTP {reply.status}: does it lack the call, which came with 4.2?",
+                trace_id=trace_id,
+            )
+        try:
+            check_success(reply, what)
+            return _decoded(reply, wire.read_names, what)
+        except ServerError as error:
+            error.hint = f"{error.hint}; {_ACTED_OR_NOT}"
+            raise
 
     def schedule(self, credential_id: str, body: bytes, token: Token, *, total_s: float) -> Reply:
         """`POST /api/v1/HostScanJob/OuMapping/{credentialId}` [seed], once. Raises NoReplyError."""
@@ -178,11 +194,7 @@ class NpsClient(SignInCalls):
         unknown: what a 404 means that the server does not know. A body makes
         it a POST, and then a 404 or 405 means that there is no such call.
         """
-        token = self._tokens.token() if self._tokens is not None else None
-        reply = self._try(self._read_sender(path, token, body, total_s, **how), _is_passing)
-        if reply.status == 401 and self._tokens is not None and token is not None:
-            token = _renewed(self._tokens, token, reply)
-            reply = self._try(self._read_sender(path, token, body, total_s, **how), _is_passing)
+        reply = self._ask(path, body=body, total_s=total_s, **how)
         if body is not None and reply.status in (404, 405):
             raise NotFoundError(f"the server has no call for {what}")
         # A web page is not the application's word: a proxy or an empty IIS gave it.
@@ -194,46 +206,13 @@ class NpsClient(SignInCalls):
         check_success(reply, what)
         return reply
 
-    def _read_sender(
-        self,
-        path: str,
-        token: Token | None,
-        body: bytes | None = None,
-        total_s: float = TOTAL_S,
-        *,
-        method: str | None = None,
-        **how: Any,
-    ) -> Callable[[int, float], Reply]:
-        def send(attempt: int, connect_s: float) -> Reply:
-            return self._send(
-                method or ("GET" if body is None else "POST"),
-                path,
-                body=body,
-                token=token.value if token is not None else None,
-                total_s=total_s,
-                connect_s=connect_s,
-                attempt=attempt,
-                **how,
-            )
 
-        return send
-
-
-def _renewed(tokens: Tokens, refused: Token, reply: Reply) -> Token:
-    """A token instead of the refused one. What is raised says why the server refused it."""
+def _in_query(text: str) -> str:
+    """A text as a value in a query: whatever the server decodes is that text."""
     try:
-        return tokens.renew(refused)
-    except SignInError as error:
-        if error.reason is None:
-            error.reason, error.trace_id = reply.problem()
-        raise
-
-
-def _is_passing(result: Reply | NoReplyError) -> bool:
-    """Whether a read that ended so may succeed a moment later."""
-    if isinstance(result, NoReplyError):
-        return result.tls is None
-    return result.status in (408, 429) or result.status >= 500
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise UsageError("an argument is not text in this terminal's encoding") from None
 
 
 def _job_in(reply: Reply, what: str) -> ScanJob:

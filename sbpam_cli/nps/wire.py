@@ -19,6 +19,7 @@ from sbpam_cli.models import (
     ScanHost,
     ScanJob,
     ScanStatus,
+    ServiceAccount,
     Token,
 )
 
@@ -311,6 +312,39 @@ def read_rows(value: object) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
         raise WireError("the reply is not a list of rows")
     return [_mapping(row) for row in value]
+
+
+def read_accounts(value: object) -> tuple[list[ServiceAccount], int | None]:
+    """A page of `Credential/Search`: its rows, and the total that the server speaks of.
+
+    A row without anything in it stays, so that their number is the server's.
+    The rows hold passwords and keys: these fields alone get through.
+    """
+    page = _mapping(value)
+    rows, total = page.get("data"), _integer(page.get("recordsTotal"))
+    if not isinstance(rows, list):
+        if total != 0:
+            raise WireError("the reply holds no list of accounts")
+        rows = []
+    return [_account(_mapping(row)) for row in rows], total
+
+
+def _account(row: Mapping[str, Any]) -> ServiceAccount:
+    credential_id = canonical_uuid(row.get("credentialId"))
+    texts = ("userName", "domain", "displayName", "resource", "platform", "managedType")
+    return ServiceAccount(
+        credential_id if credential_id != _NO_UUID else None,
+        *(read_text(row.get(key)) for key in texts),
+    )
+
+
+def read_names(value: object) -> list[str]:
+    """An array of names; empty for null. Raises WireError where anything else is in it."""
+    if not isinstance(value, list) or not all(
+        name is None or isinstance(name, str) for name in value
+    ):
+        raise WireError("the reply is not a list of names")
+    return [read_text(name) or "" for name in value]
 
 
 def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]) -> ScanStatus:

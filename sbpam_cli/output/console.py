@@ -175,7 +175,9 @@ def _folded(line: str, width: int) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return escape_controls(" ".join(text.split()))
+    # Spaces within a line stay: a hint may hold a command to copy.
+    lines = (line.strip() for line in text.splitlines())
+    return escape_controls(" ".join(line for line in lines if line))
 
 
 def _tolerate(stream: TextIO, newline: str | None) -> None:

@@ -19,6 +19,7 @@ from sbpam_cli.sandbox.gate import NOBODY, Call, Gate, Refused
 from sbpam_cli.sandbox.world import Job, LogEntry, World
 
 _SCANS = "/api/v1/HostScanJob"
+_CREDENTIAL_TYPES = ("Configuration", "Standard")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
 
 # Nobody may wipe the scan tables, or drive a host by a GET that acts.
@@ -79,7 +80,10 @@ class App(Gate):
         request, path = call.request, call.path.lower()
         if len(request.body) > self.world.body_limit_bytes:
             return html_reply(413)
-        if {name.lower() for name in self.world.missing} & {path, *path.split("/")}:
+        missing = self.world.missing
+        if self.world.version.startswith("4.1"):
+            missing = missing | {"OuManageResources"}
+        if {name.lower() for name in missing} & {path, *path.split("/")}:
             return Reply(404)
         allowed = []
         for method, pattern, gate, answer in self._routes:
@@ -177,6 +181,8 @@ class App(Gate):
         numbers = [self.query(call, "skip", "0"), self.query(call, "take", "50")]
         if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
             raise self.refuse(call, 400, None, skip="skip and take must be numbers.")
+        if kind not in ("", *_CREDENTIAL_TYPES):
+            raise self.refuse(call, 400, None, credentialType=f"'{kind}' is not valid.")
         skip, take = map(int, numbers)
         rows = [
             row

@@ -118,7 +118,13 @@ class Gate:
     def query(self, call: Call, name: str, default: str) -> str:
         """The query's parameter of that name."""
         query = urlsplit(call.request.target).query
-        return parse_qs(query, keep_blank_values=True).get(name, [default])[-1]
+        try:
+            values = parse_qs(query, keep_blank_values=True, errors="strict").get(name, [default])
+        except UnicodeDecodeError:
+            raise self.refuse(call, 400, "The query is not UTF-8.") from None
+        if len(values) > 1:
+            raise self.refuse(call, 400, None, **{name: f"{name} is given twice."})
+        return values[0]
 
     def sign_in(self, call: Call) -> Reply:
         """Step 1: name and password."""

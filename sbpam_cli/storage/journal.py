@@ -206,14 +206,15 @@ class Journal:
         )
         return {run_id: RunCounts(*(int(n) for n in numbers)) for run_id, *numbers in rows}
 
-    def unfinished_run(self, server: str, credential_id: str, digest: str) -> Run | None:
-        """The newest run of this list that was cut short.
+    def unfinished_run(self, server: str, credential_id: str | None, digest: str) -> Run | None:
+        """The newest run of this list that was cut short; None: with whatever service account.
 
         Something of it may still be sent, or its command did not end by itself.
         One that only has refused batches is over; `resume` alone sends those again.
         """
         found = self._select(
-            f"SELECT {_RUN} FROM runs WHERE digest = ? AND server = ? AND credential_id = ?"  # noqa: S608
+            f"SELECT {_RUN} FROM runs WHERE digest = ? AND server = ?"  # noqa: S608
+            " AND credential_id = coalesce(?, credential_id)"
             " AND (exit_code IS NULL OR exit_code IN (4, 5, 6) OR exit_code > 128 OR run_id IN"
             " (SELECT run_id FROM batches WHERE state IN ('planned', 'sending', 'unknown')))"
             " ORDER BY started DESC LIMIT 1",

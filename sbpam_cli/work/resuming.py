@@ -11,6 +11,7 @@ from sbpam_cli.storage.profiles import ConnectionOptions, Target
 from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
 from sbpam_cli.work.candidates import claims
 from sbpam_cli.work.connection import Connection, sign_in
+from sbpam_cli.work.credentials import find_credential_id, read_credential
 from sbpam_cli.work.execution import Audience, Execution, judge_counts
 from sbpam_cli.work.interruption import Interruption, leave_now
 from sbpam_cli.work.outcome import Outcome
@@ -51,18 +52,29 @@ def run_resume(
         audience.talk.note("no run is unfinished")
         return
     target = target_of_run(services, options.connection, run)
-    _check_credential(services, run)
+    named = _named_credential(services, run)
     outcome.server, outcome.profile, outcome.run = run.server, target.profile, run.run_id
-    _Resuming(services, options, audience, outcome, target, run).run()
+    _Resuming(services, options, audience, outcome, target, run, named).run()
 
 
 def _choose_run(journal: Journal, name: str | None) -> Run | None:
     return journal.find_run(name) if name is not None else journal.newest_unfinished_run()
 
 
-def _check_credential(services: "Services", run: Run) -> None:
+def _named_credential(services: "Services", run: Run) -> str | None:
+    """The name by which the environment names a service account: whose, the server knows."""
     named = services.env("SBPAM_CREDENTIAL")
-    if named is not None and (canonical_uuid(named) or named) != run.credential_id:
+    if named is None:
+        return None
+    credential = read_credential(named)
+    if canonical_uuid(credential) is None:
+        return credential
+    _check_credential(run, credential, named)
+    return None
+
+
+def _check_credential(run: Run, credential_id: str, named: str) -> None:
+    if credential_id != run.credential_id:
         raise UsageError(
             f"run {run.run_id} is with the credential {run.credential_id}",
             reason=f"SBPAM_CREDENTIAL names {named[:60]}",
@@ -79,6 +91,7 @@ class _Resuming:
         outcome: Outcome,
         target: Target,
         run: Run,
+        named: str | None,
     ) -> None:
         self._services = services
         self._options = options
@@ -86,6 +99,7 @@ class _Resuming:
         self._outcome = outcome
         self._target = target
         self._run = run
+        self._named = named
         self._execution: Execution | None = None
 
     def run(self) -> None:
@@ -120,6 +134,10 @@ class _Resuming:
                 no_input=options.connection.no_input,
                 parallel=options.limits.parallel,
             )
+            if self._named is not None:
+                talk = self._audience.talk
+                found = find_credential_id(connection.client, self._named, talk)
+                _check_credential(run, found, self._named)
             journal.end_run(run.run_id, None)
             if options.accept is not None:
                 self._accept(journal, connection, execution.batches, options.accept)

@@ -8,7 +8,6 @@ from sbpam_cli.errors import (
     ExitCode,
     InputError,
     JournalError,
-    OptionError,
     SbpamError,
     UnknownOutcomeError,
     UsageError,
@@ -22,6 +21,7 @@ from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Aside, Batch, Run, digest_names
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import Connection, sign_in
+from sbpam_cli.work.credentials import find_credential_id, read_credential
 from sbpam_cli.work.execution import Audience, Execution, judge_counts
 from sbpam_cli.work.following import FollowLimits
 from sbpam_cli.work.hosts import HostList, HostSource, read_hosts, refuse_invalid
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 CONFIRM_ABOVE_HOSTS = 1000
 _CONTINUED_FOR_S = 12 * 3600.0
-_CREDENTIAL_ID_LENGTH = 36
 
 
 class ScheduleOptions(NamedTuple):
@@ -74,7 +73,7 @@ def run_schedule(
     target = resolve_target(services, options.connection)
     outcome.server, outcome.profile = target.origin, target.profile
     needs_credential = not (options.dry_run and options.offline)
-    credential_id = read_credential_id(target.credential) if needs_credential else ""
+    credential = read_credential(target.credential) if needs_credential else ""
     hosts = read_hosts(
         options.sources,
         stdin=services.stdin,
@@ -86,35 +85,10 @@ def run_schedule(
     if options.dry_run:
         from sbpam_cli.work.validation import run_validation
 
-        run_validation(services, options, target, credential_id, hosts, audience, outcome)
+        run_validation(services, options, target, credential, hosts, audience, outcome)
         return
     _confirm(services, options, audience, target, hosts)
-    _Scheduling(services, options, audience, outcome, target, credential_id, hosts).run()
-
-
-def read_credential_id(text: str | None) -> str:
-    """The service account's id, lower-cased. Raises OptionError or UsageError.
-
-    Strict, because it becomes part of a URL that acts.
-    """
-    if text is None:
-        raise OptionError(
-            "no credential is given",
-            hint="name the service account's id with --credential, or set SBPAM_CREDENTIAL",
-        )
-    found = canonical_uuid(text)
-    if found is not None:
-        return found
-    looks_like_id = len(text) == _CREDENTIAL_ID_LENGTH or any(c in "{}/:" for c in text)
-    if looks_like_id or not text.isascii():
-        raise OptionError(
-            f"not a credential's id: {text[:60]}",
-            hint="an id looks like 9c711ab3-8fc1-4d66-88d4-08f85117f32e",
-        )
-    raise OptionError(
-        f"a credential cannot be named yet: {text[:60]}",
-        hint="give its id; the web page shows it under Credentials",
-    )
+    _Scheduling(services, options, audience, outcome, target, credential, hosts).run()
 
 
 def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
@@ -172,7 +146,7 @@ class _Scheduling:
         audience: Audience,
         outcome: Outcome,
         target: Target,
-        credential_id: str,
+        credential: str,
         hosts: HostList,
     ) -> None:
         self._services = services
@@ -180,7 +154,9 @@ class _Scheduling:
         self._audience = audience
         self._outcome = outcome
         self._target = target
-        self._credential_id = credential_id
+        self._credential = credential
+        # Of a name it is not known before the server was asked.
+        self._credential_id = canonical_uuid(credential)
         self._names = hosts.names
         self._aside = set_aside(hosts)
         self._execution: Execution | None = None
@@ -199,6 +175,7 @@ class _Scheduling:
             except SbpamError as error:
                 stopped = error
         if stopped is not None and stopped.exit_code is ExitCode.USAGE:
+            self._outcome.run = None
             raise stopped
         self._finish(stopped)
 
@@ -236,6 +213,8 @@ class _Scheduling:
                 no_input=options.connection.no_input,
                 parallel=options.limits.parallel,
             )
+            if self._credential_id is None:
+                before = self._name_account(connection, journal, digest)
             if before is not None:
                 self._continue(journal, before)
             elif options.skip_recent_s is not None:
@@ -250,6 +229,20 @@ class _Scheduling:
                 goes_on=options.wait,
             )
         return connection
+
+    def _name_account(
+        self, connection: Connection, journal: Journal, digest: str
+    ) -> Execution | None:
+        """Finds the account that was named, and the run of this list that is with it.
+
+        Up to here a run with any account stood for that one: should the search
+        fail, no host is called NotSent that was sent.
+        """
+        talk = self._audience.talk
+        self._credential_id = find_credential_id(connection.client, self._credential, talk)
+        self._outcome.run = None
+        self._execution = None if self._options.new_run else self._cut_short(journal, digest)
+        return self._execution
 
     def _cut_short(self, journal: Journal, digest: str) -> Execution | None:
         """The unfinished run of this list that `schedule` goes on with, as `resume` would."""
@@ -285,7 +278,7 @@ class _Scheduling:
             server=self._target.server,
             profile=self._target.profile,
             username=self._target.username,
-            credential_id=self._credential_id,
+            credential_id=self._credential_id or self._credential,
             digest=digest,
             hosts=len(self._names) + len(self._aside),
             aside=self._aside,

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import SbpamError
+from sbpam_cli.errors import ExitCode, SbpamError
 from sbpam_cli.models import HostRow, ScanStatus, build_rows
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import fold_host
 from sbpam_cli.storage.profiles import Target
 from sbpam_cli.storage.records import Batch
 from sbpam_cli.work.connection import connect
+from sbpam_cli.work.credentials import find_credential_id
 from sbpam_cli.work.hosts import HostList
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import RowStream
@@ -25,7 +26,7 @@ def run_validation(
     services: "Services",
     options: "ScheduleOptions",
     target: Target,
-    credential_id: str,
+    credential: str,
     hosts: HostList,
     audience: "Audience",
     outcome: Outcome,
@@ -37,10 +38,13 @@ def run_validation(
     aside = set_aside(hosts)
     rows = RowStream(lambda part: audience.write(outcome.count(part)), aside, keep_rows=False)
     client: NpsClient | None = None
+    credential_id = ""
     if batches and not options.offline:
         connection = connect(services, target, audience.talk, no_input=options.connection.no_input)
         client = connection.client
     try:
+        if client is not None:
+            credential_id = find_credential_id(client, credential, audience.talk)
         for batch in batches:
             try:
                 batch.rows = _check(client, credential_id, batch)
@@ -50,7 +54,8 @@ def run_validation(
                 batch.rows = _check(None, credential_id, batch)
             rows.settle(batch)
     except SbpamError as error:
-        rows.finish(batches, f"not checked: {error.message}")
+        if error.exit_code is not ExitCode.USAGE:
+            rows.finish(batches, f"not checked: {error.message}")
         raise
     rows.finish(batches)
     outcome.partial = bool(outcome.counts[ScanStatus.INVALID])

@@ -92,12 +92,6 @@ def test_password_in_url_is_refused_and_not_repeated(site: Site) -> None:
         assert "user" in ended.err
 
 
-def test_name_of_a_credential_is_not_there_yet(site: Site) -> None:
-    ended = site.program("schedule", HOST, "--credential", "CORP\\svc-scan")
-    assert_nothing_happened(site, ended)
-    assert "svc-scan" in ended.err
-
-
 def test_unknown_command_suggests_the_one_meant(site: Site) -> None:
     ended = site.program("shedule", HOST)
     assert_nothing_happened(site, ended)

@@ -1,0 +1,39 @@
+"""`sbpam credentials`: finds service accounts, and the id to schedule with."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.rows import Printer
+    from sbpam_cli.work.outcome import Outcome
+
+
+@with_common
+def credentials(
+    ctx: typer.Context,
+    *,
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TEXT]",
+            help="A part of the user name, in any case, or of DOMAIN\\name.",
+            show_default=False,
+        ),
+    ] = "",
+    common: Common,
+) -> int:
+    """Finds service accounts and the id to schedule with."""
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.commands.schedule import connection_options
+    from sbpam_cli.output.rows import CREDENTIALS
+    from sbpam_cli.work.credentials import run_credentials
+
+    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
+        for page in run_credentials(ctx.obj, connection_options(common), text, console, outcome):
+            printer.write(page)
+
+    return present(ctx.obj, common, "credentials", CREDENTIALS, body)

@@ -1,0 +1,43 @@
+"""`sbpam hosts`: the hosts of an organisational unit, for a pipe into `schedule`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.rows import Printer
+    from sbpam_cli.work.outcome import Outcome
+
+
+@with_common
+def hosts(
+    ctx: typer.Context,
+    *,
+    ou: Annotated[
+        str,
+        typer.Option("--ou", metavar="DN", help="The organisational unit's distinguished name."),
+    ],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="The units within it too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    common: Common,
+) -> int:
+    """Prints the FQDNs of an organisational unit, one a line; the server may onboard the hosts."""
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.commands.schedule import confirm, connection_options
+    from sbpam_cli.output.rows import OU_HOSTS
+    from sbpam_cli.work.organisational_unit import UnitOptions, run_unit
+
+    options = UnitOptions(
+        connection=connection_options(common), dn=ou, recursive=recursive, sure=yes
+    )
+
+    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
+        names = run_unit(ctx.obj, options, console, lambda text: confirm(ctx.obj, text), outcome)
+        printer.write([(name,) for name in names])
+
+    return present(ctx.obj, common, "hosts", OU_HOSTS, body)
