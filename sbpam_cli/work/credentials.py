@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbpam_cli.work.outcome import Outcome
 
 PAGE = 50
-_MOST_PAGES = 2000
+MOST_PAGES = 2000
 _SHOWN = 5
 _ID_LENGTH = 36
 _CASE_COUNTS = ("linux", "unix")
@@ -34,7 +34,7 @@ def run_credentials(
     outcome.server, outcome.profile = target.origin, target.profile
     client = connect(services, target, talk, no_input=options.no_input).client
     found = unmanaged = 0
-    for page in _pages(client, text.rpartition("\\")[2]):
+    for page in list_accounts(client, text.rpartition("\\")[2]):
         fitting = [a for a in page if "\\" not in text or _contains(a, text)]
         found += len(fitting)
         unmanaged += sum(1 for account in fitting if account.credential_id is None)
@@ -78,7 +78,7 @@ def find_credential_id(client: NpsClient, credential: str, talk: Talk) -> str:
     """
     if canonical_uuid(credential) is not None:
         return credential
-    accounts = [account for page in _pages(client, "") for account in page]
+    accounts = [account for page in list_accounts(client, "") for account in page]
     # One account may be listed for several resources.
     named = {a.credential_id or a: a for a in accounts if _is_called(a, credential)}
     if not named:
@@ -104,22 +104,22 @@ def find_credential_id(client: NpsClient, credential: str, talk: Talk) -> str:
     return account.credential_id
 
 
-def _pages(client: NpsClient, text: str) -> Iterator[list[ServiceAccount]]:
+def list_accounts(client: NpsClient, text: str) -> Iterator[list[ServiceAccount]]:
     """The accounts that the server finds, a page at a time, none twice.
 
-    Its total may be wrong, or count what it filtered out: an empty page ends
-    the list too, and pages that repeat themselves end it with a ServerError.
+    Its total may be wrong, or count what it filtered out: so a full page is never
+    the last, and an empty one always. Raises ServerError where pages repeat themselves.
     """
     seen: set[ServiceAccount] = set()
     received, total = 0, None
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         rows, total = client.accounts(text, skip=received, take=PAGE)
         received += len(rows)
         fresh = [row for row in dict.fromkeys(rows) if any(row) and row not in seen]
         seen.update(fresh)
         if fresh:
             yield fresh
-        if _is_last(len(rows), received, total):
+        if not rows or (len(rows) != PAGE and (total is None or total <= received)):
             return
         if not fresh:
             break
@@ -129,15 +129,6 @@ def _pages(client: NpsClient, text: str) -> Iterator[list[ServiceAccount]]:
         reason=f"after {len(seen):,}{of_all} its pages bring nothing new",
         hint="give the account's id, which the NPS console shows",
     )
-
-
-def _is_last(rows: int, received: int, total: int | None) -> bool:
-    if not rows:
-        return True
-    if received == total:
-        # It may be the number of the rows in this page.
-        return total > PAGE or rows < PAGE
-    return rows != PAGE and (total is None or total < received)
 
 
 def _is_called(account: ServiceAccount, name: str) -> bool:

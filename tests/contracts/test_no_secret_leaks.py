@@ -144,6 +144,29 @@ def test_success(ledger: Ledger) -> None:
     assert 4 not in ledger.codes
 
 
+def test_service_accounts_and_their_secrets(ledger: Ledger) -> None:
+    """Every row of the search holds a password, a salt and a private key."""
+    site = ledger.site
+    assert PLANTED_SECRETS["privateKey"] in json.dumps(site.world.credentials)
+    for text in ("", "svc-scan", "planted"):
+        ledger.every_form("credentials", text, "--verbose", env=LOUD)
+    ledger("credentials", terminal=True)
+    for name in ("svc-onboard", "svc-scan", "svc-discovered", "nobody", "planted-password"):
+        ledger("schedule", *HOSTS, "--credential", name, "--verbose", env=LOUD)
+        ledger("schedule", *HOSTS, "--credential", name, "--dry-run", "-o", "json", env=LOUD)
+    ledger("hosts", "--ou", "OU=Servers,DC=corp,DC=example", "--verbose", env=LOUD)
+    for row in site.world.credentials:
+        row |= {"displayName": None, "domain": None, "managedType": {"p": row["password"]}}
+    ledger.every_form("credentials", "--verbose", env=LOUD)
+    for edit in (lambda reply: reply["data"], lambda reply: {"data": reply["data"][0]}):
+        site.faults.clear()
+        site.faults.add(Fault(action="edit", path="Credential", edit=edit))
+        ledger.every_form("credentials", "--verbose", env=LOUD)
+        ledger("schedule", *HOSTS, "--credential", "svc-onboard", "--verbose", env=LOUD)
+    assert {0, 2, 6} <= set(ledger.codes)
+    assert 4 not in ledger.codes
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_login_and_logout(ledger: Ledger, terminal: bool) -> None:
     site, keyring = ledger.site, MemoryKeyring()
@@ -215,7 +238,7 @@ def test_server_repeats_the_token(ledger: Ledger, kind: int, status: int) -> Non
     token = site.world.issue_token(site.world.users[0])[0]
     env = {"SBPAM_TOKEN": token, **LOUD}
     ledger("schedule", *HOSTS, "--verbose", env=env)
-    fault = echo(token, status, "HostScanJob|UserToken")[kind]
+    fault = echo(token, status, "HostScanJob|UserToken|Credential|OuManage")[kind]
     site.faults.add(fault)
     for arguments in (
         ["schedule", "web03.corp.example", "--settle-after", "1s"],
@@ -225,6 +248,8 @@ def test_server_repeats_the_token(ledger: Ledger, kind: int, status: int) -> Non
         ["status", "--all", "-o", "json"],
         ["resume", "--settle-after", "0"],
         ["whoami"],
+        ["credentials", "--verbose"],
+        ["hosts", "--ou", "OU=x", "--verbose"],
     ):
         ledger(*arguments, env=env)
     site.faults.clear()

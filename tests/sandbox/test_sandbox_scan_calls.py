@@ -124,7 +124,10 @@ def test_scheduling_refuses_with_problem_details(
         ("GET", "/api/v1/Host/OuManageResources", 400),
         ("GET", "/api/v1/Host/OuManageResources?ou=DC%3Dnowhere", 404),
         ("GET", "/api/v1/Host/OuManageResources?ou=DC%3Dx&includeChildOus=maybe", 400),
+        ("GET", "/api/v1/Host/OuManageResources?ou=DC%3Dx%FC", 400),
+        ("GET", "/api/v1/Host/OuManageResources?ou=OU%3Dx&ou=OU%3Dy", 400),
         ("GET", "/api/v1/Credential/Search?skip=-1", 400),
+        ("GET", "/api/v1/Credential/Search?credentialType=configuration", 400),
         ("GET", "/api/v1/Nothing", 404),
     ],
 )
@@ -349,3 +352,6 @@ def test_an_older_version_lacks_calls(client: httpx.Client, world: World) -> Non
     assert client.post(f"{JOBS}/ValidateImportedCSV", json=[]).status_code == 404
     assert client.get("/api/v1/Host/OuManageResources?ou=DC%3Dx").status_code == 404
     assert client.get(JOBS).status_code == 200
+    world.missing = set()
+    world.version = "4.1.0.1"
+    assert client.get("/api/v1/Host/OuManageResources?ou=DC%3Dx").content == b""

@@ -1,0 +1,227 @@
+"""`sbpam credentials`: every page, every form, and no more of it than what is listed."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from staging import Ended, Site
+
+from sbpam_cli.errors import ServerError
+from sbpam_cli.models import ServiceAccount
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.sandbox.directory import make_credentials
+from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.work.credentials import MOST_PAGES, PAGE, list_accounts
+
+COLUMNS = [
+    *("credential_id", "user_name", "domain", "display_name", "resource", "platform"),
+    "managed_type",
+]
+
+
+def furnish(site: Site, count: int) -> list[dict[str, Any]]:
+    """`count` service accounts (and one of another type) in the sandbox."""
+    site.world.credentials = make_credentials(count + 1, site.world.new_id)
+    return [row for row in site.world.credentials if row["credentialType"] == "Configuration"]
+
+
+def edit(site: Site, change: Callable[[Any], Any]) -> None:
+    site.faults.add(Fault(action="edit", path="Credential/Search", edit=change))
+
+
+def queries(site: Site) -> list[dict[str, str]]:
+    found = [urlsplit(target).query for _, target in site.requests("Credential/Search")]
+    return [
+        {name: value for name, [value] in parse_qs(query, keep_blank_values=True).items()}
+        for query in found
+    ]
+
+
+def test_2500_accounts_are_found_by_50_a_page(site: Site) -> None:
+    accounts = furnish(site, 2500)
+    ended = site.program("credentials")
+    assert ended.code == 0
+    assert [row[0] or None for row in ended.rows()] == [a["credentialId"] for a in accounts]
+    constant = {"filterText": "", "credentialType": "Configuration", "take": "50"}
+    # The last one is empty: a total may be wrong, and a full page may not be the last.
+    wanted = [constant | {"skip": str(skip)} for skip in range(0, 2501, 50)]
+    assert queries(site) == wanted
+
+
+def test_every_form_has_the_same_rows(site: Site) -> None:
+    outs = {
+        form: site.program("credentials", "-o", form, env={"COLUMNS": "300"})
+        for form in ("table", "tsv", "csv", "json", "ndjson")
+    }
+    rows = outs["json"].json()["credentials"]
+    assert len(rows) == 11
+    assert [list(row) for row in rows] == [COLUMNS] * 11
+    assert [json.loads(line) for line in outs["ndjson"].out.splitlines()] == rows
+    texts = [{name: row[name] or "" for name in COLUMNS} for row in rows]
+    assert list(csv.DictReader(io.StringIO(outs["csv"].out))) == texts
+    assert outs["tsv"].rows() == [list(row.values()) for row in texts]
+    for line, row in zip(outs["table"].out.splitlines()[2:], texts, strict=True):
+        assert re.split(r" {2,}", line.strip()) == [cell for cell in row.values() if cell]
+    for ended in outs.values():
+        assert ended.code == 0
+        assert "1 account without an id" in ended.err
+        assert "not managed" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("SCAN", ["CORP\\svc-scan", "EMEA\\svc-scan"]),
+        ("emea\\svc", ["EMEA\\svc-scan"]),
+        ("CORP\\svc-00", [f"CORP\\svc-{n:05d}" for n in range(6, 13)]),
+        ("helpdesk", []),
+        ("a&b=c+d #é%25\\\t/?", []),
+    ],
+)
+def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None:
+    ended = site.program("credentials", text)
+    assert ended.code == 0
+    assert [f"{row[2]}\\{row[1]}" for row in ended.rows()] == found
+    assert {query["filterText"] for query in queries(site)} == {text.rpartition("\\")[2]}
+    if not found:
+        assert "no service account's name contains" in ended.err
+
+
+def test_text_that_is_none(site: Site) -> None:
+    """Half of a surrogate pair: a byte of the command line that is no UTF-8."""
+    ended = site.program("credentials", "b\udcfcro")
+    assert ended.code == 2
+    assert "not text" in ended.err
+    assert queries(site) == []
+
+
+@pytest.mark.parametrize("total", [None, 0, 1, 50, 100, 128, 130, 10**9, -1, "129", "many", []])
+def test_a_wrong_total_hides_nothing(site: Site, total: object) -> None:
+    furnish(site, 129)
+    edit(site, lambda reply: reply | {"recordsTotal": total})
+    ended = site.program("credentials")
+    assert ended.code == 0
+    assert len(ended.rows()) == 129
+    assert len(queries(site)) <= 4
+
+
+def test_pages_that_repeat_themselves_end(site: Site) -> None:
+    accounts = furnish(site, 129)
+    edit(site, lambda reply: reply | {"data": accounts[:50]})
+    ended = site.program("credentials", "-o", "json")
+    assert ended.code == 6
+    assert len(ended.json()["credentials"]) == 50
+    assert "after 50 of 129 its pages bring nothing new" in ended.err
+    assert len(queries(site)) == 2
+
+
+@pytest.mark.parametrize("data", [None, "x", {"a": 1}, 7])
+def test_a_page_that_is_none_is_an_error(site: Site, data: object) -> None:
+    edit(site, lambda reply: reply | {"data": data})
+    ended = site.program("credentials")
+    assert (ended.code, ended.out) == (6, "")
+    assert "could not be understood" in ended.err
+
+
+def test_fields_may_be_absent_null_or_of_other_types(site: Site) -> None:
+    odd = [
+        *(None, {}, 7, {"id": "x"}),
+        {"userName": "a", "managedType": 3},
+        {"userName": None, "credentialId": "{9c711ab3-8fc1-4d66-88d4-08f85117f32e}"},
+        {"userName": "b", "credentialId": "00000000-0000-0000-0000-000000000000"},
+        {"userName": ["c"], "displayName": "C", "password": "planted"},
+    ]
+    edit(site, lambda _: {"data": odd, "recordsTotal": len(odd)})
+    ended = site.program("credentials")
+    assert ended.code == 0
+    assert ended.rows() == [
+        ["", "a", "", "", "", "", "3"],
+        ["", "b", "", "", "", "", ""],
+        ["", "", "", "C", "", "", ""],
+    ]
+
+
+def test_what_the_server_says_does_no_harm(site: Site) -> None:
+    wicked = "x\x1b[31m\x9b2J\u202e\r\n\t=1+1[/red]"
+    site.world.credentials[0].update(
+        dict.fromkeys(("userName", "domain", "displayName", "resource", "platform"), wicked)
+    )
+    site.world.credentials[1]["userName"] = wicked
+    site.world.credentials[2]["userName"] = "=cmd|x"
+    for form in ("table", "tsv", "csv", "json", "ndjson"):
+        for terminal in (False, True):
+            ended = site.program("credentials", "-o", form, terminal=terminal)
+            assert_harmless(ended)
+            assert ended.code == 0
+    assert len(site.program("credentials").rows()) == 11
+    assert "'=cmd|x" in site.program("credentials", "cmd", "-o", "csv").out
+    assert_harmless(ended := site.program("schedule", "a.corp.example", "--credential", wicked[0]))
+    assert ended.code == 2
+    assert "similar: " in ended.err
+
+
+def assert_harmless(ended: Ended) -> None:
+    ours = re.sub(r"\x1b\[[0-9;]*m", "", ended.out + ended.err)
+    assert re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ours.replace("\t", "")) is None
+    assert "\x1b[31m\x9b" not in ended.out + ended.err
+
+
+class Pages:
+    """A server that answers `cap` rows a page, and a total of its own."""
+
+    def __init__(self, count: int, cap: int, total: Callable[[int, int], int | None]) -> None:
+        self.rows = [
+            ServiceAccount(None, f"u{n}", None, None, None, None, None) for n in range(count)
+        ]
+        self.cap = cap
+        self.total = total
+        self.asked = 0
+
+    def accounts(
+        self, text: str, *, skip: int, take: int
+    ) -> tuple[list[ServiceAccount], int | None]:
+        assert (text, take) == ("", PAGE)
+        self.asked += 1
+        page = self.rows[skip : skip + self.cap]
+        return page, self.total(len(self.rows), len(page))
+
+
+def walk(server: Pages) -> list[ServiceAccount]:
+    return [row for page in list_accounts(cast("NpsClient", server), "") for row in page]
+
+
+def totals() -> Iterator[Callable[[int, int], int | None]]:
+    yield lambda count, _: count
+    yield lambda count, _: count + 7
+    yield lambda count, _: count * 3
+
+
+@given(st.integers(0, 260), st.integers(1, 120), st.sampled_from(list(totals())))
+def test_every_row_comes_whatever_the_size_of_a_page(
+    count: int, cap: int, total: Callable[[int, int], int | None]
+) -> None:
+    server = Pages(count, cap, total)
+    assert walk(server) == server.rows
+    assert server.asked <= count // cap + 2
+
+
+@given(st.integers(0, 260), st.sampled_from([50, 500]), st.sampled_from([None, 0, 1, 50, 51]))
+def test_every_row_comes_without_a_total_that_helps(
+    count: int, cap: int, total: int | None
+) -> None:
+    server = Pages(count, cap, lambda _, page: page if total == 51 else total)
+    assert walk(server) == server.rows
+
+
+def test_a_list_without_end_ends() -> None:
+    server = Pages(MOST_PAGES * PAGE * 2, PAGE, lambda *_: None)
+    with pytest.raises(ServerError, match="does not end"):
+        walk(server)
+    assert server.asked == MOST_PAGES

@@ -1,0 +1,279 @@
+"""`schedule --credential NAME`: exactly one account, or nothing is sent or recorded."""
+
+import json
+from typing import Any
+
+import pytest
+from staging import CREDENTIAL, Ended, Site
+
+from sbpam_cli.sandbox.directory import make_credentials
+from sbpam_cli.sandbox.faults import Fault
+
+HOSTS = ("web01.corp.example", "web02.corp.example", "web03.corp.example")
+
+
+@pytest.fixture(autouse=True)
+def no_credential(site: Site) -> None:
+    del site.program.environ["SBPAM_CREDENTIAL"]
+
+
+def id_of(site: Site, name: str, domain: str = "CORP") -> str:
+    [found] = [
+        row["credentialId"]
+        for row in site.world.credentials
+        if (row["userName"], row["domain"]) == (name, domain)
+    ]
+    return str(found)
+
+
+def add(site: Site, **fields: Any) -> str:
+    """One more account in the sandbox; its id."""
+    row = dict.fromkeys(site.world.credentials[0]) | {"credentialType": "Configuration"}
+    row |= {"credentialId": site.world.next_id("added"), "userName": "?"} | fields
+    site.world.credentials.append(row)
+    return str(row["credentialId"])
+
+
+def used(site: Site) -> set[str]:
+    """The ids that scans were scheduled with."""
+    return {target.rpartition("/")[2] for _, target in site.requests("OuMapping")}
+
+
+def assert_refused(site: Site, ended: Ended, *words: str) -> None:
+    assert ended.code == 2, ended
+    assert ended.out == ""
+    for word in words:
+        assert word in ended.err
+    assert len(ended.err.splitlines()) <= 4
+    assert site.requests("HostScanJob") == []
+    assert site.program("runs").out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "account"),
+    [
+        ("svc-onboard", ("svc-onboard", "CORP")),
+        ("SVC-Onboard", ("svc-onboard", "CORP")),
+        ("EMEA\\svc-scan", ("svc-scan", "EMEA")),
+        ("corp\\SVC-SCAN", ("svc-scan", "CORP")),
+        ("svc-scan (emea)", ("svc-scan", "EMEA")),
+    ],
+)
+def test_a_name_is_its_accounts_id(site: Site, name: str, account: tuple[str, str]) -> None:
+    ended = site.program("schedule", *HOSTS, "--credential", name)
+    assert ended.code == 0, ended
+    assert used(site) == {id_of(site, *account)}
+    [run] = site.program("runs", "-o", "json").json()["runs"]
+    assert run["credential"] == id_of(site, *account)
+    assert f"service account {account[1]}\\{account[0]} {id_of(site, *account)}" in ended.err
+
+
+def test_the_environment_and_the_profile_name_it_too(site: Site) -> None:
+    ended = site.program("schedule", HOSTS[0], env={"SBPAM_CREDENTIAL": "CORP\\svc-scan"})
+    assert ended.code == 0
+    assert used(site) == {CREDENTIAL}
+    login = ["login", "--server", site.server.url, "--no-store", "--credential"]
+    site.clock.move(31)
+    assert site.program(*login, "Svc-Onboard").code == 0
+    config = (site.program.folder / "config" / "config.toml").read_text()
+    assert 'credential = "Svc-Onboard"' in config
+    site.clock.move(31)
+    assert site.program("schedule", HOSTS[1]).code == 0
+    assert used(site) == {CREDENTIAL, id_of(site, "svc-onboard")}
+
+
+def test_one_among_2500(site: Site) -> None:
+    site.world.credentials = make_credentials(2501, site.world.new_id)
+    ended = site.program("schedule", HOSTS[0], "--credential", "CORP\\svc-02501")
+    assert ended.code == 0
+    assert used(site) == {id_of(site, "svc-02501")}
+
+
+def test_an_id_is_not_looked_up(site: Site) -> None:
+    assert site.program("schedule", HOSTS[0], "--credential", CREDENTIAL.upper()).code == 0
+    assert site.requests("Credential") == []
+
+
+def test_one_name_in_two_domains(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--credential", "svc-scan")
+    both = [f"CORP\\svc-scan {CREDENTIAL}", f"EMEA\\svc-scan {id_of(site, 'svc-scan', 'EMEA')}"]
+    assert_refused(site, ended, "2 service accounts are called svc-scan", *both)
+
+
+def test_a_display_name_that_is_anothers_user_name(site: Site) -> None:
+    other = add(site, userName="other", domain="CORP", displayName="Svc-Onboard")
+    ended = site.program("schedule", HOSTS[0], "--credential", "svc-onboard")
+    assert_refused(site, ended, id_of(site, "svc-onboard"), f"CORP\\other {other}")
+
+
+def test_candidates_are_few(site: Site) -> None:
+    for number in range(30):
+        add(site, userName="many", domain=f"D{number}")
+    ended = site.program("schedule", HOSTS[0], "--credential", "many")
+    assert_refused(site, ended, "30 service accounts", "D4\\many", "and 25 more")
+    assert "D5\\many" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nobody", ["no service account is called nobody", "`sbpam credentials`"]),
+        ("svc-onbaord", ["no service account", "CORP\\svc-onboard"]),
+        ("LAB\\svc-scan", ["no service account", "CORP\\svc-scan", "EMEA\\svc-scan"]),
+        ("svc-scan (corp", ["no service account", "CORP\\svc-scan"]),
+        ("helpdesk", ["no service account is called helpdesk"]),
+        ("svc-discovered", ["cannot be scheduled with", "does not manage"]),
+        (" ", ["no service account"]),
+        ("TruncateAllTables", ["no service account"]),
+        ("a&filterText=svc-onboard", ["no service account"]),
+        ("%00", ["no service account"]),
+    ],
+)
+def test_a_name_that_is_nobodys(site: Site, name: str, words: list[str]) -> None:
+    assert_refused(site, site.program("schedule", *HOSTS, "--credential", name), *words)
+    envelope = site.program("schedule", *HOSTS, "--credential", name, "-o", "json").json()
+    assert (envelope["exit_code"], envelope["hosts"], envelope["run"]) == (2, [], None)
+    assert [error["code"] for error in envelope["errors"]] == ["usage"]
+
+
+def test_case_counts_on_unix_alone(site: Site) -> None:
+    ids = {
+        name: add(site, userName=name, platform="Linux", resource=f"{name}.corp.example")
+        for name in ("deploy", "Deploy")
+    }
+    for number, name in enumerate(ids):
+        assert site.program("schedule", HOSTS[number], "--credential", name).code == 0
+    assert used(site) == set(ids.values())
+    ended = site.program("schedule", HOSTS[2], "--credential", "DEPLOY")
+    assert ended.code == 2
+    assert "Deploy.corp.example\\Deploy" in ended.err
+
+
+def test_one_account_that_is_listed_for_several_resources(site: Site) -> None:
+    shared = add(site, userName="shared", resource="a.corp.example")
+    add(site, userName="shared", resource="b.corp.example", credentialId=shared.upper())
+    assert site.program("schedule", HOSTS[0], "--credential", "shared").code == 0
+    assert used(site) == {shared}
+
+
+def test_the_list_is_judged_before_the_server_is_asked(site: Site) -> None:
+    ended = site.program("schedule", "short", "--credential", "svc-scan")
+    assert ended.code == 2
+    assert "short" in ended.err
+    assert site.requests() == []
+
+
+# A run that was begun by name.
+
+
+def cut_short(site: Site, *arguments: str) -> str:
+    """A run whose second batch was lost on the way; its id."""
+    site.faults.add(Fault(action="reset", path="OuMapping", nth=2))
+    ended = site.program(
+        *("schedule", *HOSTS, "--batch-size", "1", "--parallel", "1", "--settle-after", "0"),
+        *("--fail-fast", "-o", "json", *arguments),
+    )
+    assert ended.code == 5, ended
+    site.faults.clear()
+    site.clock.move(600)
+    return str(ended.json()["run"])
+
+
+def assert_finished(site: Site, ended: Ended) -> None:
+    assert ended.code == 0, ended
+    assert [row[0] for row in ended.rows()] == list(HOSTS)
+    assert sorted(site.scheduled()) == sorted(HOSTS)
+
+
+@pytest.mark.parametrize("named", ["", "svc-onboard", "CORP\\svc-onboard", "id"])
+def test_resume_compares_ids(site: Site, named: str) -> None:
+    cut_short(site, "--credential", "svc-onboard")
+    account = id_of(site, "svc-onboard")
+    env = {"SBPAM_CREDENTIAL": account if named == "id" else named}
+    assert_finished(site, site.program("resume", env=env))
+    assert used(site) == {account}
+
+
+@pytest.mark.parametrize(
+    ("named", "word"),
+    [
+        ("EMEA\\svc-scan", "is with the credential"),
+        ("svc-scan", "2 service accounts"),
+        ("nobody", "no service account"),
+        ("a/b", "not a credential's id"),
+        (CREDENTIAL, "is with the credential"),
+    ],
+)
+def test_resume_refuses_another_account(site: Site, named: str, word: str) -> None:
+    cut_short(site, "--credential", "svc-onboard")
+    sent = len(site.requests("OuMapping"))
+    ended = site.program("resume", env={"SBPAM_CREDENTIAL": named})
+    assert (ended.code, ended.out) == (2, "")
+    assert word in ended.err
+    assert len(site.requests("OuMapping")) == sent
+
+
+@pytest.mark.parametrize("again", ["svc-onboard", "corp\\SVC-ONBOARD", "id"])
+def test_schedule_again_goes_on_with_it(site: Site, again: str) -> None:
+    run = cut_short(site, "--credential", "svc-onboard")
+    name = id_of(site, "svc-onboard") if again == "id" else again
+    ended = site.program("schedule", *HOSTS, "--credential", name)
+    assert f"continuing run {run}" in ended.err
+    assert_finished(site, ended)
+
+
+def test_another_account_or_new_run_starts_afresh(site: Site) -> None:
+    run = cut_short(site, "--credential", "svc-onboard")
+    for more in (["--credential", "EMEA\\svc-scan"], ["--credential", "svc-onboard", "--new-run"]):
+        ended = site.program("schedule", *HOSTS, *more, "-o", "json")
+        assert ended.code == 0
+        assert ended.json()["run"] != run
+        assert "continuing" not in ended.err
+        site.clock.move(1)
+
+
+@pytest.mark.parametrize("path", ["signinBody", "Credential/Search"])
+def test_what_was_sent_is_not_called_not_sent(site: Site, path: str) -> None:
+    """The command ends before the name is known: its rows are those of the run of this list."""
+    run = cut_short(site, "--credential", "svc-onboard")
+    site.faults.add(Fault(action="status", path=path, status=500))
+    ended = site.program("schedule", *HOSTS, "--credential", "svc-onboard", "-o", "json")
+    assert ended.code == 5
+    assert ended.json()["run"] == run
+    statuses = [row["status"] for row in ended.json()["hosts"]]
+    assert statuses[1:] == ["OutcomeUnknown", "NotSent"]
+    assert statuses[0] not in ("NotSent", "OutcomeUnknown")
+
+
+def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
+    site.faults.add(Fault(action="status", path="Credential/Search", status=503))
+    ended = site.program("schedule", *HOSTS, "--credential", "svc-onboard")
+    assert ended.code == 6
+    assert [row[:2] for row in ended.rows()] == [[host, "NotSent"] for host in HOSTS]
+    assert site.program("runs").out == ""
+    assert site.scheduled() == []
+
+
+# `--dry-run`.
+
+
+def test_a_dry_run_sends_the_id(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
+    assert ended.code == 0
+    [entry] = [e for e in site.world.log if "ValidateImportedCSV" in e.request.target]
+    rows = json.loads(entry.request.body)
+    assert {row["credentialId"] for row in rows} == {id_of(site, "svc-onboard")}
+    assert {row["credentialName"] for row in rows} == {None}
+
+
+def test_a_dry_run_refuses_as_the_run_would(site: Site) -> None:
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--credential", "svc-scan")
+    assert_refused(site, ended, "2 service accounts")
+
+
+def test_a_dry_run_whose_search_fails(site: Site) -> None:
+    site.faults.add(Fault(action="reset", path="Credential/Search"))
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
+    assert ended.code == 6
+    assert [row[0] for row in ended.rows()] == list(HOSTS)
+    assert all("not checked" in row[7] for row in ended.rows())
