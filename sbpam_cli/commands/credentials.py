@@ -17,13 +17,13 @@ def credentials(
     ctx: typer.Context,
     *,
     text: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="[TEXT]",
             help="A part of the user name, in any case, or of DOMAIN\\name.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     common: Common,
 ) -> int:
     """Finds service accounts and the id to schedule with."""
@@ -32,8 +32,10 @@ def credentials(
     from sbpam_cli.output.rows import CREDENTIALS
     from sbpam_cli.work.credentials import run_credentials
 
+    options = connection_options(common)
+
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        for page in run_credentials(ctx.obj, connection_options(common), text, console, outcome):
+        for page in run_credentials(ctx.obj, options, text or "", console, outcome):
             printer.write(page)
 
     return present(ctx.obj, common, "credentials", CREDENTIALS, body)

@@ -21,7 +21,7 @@ def hosts(
         typer.Option("--ou", metavar="DN", help="The organisational unit's distinguished name."),
     ],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="The units within it too.")
+        bool, typer.Option("--recursive", help="The units within it too.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     common: Common,

@@ -34,7 +34,12 @@ JOBLIKE = st.fixed_dictionaries(
         "createdDateTimeUtc": JSON,
     },
 )
-BODIES = (JSON | JOBLIKE | st.lists(JOBLIKE, max_size=2)).map(json.dumps) | st.text(max_size=30)
+ACCOUNT_FIELDS = ("credentialId", "userName", "domain", "displayName", "platform", "managedType")
+accounts_of_a_page = st.lists(st.dictionaries(st.sampled_from(ACCOUNT_FIELDS), JSON) | JSON)
+PAGE = st.fixed_dictionaries({"data": accounts_of_a_page}, optional={"recordsTotal": JSON})
+BODIES = st.text(max_size=30) | (
+    JSON | JOBLIKE | st.lists(JOBLIKE, max_size=2) | PAGE | st.lists(st.text())
+).map(json.dumps)
 CALLS = {
     "OuMapping": ("schedule", "a.corp.example", "--settle-after", "0", "--new-run"),
     "ValidateImportedCSV": ("schedule", "a.corp.example", "--dry-run"),
@@ -44,6 +49,9 @@ CALLS = {
     "signin2fa": ("status", "--all"),
     "Version": ("schedule", "a.corp.example", "--settle-after", "0", "--new-run"),
     "UserToken": ("status", "--all"),
+    "Credential/Search": ("credentials", "a\\b"),
+    "Credential/": ("schedule", "a.corp.example", "--credential", "svc-onboard", "--new-run"),
+    "OuManageResources": ("hosts", "--ou", "OU=x", "--recursive"),
 }
 
 

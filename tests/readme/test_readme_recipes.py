@@ -170,6 +170,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 def _furnish(office: Office, application: Mapping[str, str]) -> None:
     home, scanner = office.home, office.user("totp")
     (home / "hosts.txt").write_text("\n".join(HOSTS))
+    office.world.units["OU=Servers,DC=corp,DC=example"] = HOSTS
     (home / "hosts.csv").write_text("Name;DNSHostName\n" + "\n".join(f"x;{h}" for h in HOSTS))
     (home / ".secrets").mkdir(mode=0o700)
     for name, value in (
