@@ -79,7 +79,8 @@ def _make_sure(
     if options.sure or not services.can_ask(no_input=options.connection.no_input):
         talk.note(f"{server} may onboard the hosts that it finds in {options.dn}")
         return
-    question = f"{server} may onboard the hosts that it finds in {shown(options.dn, 300)}. Ask it?"
+    unit = shown(options.dn, 300)[1:-1]
+    question = f"{server} may onboard the hosts that it finds in {unit}. Ask it?"
     if not confirm(question):
         raise UsageError("not confirmed, nothing was asked", hint="--yes answers the question")
 
