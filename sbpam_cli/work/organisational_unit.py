@@ -3,8 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import OptionError, UsageError
 from sbpam_cli.models import Talk
@@ -22,8 +21,7 @@ _FIRST_VERSION = (4, 2)
 _REFUSED_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitOptions:
+class UnitOptions(NamedTuple):
     """dn: the unit's distinguished name. recursive: the units in it too. sure: don't ask."""
 
     connection: ConnectionOptions
