@@ -19,6 +19,7 @@ from sbpam_cli.nps.signed_in import SignedInCalls, Tokens, is_passing
 from sbpam_cli.nps.transport import NoReplyError, Reply
 
 __all__ = [
+    "ACTED_OR_NOT",
     "LIST_TOTAL_S",
     "LONGEST_RETRY_AFTER_S",
     "NotFoundError",
@@ -33,8 +34,9 @@ Read = TypeVar("Read")
 
 LIST_TOTAL_S = 300.0
 LONGEST_RETRY_AFTER_S = 300.0
+ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
+"""What to say where `manage_unit` was sent and did not end well."""
 _SCANS = "/api/v1/HostScanJob"
-_ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
 
 
 class NpsClient(SignedInCalls):
@@ -157,7 +159,7 @@ class NpsClient(SignedInCalls):
         what = "the hosts of the organisational unit"
         path = f"/api/v1/Host/OuManageResources?ou={_in_query(dn)}"
         path += f"&includeChildOus={'true' if children else 'false'}"
-        reply = self._ask(path, once=_ACTED_OR_NOT, total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
+        reply = self._ask(path, once=ACTED_OR_NOT, total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
         if reply.status in (400, 404, 405):
             words, trace_id = reply.problem()
             raise NotFoundError(
@@ -169,7 +171,7 @@ class NpsClient(SignedInCalls):
             check_success(reply, what)
             return _decoded(reply, wire.read_names, what)
         except ServerError as error:
-            error.hint = f"{error.hint}; {_ACTED_OR_NOT}"
+            error.hint = f"{error.hint}; {ACTED_OR_NOT}"
             raise
 
     def schedule(self, credential_id: str, body: bytes, token: Token, *, total_s: float) -> Reply:

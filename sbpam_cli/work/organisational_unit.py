@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import OptionError, UsageError
+from sbpam_cli.errors import Interrupted, OptionError, UsageError
 from sbpam_cli.models import Talk
-from sbpam_cli.nps.client import NotFoundError
+from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
 from sbpam_cli.storage.profiles import ConnectionOptions, resolve_target
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import connect
@@ -51,19 +51,22 @@ def run_unit(
     target = resolve_target(services, options.connection)
     outcome.server, outcome.profile = target.origin, target.profile
     _make_sure(services, options, target.server, talk, confirm)
-    client = connect(services, target, talk, no_input=options.connection.no_input).client
-    version = client.version()
+    connection = connect(services, target, talk, no_input=options.connection.no_input)
+    version = connection.client.version()
     if _is_older(version):
         raise UsageError(
             f"the server gives no hosts of {options.dn}",
             reason=f"it is version {version}; the call came with 4.2",
             hint=_other_ways(options),
         )
+    connection.session.token()
     try:
-        names = client.manage_unit(options.dn, children=options.recursive)
+        names = connection.client.manage_unit(options.dn, children=options.recursive)
     except NotFoundError as error:
         error.hint = _other_ways(options)
         raise
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", signal_number=2, hint=ACTED_OR_NOT) from None
     return _judge(names, options, talk, outcome)
 
 

@@ -154,6 +154,39 @@ def test_an_answer_that_never_came_is_not_asked_for_again(
     assert len(site.requests(CALL)) == 1
 
 
+class Interrupted:
+    """A stream whose reader is interrupted once the call has arrived."""
+
+    def __init__(self, site: Site, inner: Any) -> None:
+        self.site = site
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def start_tls(self, *arguments: Any, **options: Any) -> "Interrupted":
+        return Interrupted(self.site, self.inner.start_tls(*arguments, **options))
+
+    def read(self, *arguments: Any, **options: Any) -> bytes:
+        data: bytes = self.inner.read(*arguments, **options)
+        if self.site.requests(CALL):
+            raise KeyboardInterrupt
+        return data
+
+
+def test_an_interrupted_call_may_have_acted(site: Site) -> None:
+    import httpcore
+
+    class Network(httpcore.SyncBackend):
+        def connect_tcp(self, *arguments: Any, **options: Any) -> Any:
+            return Interrupted(site, super().connect_tcp(*arguments, **options))
+
+    site.program.prepare = lambda services: setattr(services, "network", Network)
+    ended = site.program("hosts", "--ou", SERVERS)
+    assert (ended.code, ended.out) == (130, "")
+    assert "whether the server onboarded hosts is not known" in ended.err
+
+
 def test_a_refused_token_is_renewed_and_the_call_made(site: Site) -> None:
     site.faults.add(Fault(action="revoke", path=CALL, nth=1))
     site.world.refuse_replay = False
