@@ -338,8 +338,6 @@ class _Scheduling:
             outcome.errors.append(self._rows.failure)
         if stopped is not None:
             raise stopped
-        if outcome.run is not None and not self._options.wait:
-            outcome.next_step = f"sbpam status {outcome.run} shows how far the scans are"
 
 
 def warn_of_passing_state(services: "Services", talk: Talk) -> None:
