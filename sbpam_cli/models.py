@@ -6,9 +6,10 @@ costs five times as much to build.
 Names and order of the server's enumerations: vendor's 4.2 pages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import repeat
 from typing import Literal, NamedTuple, Protocol
 
 
@@ -79,7 +80,8 @@ class HostRow(NamedTuple):
     """One row of the output: what became of one host.
 
     `host` is the name as asked for, lower-cased. Absent values are None.
-    `failure_reason` is never `NoError`: that is absence.
+    `failure_reason` is never `NoError`: that is absence. The times are epoch
+    seconds on the server's clock; the journal keeps them, no row prints them.
     """
 
     host: str
@@ -91,6 +93,8 @@ class HostRow(NamedTuple):
     version: str | None = None
     detail: str | None = None
     host_id: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
 
 
 _new_row = partial(tuple.__new__, HostRow)
@@ -99,9 +103,10 @@ _new_row = partial(tuple.__new__, HostRow)
 def build_rows(*columns: Iterable[object]) -> list[HostRow]:
     """Rows from a column for each field, as long as the shortest; `repeat` for the same value.
 
-    Three times faster than a call a row.
+    The last fields may have no column: they are None. Three times faster than a call a row.
     """
-    return list(map(_new_row, zip(*columns, strict=False)))
+    absent = [repeat(None)] * (len(HostRow._fields) - len(columns))
+    return list(map(_new_row, zip(*columns, *absent, strict=False)))
 
 
 class ScanHost(NamedTuple):
@@ -121,9 +126,9 @@ class ScanHost(NamedTuple):
     version: str | None = None
     detail: str | None = None
     host_id: str | None = None
-    credential_id: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    credential_id: str | None = None
 
 
 class ScanJob(NamedTuple):
@@ -170,6 +175,66 @@ class JobSummary(NamedTuple):
     job_id: str
     status: ScanStatus
     hosts: int
+
+
+class ReportedBatch(NamedTuple):
+    """A batch of a run, as a report shows it. Times: epoch seconds, our clock.
+
+    status: what its hosts' statuses add up to. ended: when its last scan did, where all have.
+    """
+
+    number: int
+    hosts: int
+    state: str
+    status: ScanStatus
+    job_id: str | None
+    sent_at: float | None
+    accepted_at: float | None
+    ended_at: float | None
+    reason: str | None
+
+
+class Trouble(NamedTuple):
+    """Hosts that came to no good for one reason, and what to do about it.
+
+    meaning, steps: sentences of ours; what stands in backquotes is code.
+    """
+
+    name: str
+    meaning: str
+    steps: Sequence[str]
+    rows: Sequence[HostRow]
+
+
+class RunReport(NamedTuple):
+    """A run as one page shows it. Times: epoch seconds, our clock.
+
+    seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
+    going: hosts whose scans had not ended then. again: the command that schedules
+    those that did not succeed. durations: of the scans whose times are known, seconds,
+    ascending. accepted, ended: (when, how many hosts until then).
+    """
+
+    run_id: str
+    server: str
+    profile: str
+    username: str | None
+    credential_id: str
+    started: float
+    stopped: float | None
+    exit_code: int | None
+    made_at: float
+    seen_from: float | None
+    seen_to: float | None
+    rows: Sequence[HostRow]
+    counts: Mapping[ScanStatus, int]
+    going: int
+    troubles: Sequence[Trouble]
+    again: str | None
+    batches: Sequence[ReportedBatch]
+    durations: Sequence[float]
+    accepted: Sequence[tuple[float, int]]
+    ended: Sequence[tuple[float, int]]
 
 
 Form = Literal["table", "tsv", "csv", "json", "ndjson"]

@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "cancel",
     "credentials",
     "hosts",
+    "report",
     "doctor",
     "demo",
     "sandbox",

@@ -56,6 +56,14 @@ class Console:
         """
         self._to_stdout(_put, self.services.stdout, text)
 
+    def write_utf8(self, text: str) -> None:
+        """As `write`, in UTF-8 whatever the locale, but on a terminal."""
+        reconfigure = getattr(self.services.stdout, "reconfigure", None)
+        if reconfigure is not None and not self.services.stdout_is_terminal():
+            with contextlib.suppress(OSError, ValueError):
+                reconfigure(encoding="utf-8", errors="backslashreplace")
+        self.write(text)
+
     def flush(self) -> None:
         """What was written goes out now. Raises as `write` does."""
         self._to_stdout(self.services.stdout.flush)

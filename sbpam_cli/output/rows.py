@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from sbpam_cli.services import Services
 
 Row = Sequence[object]
-"""A value a column (str, int, bool, an enumeration's member, None), `json_only` ones last."""
+"""A value a column (str, int, bool, an enumeration's member, None), `json_only` ones after them.
+
+What follows those is not printed.
+"""
 
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(b"\\"))
 HOST_COLUMNS = (
@@ -243,7 +246,7 @@ def csv_lines(rows: Sequence[Row], count: int) -> str:
 
 def _json_lines(rows: Sequence[Row], keys: tuple[str, ...], end: str) -> Iterator[str]:
     for row in rows:
-        yield json_text(dict(zip(keys, row, strict=True))) + end
+        yield json_text(dict(zip(keys, row, strict=False))) + end
 
 
 def _head(envelope: Envelope) -> dict[str, object]:

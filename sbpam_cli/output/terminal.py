@@ -58,6 +58,11 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
 }
 
 
+def status_kind(status: str) -> str:
+    """How a status fares: the name of its glyph in `Glyphs`."""
+    return _LOOKS.get(status, ("unclear", YELLOW))[0]
+
+
 class Look(NamedTuple):
     """How a stream is to be written to; `width` is in terminal cells."""
 

@@ -83,12 +83,12 @@ class Journal:
                 rows = batch.rows or ()
                 execute(
                     "UPDATE batches SET state = ?, job_id = ?, gave_up_at = ?, clock_offset = ?,"
-                    " http_status = ?, reason = ?, trace_id = ?, accepted = ?, failed = ?"
-                    " WHERE run_id = ? AND number = ?",
+                    " http_status = ?, reason = ?, trace_id = ?, accepted = ?, failed = ?,"
+                    " accepted_at = coalesce(accepted_at, ?) WHERE run_id = ? AND number = ?",
                     (
                         *(batch.state, batch.job_id, batch.gave_up_at, batch.clock_offset),
                         *(batch.http_status, batch.reason, batch.trace_id),
-                        *(*count_rows(rows), run_id, batch.number),
+                        *(*count_rows(rows), batch.seen_at, run_id, batch.number),
                     ),
                 )
                 if batch.rows is not None:
@@ -318,16 +318,18 @@ class Journal:
         wanted = "r.rows, r.seen_at" if with_rows else "NULL, NULL"
         for row in self._select(
             "SELECT b.number, b.first, b.state, b.parent, b.job_id, b.sent_at, b.deadline,"  # noqa: S608
-            " b.gave_up_at, b.clock_offset, b.http_status, b.reason, b.trace_id, n.names,"
-            f" {wanted} FROM batches b JOIN batch_names n USING (run_id, number)"
+            " b.gave_up_at, b.clock_offset, b.http_status, b.reason, b.trace_id, b.accepted_at,"
+            f" n.names, {wanted} FROM batches b JOIN batch_names n USING (run_id, number)"
             f" LEFT JOIN batch_rows r USING (run_id, number) WHERE {where} ORDER BY b.first",
             values,
         ):
-            number, first, state, parent, job_id, *rest, names, packed, seen_at = row
+            number, first, state, parent, job_id, *rest, accepted_at, names, packed, seen_at = row
             rows = unpack_rows(packed, job_id) if packed is not None else None
-            yield Batch(
+            batch = Batch(
                 *(number, first, names.split("\n"), state, parent, job_id, *rest, rows, seen_at)
             )
+            batch.accepted_at = accepted_at
+            yield batch
 
     # SQLite.
 

@@ -66,4 +66,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX runs_by_time ON runs (started)",
         "CREATE INDEX batches_by_job ON batches (job_id)",
     ),
+    # From here on packed rows may end with the scan's times.
+    ("ALTER TABLE batches ADD COLUMN accepted_at REAL",),  # epoch seconds, our clock
 )

@@ -29,6 +29,7 @@ class Batch:
     """One POST of a run. Times are epoch seconds of our clock; see `migrations`.
 
     job_status: what the hosts' statuses add up to, once the rows are written and dropped.
+    accepted_at: None where it is not, or was before the journal kept it.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Batch:
     rows: Sequence[HostRow] | None = None
     seen_at: float | None = None
     job_status: ScanStatus | None = None
+    accepted_at: float | None = None
 
 
 class Aside(NamedTuple):
@@ -96,8 +98,10 @@ def digest_names(names: Iterable[str]) -> str:
 
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
-    """The rows of a batch as one JSON text; the job id is the batch's."""
-    packed = [row[:2] + row[3:] for row in rows]
+    """The rows of a batch as one JSON text; the job id is the batch's. Times only where known."""
+    timed = any(map(itemgetter(-1), rows)) or any(map(itemgetter(-2), rows))
+    end = None if timed else -2
+    packed = [row[:2] + row[3:end] for row in rows]
     if len(packed) < _MANY_ROWS:
         return json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
     import msgspec

@@ -68,6 +68,7 @@ class Execution:
         self._settle_after_s = settle_after_s
         self._settled = settled
         self.stopped: SbpamError | None = None
+        self._told: list[Batch] = []
 
     def carry_out(
         self,
@@ -101,9 +102,11 @@ class Execution:
             self.record_end(journal)
 
     def record_end(self, journal: Journal) -> None:
-        """How the command ended; a journal that failed cannot take it."""
+        """How the command ended, and what it saw; a journal that failed cannot take it."""
         with suppress(JournalError):
             journal.end_run(self.run.run_id, self.exit_code())
+            if self._told:
+                journal.record_rows(self.run.run_id, self._told)
 
     def _send_and_settle(
         self, journal: Journal, connection: Connection, interruption: Interruption
@@ -192,6 +195,9 @@ class Execution:
         finally:
             for batch, item in zip(accepted, followed, strict=True):
                 batch.rows = item.rows
+                if item.told:
+                    batch.seen_at = services.clock.now()
+                    self._told.append(batch)
 
     def exit_code(self) -> int:
         """What the command's exit code is so far, scans aside."""

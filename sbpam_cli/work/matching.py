@@ -43,6 +43,8 @@ def make_row(host: str, job_id: str | None, found: ScanHost, unsaid: ScanStatus)
         found.version,
         found.detail,
         found.host_id,
+        found.started_at,
+        found.finished_at,
     )
 
 

@@ -330,6 +330,6 @@ def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
 
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
     as_of = f"as of {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    *columns, details, host_id = zip(*batch_rows(batch), strict=True)
+    *columns, details, host_id, started, finished = zip(*batch_rows(batch), strict=True)
     dated = [f"{detail}; {as_of}" if detail else as_of for detail in details]
-    return build_rows(*columns, dated, host_id)
+    return build_rows(*columns, dated, host_id, started, finished)

@@ -49,6 +49,7 @@ OWNERS = {
     "pyotp": ("signin", "sandbox"),
     "tomli_w": ("storage",),
     "trustme": ("sandbox",),
+    "jinja2": ("output",),
     "time": ("services",),
     "random": ("services", "sandbox"),
 }
@@ -56,7 +57,8 @@ OWNERS = {
 
 HEAVY = (
     *("asyncio", "concurrent", "cryptography", "csv", "email", "http.client", "http.cookiejar"),
-    *("http.server", "httpcore", "httpx", "keyring", "logging", "msgspec", "multiprocessing"),
+    *("http.server", "httpcore", "httpx", "jinja2", "keyring", "logging", "msgspec"),
+    *("multiprocessing",),
     *("platformdirs", "pyotp", "rich", "sqlite3", "ssl", "subprocess", "tempfile", "tomli_w"),
     *("tomllib", "trustme", "truststore", "unittest", "urllib.request"),
 )

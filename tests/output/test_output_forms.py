@@ -37,9 +37,15 @@ RUNNING = HostRow(
     "10.4.1.1",
     "Running.",
     "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    started_at=1_795_403_702.0,
 )
 FAILED = HostRow("b.example.local", ScanStatus.FAILED, JOB_ID, FailureReason.ACCESS_DENIED)
 DONE = Envelope("status", 0)
+
+
+def fields(row: HostRow) -> dict[str, object]:
+    """What the JSON forms tell of a row; the times are the journal's alone."""
+    return {name: getattr(row, name) for name in (*HOST_COLUMNS, "host_id")}
 
 
 class Terminal(io.StringIO):
@@ -83,7 +89,7 @@ def test_no_rows_print_nothing(form: Form) -> None:
 
 def test_ndjson_has_every_field_in_order() -> None:
     first, second = printed("ndjson", HOSTS, [RUNNING, FAILED]).splitlines()
-    assert list(json.loads(first).items()) == list(RUNNING._asdict().items())
+    assert list(json.loads(first).items()) == list(fields(RUNNING).items())
     assert json.loads(second)["os"] is None
 
 
@@ -130,7 +136,7 @@ def test_the_json_object_is_the_documented_one() -> None:
         ("profile", "default"),
         ("run", "20261123-031502-7f3a"),
         ("jobs", [{"job_id": JOB_ID, "status": "Running", "hosts": 2}]),
-        ("hosts", [RUNNING._asdict(), FAILED._asdict()]),
+        ("hosts", [fields(RUNNING), fields(FAILED)]),
         (
             "errors",
             [

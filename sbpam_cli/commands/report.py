@@ -1,0 +1,65 @@
+"""`sbpam report`: one page about a run."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.commands.completing import complete_runs
+from sbpam_cli.errors import OptionError
+from sbpam_cli.output.report import ReportForm
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.rows import Printer
+    from sbpam_cli.work.outcome import Outcome
+
+
+@with_common
+def report(
+    ctx: typer.Context,
+    *,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run (or the beginning of its id); without it, the newest.",
+            show_default=False,
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    form: Annotated[ReportForm, typer.Option("--format", help="Form of the page.")] = "html",
+    common: Common,
+) -> int:
+    """Writes one self-contained page about a run, for a ticket or a mail.
+
+    From the journal; `sbpam status RUN` brings that up to date.
+    """
+    from sbpam_cli.commands.present import present
+    from sbpam_cli.output.report import render_report
+    from sbpam_cli.output.rows import RUNS
+    from sbpam_cli.work.reporting import report_run
+
+    services = ctx.obj
+    if common.output is not None:
+        raise OptionError(
+            "a report is a page, it has no rows",
+            hint="--format html or md; `sbpam status RUN --output ...` has the rows",
+        )
+    if form == "html" and services.stdout_is_terminal():
+        raise OptionError(
+            "a page of HTML is nothing for a terminal",
+            hint="sbpam report > report.html, or --format md",
+        )
+
+    def body(console: "Console", _: "Printer", outcome: "Outcome") -> None:
+        found = report_run(services, run)
+        outcome.run, outcome.server, outcome.profile = found.run_id, found.server, found.profile
+        page = render_report(found, form)
+        console.write_utf8(page)
+        if found.going:
+            outcome.next_step = f"sbpam status {found.run_id} asks about scans that had not ended"
+
+    # `SBPAM_OUTPUT` is for commands with rows.
+    return present(services, replace(common, output="tsv"), "report", RUNS, body)

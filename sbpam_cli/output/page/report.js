@@ -1,0 +1,82 @@
+"use strict";
+(() => {
+  const table = document.getElementById("hosts");
+  // The rows are in parts of one size, which a browser passes over while out of sight.
+  const parts = Array.from(table.tBodies);
+  const size = parts[0].rows.length;
+  const rows = parts.flatMap((part) => Array.from(part.rows));
+  const few = 1000;
+  const search = document.getElementById("search");
+  const tally = document.getElementById("tally");
+  const nothing = document.getElementById("none");
+  const format = new Intl.NumberFormat("en");
+  const cell = (row, column) => row.cells[column].textContent.trim();
+
+  // A row's words are read once, when they are first wanted.
+  let texts = null;
+  const read = () => {
+    texts ??= rows.map((row) =>
+      Array.from(row.cells, (c) => c.textContent).join("\n").toLowerCase());
+    return texts;
+  };
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const known = words.length ? read() : [];
+    let shown = 0;
+    rows.forEach((row, place) => {
+      const fits = words.every((word) => known[place].includes(word));
+      if (row.hidden === fits) row.hidden = !fits;
+      shown += fits;
+    });
+    table.classList.toggle("few", shown <= few);
+    parts.forEach((part) => {
+      const left = Array.from(part.rows).filter((row) => !row.hidden).length;
+      part.hidden = !left;
+      part.style.containIntrinsicSize = `auto ${2 * left}rem`;
+    });
+    nothing.hidden = shown > 0 || !rows.length;
+    tally.textContent = words.length
+      ? `${format.format(shown)} of ${format.format(rows.length)} hosts` : "";
+  };
+  let waiting = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(filter, 60);
+  });
+  const tools = document.getElementById("tools");
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  tools.hidden = false;
+
+  // Up, down, and as it was asked for.
+  const collator = new Intl.Collator("en", { numeric: true });
+  const next = { none: "ascending", ascending: "descending", descending: "none" };
+  const heads = Array.from(table.tHead.rows[0].cells);
+  const order = (column, direction) => {
+    const keys = new Map(rows.map((row) => [row, cell(row, column)]));
+    const sign = direction === "descending" ? -1 : 1;
+    return [...rows].sort((a, b) => {
+      const one = keys.get(a), other = keys.get(b);
+      if (!one || !other) return !one - !other;
+      // 0:59 comes before 1:00:00.
+      const long = (text) => /^\d+(:\d\d)+$/.test(text) ? text.split(":").length : 0;
+      return sign * (long(one) - long(other) || collator.compare(one, other));
+    });
+  };
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const direction = next[head.getAttribute("aria-sort") ?? "none"];
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      if (direction !== "none") head.setAttribute("aria-sort", direction);
+      const sorted = direction === "none" ? rows : order(column, direction);
+      parts.forEach((part, n) => part.append(...sorted.slice(n * size, (n + 1) * size)));
+      filter();
+    });
+  });
+
+  // A page that was reloaded may have kept what was typed.
+  filter();
+})();
