@@ -209,6 +209,7 @@ class Trouble(NamedTuple):
 class RunReport(NamedTuple):
     """A run as one page shows it. Times: epoch seconds, our clock.
 
+    exit_code: of the scheduling; how the scans ended does not count in it.
     seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
     going: hosts whose scans had not ended then. again: the command that schedules
     those that did not succeed. durations: of the scans whose times are known, seconds,

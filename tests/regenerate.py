@@ -2,7 +2,7 @@
 
     python tests/regenerate.py [completions] [readme] [manuals] [pictures]
 
-Without arguments all four. Pictures need tmux. Tests fail where a file is not
+Without arguments all four. Pictures need tmux and Chromium. Tests fail where a file is not
 what this would make.
 """
 
@@ -148,6 +148,32 @@ def take_pictures() -> None:
             tmux("kill-server")
 
 
+def take_report_picture() -> None:
+    """The page of a report, as a browser shows its beginning."""
+    from example_run import record_example
+    from playwright.sync_api import sync_playwright
+    from programs import find_program
+    from staging import MovedClock, PrivateProgram
+
+    from sbpam_cli.services import Services
+
+    with tempfile.TemporaryDirectory(prefix="sbpam-") as folder, sync_playwright() as playwright:
+        program = PrivateProgram(Path(folder), MovedClock())
+        services: list[Services] = []
+        program.prepare = services.append
+        program("runs")
+        record_example(services[0], 480)
+        page = Path(folder) / "report.html"
+        page.write_text(program("report").out, encoding="utf-8")
+        browser = playwright.chromium.launch(
+            executable_path=find_program("chromium"), args=["--no-sandbox"]
+        )
+        shown = browser.new_page(viewport={"width": 1280, "height": 1040})
+        shown.goto(page.as_uri())
+        shown.screenshot(path=PICTURES / "report.png")
+        browser.close()
+
+
 def _screen(tmux: Callable[..., str], wanted: str) -> str:
     """The screen, with its colours, once it shows what is wanted."""
     deadline = time.monotonic() + 60
@@ -178,13 +204,14 @@ def _picture(name: str, screen: str) -> None:
 
 def main(wanted: list[str]) -> None:
     makers = {
-        "completions": write_completions,
-        "readme": write_readme,
-        "manuals": write_manuals,
-        "pictures": take_pictures,
+        "completions": [write_completions],
+        "readme": [write_readme],
+        "manuals": [write_manuals],
+        "pictures": [take_pictures, take_report_picture],
     }
     for name in wanted or list(makers):
-        makers[name]()
+        for make in makers[name]:
+            make()
 
 
 if __name__ == "__main__":

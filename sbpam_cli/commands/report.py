@@ -1,6 +1,5 @@
 """`sbpam report`: one page about a run."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,7 +58,7 @@ def report(
         page = render_report(found, form)
         console.write_utf8(page)
         if found.going:
-            outcome.next_step = f"sbpam status {found.run_id} asks about scans that had not ended"
+            outcome.next_step = f"`sbpam status {found.run_id}` asks about scans that had not ended"
 
     # `SBPAM_OUTPUT` is for commands with rows.
-    return present(services, replace(common, output="tsv"), "report", RUNS, body)
+    return present(services, common._replace(output="tsv"), "report", RUNS, body)

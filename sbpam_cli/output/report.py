@@ -6,8 +6,10 @@ are made visible: what a server says can be neither markup nor script.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from sbpam_cli import __version__
 from sbpam_cli.errors import UsageError
 from sbpam_cli.models import HostRow, RunReport, ScanStatus
 from sbpam_cli.output.moments import utc
@@ -66,6 +68,7 @@ def render_report(report: RunReport, form: ReportForm) -> str:
         known = {}
     return environment.get_template(f"report.{form}").render(
         known,
+        version=__version__,
         report=report,
         shares=_shares(report.counts),
         bins=_bins(report.durations),
@@ -76,6 +79,7 @@ def render_report(report: RunReport, form: ReportForm) -> str:
     )
 
 
+@cache
 def _environment(form: ReportForm) -> "Environment":
     try:
         import jinja2
@@ -244,7 +248,7 @@ def _moments(report: RunReport) -> list[tuple[float, str]]:
         at, hosts = report.accepted[-1]
         moments += [(at, f"{counted(hosts, 'host')} had been accepted")]
     if report.stopped is not None:
-        moments += [(report.stopped, f"the command ended with exit code {report.exit_code}")]
+        moments += [(report.stopped, "the command ended")]
     total = report.ended[-1][1] if report.ended else 0
     for share in (0, 0.5, 1) if total > 2 else (1,) if total else ():
         at, hosts = next(point for point in report.ended if point[1] >= max(share * total, 1))

@@ -34,8 +34,8 @@ _REMEDIES: Mapping[str, Remedy] = {
                 " `winrm quickconfig` on the host turns it on. Linux: does SSH?"
             ),
             (
-                "Open TCP 5985 (WinRM), 5986 (WinRM over TLS) or 22 (SSH) in every firewall between the"
-                " NPS server and the host, the host's own included."
+                "Open TCP 5985 (WinRM), 5986 (WinRM over TLS) or 22 (SSH) in every firewall between"
+                " the NPS server and the host, the host's own included."
             ),
         ),
     ),
@@ -46,10 +46,7 @@ _REMEDIES: Mapping[str, Remedy] = {
                 "Is the account's password in NPS the current one, and is it neither locked nor"
                 " expired?"
             ),
-            (
-                "The account needs administrator's rights on the host, and must be allowed to log on"
-                " over the network there."
-            ),
+            "The account needs administrator's rights on the host, also over the network.",
             (
                 "A local account is filtered by remote UAC: use a domain account, or set"
                 " `LocalAccountTokenFilterPolicy` to 1 on the host."
@@ -81,10 +78,7 @@ _REMEDIES: Mapping[str, Remedy] = {
     FailureReason.SYSTEM_ERROR: Remedy(
         "The host's or the NPS server's operating system reported an error.",
         (
-            (
-                "Read the server's words: `The RPC server is unavailable` means a firewall or a stopped"
-                " service on the host, for example."
-            ),
+            "Read the server's words: `The RPC server is unavailable` is a firewall, for example.",
             "Look in the event log of the host and of the NPS server at that time.",
         ),
     ),

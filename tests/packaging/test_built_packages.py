@@ -56,6 +56,8 @@ def test_the_wheel_holds_the_package_the_completions_and_the_manuals(built: Path
         }
 
     assert {"sbpam_cli/py.typed", "sbpam_cli/main.py"} <= names
+    templates = {f"sbpam_cli/output/page/report.{kind}" for kind in ("html", "css", "js", "md")}
+    assert templates <= names
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"sbpam_cli", f"{NAME}.dist-info", f"{NAME}.data"}

@@ -58,7 +58,8 @@ def test_every_status_is_named(readme: str) -> None:
 def test_every_dependency_is_listed_with_its_reason(readme: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    required = project["dependencies"] + extras["sandbox"] + extras["pkcs12"]
+    required = project["dependencies"] + extras["report"]
+    required += extras["sandbox"] + extras["pkcs12"]
     section = readme.split("## Dependencies", 1)[1].split("\n## ", 1)[0]
     listed = dict(re.findall(r"^\| `([\w-]+)`[^|]*\| (.+) \|$", section, re.M))
 
@@ -84,6 +85,14 @@ def test_the_pictures_show_the_demo_that_there_is() -> None:
     assert "HOST STATUS JOB ID" in table
     assert re.search(r"24 hosts: \d+ Complete", table)
     assert re.search(r"\d+ of 24 hosts", display)
+
+
+def test_the_picture_of_the_report_is_there_and_small(readme: str) -> None:
+    picture = PICTURES / "report.png"
+
+    assert "(tests/pictures/report.png)" in readme
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 200_000
 
 
 def test_the_pictures_fetch_nothing() -> None:

@@ -1,0 +1,303 @@
+"""The page of a report in a real browser: seen, searched, sorted, printed, and attacked."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands.test_report_command import record
+from example_run import record_example
+from output.test_report_page import HOSTILE
+from playwright.sync_api import Browser, Request, ViewportSize, expect, sync_playwright
+from programs import find_program
+from staging import MovedClock, PrivateProgram
+
+from sbpam_cli.models import FailureReason, HostRow, ScanStatus
+from sbpam_cli.output.sanitise import escape_controls
+
+pytestmark = pytest.mark.slow
+
+WIDTHS = [390, 1280]
+MANY = 20_000
+PAINTED = "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Chromium has no sandbox for root, as whom a container runs tests.
+        started = playwright.chromium.launch(
+            executable_path=find_program("chromium"), args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Makes the report of an example run and answers its address."""
+
+    def make(count: int, size: int = 500, rows: tuple[HostRow, ...] = ()) -> str:
+        folder = tmp_path_factory.mktemp("report")
+        program = PrivateProgram(folder, MovedClock())
+        record(program, lambda services: record_example(services, count, size=size, rows=rows))
+        page = folder / "report.html"
+        page.write_text(program("report").out, encoding="utf-8")
+        return page.as_uri()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def address(write: Callable[..., str]) -> str:
+    """Of a report with everything in it: 61 hosts, two jobs, one batch in doubt."""
+    return write(60, 25)
+
+
+@pytest.fixture(scope="module")
+def large(write: Callable[..., str]) -> str:
+    return write(MANY)
+
+
+class Seen:
+    """A page and what it did: complaints, dialogues, requests."""
+
+    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.page.on("request", self._note)
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(address)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def hosts(self) -> list[str]:
+        """The names in the rows that are shown, in their order."""
+        names = self.page.evaluate(
+            "() => [...document.querySelectorAll('#hosts tbody tr:not([hidden]) th')]"
+            ".map(cell => cell.textContent)"
+        )
+        assert isinstance(names, list)
+        return names
+
+
+@pytest.fixture
+def see(browser: Browser) -> Iterator[Callable[..., Seen]]:
+    opened: list[Seen] = []
+
+    def look(address: str, **options: Any) -> Seen:
+        opened.append(Seen(browser, address, **options))
+        return opened[-1]
+
+    yield look
+    for seen in opened:
+        seen.context.close()
+
+
+def size(width: int) -> ViewportSize:
+    return {"width": width, "height": 844}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing(see: Callable[..., Seen], address: str, width: int, scheme: str) -> None:
+    seen = see(address, viewport=size(width), color_scheme=scheme)
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+    seen.page.evaluate(f"{axe}; 0")
+    found = seen.page.evaluate("() => axe.run()")
+
+    assert [
+        (broken["id"], [node["html"] for node in broken["nodes"]]) for broken in found["violations"]
+    ] == []
+    assert {"color-contrast", "heading-order", "scope-attr-valid", "bypass"} <= {
+        passed["id"] for passed in found["passes"]
+    }
+    assert seen.complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_and_fetches_nothing(see: Callable[..., Seen], address: str, width: int) -> None:
+    seen = see(address, viewport=size(width))
+
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == width
+    seen.page.keyboard.press("Tab")
+    expect(seen.page.locator(".skip")).to_be_focused()
+    seen.page.keyboard.press("Enter")
+    expect(seen.page.locator("#hosts-heading")).to_be_in_viewport()
+    assert seen.requests[0] == address
+    assert {url.partition("#")[0] for url in seen.requests} == {address}
+    assert seen.complaints == []
+
+
+def test_hostile_names_are_shown_and_do_nothing(
+    see: Callable[..., Seen], write: Callable[..., str]
+) -> None:
+    hostile = [name for name in HOSTILE if "\ud800" not in name and "\n" not in name]
+    rows = tuple(
+        HostRow(
+            name,
+            ScanStatus.FAILED,
+            failure_reason=FailureReason.UNKNOWN_ERROR,
+            os=name,
+            ip_address=name,
+            detail=name,
+        )
+        for name in hostile
+    )
+
+    seen = see(write(len(rows), 500, rows))
+
+    shown = set(seen.hosts())
+    assert {escape_controls(name) for name in hostile} <= shown
+    troubles = " ".join(" ".join(seen.page.locator(".trouble").all_inner_texts()).split())
+    for name in hostile:
+        assert " ".join(escape_controls(name).split()) in troubles
+    assert seen.page.locator("img, script, a[href], [onerror], [onfocus], b b").count() == 2
+    assert seen.complaints == []
+    assert len(seen.requests) == 1
+
+
+def test_it_filters_as_one_types(see: Callable[..., Seen], address: str) -> None:
+    page_of = see(address)
+    page, every = page_of.page, page_of.hosts()
+    assert len(every) == 61
+    rows = page.locator("#hosts tbody tr")
+    whole = [text.lower() for text in rows.all_inner_texts()]
+    box = page.get_by_role("searchbox", name="Search")
+
+    box.press_sequentially("FailedToConnect")
+    tally = page.locator("#tally")
+    expect(tally).to_have_text(re.compile(r"^\d of 61 hosts$"))
+    for row in page.locator("#hosts tbody tr:visible").all_inner_texts():
+        assert "FailedToConnect" in row
+    box.fill("DB0 complete")
+    wanted = [row for row in whole if row.startswith("db0") and "complete" in row]
+    expect(tally).to_have_text(f"{len(wanted)} of 61 hosts")
+    assert len(wanted) > 2
+    assert page_of.hosts() == [row.split()[0] for row in wanted]
+    box.fill("no such host anywhere")
+    expect(page.get_by_text("No host matches.")).to_be_visible()
+    expect(tally).to_have_text("0 of 61 hosts")
+    box.fill("")
+    expect(tally).to_have_text("")
+    expect(page.get_by_text("No host matches.")).to_be_hidden()
+    assert page_of.hosts() == every
+    assert tally.get_attribute("aria-live") == "polite"
+
+
+def test_it_sorts_by_the_keyboard(see: Callable[..., Seen], address: str) -> None:
+    seen = see(address)
+    as_asked = seen.hosts()
+    head = seen.page.get_by_role("columnheader", name="Host", exact=True)
+    button = head.get_by_role("button")
+
+    button.focus()
+    orders = []
+    for key in ("Enter", "Space", "Enter"):
+        seen.page.keyboard.press(key)
+        orders.append((head.get_attribute("aria-sort"), seen.hosts()))
+        expect(button).to_be_focused()
+
+    assert [order for order, _ in orders] == ["ascending", "descending", None]
+    assert orders[0][1] == sorted(as_asked)
+    assert orders[1][1] == sorted(as_asked, reverse=True)
+    assert orders[2][1] == as_asked
+    took = seen.page.get_by_role("columnheader", name="Scan took")
+    took.get_by_role("button").press("Enter")
+    times = seen.page.locator("#hosts tbody td:nth-last-child(2)").all_inner_texts()
+    known = [text for text in times if text.strip()]
+    assert known == sorted(known, key=seconds)
+    assert len(known) > 20
+    assert not any(text.strip() for text in times[len(known) :]), "what is not known is last"
+
+
+def seconds(text: str) -> int:
+    total = 0
+    for part in text.removeprefix("took ").split(":"):
+        total = 60 * total + int(part)
+    return total
+
+
+def test_it_works_without_scripts(see: Callable[..., Seen], address: str) -> None:
+    seen = see(address, java_script_enabled=False)
+
+    expect(seen.page.locator("#search")).to_be_hidden()
+    assert seen.page.locator("#hosts button").count() == 0
+    assert seen.page.locator("#hosts tbody tr").count() == 61
+    expect(seen.page.get_by_role("heading", name="What to do")).to_be_visible()
+    bar = seen.page.locator("svg.bar rect").first.bounding_box()
+    assert bar is not None
+    assert bar["width"] > 100
+
+
+def test_it_prints(see: Callable[..., Seen], address: str, tmp_path: Path) -> None:
+    seen = see(address, color_scheme="dark")
+    pdf = tmp_path / "report.pdf"
+
+    seen.page.pdf(path=pdf)
+
+    text = subprocess.run(
+        [find_program("pdftotext"), pdf, "-"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
+    assert [name for name in seen.hosts() if name not in text] == []
+    assert "What to do" in text
+    assert "Search" not in text
+    assert 2 <= text.count("\f") <= 8
+
+
+def test_twenty_thousand_hosts_open_filter_and_sort_quickly(
+    see: Callable[..., Seen], large: str
+) -> None:
+    opened_s = 60.0
+    for _ in range(3):  # other tests use the machine too
+        begun = time.monotonic()
+        seen = see(large, viewport=size(1280))
+        seen.page.evaluate(PAINTED)
+        opened_s = min(opened_s, time.monotonic() - begun)
+    page = seen.page
+
+    assert page.locator("#hosts tbody tr").count() == MANY + 1
+    assert opened_s < 2
+
+    def timed(action: str) -> float:
+        """Milliseconds until what came of it is painted."""
+        return float(
+            page.evaluate(
+                f"async () => {{ const begun = performance.now(); {action};"
+                f" await ({PAINTED})(); return performance.now() - begun; }}"
+            )
+        )
+
+    typed = []
+    for text in ("w", "we", "web", "web0", "web00 failed", ""):
+        typed.append(
+            timed(
+                f"const box = document.getElementById('search'); box.value = {json.dumps(text)};"
+                " box.dispatchEvent(new Event('input'));"
+                " await new Promise(r => setTimeout(r, 65))"
+            )
+        )
+    sorting = timed("document.querySelector('#hosts button').click()")
+
+    # The first letter reads the table once.
+    assert max(typed) < 1500, typed
+    assert max(typed[1:]) < 700, typed
+    assert sorting < 3000
+    assert page.evaluate("document.querySelector('#hosts [aria-sort]').textContent") == "Host"
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    names = seen.hosts()
+    assert len(names) == MANY + 1
+    assert names[-1].startswith("web")
+    assert seen.complaints == []
+    assert len(seen.requests) == 1
