@@ -126,7 +126,9 @@ def test_every_trouble_says_what_to_do(program: PrivateProgram) -> None:
         HostRow(f"{reason}.x.example".lower(), ScanStatus.FAILED, None, reason)
         for reason in reasons
     ]
-    record(program, lambda services: record_example(services, 40, size=20, rows=rows))
+    connect = FailureReason.FAILED_TO_CONNECT
+    rows += [HostRow(f"m{n}.x.example", ScanStatus.FAILED, None, connect) for n in range(8)]
+    record(program, lambda services: record_example(services, 40, size=35, rows=rows))
 
     page = program("report", "--format", "md").out
 
@@ -195,7 +197,9 @@ def test_forms_of_rows_are_no_forms_of_a_page(program: PrivateProgram) -> None:
     unknown = program("report", "--format", "pdf")
     assert (unknown.code, unknown.out) == (2, "")
     # The variable is for commands with rows, and set for all of them.
-    assert program("report", env={"SBPAM_OUTPUT": "json"}).out.startswith("<!doctype html>")
+    page = program("report", env={"SBPAM_OUTPUT": "json"}).out
+    assert page.startswith("<!doctype html>")
+    assert page.endswith("</html>\n")
 
 
 @pytest.mark.parametrize("form", FORMS)
