@@ -189,6 +189,14 @@ class Journal:
         """The batches of a run in the order of their names; split ones left out."""
         return list(self._batches("b.run_id = ? AND b.state <> 'split'", (run_id,), with_rows))
 
+    def each_batch(self, run_id: str) -> Iterator[Batch]:
+        """The same one at a time; no read lock is held in between."""
+        for (number,) in self._select(
+            "SELECT number FROM batches WHERE run_id = ? AND state <> 'split' ORDER BY first",
+            (run_id,),
+        ):
+            yield from self._batches("b.run_id = ? AND b.number = ?", (run_id, number), True)
+
     def next_number(self, run_id: str) -> int:
         """A number that no batch of the run has."""
         [(number,)] = self._select(

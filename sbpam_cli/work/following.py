@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, SignInError, TimeoutPassed, UnreachableError
@@ -89,8 +90,13 @@ class Followed:
 
     def summary(self) -> JobSummary:
         """The job in a line."""
-        statuses = [row.status for row in self.rows if row.status in SCHEDULED]
-        return JobSummary(self.job_id, sum_status(self.status, statuses), len(self.rows))
+        return summarise(self.job_id, self.status, self.rows)
+
+
+def summarise(job_id: str, status: ScanStatus | None, rows: Sequence[HostRow]) -> JobSummary:
+    """A job in a line; status: what the server says of the whole, where it says anything."""
+    statuses = SCHEDULED.intersection(map(itemgetter(1), rows))
+    return JobSummary(job_id, sum_status(status, statuses), len(rows))
 
 
 def held_rows(job: ScanJob) -> list[HostRow]:

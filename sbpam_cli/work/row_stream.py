@@ -33,10 +33,12 @@ def merge_aside(first: int, rows: Iterable[HostRow], aside: Sequence[Aside]) -> 
     following = next(waiting, None)
     for position, row in enumerate(rows, first):
         while following is not None and following.position <= position:
-            if following.position >= first:
-                yield _aside_row(following)
+            yield _aside_row(following)
             following = next(waiting, None)
         yield row
+    if following is not None:
+        yield _aside_row(following)
+    yield from map(_aside_row, waiting)
 
 
 def _aside_row(aside: Aside) -> HostRow:

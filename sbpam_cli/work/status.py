@@ -9,6 +9,7 @@ from sbpam_cli.models import (
     FINISHED,
     SCHEDULED,
     HostRow,
+    JobSummary,
     ScanJob,
     ScanStatus,
     Talk,
@@ -26,10 +27,11 @@ from sbpam_cli.work.following import (
     Follower,
     FollowLimits,
     fetch,
+    summarise,
 )
 from sbpam_cli.work.matching import match_hosts
 from sbpam_cli.work.outcome import Outcome
-from sbpam_cli.work.row_stream import batch_rows, merge_aside
+from sbpam_cli.work.row_stream import RowStream, batch_rows
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -56,21 +58,30 @@ class _Section:
 
     followed: list[Followed] = field(default_factory=list)
     run: Run | None = None
-    batches: list[Batch] = field(default_factory=list)
+    batches: Iterable[Batch] = ()
     host: str | None = None
+    recorded: list[JobSummary] = field(default_factory=list)
 
-    def rows(self, *, offline: bool) -> Iterable[HostRow]:
-        """The rows, in the order asked for, else the server's."""
+    def write(self, put: Callable[[Iterable[HostRow]], None], *, offline: bool) -> None:
+        """The rows, in the order asked for, else the server's; a batch at a time."""
         if self.run is None:
-            return [row for item in self.followed for row in item.rows]
-        run, known = self.run, {item.first: item.rows for item in self.followed}
-        rows: list[HostRow] = []
+            put([row for item in self.followed for row in item.rows])
+            return
+        told = {item.first: item for item in self.followed}
+        rows = RowStream(put, self.run.aside, keep_rows=False)
         for batch in self.batches:
-            if batch.first in known:
-                rows += known[batch.first]
-            else:
-                rows += dated_rows(batch, run) if offline else batch_rows(batch)
-        return merge_aside(0, rows, run.aside) if run.aside else rows
+            if batch.first in told:
+                batch.rows = told[batch.first].rows
+            elif offline:
+                batch.rows = dated_rows(batch, self.run)
+                if batch.job_id is not None:
+                    self.recorded.append(summarise(batch.job_id, None, batch.rows))
+            rows.settle(batch)
+        rows.finish(())
+
+    def jobs(self) -> list[JobSummary]:
+        """The jobs that were looked at, or those of the journal once its rows are written."""
+        return [item.summary() for item in self.followed] or self.recorded
 
 
 def run_status(
@@ -178,6 +189,9 @@ class _Status:
         return self._opened
 
     def _run_section(self, run: Run) -> _Section:
+        if self._options.offline:
+            # One at a time: a run may be of a million hosts.
+            return _Section(run=run, batches=self._journal().each_batch(run.run_id))
         batches = self._journal().batches(run.run_id)
         followed = [
             Followed(batch.job_id, batch.names, dated_rows(batch, run), batch.first)
@@ -265,15 +279,19 @@ class _Status:
         self, sections: Sequence[_Section], write: Callable[[Iterable[HostRow]], None]
     ) -> None:
         outcome, only = self._outcome, self._options.only
-        rows = [row for part in sections for row in part.rows(offline=self._options.offline)]
+
+        def put(rows: Iterable[HostRow]) -> None:
+            counted = outcome.count(rows)
+            write([row for row in counted if row.status in only] if only else counted)
+
+        for section in sections:
+            section.write(put, offline=self._options.offline)
         items = [item for section in sections for item in section.followed]
-        outcome.jobs = [item.summary() for item in items]
-        outcome.count(rows)
+        outcome.jobs = [job for section in sections for job in section.jobs()]
         if self._options.exit_status:
             # A job whose hosts nobody told stands for itself.
             mute = {item.summary().status for item in items if not item.rows and not item.told}
-            outcome.code = judge_statuses({row.status for row in rows} | mute)
-        write(row for row in rows if not only or row.status in only)
+            outcome.code = judge_statuses(set(outcome.counts) | mute)
 
 
 def _seen(job: ScanJob, names: Sequence[str] | None) -> Followed:

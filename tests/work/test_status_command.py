@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from staging import Ended, PrivateProgram, Site
 
 from sbpam_cli.models import SERVER_STATUSES, FailureReason
@@ -268,6 +270,25 @@ def test_offline_says_as_of_when_and_asks_nobody(site: Site) -> None:
     assert statuses(ended)[0] == (HOSTS[0], "Complete")
     assert site.clock.now() >= moment
     assert "as of 2026-11-23T03:16" in ended.rows()[0][7]
+
+
+@given(invalid=st.sets(st.integers(0, 6)))
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hosts_that_were_not_sent_stand_where_they_were_asked_for(
+    site: Site, invalid: set[int]
+) -> None:
+    names = [f"bad{n}" if n in invalid else f"web{n}.corp.example" for n in range(7)]
+    how = ["--skip-invalid", "--batch-size", "2", "--new-run"]
+    asked = site.program("schedule", *how, "-", stdin="\n".join(names).encode())
+    assert [row[0] for row in asked.rows()] == names
+
+    # Nothing is recorded where nothing can be sent.
+    shown = [["--offline"], []] if len(invalid) < 7 else []
+    for arguments in shown:
+        assert [row[0] for row in site.program("status", *arguments).rows()] == names
+    if shown:
+        page = site.program("report", "--format", "md").out
+        assert all(name in page for name in names)
 
 
 @pytest.mark.parametrize("argument", [NOBODY, "nobody.corp.example", "1999"])
