@@ -91,8 +91,12 @@ class UnreachableError(SbpamError):
 
 
 class ServerError(SbpamError):
-    """The server answered, and its answer is a failure or makes no sense."""
+    """The server answered, and its answer is a failure or makes no sense.
 
+    retry_after_s: when it wants to be asked again, where it says so.
+    """
+
+    retry_after_s: float | None = None
     exit_code = ExitCode.UNREACHABLE
     code = "server"
 

@@ -2,8 +2,8 @@
 
 Everything a command touches beyond its own arguments goes through `Services`:
 streams, environment, folders, clock, randomness, the network's lowest layer,
-SQLite's connection factory, the keyring, questions to a person. The real ones
-are built lazily; tests pass their own, and nothing is monkeypatched.
+SQLite's connection factory, the keyring, other programs, questions to a person.
+The real ones are built lazily; tests pass their own, and nothing is monkeypatched.
 """
 
 import os
@@ -11,7 +11,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
@@ -116,6 +117,21 @@ def _system_workers(count: int, clock: Clock) -> "Workers":
     return ThreadWorkers(count, clock)
 
 
+def _system_launch(arguments: Sequence[str], environ: Mapping[str, str], within_s: float) -> None:
+    import subprocess
+
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            arguments,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=within_s,
+            check=False,
+        )
+
+
 def _is_terminal(stream: object) -> bool:
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
@@ -133,6 +149,8 @@ class Services:
     network: makes httpcore's network back end (connect, read, write).
     database: opens SQLite in autocommit mode (`isolation_level=None`).
     files: makes the object that makes, opens and locks files.
+    launch: runs a program (no shell) with an environment for so many seconds
+        at most; whatever becomes of it, nothing is raised.
     exit_now: `os._exit`, after the streams were flushed.
     """
 
@@ -148,6 +166,7 @@ class Services:
     database: "Callable[[str], sqlite3.Connection]" = _system_database
     files: "Callable[[], Files]" = _system_files
     workers: "Callable[[int, Clock], Workers]" = _system_workers
+    launch: Callable[[Sequence[str], Mapping[str, str], float], None] = _system_launch
     exit_now: Callable[[int], None] = os._exit
 
     def env(self, name: str) -> str | None:

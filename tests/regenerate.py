@@ -1,8 +1,8 @@
-"""Makes what is made from the program: completion scripts, README tables, manuals, pictures.
+"""Makes what is made from the program: completions, README tables, manuals, pictures, screens.
 
-    python tests/regenerate.py [completions] [readme] [manuals] [pictures]
+    python tests/regenerate.py [completions] [readme] [manuals] [pictures] [screens]
 
-Without arguments all four. Pictures need tmux and Chromium. Tests fail where a file is not
+Without arguments all five. Pictures need tmux and Chromium. Tests fail where a file is not
 what this would make.
 """
 
@@ -187,12 +187,12 @@ def _screen(tmux: Callable[..., str], wanted: str) -> str:
 def _picture(name: str, screen: str) -> None:
     import io
 
+    from rich.ansi import AnsiDecoder
     from rich.console import Console
-    from rich.text import Text
 
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    for line in screen.removesuffix("$").rstrip().split("\n"):
-        text = Text.from_ansi(line)
+    # One decoder: tmux lets a colour go on in the next line.
+    for text in AnsiDecoder().decode(screen.removesuffix("$").rstrip()):
         # Gaps are pieces of their own: some viewers drop spaces that begin a piece.
         text.highlight_regex(" {2,}", "not blink")
         console.print(text, soft_wrap=True)
@@ -202,12 +202,22 @@ def _picture(name: str, screen: str) -> None:
     (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8", newline="\n")
 
 
+def write_screens() -> None:
+    """The screens of the live display, by the test that compares them."""
+    test = ROOT / "tests" / "output" / "test_watch_screens.py"
+    for path in (test.parent / "screens").glob("*.txt"):
+        path.unlink()
+    environ = {**os.environ, "SBPAM_WRITE_SCREENS": "1"}
+    subprocess.run([sys.executable, "-m", "pytest", "-q", str(test)], env=environ, check=True)
+
+
 def main(wanted: list[str]) -> None:
     makers = {
         "completions": [write_completions],
         "readme": [write_readme],
         "manuals": [write_manuals],
         "pictures": [take_pictures, take_report_picture],
+        "screens": [write_screens],
     }
     for name in wanted or list(makers):
         for make in makers[name]:

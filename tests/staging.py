@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from sbpam_cli.sandbox.faults import Faults
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 from sbpam_cli.services import Clock, Prompt, Services
+from sbpam_cli.work.workers import Done
 
 CREDENTIAL = EXAMPLE_CREDENTIAL_ID
 _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")
@@ -49,6 +51,27 @@ class MovedClock:
             return True
         self.move(timeout_s)
         return event.is_set()
+
+
+class Inline:
+    """Workers that run a task when its result is wanted; without any, time passes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: deque[tuple[object, Callable[[], Any]]] = deque()
+
+    def submit(self, key: object, task: Callable[[], Any]) -> None:
+        self._tasks.append((key, task))
+
+    def next(self, timeout_s: float) -> Done | None:
+        if not self._tasks:
+            self._clock.sleep(timeout_s)
+            return None
+        key, task = self._tasks.popleft()
+        try:
+            return Done(key, task(), None)
+        except Exception as error:
+            return Done(key, None, error)
 
 
 class _Terminal(io.StringIO):

@@ -120,6 +120,9 @@ def schedule(
             show_default=False,
         ),
     ] = None,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="A bell and a desktop notification at the end.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Don't ask before more than 1,000 hosts.")
     ] = False,
@@ -162,7 +165,7 @@ def schedule(
             positive_duration(interval, "--interval") if interval else None,
         ),
     )
-    return show_schedule(ctx.obj, options, common, "schedule")
+    return show_schedule(ctx.obj, options, common, "schedule", notify=notify)
 
 
 def connection_options(common: Common, *, credential: str | None = None) -> "ConnectionOptions":
@@ -180,7 +183,12 @@ def connection_options(common: Common, *, credential: str | None = None) -> "Con
 
 
 def show_schedule(
-    services: "Services", options: "ScheduleOptions", common: Common, command: str
+    services: "Services",
+    options: "ScheduleOptions",
+    common: Common,
+    command: str,
+    *,
+    notify: bool = False,
 ) -> int:
     """Runs the job and shows it; returns the exit code."""
     from sbpam_cli.commands.present import present
@@ -190,13 +198,13 @@ def show_schedule(
     from sbpam_cli.work.scheduling import run_schedule
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        with following(console) as progress:
+        with following(console, printer) as watching:
             audience = Audience(
-                console, printer.write, lambda question: confirm(services, question), progress
+                console, watching.write, lambda question: confirm(services, question), watching
             )
             run_schedule(services, options, audience, outcome)
 
-    return present(services, common, command, HOSTS, body)
+    return present(services, common, command, HOSTS, body, notify=notify)
 
 
 def confirm(services: "Services", question: str) -> bool:

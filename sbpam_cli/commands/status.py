@@ -61,6 +61,9 @@ def status(
             show_default=False,
         ),
     ] = None,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="A bell and a desktop notification at the end.")
+    ] = False,
     common: Common,
 ) -> int:
     """Shows the status of every host: of the newest run, or of what is named."""
@@ -90,10 +93,10 @@ def status(
     )
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        with following(console) as progress:
-            run_status(ctx.obj, options, console, printer.write, progress, outcome)
+        with following(console, printer, options.only) as watching:
+            run_status(ctx.obj, options, console, watching.write, watching, outcome)
 
-    return present(ctx.obj, common, "status", HOSTS, body)
+    return present(ctx.obj, common, "status", HOSTS, body, notify=notify)
 
 
 def read_statuses(text: str | None) -> frozenset[ScanStatus]:

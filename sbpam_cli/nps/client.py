@@ -15,7 +15,7 @@ from sbpam_cli.nps import wire
 from sbpam_cli.nps.array_stream import read_array
 from sbpam_cli.nps.calls import TOTAL_S, backoff_s, check_success, retry_after_s
 from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, no_answer
-from sbpam_cli.nps.signed_in import SignedInCalls, Tokens, is_passing
+from sbpam_cli.nps.signed_in import SignedInCalls, Tokens, is_passing, never
 from sbpam_cli.nps.transport import NoReplyError, Reply
 
 __all__ = [
@@ -73,12 +73,13 @@ class NpsClient(SignedInCalls):
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
 
-    def job(self, job_id: str) -> ScanJob:
+    def job(self, job_id: str, *, once: bool = False) -> ScanJob:
         """`GET /api/v1/HostScanJob/{id}` [vendor]: one job, with times and creator.
 
-        Raises NotFoundError for 404.
+        once: whoever asks repeats it. Raises NotFoundError for 404.
         """
-        reply = self._read(f"{_SCANS}/{_path_id(job_id)}", "the job", unknown=f"job {job_id}")
+        path, again = f"{_SCANS}/{_path_id(job_id)}", never if once else is_passing
+        reply = self._read(path, "the job", unknown=f"job {job_id}", again=again)
         return _job_in(reply, "the job")
 
     def jobs(self, gather: Callable[[Iterator[ScanJob]], Read]) -> Read:
@@ -205,7 +206,11 @@ class NpsClient(SignedInCalls):
             raise NotFoundError(
                 f"the server knows no {unknown}", reason=words or "HTTP 404", trace_id=trace_id
             )
-        check_success(reply, what)
+        try:
+            check_success(reply, what)
+        except ServerError as error:
+            error.retry_after_s = retry_after_s(reply, self.server_time())
+            raise
         return reply
 
 

@@ -37,9 +37,17 @@ class SignedInCalls(SignInCalls):
         """Names where the tokens of the calls come from."""
         self._tokens = tokens
 
-    def _ask(self, path: str, *, once: str | None = None, **how: Any) -> Reply:
+    def _ask(
+        self,
+        path: str,
+        *,
+        once: str | None = None,
+        again: "Callable[[Reply | NoReplyError], bool] | None" = None,
+        **how: Any,
+    ) -> Reply:
         """A signed-in request and its answer. A refused token is renewed once.
 
+        again: whether a read that ended so is tried once more; where it may help, by default.
         once: a call that acts is not repeated after it may have left; this says
         then that nobody knows whether it did.
         """
@@ -47,7 +55,7 @@ class SignedInCalls(SignInCalls):
         def ask(token: Token | None) -> Reply:
             send = self._read_sender(path, token, **how)
             if once is None:
-                return self._try(send, is_passing)
+                return self._try(send, again or is_passing)
             return self._try(self._sent_once(send, once), _is_unsent)
 
         token = self._tokens.token(lasting=once is not None) if self._tokens is not None else None
@@ -96,6 +104,11 @@ class SignedInCalls(SignInCalls):
             )
 
         return send
+
+
+def never(_: Reply | NoReplyError) -> bool:
+    """No read is tried again: whoever asks repeats it."""
+    return False
 
 
 def _renewed(tokens: Tokens, refused: Token, reply: Reply) -> Token:

@@ -1,180 +1,160 @@
-"""Following scans as they go: a display that redraws itself, or a line now and then."""
+"""Following scans as they go: a display that is redrawn in place, or a line now and then."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanStatus
-from sbpam_cli.output.sanitise import escape_controls
-from sbpam_cli.output.terminal import BOLD, DIM, GREEN, Look, can_redraw
+from sbpam_cli.output.picture import Pace, Progress, done_of, draw_picture, statuses_of
+from sbpam_cli.output.terminal import can_redraw, height_of
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
-    from rich.console import Group
-    from rich.live import Live
-
     from sbpam_cli.output.console import Console
 
-REDRAWS_PER_SECOND = 4
+REDRAW_EVERY_S = 0.25
+REPAINT_EVERY_S = 10.0
 LINE_EVERY_S = 60.0
-NEWEST_FAILED = 5
-JOBS_SHOWN = 4
-BAR_WIDTH = 60
+_ROWS_LEFT_ALONE = 2
 
 
 class LiveProgress:
     """A context manager around a wait; shows on stderr what `update` was last told.
 
-    On a terminal: a bar, the counts, the jobs, the newest failed hosts, gone
-    at exit. Elsewhere: a line when counts changed, at most one a minute. With
-    `--quiet`: nothing.
+    On a terminal: a display, redrawn at most 4 times a second and gone at the
+    end. Elsewhere: a line when counts changed, at most one a minute and the
+    last at the end. With `--quiet`: nothing. All is written by the thread that
+    calls `update` and `tick`, talk of the others with it.
     """
 
     def __init__(self, console: "Console") -> None:
         self._console = console
         self._clock = console.services.clock
-        self._live: Live | None = None
-        self._rich: RichConsole | None = None
         self._started_s = self._clock.monotonic()
-        self._counts: Mapping[ScanStatus, int] = {}
-        self._total = 0
-        self._jobs: Sequence[JobSummary] = ()
-        self._failed: Sequence[HostRow] = ()
-        self._said: Mapping[ScanStatus, int] = {}
-        self._said_at_s: float | None = None
+        self._progress: Progress | None = None
+        self._pace = Pace()
+        self._area: _Area | None = None
+        self._above: deque[str] = deque()
+        self._said: Progress | None = None
+        self._shown_at_s: float | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._console.lines_above = None
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self.stop()
 
-    def update(
-        self,
-        counts: Mapping[ScanStatus, int],
-        total: int,
-        jobs: Sequence[JobSummary],
-        failed: Sequence[HostRow],
-    ) -> None:
-        """The state of things: hosts by status, hosts in all, jobs, failed hosts, newest last."""
-        self._counts, self._total = dict(counts), total
-        self._jobs, self._failed = jobs, failed
+    def update(self, progress: Progress) -> None:
+        """The state of things now."""
+        self._progress = progress
+        if progress.is_known:
+            self._pace.see(self._clock.monotonic(), done_of(progress.counts))
         services = self._console.services
-        if self._console.quiet or self._live is not None:
+        if self._area is None and can_redraw(services.stderr, services):
+            self._area = _Area()
+            self._console.lines_above = self._above.append
+        self.tick()
+
+    def tick(self) -> None:
+        """Shows what is due; to be called some times a second."""
+        progress, now_s = self._progress, self._clock.monotonic()
+        every_s = LINE_EVERY_S if self._area is None else REDRAW_EVERY_S
+        too_soon = self._shown_at_s is not None and now_s - self._shown_at_s < every_s
+        if progress is None or too_soon or self._console.quiet:
             return
-        if can_redraw(services.stderr, services):
-            self._start()
-        else:
+        if self._area is None:
             self._say_line()
+            return
+        self._shown_at_s = now_s
+        look = self._console.stderr_look()
+        height = height_of(self._console.services.stderr, self._console.services)
+        room = max(1, height - _ROWS_LEFT_ALONE)
+        elapsed_s = now_s - self._started_s
+        pace = self._pace.per_minute()
+        lines = draw_picture(progress, pace, elapsed_s, look, room)
+        above = "".join(f"{self._above.popleft()}\n" for _ in range(len(self._above)))
+        self._console.write_talk(self._area.draw(lines, (look.width, height), above, now_s))
+
+    def clear(self) -> None:
+        """Makes room for data on the same terminal; the display comes back below it."""
+        if self._area is not None:
+            self._console.write_talk(self._area.clear())
+
+    def stop(self) -> None:
+        """Ends the display; what was said meanwhile stays."""
+        self._console.lines_above = None
+        if self._area is not None:
+            self._console.write_talk(self._area.close())
+            while self._above:
+                self._console.write_talk(f"{self._above.popleft()}\n")
+        elif self._progress is not None and not self._console.quiet:
+            self._say_line()
+        self._area = self._progress = None
 
     def _say_line(self) -> None:
-        now_s = self._clock.monotonic()
-        too_soon = self._said_at_s is not None and now_s - self._said_at_s < LINE_EVERY_S
-        if self._counts == self._said or too_soon:
+        progress = self._progress
+        if progress is None or (self._said and self._said.counts == progress.counts):
             return
-        self._said, self._said_at_s = self._counts, now_s
-        counts = ", ".join(f"{n:,} {status}" for status, n in self._by_status())
-        self._console.note(f"{self._done():,} of {counted(self._total, 'host')} done: {counts}")
+        self._said, self._shown_at_s = progress, self._clock.monotonic()
+        counts = ", ".join(f"{n:,} {status}" for status, n in statuses_of(progress.counts))
+        done, total = done_of(progress.counts), sum(progress.counts.values())
+        self._console.note(f"{done:,} of {counted(total, 'host')} done: {counts}")
 
-    def _start(self) -> None:
-        from rich.console import Console as RichConsole
-        from rich.live import Live
 
-        services = self._console.services
-        colour = self._console.stderr_look().colour
-        self._rich = RichConsole(
-            file=_Stderr(self._console),  # type: ignore[arg-type]
-            force_terminal=True,
-            color_system="auto" if colour else None,
-            no_color=not colour,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            _environ=services.environ,
-        )
-        self._live = Live(
-            get_renderable=self._picture,
-            console=self._rich,
-            refresh_per_second=REDRAWS_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start(refresh=True)
-        self._console.lines_above = self._print_above
+class _Area:
+    """Lines that are redrawn where they are; gives the text that does it.
 
-    def _print_above(self, text: str) -> None:
-        from rich.text import Text
+    The cursor rests at the beginning of the first line: a terminal that gets
+    lower then cuts what is below it, and one that wraps its lines anew, or is
+    suspended, leaves it where the next drawing belongs.
+    """
 
-        if self._rich is not None:
-            self._rich.print(Text.from_ansi(text), soft_wrap=True)
+    def __init__(self) -> None:
+        self._lines: Sequence[str] | None = None
+        self._size = (0, 0)
+        self._painted_at_s = 0.0
+        self._is_open = False
 
-    def _picture(self) -> "Group":
-        from rich.console import Group
-        from rich.text import Text
-
-        look = self._console.stderr_look()
-        if self._rich is not None:
-            self._rich.width = look.width
-        elapsed_s = int(self._clock.monotonic() - self._started_s)
-        hours, minutes, seconds = elapsed_s // 3600, elapsed_s // 60 % 60, elapsed_s % 60
-        lines = [
-            look.paint(f"{self._done():,} of {counted(self._total, 'host')}", BOLD)
-            + f"  {hours}:{minutes:02}:{seconds:02}",
-            self._bar(look),
-            "  ".join(look.status(status, f"{n:,} {status}") for status, n in self._by_status()),
-            look.paint(self._job_line(), DIM),
-        ]
-        lines += [self._failed_line(row) for row in reversed(self._failed[-NEWEST_FAILED:])]
-        texts = [Text.from_ansi(line, no_wrap=True, overflow="ellipsis") for line in lines if line]
-        return Group(*texts)
-
-    def _bar(self, look: Look) -> str:
-        width = min(look.width, BAR_WIDTH)
-        filled = width * min(self._done(), self._total) // (self._total or 1)
-        rest = look.glyphs.rule * (width - filled)
-        return look.paint(look.glyphs.bar * filled, GREEN) + look.paint(rest, DIM)
-
-    def _failed_line(self, row: HostRow) -> str:
-        look = self._console.stderr_look()
-        why = ": ".join(str(part) for part in (row.failure_reason, row.detail) if part)
-        return f"{look.status(row.status, escape_controls(row.host))}  {escape_controls(why)}"
-
-    def _job_line(self) -> str:
-        if not self._jobs:
+    def draw(self, lines: Sequence[str], size: tuple[int, int], above: str, now_s: float) -> str:
+        """Only lines that changed; all of them now and then, in case something else wrote."""
+        known = self._lines
+        same = known is not None and len(known) == len(lines) and size == self._size and not above
+        self._lines, self._size = lines, size
+        if same and known is not None and now_s - self._painted_at_s < REPAINT_EVERY_S:
+            body = _changes(known, lines)
+        else:
+            self._painted_at_s = now_s
+            body = "\r\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J" + _up(len(lines) - 1)
+        if not body:
             return ""
-        shown = ", ".join(f"{job.job_id[:8]} {job.status}" for job in self._jobs[:JOBS_SHOWN])
-        more = len(self._jobs) - JOBS_SHOWN
-        line = f"{counted(len(self._jobs), 'job')}: {shown}{f' and {more:,} more' * (more > 0)}"
-        return escape_controls(line)
+        if above and known is not None:
+            above = _erase(len(known)) + above
+        hide, self._is_open = "" if self._is_open else "\x1b[?25l", True
+        # No line may wrap, not even in the moment after the terminal got narrower.
+        return f"{hide}{above}\x1b[?7l{body}\x1b[?7h"
 
-    def _by_status(self) -> list[tuple[ScanStatus, int]]:
-        return [(s, self._counts[s]) for s in ScanStatus if self._counts.get(s)]
+    def clear(self) -> str:
+        """Nothing is shown until the next drawing."""
+        known, self._lines = self._lines, None
+        return _erase(len(known)) if known is not None else ""
 
-    def _done(self) -> int:
-        return sum(n for s, n in self._counts.items() if s in FINISHED or s not in SCHEDULED)
+    def close(self) -> str:
+        return f"{self.clear()}\x1b[?25h" if self._is_open else ""
 
 
-class _Stderr:
-    """stderr as rich sees it: a reader that left must not end the program."""
+def _changes(known: Sequence[str], lines: Sequence[str]) -> str:
+    parts, at = [], 0
+    for number, (before, line) in enumerate(zip(known, lines, strict=True)):
+        if before != line:
+            down = f"\x1b[{number - at}B" if number > at else ""
+            parts.append(f"{down}\r{line}\x1b[K")
+            at = number
+    return "".join(parts) + _up(at) if parts else ""
 
-    def __init__(self, console: "Console") -> None:
-        self._console = console
-        stream = console.services.stderr
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
 
-    def write(self, text: str) -> int:
-        self._console.write_talk(text)
-        return len(text)
+def _erase(rows: int) -> str:
+    """Not from the first line on: tmux takes that, at its top, for a page to be kept in history."""
+    return "\r\x1b[K" + ("\x1b[B\x1b[J\x1b[A" if rows > 1 else "")
 
-    def flush(self) -> None:
-        """`write` has done it."""
 
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._console.services.stderr.fileno()
+def _up(rows: int) -> str:
+    return f"\r\x1b[{rows}A" if rows else "\r"

@@ -97,7 +97,9 @@ class Envelope(NamedTuple):
 
 
 class Printer(Protocol):
-    """Prints rows of one kind in one form."""
+    """Prints rows of one kind in one form. at_once: their order says nothing."""
+
+    at_once: bool
 
     def write(self, rows: Iterable[Row]) -> None:
         """Rows in their final order; streamed forms have them out when this returns."""
@@ -132,7 +134,8 @@ def make_printer(form: Form, console: "Console", row_set: RowSet) -> Printer:
             return _StreamPrinter(console, lambda rows: csv_lines(rows, count), header)
         case "ndjson":
             keys = row_set.columns + row_set.json_only
-            return _StreamPrinter(console, lambda rows: "".join(_json_lines(rows, keys, "\n")))
+            lines_of = lambda rows: "".join(_json_lines(rows, keys, "\n"))  # noqa: E731
+            return _StreamPrinter(console, lines_of, at_once=True)
         case "json":
             return _JsonPrinter(console, row_set)
         case "table":
@@ -141,8 +144,14 @@ def make_printer(form: Form, console: "Console", row_set: RowSet) -> Printer:
 
 class _StreamPrinter:
     def __init__(
-        self, console: "Console", lines_of: Callable[[Sequence[Row]], str], header: str = ""
+        self,
+        console: "Console",
+        lines_of: Callable[[Sequence[Row]], str],
+        header: str = "",
+        *,
+        at_once: bool = False,
     ) -> None:
+        self.at_once = at_once
         self._console = console
         self._lines_of = lines_of
         self._header = header
@@ -162,6 +171,8 @@ class _StreamPrinter:
 
 
 class _CollectingPrinter:
+    at_once = False
+
     def __init__(self, console: "Console", row_set: RowSet) -> None:
         self._console = console
         self._row_set = row_set

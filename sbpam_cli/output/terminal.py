@@ -10,7 +10,7 @@ from sbpam_cli.models import ScanStatus
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
 
-DEFAULT_WIDTH = 80
+DEFAULT_WIDTH, DEFAULT_HEIGHT = 80, 24
 BOLD, DIM, RED, GREEN, YELLOW, MAGENTA, CYAN = "1", "2", "31", "32", "33", "35", "36"
 
 
@@ -76,9 +76,13 @@ class Look(NamedTuple):
 
     def status(self, status: str, label: str | None = None) -> str:
         """A status (or yes and no) with its glyph, in its colour; `label` instead of its name."""
-        kind, sgr = _LOOKS.get(status, ("unclear", YELLOW))
-        glyph: str = getattr(self.glyphs, kind)
+        glyph, sgr = self.sign(status)
         return self.paint(f"{glyph} {label or status}", sgr) if status else ""
+
+    def sign(self, status: str) -> tuple[str, str]:
+        """The glyph of a status and its colour."""
+        kind, sgr = _LOOKS.get(status, ("unclear", YELLOW))
+        return getattr(self.glyphs, kind), sgr
 
 
 def look_at(stream: TextIO, services: "Services") -> Look:
@@ -113,6 +117,15 @@ def _width(stream: TextIO, services: "Services") -> int:
         return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH
     except (AttributeError, OSError, ValueError):
         return DEFAULT_WIDTH
+
+
+def height_of(stream: TextIO, services: "Services") -> int:
+    """The lines of the terminal that `stream` is, at its present size."""
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or DEFAULT_HEIGHT
+    except (AttributeError, OSError, ValueError):
+        lines = services.env("LINES") or ""
+        return int(lines[:6]) if lines.isdecimal() and int(lines[:6]) else DEFAULT_HEIGHT
 
 
 def _glyphs(stream: TextIO) -> Glyphs:

@@ -74,7 +74,7 @@ def run_cancel(
     asked = [row for row in rows if row.status == ASKED]
     outcome.partial = len(asked) < len(rows)
     if options.wait and asked:
-        followed = [Followed(row.job_id) for row in asked]
+        followed = [Followed(row.job_id, seen=True) for row in asked]
         workers = services.workers(4, services.clock)
         Follower(services, connection.client, workers, talk, options.follow, progress).follow(
             followed

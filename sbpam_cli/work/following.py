@@ -6,9 +6,21 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import SbpamError, SignInError, TimeoutPassed, UnreachableError
+from sbpam_cli.errors import (
+    SbpamError,
+    ServerError,
+    SignInError,
+    TimeoutPassed,
+    UnreachableError,
+)
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanJob, ScanStatus, Talk
-from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.nps.client import (
+    LONGEST_RETRY_AFTER_S,
+    NotFoundError,
+    NpsClient,
+    RefusedError,
+    backoff_s,
+)
 from sbpam_cli.nps.wire import sum_status
 from sbpam_cli.work.matching import host_name, make_rows, match_job
 from sbpam_cli.work.workers import WAIT_SLICE_S, Workers
@@ -23,7 +35,11 @@ _LIST_EVERY_S = 60.0
 _FIRST_INTERVAL_S = 2.0
 _LONGEST_INTERVAL_S = 30.0
 _INTERVAL_GROWTH = 1.5
+_LONGEST_BACKOFF_S = 8.0
+_SHORTEST_CAP_S = 2.0
 _SILENCE_S = 600.0
+_REFUSED_S = 60.0
+_FAILURES_SAID_EVERY_S = 60.0
 _GONE = "the server does not know this job any more"
 
 
@@ -36,7 +52,7 @@ class Followed:
     first: where they stand among the names of their run.
     status: what the server says of the whole job, where it says anything.
     seen: the server was asked in this command. gone: it does not know the job.
-    told: it told of the hosts.
+    told: it told of the hosts. failures: polls of it that failed in a row.
     """
 
     job_id: str
@@ -49,6 +65,7 @@ class Followed:
     told: bool = False
     due_at: float = 0.0
     interval_s: float = _FIRST_INTERVAL_S
+    failures: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -115,7 +132,7 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
     if len(followed) > _LIST_ABOVE_JOBS:
         jobs = _listed(client, followed)
         for item in followed:
-            _take_look(item, jobs.get(item.job_id) or _not_listed(item.job_id))
+            _take_look(item, jobs.get(item.job_id))
         return
     for item in followed:
         workers.submit(item, partial(_look, client, item.job_id))
@@ -128,28 +145,27 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
         _take_look(done.key, done.result)
 
 
-def _not_listed(job_id: str) -> NotFoundError:
-    return NotFoundError(f"the server knows no job {job_id}", reason="it is not in the list")
-
-
 def _listed(client: NpsClient, followed: Sequence[Followed]) -> dict[str, ScanJob]:
     """The jobs of the server's list that are followed, by id."""
     wanted = {item.job_id for item in followed}
     return client.jobs(lambda jobs: {job.job_id: job for job in jobs if job.job_id in wanted})
 
 
-def _look(client: NpsClient, job_id: str) -> ScanJob | NotFoundError:
+def _look(client: NpsClient, job_id: str, *, once: bool = False) -> ScanJob | NotFoundError:
     try:
-        return client.job(job_id)
+        return client.job(job_id, once=once)
     except NotFoundError as error:
         return error
 
 
-def _take_look(item: Followed, found: ScanJob | NotFoundError) -> None:
+def _take_look(item: Followed, found: ScanJob | NotFoundError | None) -> None:
+    """None: it is not in the list. Raises NotFoundError for a job that nobody ever knew."""
     if isinstance(found, ScanJob):
         item.see(found)
-    elif item.names is None:
-        raise found
+    elif item.names is None and not item.seen:
+        raise found or NotFoundError(
+            f"the server knows no job {item.job_id}", reason="it is not in the list"
+        )
     else:
         item.lose()
 
@@ -165,8 +181,9 @@ class Follower:
     """Follows jobs to their end; the single jobs, or the list where they are many.
 
     At most 4 requests in flight and 2 a second over all jobs, the longest
-    waiting first. Failed polls are said and repeated. changed: called after
-    each answer.
+    waiting first. Failed polls are said, once a minute at most, and repeated.
+    changed: called with the jobs that an answer was about, first with all;
+    in between with none, some times a second.
     """
 
     def __init__(
@@ -178,6 +195,7 @@ class Follower:
         limits: FollowLimits,
         changed: Callable[[Sequence[Followed]], None],
     ) -> None:
+        self._services = services
         self._clock = services.clock
         self._client = client
         self._workers = workers
@@ -186,39 +204,44 @@ class Follower:
         self._changed = changed
         self._in_flight: set[str] = set()
         self._next_poll_at = 0.0
+        self._answered_at: float | None = None
+        self._failures_unsaid = 0
+        self._failures_said_at: float | None = None
+        self._newest_failure: SbpamError | None = None
 
     def follow(self, followed: Sequence[Followed]) -> None:
         """Returns when all have ended.
 
         Raises TimeoutPassed, UnreachableError after 10 minutes without any
-        answer, SignInError where the session ended and cannot be renewed.
+        good answer, SignInError where the session ended and cannot be renewed
+        or the server refuses its tokens for a minute, NotFoundError where it
+        never knew a job that was asked for by its id.
         """
-        started = answered = self._clock.monotonic()
+        started = self._clock.monotonic()
         timeout_s = self._limits.timeout_s
         self._changed(followed)
-        while any(not item.is_over for item in followed):
+        going = [item for item in followed if not item.is_over]
+        while going:
             now = self._clock.monotonic()
             if timeout_s is not None and now - started >= timeout_s:
                 raise TimeoutPassed(
                     "the time is over, the scans go on",
                     hint="`sbpam status` shows how far they are",
                 )
-            if now - answered >= _SILENCE_S:
-                raise UnreachableError(
-                    f"no answer from {self._client.origin} for 10 minutes",
-                    hint="the scans go on; `sbpam status` shows them when it is back",
-                )
-            self._poll([item for item in followed if not item.is_over], now)
-            if self._take():
-                answered = self._clock.monotonic()
-                self._changed(followed)
+            if now - (self._answered_at or started) >= _SILENCE_S:
+                raise self._silence()
+            self._poll(going, now)
+            changed = self._take()
+            self._changed(changed)
+            if changed:
+                going = [item for item in going if not item.is_over]
 
     def _poll(self, going: list[Followed], now: float) -> None:
         if len(going) > _LIST_ABOVE_JOBS:
             if not self._in_flight and now >= self._next_poll_at:
                 self._next_poll_at = now + _LIST_EVERY_S
                 self._in_flight.add("list")
-                self._workers.submit(going, partial(_listed, self._client, going))
+                self._workers.submit(list(going), partial(_listed, self._client, list(going)))
             return
         going.sort(key=lambda item: item.due_at)
         for item in going:
@@ -231,36 +254,73 @@ class Follower:
             if item.job_id not in self._in_flight:
                 self._next_poll_at = now + 1 / _POLLS_PER_S
                 self._in_flight.add(item.job_id)
-                self._workers.submit(item, partial(_look, self._client, item.job_id))
+                task = partial(_look, self._client, item.job_id, once=True)
+                self._workers.submit(item, task)
 
-    def _take(self) -> bool:
-        """Takes an answer if one comes in half a second; whether the server answered."""
+    def _take(self) -> Sequence[Followed]:
+        """The jobs that an answer told of, where one comes in half a second."""
         if not self._in_flight:
             self._clock.sleep(WAIT_SLICE_S)
-            return False
+            return ()
         done = self._workers.next(WAIT_SLICE_S)
         if done is None:
-            return False
+            return ()
+        one = isinstance(done.key, Followed)
         items = [done.key] if isinstance(done.key, Followed) else done.key
         assert isinstance(items, list)
-        self._in_flight.discard(items[0].job_id if isinstance(done.key, Followed) else "list")
+        self._in_flight.discard(items[0].job_id if one else "list")
         now = self._clock.monotonic()
-        for item in items:
-            item.due_at = now + (self._limits.interval_s or item.interval_s)
-            item.interval_s = min(item.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
-        if isinstance(done.error, SignInError):
-            raise done.error
-        if isinstance(done.error, SbpamError):
-            self._talk.warn(f"a poll failed and is repeated: {done.error.message}")
-            return False
         if done.error is not None:
-            raise done.error
-        one = isinstance(done.key, Followed)
+            self._fail(done.error, items, now)
+            return ()
+        self._answered_at = now
         found = {items[0].job_id: done.result} if one else done.result
         for item in items:
-            job = found.get(item.job_id)
-            if isinstance(job, ScanJob):
-                item.see(job)
-            else:
-                item.lose()
-        return True
+            item.failures = 0
+            item.due_at = now + (self._limits.interval_s or item.interval_s)
+            item.interval_s = min(item.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
+            _take_look(item, found.get(item.job_id))
+        return items
+
+    def _fail(self, error: BaseException, items: list[Followed], now: float) -> None:
+        """Says a failed poll and sets when it is repeated; raises what no repetition helps."""
+        refused_lately = (
+            isinstance(error, RefusedError)
+            and self._answered_at is not None
+            and now - self._answered_at < _REFUSED_S
+        )
+        if not isinstance(error, SbpamError) or (
+            isinstance(error, SignInError) and not refused_lately
+        ):
+            raise error
+        longest_s = _LONGEST_BACKOFF_S
+        if self._limits.interval_s is not None:
+            longest_s = min(longest_s, max(_SHORTEST_CAP_S, self._limits.interval_s))
+        for item in items:
+            item.failures += 1
+            item.due_at = now + backoff_s(self._services, item.failures, longest_s)
+        if isinstance(error, ServerError) and error.retry_after_s is not None:
+            wait_s = min(error.retry_after_s, LONGEST_RETRY_AFTER_S)
+            self._next_poll_at = max(self._next_poll_at, now + wait_s)
+        self._newest_failure = error
+        self._failures_unsaid += 1
+        said_at = self._failures_said_at
+        if said_at is None or now - said_at >= _FAILURES_SAID_EVERY_S:
+            polls = "a poll failed and is repeated"
+            if self._failures_unsaid > 1:
+                polls = f"{self._failures_unsaid:,} polls failed and are repeated, the last one"
+            self._talk.warn(f"{polls}: {_words(error)}")
+            self._failures_unsaid, self._failures_said_at = 0, now
+
+    def _silence(self) -> UnreachableError:
+        newest = self._newest_failure
+        return UnreachableError(
+            f"no good answer from {self._client.origin} for 10 minutes",
+            reason=_words(newest) if newest is not None else None,
+            trace_id=newest.trace_id if newest is not None else None,
+            hint="the scans go on; `sbpam status` shows them when it is back",
+        )
+
+
+def _words(error: SbpamError) -> str:
+    return f"{error.message}: {error.reason}" if error.reason else error.message

@@ -236,6 +236,10 @@ class _Status:
             self._services, target, self._talk, no_input=options.connection.no_input
         )
         try:
+            if options.watch:
+                # Before the display: this may ask a person, or find that nobody answers.
+                connection.client.version()
+                connection.session.token()
             self._look(sections, connection.client)
         except UsageError:
             raise
@@ -253,8 +257,9 @@ class _Status:
                 sections.append(_Section([_seen(job, None) for job in jobs]))
             _find_hosts(client, sought, jobs)
         items = [item for section in sections for item in section.followed]
-        fetch(client, workers, [item for item in items if not item.seen])
-        if self._options.watch:
+        if not self._options.watch:
+            fetch(client, workers, [item for item in items if not item.seen])
+        else:
             Follower(
                 self._services, client, workers, self._talk, self._options.follow, self._progress
             ).follow(items)

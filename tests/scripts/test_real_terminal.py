@@ -141,6 +141,34 @@ def test_demo(terminal: Terminal) -> None:
     assert "\x1b[32m✓ Complete" in terminal.screen(colours=True)
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "code"),
+    [
+        ("schedule {} --wait", "TERM", 143),
+        ("status --all --watch", "HUP", 129),
+        pytest.param("status --all --watch", "INT", 130, marks=pytest.mark.slow),
+        pytest.param("status --all --watch", "TERM", 143, marks=pytest.mark.slow),
+        pytest.param("schedule {} --wait", "INT", 130, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_ends_the_watch_and_leaves_a_tidy_terminal(
+    terminal: Terminal, site: Site, command: str, name: str, code: int
+) -> None:
+    if command.startswith("status"):
+        site.world.add_job(HOSTS)
+    program = f"sbpam {command.format(' '.join(HOSTS))}"
+    terminal.type(f"clear; sh -c 'echo $$ >~/pid; exec {program}'; echo ended=$?", "Enter")
+    terminal.wait_for(r"^0 of 4 hosts")
+    pid = (site.program.folder / "home" / "pid").read_text().strip()
+    subprocess.run(["kill", f"-{name}", pid], check=True)
+    screen = terminal.wait_for(rf"^ended={code}")
+    assert "0 of 4 hosts" not in screen
+    assert_fits(screen)
+    for host in HOSTS:
+        assert re.search(rf"^{host} +○ Queued", screen, re.MULTILINE)
+    assert terminal._do("display-message", "-p", "#{cursor_flag}").strip() == "1"
+
+
 def test_interrupted(terminal: Terminal) -> None:
     terminal.type("sbpam demo --scan-duration 1h; echo ended=$?", "Enter")
     terminal.wait_for(r"\d+ of 24 hosts")

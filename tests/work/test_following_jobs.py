@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
-from staging import Site
+from staging import Inline, MovedClock, Site
 
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.work.following import Followed, fetch
-from sbpam_cli.work.workers import Done
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 NAMES = ["a.example", "b.example"]
@@ -77,30 +76,13 @@ def test_a_lost_job_is_over_and_what_had_ended_stays() -> None:
     assert [row.status for row in item.rows] == [ScanStatus.FAILED, ScanStatus.UNKNOWN]
 
 
-class Inline:
-    """Workers that run a task when its result is wanted."""
-
-    def __init__(self) -> None:
-        self.tasks: list[tuple[object, object]] = []
-
-    def submit(self, key: object, task: object) -> None:
-        self.tasks.append((key, task))
-
-    def next(self, timeout_s: float) -> Done | None:
-        key, task = self.tasks.pop(0)
-        try:
-            return Done(key, task(), None)  # type: ignore[operator]
-        except Exception as error:
-            return Done(key, None, error)
-
-
 class Server:
     """The part of a client that is asked for jobs."""
 
     def __init__(self, known: list[ScanJob]) -> None:
         self.known = {job.job_id: job for job in known}
 
-    def job(self, job_id: str) -> ScanJob:
+    def job(self, job_id: str, *, once: bool) -> ScanJob:
         if job_id not in self.known:
             raise NotFoundError("no", reason="words", trace_id="00-1")
         return self.known[job_id]
@@ -112,10 +94,11 @@ class Server:
 @pytest.mark.parametrize("count", [1, 201])
 def test_a_job_that_was_asked_for_by_id_must_exist(count: int) -> None:
     ids = [f"{n:08x}-8fc1-4d66-88d4-08f85117f32e" for n in range(count)]
+    workers = Inline(MovedClock())
     with pytest.raises(NotFoundError):
-        fetch(Server([]), Inline(), [Followed(job_id) for job_id in ids])  # type: ignore[arg-type]
+        fetch(Server([]), workers, [Followed(job_id) for job_id in ids])  # type: ignore[arg-type]
     items = [Followed(job_id, NAMES) for job_id in ids]
-    fetch(Server([]), Inline(), items)  # type: ignore[arg-type]
+    fetch(Server([]), Inline(MovedClock()), items)  # type: ignore[arg-type]
     assert all(item.gone for item in items)
 
 
