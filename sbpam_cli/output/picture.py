@@ -17,6 +17,7 @@ _PACE_OVER_S = 120.0
 _PACE_AFTER_S = 10.0
 _WITH_GAPS_FROM = 20
 _LINES_OF_COUNTS = 3
+_JOBS_ACROSS = WIDTH_AT_MOST // len("12345678 1/1")
 
 
 class JobProgress(NamedTuple):
@@ -90,7 +91,11 @@ def draw_picture(
     counts = statuses_of(progress.counts)
     lines = [_head(progress, pace, elapsed_s, look), _bar(progress.counts, look)]
     lines += _flow([_marked(s, f"{n:,} {s}", look) for s, n in counts], look)[:_LINES_OF_COUNTS]
-    sections = [_jobs(progress, look), _failed(progress, look, room), _running(progress, look)]
+    sections = [
+        _jobs(progress, look, room),
+        _failed(progress, look, room),
+        _running(progress, look),
+    ]
     sections = [section for section in sections if section.lines]
     gap = 1 if room >= _WITH_GAPS_FROM else 0
     left = room - len(lines) - gap * len(sections)
@@ -147,7 +152,7 @@ def _bar(counts: Mapping[ScanStatus, int], look: Look) -> str:
     return look.paint(bar * good, GREEN) + look.paint(bar * bad, RED) + rest
 
 
-def _jobs(progress: Progress, look: Look) -> _Section:
+def _jobs(progress: Progress, look: Look, room: int) -> _Section:
     """Those that are going first; several in a line."""
     jobs = sorted(progress.jobs, key=lambda job: job.done == job.hosts)
     states = Counter(job.status for job in jobs)
@@ -155,7 +160,7 @@ def _jobs(progress: Progress, look: Look) -> _Section:
     digits = len(f"{max((job.hosts for job in jobs), default=0):,}")
     cells = [
         _marked(job.status, f"{job.job_id[:8]} {job.done:>{digits},}/{job.hosts:,}", look)
-        for job in jobs
+        for job in jobs[: room * _JOBS_ACROSS]
     ]
     return _Section(_line(look, (f"{counted(len(jobs), 'job')}: {said}", DIM)), _flow(cells, look))
 

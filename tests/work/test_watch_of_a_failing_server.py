@@ -46,12 +46,16 @@ SPECIAL = ("no answer in time", "503, come back", "401", "403", "tokens die")
 
 @dataclass
 class FailingServer:
-    """A server in memory. Polls fail as drawn; `asked` has each one's moment and fate."""
+    """A server in memory. Polls fail as drawn; `asked` has each one's moment and fate.
+
+    takes_s: for each answer.
+    """
 
     world: World
     clock: MovedClock
     drawn: random.Random
     share: float = 0.3
+    takes_s: float = 0.0
     ways: list[str] = field(default_factory=lambda: list(WAYS))
     asked: list[tuple[float, str | None]] = field(default_factory=list)
 
@@ -72,6 +76,7 @@ class FailingServer:
         if request.method == "GET" and "HostScanJob" in request.target:
             fate = self.drawn.choice(self.ways) if self.drawn.random() < self.share else None
             self.asked.append((self.clock.now(), fate))
+        self.clock.move(self.takes_s)
         self.app.faults = Faults([WAYS[fate]] if fate else [])
         return self.app.handle(request)
 
@@ -158,10 +163,26 @@ def test_schedule_waits_through_it_too(server: FailingServer, program: PrivatePr
 def test_two_polls_a_second_whatever_fails(server: FailingServer, program: PrivateProgram) -> None:
     schedule(program, jobs=10)
     server.ways, server.share = ["reset", "500", "502, a page", "429", "no JSON"], 0.9
+    server.takes_s = 0.3
     server.asked.clear()
     assert program("status", "--watch").code == 0
     times = [moment for moment, _ in server.asked]
     assert all(later - earlier >= 0.499 for earlier, later in pairwise(times))
+
+
+@pytest.mark.parametrize(("interval", "longest_s"), [(None, 8.0), ("1s", 2.0)])
+def test_a_job_that_fails_is_asked_less_and_less_often(
+    server: FailingServer, program: PrivateProgram, interval: str | None, longest_s: float
+) -> None:
+    schedule(program, jobs=1)
+    server.ways, server.share = ["reset"], 1.0
+    server.asked.clear()
+    pace = ["--interval", interval] if interval else []
+    assert program("status", "--watch", "--timeout", "3m", *pace).code == 124
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(server.asked)]
+    # A wait is drawn from all up to the longest, and noticed half a second later at most.
+    assert longest_s / 4 < sum(gaps) / len(gaps) < longest_s
+    assert longest_s / 2 < max(gaps) <= longest_s + 0.51
 
 
 def test_what_the_server_asks_for_is_granted(
