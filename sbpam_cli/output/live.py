@@ -78,6 +78,7 @@ class LiveProgress:
         """Makes room for data on the same terminal; the display comes back below it."""
         if self._area is not None:
             self._console.write_talk(self._area.clear())
+            self._shown_at_s = None
 
     def stop(self) -> None:
         """Ends the display; what was said meanwhile stays."""

@@ -5,6 +5,8 @@ import json
 import pytest
 from staging import Site
 
+from sbpam_cli.sandbox.faults import Fault
+
 HOSTS = ("web01.corp.example", "web02.corp.example", "db01.corp.example")
 
 
@@ -47,6 +49,13 @@ def test_a_job_is_asked_to_stop_and_followed(site: Site) -> None:
     assert deleted == [f"/api/v1/HostScanJob/{jobs[0]}"]
     ended = site.program("cancel", "--yes", "--wait", jobs[0])
     assert (ended.code, ended.rows()) == (0, [[jobs[0], "Cancelled", ""]])
+
+
+def test_a_job_that_is_gone_once_it_was_stopped_keeps_its_row(site: Site) -> None:
+    _, [job, *_] = schedule(site)
+    site.faults.add(Fault(action="status", status=404, method="GET", path=f"HostScanJob/{job}"))
+    ended = site.program("cancel", "--yes", "--wait", job)
+    assert (ended.code, ended.rows()) == (0, [[job, "Unknown", ""]])
 
 
 def test_a_run_stands_for_all_its_jobs(site: Site) -> None:

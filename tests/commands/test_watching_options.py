@@ -99,14 +99,53 @@ def test_an_id_that_is_unknown_prints_nothing(site: Site) -> None:
     assert "knows no job" in ended.err
 
 
-def test_a_server_that_is_not_there_is_not_waited_for(site: Site) -> None:
+@pytest.mark.parametrize("with_token", [False, True])
+def test_a_server_that_is_not_there_is_not_waited_for(site: Site, with_token: bool) -> None:
     site.program("schedule", *HOSTS)
+    if with_token:
+        user = next(user for user in site.world.users if "Admin" in user.roles)
+        site.program.environ["SBPAM_TOKEN"] = site.world.issue_token(user)[0]
     site.faults.add(Fault(action="close"))
     before = site.clock.now()
     ended = site.program("status", "--watch")
     assert ended.code == 6
     assert site.clock.now() - before < 60
     assert [row[0] for row in ended.rows()] == HOSTS
+
+
+def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
+    from pyte import Screen, Stream
+
+    screen = Screen(400, 50)
+    stream = Stream(screen)
+    seen: list[str] = []
+
+    class Both(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            stream.feed(text.replace("\n", "\r\n"))
+            seen.append("\n".join(line.rstrip() for line in screen.display))
+            return len(text)
+
+    def prepare(services: Services) -> None:
+        services.stdout = services.stderr = Both()
+
+    site.world.scan_duration_s = 60.0
+    site.program.prepare = prepare
+    env = {"COLUMNS": "400", "LINES": "50", "TERM": "xterm"}
+    arguments = ["schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "ndjson"]
+    assert site.program(*arguments, env=env).code == 0
+    rows = [line for line in seen[-1].splitlines() if line.startswith("{")]
+    assert sorted(json.loads(row)["host"] for row in rows) == HOSTS
+    # Rows came while the display was there, which was below them and nowhere else.
+    both = [text for text in seen if "{" in text and "of 12 hosts" in text]
+    assert both
+    for text in both:
+        assert text.count("of 12 hosts") == 1
+        assert text.index("of 12 hosts") > text.rindex("}")
+    assert "of 12 hosts" not in seen[-1]
 
 
 class Launched:
