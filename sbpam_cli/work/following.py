@@ -39,6 +39,7 @@ _LONGEST_BACKOFF_S = 8.0
 _SHORTEST_CAP_S = 2.0
 _SILENCE_S = 600.0
 _REFUSED_S = 60.0
+_REFUSED_AT_FIRST = 3
 _FAILURES_SAID_EVERY_S = 60.0
 _GONE = "the server does not know this job any more"
 
@@ -205,6 +206,8 @@ class Follower:
         self._in_flight: set[str] = set()
         self._next_poll_at = 0.0
         self._answered_at: float | None = None
+        self._refusals = 0
+        self._refused_since: float | None = None
         self._failures_unsaid = 0
         self._failures_said_at: float | None = None
         self._newest_failure: SbpamError | None = None
@@ -214,8 +217,8 @@ class Follower:
 
         Raises TimeoutPassed, UnreachableError after 10 minutes without any
         good answer, SignInError where the session ended and cannot be renewed
-        or the server refuses its tokens for a minute, NotFoundError where it
-        never knew a job that was asked for by its id.
+        or the server refuses its tokens for a minute (three times, where it
+        has taken none yet), NotFoundError where it never knew a job that was asked for by its id.
         """
         started = self._clock.monotonic()
         timeout_s = self._limits.timeout_s
@@ -273,7 +276,7 @@ class Follower:
         if done.error is not None:
             self._fail(done.error, items, now)
             return ()
-        self._answered_at = now
+        self._answered_at, self._refusals, self._refused_since = now, 0, None
         found = {items[0].job_id: done.result} if one else done.result
         for item in items:
             item.failures = 0
@@ -284,14 +287,7 @@ class Follower:
 
     def _fail(self, error: BaseException, items: list[Followed], now: float) -> None:
         """Says a failed poll and sets when it is repeated; raises what no repetition helps."""
-        refused_lately = (
-            isinstance(error, RefusedError)
-            and self._answered_at is not None
-            and now - self._answered_at < _REFUSED_S
-        )
-        if not isinstance(error, SbpamError) or (
-            isinstance(error, SignInError) and not refused_lately
-        ):
+        if not isinstance(error, SbpamError) or self._is_final(error, now):
             raise error
         longest_s = _LONGEST_BACKOFF_S
         if self._limits.interval_s is not None:
@@ -311,6 +307,19 @@ class Follower:
                 polls = f"{self._failures_unsaid:,} polls failed and are repeated, the last one"
             self._talk.warn(f"{polls}: {_words(error)}")
             self._failures_unsaid, self._failures_said_at = 0, now
+
+    def _is_final(self, error: SbpamError, now: float) -> bool:
+        """Whether nobody is signed in any more. A server may refuse a token in passing."""
+        if not isinstance(error, RefusedError):
+            return isinstance(error, SignInError)
+        self._refusals += 1
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        # Each may have cost a sign-in.
+        pause_s = backoff_s(self._services, self._refusals, _LONGEST_BACKOFF_S)
+        self._next_poll_at = max(self._next_poll_at, now + pause_s)
+        if self._answered_at is None:
+            return self._refusals >= _REFUSED_AT_FIRST
+        return now - self._refused_since >= _REFUSED_S
 
     def _silence(self) -> UnreachableError:
         newest = self._newest_failure

@@ -218,6 +218,19 @@ def test_tokens_that_are_refused_for_good_end_it_in_a_minute_or_so(
     assert len(ended.json()["hosts"]) == len(HOSTS)
 
 
+def test_who_is_not_allowed_to_look_is_told_so_soon(
+    server: FailingServer, program: PrivateProgram, clock: MovedClock
+) -> None:
+    schedule(program, jobs=10)
+    server.ways, server.share = ["403"], 1.0
+    server.asked.clear()
+    ended = program("status", "--watch")
+    assert ended.code == 4
+    assert "Admin or App" in ended.err
+    assert len(server.asked) == 3
+    assert server.asked[-1][0] - server.asked[0][0] < 5
+
+
 @pytest.mark.parametrize("life_s", [pytest.param(60, marks=pytest.mark.slow), 150])
 def test_a_long_watch_renews_its_token(
     server: FailingServer, program: PrivateProgram, life_s: int
