@@ -7,7 +7,8 @@ memory. Small replies don't pay for its import.
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
-from itertools import repeat
+from itertools import repeat, starmap
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sbpam_cli.models import ScanHost, ScanJob, ScanStatus
@@ -42,7 +43,8 @@ def read_large_job(content: bytes) -> ScanJob | None:
             return None
         hosts = _joined_hosts(joined)
     # An empty object looks the same.
-    if any(host.dns_host_name is None and host.name is None for host in hosts or ()):
+    nameless = hosts and None in map(itemgetter(1), hosts)
+    if nameless and any(host.name is None and host.dns_host_name is None for host in hosts or ()):
         return None
     return wire.make_job({key: getattr(job, key) for key in (*_JOB, *_CREATOR)}, hosts)
 
@@ -75,12 +77,11 @@ def _decoder() -> Any:
 
 def _listed_hosts(items: Sequence[Any]) -> list[ScanHost]:
     name, dns, system, address, version, host_id = _columns(items)
-    outcomes = map(
-        wire.read_outcome,
-        [item.status for item in items],
-        [item.statusDescription for item in items],
-        [item.failureReason for item in items],
-    )
+    told = list(map(attrgetter(*_OUTCOME), items))
+    try:
+        outcomes = list(starmap(wire.known_outcome, told))
+    except TypeError:  # an array or an object, which cannot be remembered
+        outcomes = list(starmap(wire.read_outcome, told))
     status, reason, detail = zip(*outcomes, strict=True) if items else ((), (), ())
     columns = (name, dns, status, reason, system, address, version, detail, host_id)
     absent = [repeat(None)] * (len(ScanHost._fields) - len(columns))
@@ -120,13 +121,18 @@ def _outcome(item: Any) -> wire.ReadOutcome:
 
 def _columns(items: Sequence[Any]) -> tuple[list[str | None], ...]:
     """The fields of `_HOST`, in its order."""
+    if not items:
+        return ([],) * len(_HOST)
+    name, dns, system, address, version, host_id = map(
+        list, zip(*map(attrgetter(*_HOST), items), strict=True)
+    )
     return (
-        _texts([item.name for item in items]),
-        _texts([item.dnsHostName for item in items]),
-        _each(_known_text, [item.os for item in items]),
-        _texts([item.ipAddress for item in items]),
-        _each(_known_text, [item.version for item in items]),
-        _ids([item.hostId for item in items]),
+        _texts(name),
+        _texts(dns),
+        _each(_known_text, system),
+        _texts(address),
+        _each(_known_text, version),
+        _ids(host_id),
     )
 
 
@@ -136,13 +142,15 @@ _known_text = lru_cache(1024, typed=True)(wire.read_text)
 
 def _each(read: Callable[[object], str | None], values: list[Any]) -> list[str | None]:
     try:
-        return [read(value) for value in values]
+        return list(map(read, values))
     except TypeError:  # a value that cannot be remembered
         return [wire.read_text(value) for value in values]
 
 
 def _ids(values: list[Any]) -> list[str | None]:
-    """`canonical_uuid` of each, at once where all are."""
+    """`canonical_uuid` of each, at once where all are, or none."""
+    if values.count(None) == len(values):
+        return values
     try:
         joined = "\n".join(values)
     except TypeError:
@@ -154,7 +162,9 @@ def _ids(values: list[Any]) -> list[str | None]:
 
 
 def _texts(values: list[Any]) -> list[str | None]:
-    """`read_text` of each, at once where all are short words already."""
+    """`read_text` of each, at once where all are short words already, or none."""
+    if values.count(None) == len(values):
+        return values
     try:
         joined = "".join(values)
     except TypeError:

@@ -190,7 +190,7 @@ ReadOutcome = tuple[ScanStatus | None, FailureReason | None, str | None]
 def read_outcome(status: object, description: object, failure: object) -> ReadOutcome:
     """How a host fares: status, failure reason, detail."""
     try:
-        return _known_outcome(status, description, failure)
+        return known_outcome(status, description, failure)
     except TypeError:  # an array or an object, which cannot be remembered
         return _read_outcome(status, description, failure)
 
@@ -202,7 +202,7 @@ def _read_outcome(status: object, description: object, failure: object) -> ReadO
 
 
 # A hundred thousand hosts share a few. Typed: `true` is no 1.
-_known_outcome = lru_cache(1024, typed=True)(_read_outcome)
+known_outcome = lru_cache(1024, typed=True)(_read_outcome)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -87,6 +87,7 @@ class Sending:
     _planned: list[Batch] = field(default_factory=list)
     _attempts: dict[int, _Attempts] = field(default_factory=dict)
     _in_flight: dict[int, Batch] = field(default_factory=dict)
+    _lacking: set[int] = field(default_factory=set)
     _confirming: dict[int, Batch] = field(default_factory=dict)
     _journal_failed: bool = False
     _failures: int = 0
@@ -257,7 +258,7 @@ class Sending:
                 self._split(batch)
             elif batch.state == "planned":
                 self._planned.append(batch)
-            elif verdict.job is not None and self._lacks_hosts(batch):
+            elif verdict.job is not None and batch.number in self._lacking:
                 self._confirming[batch.number] = batch
                 self.workers.submit(
                     ("confirm", batch.number), partial(self.client.job, verdict.job.job_id)
@@ -278,6 +279,8 @@ class Sending:
             batch.seen_at = clock.now()
             match = match_job(batch.names, verdict.job, unsaid=ScanStatus.ACCEPTED)
             batch.rows = _with_unasked(match.rows, match.unasked)
+            if match.missing:
+                self._lacking.add(batch.number)
             attempts.tries = 0
             self._refused_tokens.clear()
         elif verdict.state == "unknown":
@@ -348,10 +351,6 @@ class Sending:
         self._planned.extend(halves)
 
     # A second look at what the reply left out.
-
-    @staticmethod
-    def _lacks_hosts(batch: Batch) -> bool:
-        return any(row.detail and NOT_IN_REPLY in row.detail for row in batch.rows or ())
 
     def _take_confirmation(self, batch: Batch, done: Done) -> None:
         """The job read once more: only now a host is said not to be in it."""

@@ -44,8 +44,8 @@ def test_one_failure(number: int) -> None:
 
 
 def test_failure_on_the_way_back() -> None:
-    ran, violations = explore(STORIES, seed=3, budget=100)
-    assert ran == 100
+    ran, violations = explore(STORIES, seed=3, budget=60)
+    assert ran == 60
     assert not violations, "\n".join(violations[:_SHOWN])
 
 
@@ -81,5 +81,5 @@ def test_one_failure_in_every_story(number: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_two_failures(story: Story) -> None:
-    _, violations = explore([story], seed=1, budget=1000)
+    _, violations = explore([story], seed=1, budget=600)
     assert not violations, "\n".join(violations[:_SHOWN])
