@@ -213,7 +213,8 @@ latency, and a new journal. The latency floor is what the POSTs alone would take
 {growth}
 
 Time grows with the hosts, a few microseconds each in every step. So does memory: the names are
-held once as text, the rows of accepted batches until they are printed and recorded.
+held once as text, the rows of accepted batches until they are printed and recorded. `status
+--offline` as tsv holds a batch at a time; a table needs all rows before the first.
 
 ## Measured on
 
