@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
 from sbpam_cli.storage.profiles import DEFAULT_PROFILE
@@ -16,7 +15,6 @@ _AFTER = {
     "logout": "`sbpam login{profile}` signs in again",
     "whoami": "`sbpam doctor{profile}` checks everything that a run needs",
     "doctor": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans",
-    "credentials": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans with one",
     "hosts": "`sbpam hosts ... | sbpam schedule --credential ID -` schedules scans of them",
     "demo": "`sbpam login --server HOST` signs in to a server of yours",
 }
@@ -36,8 +34,8 @@ def next_step(services: "Services", command: str, outcome: "Outcome") -> str | N
         return None
     own = outcome.profile
     known = own in (None, DEFAULT_PROFILE, services.env("SBPAM_PROFILE"))
-    step = _AFTER.get(command)
-    return step.format(profile="" if known else f" --profile {own}") if step else outcome.next_step
+    step = _AFTER.get(command) or outcome.next_step
+    return step.replace("{profile}", "" if known else f" --profile {own}") if step else None
 
 
 def _of_hosts(command: str, outcome: "Outcome") -> str | None:
@@ -51,6 +49,6 @@ def _of_hosts(command: str, outcome: "Outcome") -> str | None:
             again = f"`sbpam status {run} --watch`" if run is not None else "the same with --watch"
             return f"{again} follows the scans to their end"
         return f"`sbpam status {run}` shows how far the scans are"
-    if run is not None and found & FINISHED and "report" in COMMANDS:
+    if run is not None and found & FINISHED:
         return f"`sbpam report {run} > report.html` makes a page of it"
     return None

@@ -39,8 +39,14 @@ def run_credentials(
         found += len(fitting)
         unmanaged += sum(1 for account in fitting if account.credential_id is None)
         yield fitting
+    if found > unmanaged:
+        outcome.next_step = (
+            "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans with one"
+        )
     if not found:
-        talk.note(f"no service account's name contains {text}" if text else "no service accounts")
+        talk.note(
+            f"no service account's user name contains {text}" if text else "no service accounts"
+        )
     elif unmanaged:
         talk.note(
             f"{counted(unmanaged, 'account')} without an id: known to the server but not managed,"

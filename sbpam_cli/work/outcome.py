@@ -27,7 +27,8 @@ class Outcome:
     partial: something did not succeed though no error ended the command.
     code: an exit code of its own (`status --exit-status`), where no error is.
     counts: rows printed, by status.
-    next_step: what a person may do next, where the command itself knows best.
+    next_step: what a person may do next, where the command itself knows best; `{profile}`
+    in it becomes the option, where one is needed.
     """
 
     server: str | None = None

@@ -91,7 +91,7 @@ def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None
     assert [f"{row[2]}\\{row[1]}" for row in ended.rows()] == found
     assert {query["filterText"] for query in queries(site)} == {text.rpartition("\\")[2]}
     if not found:
-        assert "no service account's name contains" in ended.err
+        assert "no service account's user name contains" in ended.err
 
 
 def test_text_that_is_none(site: Site) -> None:

@@ -35,7 +35,7 @@ def schedule(site: Site) -> str:
     return run
 
 
-def test_from_a_run_to_its_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_a_run_to_its_end(site: Site) -> None:
     site.world.scan_duration_s = 1000.0
     said = hint(site, "schedule", *HOSTS)
     run = said.split()[2].rstrip("`")
@@ -46,14 +46,17 @@ def test_from_a_run_to_its_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
     job = site.program("status", "-o", "json").json()["jobs"][0]["job_id"]
     assert hint(site, "status", job) == "the same with --watch follows the scans to their end"
     site.clock.move(2000)
-    older = tuple(name for name in app.COMMANDS if name != "report")
-    monkeypatch.setattr("sbpam_cli.commands.next_step.COMMANDS", older)
-    assert hints(site.program("status", terminal=True)) == []
-    monkeypatch.setattr("sbpam_cli.commands.next_step.COMMANDS", (*older, "report"))
     said = f"`sbpam report {run} > report.html` makes a page of it"
     assert hint(site, "status") == said
     assert hint(site, "status", "--watch") == said
     assert hint(site, "cancel", "--yes", run) == f"`sbpam status {run}` shows what became of them"
+
+
+def test_an_account_to_schedule_with(site: Site) -> None:
+    said = hint(site, "credentials", "svc-scan")
+    assert said == "`sbpam schedule --credential ID hosts.txt` schedules scans with one"
+    for text in ("nobody-at-all", "svc-discovered"):
+        assert hints(site.program("credentials", text, terminal=True)) == []
 
 
 def test_a_run_that_was_cut_short(site: Site) -> None:
