@@ -1,12 +1,12 @@
 """How a command ends: its errors, its exit code, what its JSON envelope says."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
-from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus
+from sbpam_cli.models import SCHEDULED, AlikeRows, HostRow, JobSummary, ScanStatus
 
 _PRECEDENCE = (
     ExitCode.BUG,
@@ -41,8 +41,11 @@ class Outcome:
     counts: Counter[ScanStatus] = field(default_factory=Counter)
     next_step: str | None = None
 
-    def count(self, rows: Iterable[HostRow]) -> list[HostRow]:
+    def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""
+        if isinstance(rows, AlikeRows):
+            self.counts[rows.same.status] += len(rows)
+            return rows
         counted = rows if isinstance(rows, list) else list(rows)
         self.counts.update(map(itemgetter(1), counted))
         return counted

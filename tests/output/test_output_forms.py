@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbpam_cli.errors import OptionError, SignInError, UnreachableError
-from sbpam_cli.models import FORMS, FailureReason, Form, HostRow, JobSummary, ScanStatus
+from sbpam_cli.models import FORMS, AlikeRows, FailureReason, Form, HostRow, JobSummary, ScanStatus
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.rows import (
     DOCTOR,
@@ -247,3 +247,21 @@ print(sorted(m for m in sys.modules if m.partition(".")[0] in ("rich", "typer", 
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(st.lists(st.text(max_size=6), max_size=4), st.none() | st.text(max_size=6))
+def test_rows_that_are_alike_are_printed_as_any_others(
+    form: Form, names: list[str], detail: str | None
+) -> None:
+    same = HostRow("", ScanStatus.VALID, detail=detail)
+    outs = []
+    for rows in (AlikeRows(names, same), [same._replace(host=name) for name in names]):
+        stdout = io.StringIO()
+        printer = make_printer(form, Console(services(stdout)), HOSTS)
+        printer.write(rows)
+        printer.close(DONE)
+        outs.append(stdout.getvalue())
+
+    assert outs[0] == outs[1]
+    assert list(AlikeRows(names, same)) == rows
