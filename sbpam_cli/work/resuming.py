@@ -1,13 +1,13 @@
 """`resume`: finishes a run that was cut short, or tells what became of it."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import ExitCode, SbpamError, UsageError
+from sbpam_cli.errors import ExitCode, Interrupted, SbpamError, UsageError
 from sbpam_cli.nps.wire import canonical_uuid
 from sbpam_cli.storage.journal import Journal, open_journal
 from sbpam_cli.storage.locks import hold_lock
-from sbpam_cli.storage.profiles import ConnectionOptions, Target
+from sbpam_cli.storage.profiles import ConnectionOptions
 from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
 from sbpam_cli.work.candidates import claims
 from sbpam_cli.work.connection import Connection, sign_in
@@ -51,10 +51,9 @@ def run_resume(
     if run is None:
         audience.talk.note("no run is unfinished")
         return
-    target = target_of_run(services, options.connection, run)
-    named = _named_credential(services, run)
-    outcome.server, outcome.profile, outcome.run = run.server, target.profile, run.run_id
-    _Resuming(services, options, audience, outcome, target, run, named).run()
+    # From here on every end but exit 2 owes its rows.
+    outcome.server, outcome.profile, outcome.run = run.server, run.profile, run.run_id
+    _Resuming(services, options, audience, outcome, run).run()
 
 
 def _choose_run(journal: Journal, name: str | None) -> Run | None:
@@ -89,17 +88,13 @@ class _Resuming:
         options: ResumeOptions,
         audience: Audience,
         outcome: Outcome,
-        target: Target,
         run: Run,
-        named: str | None,
     ) -> None:
         self._services = services
         self._options = options
         self._audience = audience
         self._outcome = outcome
-        self._target = target
         self._run = run
-        self._named = named
         self._execution: Execution | None = None
 
     def run(self) -> None:
@@ -110,12 +105,26 @@ class _Resuming:
                 stopped = self._execution.stopped if self._execution is not None else None
             except SbpamError as error:
                 stopped = error
-        if stopped is not None and stopped.exit_code is ExitCode.USAGE:
-            raise stopped
-        self._finish(stopped)
+            if stopped is not None and stopped.exit_code is ExitCode.USAGE:
+                raise stopped
+            execution = self._execution or self._recorded(stopped)
+        self._finish(execution, stopped)
+
+    def _recorded(self, stopped: SbpamError | None) -> Execution:
+        """What the journal holds, for the rows of a command that did not come to look at it."""
+        try:
+            with closing(open_journal(self._services)) as journal:
+                return self._execution_of(journal)
+        except Interrupted:
+            if stopped is not None:
+                self._outcome.errors.append(stopped)
+            raise
 
     def _carry_out(self, interruption: Interruption) -> None:
         services, options, run = self._services, self._options, self._run
+        target = target_of_run(services, options.connection, run)
+        self._outcome.profile = target.profile
+        named = _named_credential(services, run)
         with ExitStack() as stack:
             stack.enter_context(hold_lock(services, run.server, run.digest))
             journal = open_journal(services)
@@ -128,16 +137,15 @@ class _Resuming:
                 return
             connection = sign_in(
                 services,
-                self._target,
+                target,
                 self._audience.talk,
                 interruption,
                 no_input=options.connection.no_input,
                 parallel=options.limits.parallel,
             )
-            if self._named is not None:
-                talk = self._audience.talk
-                found = find_credential_id(connection.client, self._named, talk)
-                _check_credential(run, found, self._named)
+            if named is not None:
+                found = find_credential_id(connection.client, named, self._audience.talk)
+                _check_credential(run, found, named)
             journal.end_run(run.run_id, None)
             if options.accept is not None:
                 self._accept(journal, connection, execution.batches, options.accept)
@@ -187,13 +195,9 @@ class _Resuming:
             hint=f"`sbpam status {job_id}` shows what it holds",
         )
 
-    def _finish(self, stopped: SbpamError | None) -> None:
-        outcome, execution = self._outcome, self._execution
+    def _finish(self, execution: Execution, stopped: SbpamError | None) -> None:
+        outcome = self._outcome
         rows = RowStream(lambda part: self._audience.write(outcome.count(part)), self._run.aside)
-        if execution is None:
-            journal = open_journal(self._services)
-            execution = self._execution_of(journal)
-            journal.close()
         outcome.jobs = execution.jobs()
         rows.finish(execution.batches, stopped.message if stopped is not None else None)
         execution.tell(outcome)

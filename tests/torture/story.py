@@ -184,7 +184,8 @@ def ordinary_cases() -> list[Case]:
 
     For every operation, every failure of it and every state of a batch: a case
     at a point where the journal holds a batch in that state. And a kill in
-    every durable state of every story.
+    every durable state of every story, and whatever can befall the list of
+    jobs: it decides what is sent again.
     """
     met: set[object] = set()
     chosen = []
@@ -195,7 +196,7 @@ def ordinary_cases() -> list[Case]:
         }
         if case.failure == "kill":
             new.add((case.story.name, point.durable))
-        if not new <= met:
+        if not new <= met or point.operation == "answer list":
             met |= new
             chosen.append(case)
     return chosen
