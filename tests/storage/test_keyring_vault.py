@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
+from keyrings import HangingKeyring
 
 from sbpam_cli.services import Services, SystemClock
 from sbpam_cli.storage.entries import Entries
@@ -46,16 +47,6 @@ class _Memory(KeyringBackend):
     def delete_password(self, service: str, username: str) -> None:
         if self.kept.pop((service, username), None) is None:
             raise PasswordDeleteError
-
-
-class _Hanging(_Memory):
-    def __init__(self) -> None:
-        super().__init__()
-        self.release = threading.Event()
-
-    def get_password(self, service: str, username: str) -> str | None:
-        self.release.wait()
-        return None
 
 
 class _ImpatientClock(SystemClock):
@@ -92,8 +83,8 @@ def talk() -> _Talk:
 
 
 @pytest.fixture
-def hanging() -> Iterator[_Hanging]:
-    backend = _Hanging()
+def hanging() -> Iterator[HangingKeyring]:
+    backend = HangingKeyring()
     yield backend
     backend.release.set()
 
@@ -243,7 +234,7 @@ def test_logging_out_leaves_nothing_of_these_origins(talk: _Talk) -> None:
     assert list(backend.kept.values()) == ["stays"]
 
 
-def test_a_keyring_that_hangs_is_waited_for_once(talk: _Talk, hanging: _Hanging) -> None:
+def test_a_keyring_that_hangs_is_waited_for_once(talk: _Talk, hanging: HangingKeyring) -> None:
     clock = _ImpatientClock()
     vault = _vault(hanging, talk, clock=clock)
     assert vault.get("p", A, "token") is None
@@ -256,7 +247,7 @@ def test_a_keyring_that_hangs_is_waited_for_once(talk: _Talk, hanging: _Hanging)
     assert vault.stuck
 
 
-def test_a_person_is_told_and_gets_a_minute(talk: _Talk, hanging: _Hanging) -> None:
+def test_a_person_is_told_and_gets_a_minute(talk: _Talk, hanging: HangingKeyring) -> None:
     clock = _ImpatientClock()
     vault = _vault(hanging, talk, attended=True, clock=clock)
     assert vault.get("p", A, "token") is None
