@@ -93,7 +93,7 @@ class Execution:
                 self._settle(journal, connection, interruption)
             if resend:
                 self._plan_again(journal)
-            self._send_and_settle(journal, connection, interruption)
+            self._send_and_settle(journal, connection, interruption, look_again=settle_first)
         except SbpamError as error:
             self.stopped = error
         if interruption.event.is_set():
@@ -109,11 +109,17 @@ class Execution:
                 journal.record_rows(self.run.run_id, self._told)
 
     def _send_and_settle(
-        self, journal: Journal, connection: Connection, interruption: Interruption
+        self,
+        journal: Journal,
+        connection: Connection,
+        interruption: Interruption,
+        *,
+        look_again: bool,
     ) -> None:
         """Sends, settles, and sends what turned out never to have arrived; a few times."""
-        for _ in range(_ROUNDS):
-            self._send(journal, connection, interruption)
+        for number in range(_ROUNDS):
+            first = number == 0
+            self._send(journal, connection, interruption, look_again=look_again and first)
             over = interruption.event.is_set() or isinstance(
                 self.stopped, SignInError | JournalError
             )
@@ -126,7 +132,14 @@ class Execution:
     def _any(self, *states: str) -> bool:
         return any(batch.state in states for batch in self.batches)
 
-    def _send(self, journal: Journal, connection: Connection, interruption: Interruption) -> None:
+    def _send(
+        self,
+        journal: Journal,
+        connection: Connection,
+        interruption: Interruption,
+        *,
+        look_again: bool,
+    ) -> None:
         sending = Sending(
             self._services,
             journal,
@@ -141,7 +154,7 @@ class Execution:
             self._settled,
         )
         try:
-            sending.send_all()
+            sending.send_all(look_again=look_again)
         finally:
             self.batches = sending.batches
             self.stopped = sending.stopped

@@ -87,7 +87,6 @@ class Sending:
     _planned: list[Batch] = field(default_factory=list)
     _attempts: dict[int, _Attempts] = field(default_factory=dict)
     _in_flight: dict[int, Batch] = field(default_factory=dict)
-    _lacking: set[int] = field(default_factory=set)
     _confirming: dict[int, Batch] = field(default_factory=dict)
     _journal_failed: bool = False
     _failures: int = 0
@@ -101,9 +100,15 @@ class Sending:
             self.services, self.client, self.workers, self.talk, self.limits.max_running
         )
 
-    def send_all(self) -> None:
-        """Sends what is planned until nothing is left to do, or something stops it."""
+    def send_all(self, *, look_again: bool = False) -> None:
+        """Sends what is planned until nothing is left to do, or something stops it.
+
+        look_again: an earlier command may not have come to its second looks.
+        """
         self._planned = [batch for batch in self.batches if batch.state == "planned"]
+        if look_again:
+            for batch in filter(is_unconfirmed, self.batches):
+                self._confirm(batch)
         while not self._is_over():
             if self._may_send():
                 self._start()
@@ -117,12 +122,13 @@ class Sending:
             now = self.services.clock.monotonic()
             if self._interrupted_at is None:
                 self._interrupted_at = now
-                if self._in_flight:
+                if waiting:
+                    posts = counted(len(self._in_flight), "POST")
                     self.talk.warn(
-                        f"{len(self._in_flight)} POSTs under way: waiting up to {GRACE_S:.0f} s"
-                        " for their answers (again to leave at once)"
+                        f"{posts if self._in_flight else 'a second look'} under way: waiting"
+                        f" up to {GRACE_S:.0f} s for an answer (again to leave at once)"
                     )
-            return not self._in_flight or now - self._interrupted_at >= GRACE_S
+            return not waiting or now - self._interrupted_at >= GRACE_S
         return not waiting and (self.stopped is not None or not self._planned)
 
     def _may_send(self) -> bool:
@@ -253,16 +259,13 @@ class Sending:
             if batch.state != "split":
                 recorded.append(batch)
         self._record(recorded)
-        for batch, verdict in outcomes:
+        for batch, _ in outcomes:
             if batch.state == "split":
                 self._split(batch)
             elif batch.state == "planned":
                 self._planned.append(batch)
-            elif verdict.job is not None and batch.number in self._lacking:
-                self._confirming[batch.number] = batch
-                self.workers.submit(
-                    ("confirm", batch.number), partial(self.client.job, verdict.job.job_id)
-                )
+            elif is_unconfirmed(batch):
+                self._confirm(batch)
             elif batch.state in ("accepted", "rejected"):
                 self.settled(batch)
         self._planned.sort(key=lambda batch: batch.first)
@@ -279,8 +282,6 @@ class Sending:
             batch.seen_at = clock.now()
             match = match_job(batch.names, verdict.job, unsaid=ScanStatus.ACCEPTED)
             batch.rows = _with_unasked(match.rows, match.unasked)
-            if match.missing:
-                self._lacking.add(batch.number)
             attempts.tries = 0
             self._refused_tokens.clear()
         elif verdict.state == "unknown":
@@ -352,6 +353,10 @@ class Sending:
 
     # A second look at what the reply left out.
 
+    def _confirm(self, batch: Batch) -> None:
+        self._confirming[batch.number] = batch
+        self.workers.submit(("confirm", batch.number), partial(self.client.job, batch.job_id or ""))
+
     def _take_confirmation(self, batch: Batch, done: Done) -> None:
         """The job read once more: only now a host is said not to be in it."""
         if done.error is None and done.result.hosts is not None:
@@ -367,6 +372,14 @@ class Sending:
         elif done.error is not None and not isinstance(done.error, SbpamError):
             raise done.error
         self.settled(batch)
+
+
+def is_unconfirmed(batch: Batch) -> bool:
+    """Whether a host is not in the reply, and the job was not read once more."""
+    return batch.state == "accepted" and any(
+        row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
+        for row in batch.rows or ()
+    )
 
 
 def _with_unasked(rows: list[HostRow], unasked: Sequence[str]) -> list[HostRow]:

@@ -58,6 +58,7 @@ class Ended:
 
     knew: it had read what the journal holds. A `schedule` that cannot says
     NotSent of every host, whatever an earlier one sent. signals: how many came.
+    failed: something failed beside what the script does to POSTs, or it was killed.
     """
 
     arguments: tuple[str, ...]
@@ -66,6 +67,7 @@ class Ended:
     err: str
     knew: bool
     signals: int
+    failed: bool
 
 
 Choose = Callable[[Point], str | None]
@@ -111,6 +113,7 @@ class Machine:
         self._process: Process | None = None
         self._interrupt = False
         self._signals = 0
+        self._failed = False
         self._states: frozenset[str] = frozenset()
         self._durable: str | None = None
         for number in range(script.others):
@@ -125,7 +128,7 @@ class Machine:
     def run(self, *arguments: str) -> Ended:
         """One command in a fresh process."""
         self.dead = False
-        self._signals = 0
+        self._signals, self._failed = 0, False
         self.turns = Turns(self.seed * 1000 + len(self.endings), lambda: self.dead)
         process = self._process = Process(self)
         out, err = io.StringIO(), io.StringIO()
@@ -146,7 +149,8 @@ class Machine:
             self._process = None
         lines = [line.split("\t") for line in out.getvalue().splitlines()]
         rows = lines if code is not None else []
-        ended = Ended(arguments, code, rows, err.getvalue(), process.knew, self._signals)
+        failed = self._failed or code is None
+        ended = Ended(arguments, code, rows, err.getvalue(), process.knew, self._signals, failed)
         self.endings.append(ended)
         return ended
 
@@ -195,6 +199,7 @@ class Machine:
             self._signals += 1
             self.take_signal()
             return None
+        self._failed = self._failed or failure is not None
         return failure
 
     def take_signal(self) -> None:

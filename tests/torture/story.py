@@ -54,6 +54,7 @@ class Story:
 
 
 _EVERY_STATE = Script(posts={2: "413", 3: "400", 4: "close, after"}, lag_s=30.0, kill_after_post=8)
+LEFT_OUT = Story("left out", Script(posts={1: "a host left out"}), hosts=2)
 STORIES = (
     Story("every state", _EVERY_STATE, hosts=14, how="schedule"),
     Story("every state, by hand", _EVERY_STATE, hosts=14),
@@ -61,6 +62,7 @@ STORIES = (
     Story("never arrived", Script(posts={2: "close, before"}, lag_s=100.0), how="schedule"),
     Story("nothing wrong", how="schedule"),
     Story("too large", Script(body_limit=60), hosts=4, size=4),
+    LEFT_OUT,
 )
 
 

@@ -10,9 +10,11 @@ import pytest
 from torture.count import RESULTS, count
 from torture.oracle import Violation
 from torture.story import (
+    LEFT_OUT,
     STORIES,
     Case,
     Story,
+    enumerate_cases,
     every_case,
     explore,
     ordinary_cases,
@@ -41,6 +43,12 @@ def run_all(cases: list[Case]) -> None:
 @pytest.mark.parametrize("number", range(SLICES))
 def test_one_failure(number: int) -> None:
     run_all(ordinary_cases()[number::SLICES])
+
+
+def test_second_look() -> None:
+    """A host that a reply leaves out: the job is read again, also after a signal or a kill."""
+    cases = enumerate_cases(LEFT_OUT)
+    run_all([case for case in cases if case.point.operation in ("answer POST", "answer job")])
 
 
 def test_failure_on_the_way_back() -> None:
