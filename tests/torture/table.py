@@ -24,8 +24,11 @@ def _with(**fields: Any) -> list[Fault]:
     return _edit(lambda job: {**job, **fields})
 
 
-def _fewer(job: dict[str, Any]) -> dict[str, Any]:
-    return {**job, "hostScanHostStatus": job["hostScanHostStatus"][1:]}
+def _fewer(reply: dict[str, Any]) -> dict[str, Any]:
+    if "hostScanHostStatus" not in reply:
+        # The POST was refused: its token had been revoked, say.
+        return reply
+    return {**reply, "hostScanHostStatus": reply["hostScanHostStatus"][1:]}
 
 
 def _blank(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
