@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
@@ -376,9 +377,14 @@ class Sending:
 
 def is_unconfirmed(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
-    return batch.state == "accepted" and any(
-        row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
-        for row in batch.rows or ()
+    rows = batch.rows or ()
+    return (
+        batch.state == "accepted"
+        and ScanStatus.ACCEPTED in map(itemgetter(1), rows)
+        and any(
+            row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
+            for row in rows
+        )
     )
 
 

@@ -80,6 +80,11 @@ def _fills_slowly(machine: Machine, host: str) -> bool:
     return any(job.fill_s and host in job.names for job in machine.world.jobs.values())
 
 
+def _holds_nobody(machine: Machine) -> bool:
+    """Whether a job was left with no host at all: it could be that of any batch in doubt."""
+    return any(not job.names for job in machine.world.jobs.values())
+
+
 def _could_not_know(machine: Machine, ended: Ended) -> bool:
     """`resume` has no rows where there is no run, or the journal cannot be read."""
     if ended.arguments[0] != "resume" or ended.rows:
@@ -119,6 +124,7 @@ def check_end(machine: Machine, names: Sequence[str]) -> None:
         named = said.get(name) in _IN_NONE | {_DOUBT}
         named = named or (name in rows and _had_no_second_look(machine, rows[name]))
         excused = name in machine.excused or _fills_slowly(machine, name)
+        excused = excused or (said.get(name) == _DOUBT and _holds_nobody(machine))
         if not settled and not (excused and named):
             raise Violation(f"{name} is in {copies[name]} jobs, its row says {said.get(name)}")
     connection = sqlite3.connect(machine.journal_path)
