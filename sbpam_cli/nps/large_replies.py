@@ -6,12 +6,12 @@ memory. Small replies don't pay for its import.
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache, partial
-from itertools import repeat, starmap
-from operator import attrgetter, itemgetter
+from functools import cache, lru_cache
+from itertools import starmap
+from operator import attrgetter
 from typing import Any
 
-from sbpam_cli.models import ScanHost, ScanJob, ScanStatus
+from sbpam_cli.models import Columns, ScanHost, ScanJob, ScanStatus, column
 from sbpam_cli.nps import wire
 
 _LONGEST_PLAIN = 255
@@ -33,7 +33,7 @@ def read_large_job(content: bytes) -> ScanJob | None:
         job = _decoder().decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    hosts: list[ScanHost] | None = None
+    hosts: Sequence[ScanHost] | None = None
     if job.hostScanHostStatus is not None:
         listed = [item for item in job.hostScanHostStatus if item is not None]
         hosts = _listed_hosts(listed)
@@ -43,7 +43,7 @@ def read_large_job(content: bytes) -> ScanJob | None:
             return None
         hosts = _joined_hosts(joined)
     # An empty object looks the same.
-    nameless = hosts and None in map(itemgetter(1), hosts)
+    nameless = hosts and None in column(hosts, 1)
     if nameless and any(host.name is None and host.dns_host_name is None for host in hosts or ()):
         return None
     return wire.make_job({key: getattr(job, key) for key in (*_JOB, *_CREATOR)}, hosts)
@@ -75,7 +75,7 @@ def _decoder() -> Any:
     return msgspec.json.Decoder(job)
 
 
-def _listed_hosts(items: Sequence[Any]) -> list[ScanHost]:
+def _listed_hosts(items: Sequence[Any]) -> Sequence[ScanHost]:
     name, dns, system, address, version, host_id = _columns(items)
     told = list(map(attrgetter(*_OUTCOME), items))
     try:
@@ -84,8 +84,8 @@ def _listed_hosts(items: Sequence[Any]) -> list[ScanHost]:
         outcomes = list(starmap(wire.read_outcome, told))
     status, reason, detail = zip(*outcomes, strict=True) if items else ((), (), ())
     columns = (name, dns, status, reason, system, address, version, detail, host_id)
-    absent = [repeat(None)] * (len(ScanHost._fields) - len(columns))
-    return list(map(_new_host, zip(*columns, *absent, strict=False)))
+    absent = [None] * len(items)
+    return Columns(ScanHost, [*columns, *[absent] * (len(ScanHost._fields) - len(columns))])
 
 
 def _joined_hosts(items: Sequence[Any]) -> list[ScanHost]:
@@ -136,7 +136,6 @@ def _columns(items: Sequence[Any]) -> tuple[list[str | None], ...]:
     )
 
 
-_new_host = partial(tuple.__new__, ScanHost)
 _known_text = lru_cache(1024, typed=True)(wire.read_text)
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sbpam_cli.errors import ExitCode, OptionError, SbpamError
-from sbpam_cli.models import FORMS, AlikeRows, Form
+from sbpam_cli.models import FORMS, AlikeRows, Columns, Form
 from sbpam_cli.output.sanitise import csv_cell, json_text, tsv_cell
 from sbpam_cli.wording import did_you_mean
 
@@ -206,8 +206,11 @@ class _JsonPrinter(_CollectingPrinter):
         console.flush()
 
 
-def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[list[Row]]:
-    """`rows` in lists of at most `size`."""
+def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[Sequence[Row]]:
+    """`rows` in parts of at most `size`."""
+    if isinstance(rows, Columns):
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
+        return
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):
         yield batch
@@ -243,7 +246,8 @@ def _unescaped_lines(rows: Collection[Row], count: int) -> str:
     """The lines as they are; nothing where a value is no string."""
     try:
         # Column by column is twice as fast as row by row.
-        columns = [_column_texts(column) for column in list(zip(*rows, strict=True))[:count]]
+        columns = rows.columns if isinstance(rows, Columns) else [*zip(*rows, strict=True)]
+        columns = [_column_texts(column) for column in columns[:count]]
         return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
     except TypeError:
         return ""

@@ -5,11 +5,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from sbpam_cli.models import FINISHED, SCHEDULED, FailureReason, HostRow, ScanStatus, build_rows
+from sbpam_cli.models import (
+    FINISHED,
+    SCHEDULED,
+    FailureReason,
+    HostRow,
+    ScanStatus,
+    build_rows,
+    column,
+)
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
 _HASHED_NAMES = 10_000
@@ -99,9 +105,9 @@ def digest_names(names: Iterable[str]) -> str:
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
     """The rows of a batch as one JSON text; the job id is the batch's. Times only where known."""
-    timed = any(map(itemgetter(-1), rows)) or any(map(itemgetter(-2), rows))
-    end = None if timed else -2
-    packed = [row[:2] + row[3:end] for row in rows]
+    timed = any(column(rows, -1)) or any(column(rows, -2))
+    end = len(HostRow._fields) - (0 if timed else 2)
+    packed = list(zip(*[column(rows, n) for n in (0, 1, *range(3, end))], strict=True))
     if len(packed) < _MANY_ROWS:
         return json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
     import msgspec
@@ -109,15 +115,15 @@ def pack_rows(rows: Sequence[HostRow]) -> str:
     return msgspec.json.encode(packed).decode()
 
 
-def unpack_rows(text: str, job_id: str | None) -> list[HostRow]:
+def unpack_rows(text: str, job_id: str | None) -> Sequence[HostRow]:
     """The rows of a batch."""
     packed = _decode(text)
     if not packed:
         return []
     hosts, statuses, reasons, *rest = zip(*packed, strict=True)
     return build_rows(
-        hosts, map(_STATUSES.__getitem__, statuses), repeat(job_id),
-        map(_REASONS.__getitem__, reasons), *rest,
+        hosts, [*map(_STATUSES.__getitem__, statuses)], [job_id] * len(hosts),
+        [*map(_REASONS.__getitem__, reasons)], *rest,
     )  # fmt: skip
 
 
@@ -129,9 +135,9 @@ def _decode(text: str) -> list[Any]:
     return list(msgspec.json.decode(text))
 
 
-def count_rows(rows: Iterable[HostRow]) -> tuple[int, int]:
+def count_rows(rows: Sequence[HostRow]) -> tuple[int, int]:
     """How many were accepted, and how many of those scans ended without success."""
-    counts = Counter(map(itemgetter(1), rows))
+    counts = Counter(column(rows, 1))
     accepted = sum(counts[status] for status in SCHEDULED)
     failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
     return accepted, failed

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
@@ -13,7 +12,16 @@ from sbpam_cli.errors import (
     TimeoutPassed,
     UnreachableError,
 )
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, JobSummary, ScanJob, ScanStatus, Talk
+from sbpam_cli.models import (
+    FINISHED,
+    SCHEDULED,
+    HostRow,
+    JobSummary,
+    ScanJob,
+    ScanStatus,
+    Talk,
+    column,
+)
 from sbpam_cli.nps.client import (
     LONGEST_RETRY_AFTER_S,
     NotFoundError,
@@ -22,7 +30,7 @@ from sbpam_cli.nps.client import (
     backoff_s,
 )
 from sbpam_cli.nps.wire import sum_status
-from sbpam_cli.work.matching import host_name, make_rows, match_job
+from sbpam_cli.work.matching import host_name, make_rows, match_job, without_missing
 from sbpam_cli.work.workers import WAIT_SLICE_S, Workers
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ class Followed:
 
     job_id: str
     names: Sequence[str] | None = None
-    rows: list[HostRow] = field(default_factory=list)
+    rows: Sequence[HostRow] = field(default_factory=list)
     first: int = 0
     status: ScanStatus | None = None
     gone: bool = False
@@ -75,7 +83,7 @@ class Followed:
             return self.gone
         if not self.rows and not self.told:
             return self.status in FINISHED
-        return all(row.status in FINISHED or row.status not in SCHEDULED for row in self.rows)
+        return not (SCHEDULED - FINISHED).intersection(column(self.rows, 1))
 
     def see(self, job: ScanJob) -> None:
         """Takes what the server says now; a null array of hosts says nothing."""
@@ -90,11 +98,7 @@ class Followed:
             self.rows = held_rows(job)
             return
         match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
-        missing = set(match.missing)
-        self.rows = [
-            row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
-            for row in match.rows
-        ]
+        self.rows = without_missing(match)
 
     def lose(self) -> None:
         """The server does not know the job: what has not ended never will be known."""
@@ -113,14 +117,14 @@ class Followed:
 
 def summarise(job_id: str, status: ScanStatus | None, rows: Sequence[HostRow]) -> JobSummary:
     """A job in a line; status: what the server says of the whole, where it says anything."""
-    statuses = SCHEDULED.intersection(map(itemgetter(1), rows))
+    statuses = SCHEDULED.intersection(column(rows, 1))
     return JobSummary(job_id, sum_status(status, statuses), len(rows))
 
 
-def held_rows(job: ScanJob) -> list[HostRow]:
+def held_rows(job: ScanJob) -> Sequence[HostRow]:
     """Every host that the server holds in a job."""
     hosts = job.hosts or ()
-    return make_rows(map(host_name, hosts), job.job_id, hosts, ScanStatus.UNKNOWN)
+    return make_rows([*map(host_name, hosts)], job.job_id, hosts, ScanStatus.UNKNOWN)
 
 
 def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> None:

@@ -1,11 +1,9 @@
 """A job's hosts, as the server spells them <-> the hosts that were asked for."""
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import itemgetter
 from typing import NamedTuple
 
-from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus, build_rows
+from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus, build_rows, column
 from sbpam_cli.nps.wire import fold_host
 
 NOT_IN_REPLY = "not in the reply"
@@ -17,18 +15,18 @@ class Match(NamedTuple):
     unasked: names in the job that nobody asked for.
     """
 
-    rows: list[HostRow]
+    rows: Sequence[HostRow]
     missing: list[str]
     unasked: list[str]
 
 
 def make_rows(
-    names: Iterable[str], job_id: str | None, hosts: Sequence[ScanHost], unsaid: ScanStatus
-) -> list[HostRow]:
+    names: Sequence[str], job_id: str | None, hosts: Sequence[ScanHost], unsaid: ScanStatus
+) -> Sequence[HostRow]:
     """The rows of hosts under these names, as `make_row` has them."""
-    _, _, status, *others = [map(itemgetter(n), hosts) for n in range(len(HostRow._fields))]
-    statuses = [said or unsaid for said in status]
-    return build_rows(names, statuses, repeat(job_id), *others)
+    _, _, status, *others = [column(hosts, n) for n in range(len(HostRow._fields))]
+    statuses = [said or unsaid for said in status] if None in status else status
+    return build_rows(names, statuses, [job_id] * len(names), *others)
 
 
 def make_row(host: str, job_id: str | None, found: ScanHost, unsaid: ScanStatus) -> HostRow:
@@ -94,9 +92,10 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     """
     if job.hosts is None:
         return Match([HostRow(name, unsaid, job.job_id) for name in names], [], [])
-    if [host.dns_host_name for host in job.hosts] == names:
+    if column(job.hosts, 1) == names:
         return Match(make_rows(names, job.job_id, job.hosts, unsaid), [], [])
-    found = match_hosts(names, job.hosts)
+    hosts = list(job.hosts)
+    found = match_hosts(names, hosts)
     rows, missing = [], []
     for name in names:
         host = found.get(name)
@@ -106,11 +105,22 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
             missing.append(name)
             rows.append(HostRow(name, ScanStatus.ACCEPTED, job.job_id, detail=NOT_IN_REPLY))
     unasked: list[str] = []
-    if len(found) != len(job.hosts):
+    if len(found) != len(hosts):
         used = {id(host) for host in found.values()}
-        unasked = [host_name(host) for host in job.hosts if id(host) not in used]
+        unasked = [host_name(host) for host in hosts if id(host) not in used]
         unasked = [name for name in unasked if name and name not in found]
     return Match(rows, missing, unasked)
+
+
+def without_missing(match: Match) -> Sequence[HostRow]:
+    """The rows after a second look: what is missing now was not accepted."""
+    if not match.missing:
+        return match.rows
+    missing = set(match.missing)
+    return [
+        row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
+        for row in match.rows
+    ]
 
 
 def name_unasked(unasked: Sequence[str]) -> str | None:

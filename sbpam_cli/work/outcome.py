@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
-from sbpam_cli.models import SCHEDULED, AlikeRows, HostRow, JobSummary, ScanStatus
+from sbpam_cli.models import SCHEDULED, AlikeRows, Columns, HostRow, JobSummary, ScanStatus, column
 
 _PRECEDENCE = (
     ExitCode.BUG,
@@ -46,8 +45,8 @@ class Outcome:
         if isinstance(rows, AlikeRows):
             self.counts[rows.same.status] += len(rows)
             return rows
-        counted = rows if isinstance(rows, list) else list(rows)
-        self.counts.update(map(itemgetter(1), counted))
+        counted = rows if isinstance(rows, list | Columns) else list(rows)
+        self.counts.update(column(counted, 1))
         return counted
 
     @property

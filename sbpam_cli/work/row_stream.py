@@ -1,10 +1,9 @@
 """Rows in the order asked for, each as soon as all before it are known."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
 
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.models import HostRow, ScanStatus
+from sbpam_cli.models import HostRow, ScanStatus, column
 from sbpam_cli.nps.wire import sum_status
 from sbpam_cli.storage.records import Aside, Batch
 from sbpam_cli.work.outcome import Outcome
@@ -18,7 +17,7 @@ _STATES: dict[str, ScanStatus] = {
 }
 
 
-def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Iterable[HostRow]:
+def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Sequence[HostRow]:
     """The rows of a batch in whatever state it is."""
     if batch.rows is not None:
         return batch.rows
@@ -88,7 +87,7 @@ class RowStream:
         rows = batch_rows(batch, why_not_sent)
         self._write(merge_aside(batch.first, rows, aside) if aside else rows)
         if batch.rows is not None and not self._keep_rows:
-            batch.job_status = sum_status(None, set(map(itemgetter(1), batch.rows)))
+            batch.job_status = sum_status(None, set(column(batch.rows, 1)))
             batch.rows = None
 
 

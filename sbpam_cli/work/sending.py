@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
@@ -20,7 +19,7 @@ from sbpam_cli.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from sbpam_cli.models import HostRow, ScanStatus, Talk
+from sbpam_cli.models import HostRow, ScanStatus, Talk, column
 from sbpam_cli.nps import wire
 from sbpam_cli.nps.client import NpsClient, Tokens, backoff_s
 from sbpam_cli.nps.transport import NoReplyError
@@ -30,7 +29,7 @@ from sbpam_cli.wording import counted
 from sbpam_cli.work.crowding import Crowd
 from sbpam_cli.work.gate import PROBE, Gate
 from sbpam_cli.work.interruption import GRACE_S, Interruption
-from sbpam_cli.work.matching import NOT_IN_REPLY, match_job, name_unasked
+from sbpam_cli.work.matching import NOT_IN_REPLY, match_job, name_unasked, without_missing
 from sbpam_cli.work.verdicts import Verdict, judge_failure, judge_reply
 from sbpam_cli.work.workers import WAIT_SLICE_S, Done, Workers
 
@@ -362,12 +361,7 @@ class Sending:
         """The job read once more: only now a host is said not to be in it."""
         if done.error is None and done.result.hosts is not None:
             match = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN)
-            missing = set(match.missing)
-            rows = [
-                row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
-                for row in match.rows
-            ]
-            batch.rows = _with_unasked(rows, match.unasked)
+            batch.rows = _with_unasked(without_missing(match), match.unasked)
             batch.seen_at = self.services.clock.now()
             self._record([batch])
         elif done.error is not None and not isinstance(done.error, SbpamError):
@@ -380,7 +374,7 @@ def is_unconfirmed(batch: Batch) -> bool:
     rows = batch.rows or ()
     return (
         batch.state == "accepted"
-        and ScanStatus.ACCEPTED in map(itemgetter(1), rows)
+        and ScanStatus.ACCEPTED in column(rows, 1)
         and any(
             row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
             for row in rows
@@ -388,11 +382,12 @@ def is_unconfirmed(batch: Batch) -> bool:
     )
 
 
-def _with_unasked(rows: list[HostRow], unasked: Sequence[str]) -> list[HostRow]:
+def _with_unasked(listed: Sequence[HostRow], unasked: Sequence[str]) -> Sequence[HostRow]:
     """Names in the job that nobody asked for stand with the rows it lacks, else with the first."""
     words = name_unasked(unasked)
     if words is None:
-        return rows
+        return listed
+    rows = list(listed)
     lacking = [i for i, row in enumerate(rows) if row.detail == NOT_IN_REPLY] or [0]
     for index in lacking:
         detail = rows[index].detail

@@ -25,7 +25,7 @@ from sbpam_cli.work.candidates import (
     read_list,
     uses_other_account,
 )
-from sbpam_cli.work.matching import match_job
+from sbpam_cli.work.matching import match_job, without_missing
 from sbpam_cli.work.workers import WAIT_SLICE_S, Workers, call
 
 if TYPE_CHECKING:
@@ -289,12 +289,7 @@ def accept_job(services: "Services", batch: Batch, job: ScanJob) -> None:
     """The batch is in this job; what the job lacks of it was not accepted."""
     batch.state, batch.job_id, batch.reason = "accepted", job.job_id, None
     batch.seen_at = services.clock.now()
-    match = match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN)
-    missing = set(match.missing)
-    batch.rows = [
-        row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
-        for row in match.rows
-    ]
+    batch.rows = without_missing(match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN))
 
 
 def _ends_of(job_ids: Sequence[str]) -> list[str]:

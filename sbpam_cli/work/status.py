@@ -14,6 +14,8 @@ from sbpam_cli.models import (
     ScanStatus,
     Talk,
     build_rows,
+    column,
+    join_rows,
 )
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import canonical_uuid, fold_host
@@ -65,7 +67,7 @@ class _Section:
     def write(self, put: Callable[[Iterable[HostRow]], None], *, offline: bool) -> None:
         """The rows, in the order asked for, else the server's; a batch at a time."""
         if self.run is None:
-            put([row for item in self.followed for row in item.rows])
+            put(join_rows([item.rows for item in self.followed]))
             return
         told = {item.first: item for item in self.followed}
         rows = RowStream(put, self.run.aside, keep_rows=False)
@@ -347,12 +349,14 @@ def judge_statuses(found: set[ScanStatus]) -> ExitCode:
     return ExitCode.DONE
 
 
-def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
+def dated_rows(batch: Batch, run: Run) -> Sequence[HostRow]:
     """The journal's rows of a batch; `detail` says as of when."""
     from datetime import UTC, datetime
 
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
     as_of = f"as of {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    *columns, details, host_id, started, finished = zip(*batch_rows(batch), strict=True)
+    rows = batch_rows(batch)
+    columns = [column(rows, n) for n in range(len(HostRow._fields))]
+    *columns, details, host_id, started, finished = columns
     dated = [f"{detail}; {as_of}" if detail else as_of for detail in details]
     return build_rows(*columns, dated, host_id, started, finished)

@@ -1,7 +1,6 @@
 """`--dry-run`: what the server thinks of a list, without scheduling anything."""
 
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import ExitCode, SbpamError
@@ -70,7 +69,7 @@ def run_validation(
 
 def _check(client: NpsClient | None, credential_id: str, batch: Batch) -> Sequence[HostRow]:
     if client is None:
-        return build_rows(batch.names, repeat(ScanStatus.VALID), *[repeat(None)] * 7)
+        return build_rows(batch.names, [ScanStatus.VALID] * len(batch.names))
     answers = client.validate_hosts(credential_id, batch.names)
     # A row that came back without its name is the one that was sent in its place.
     places = list(batch.names) + [""] * len(answers)
