@@ -104,6 +104,7 @@ def _show(services: "Services", common: Common, name: str | None) -> int:
 
 def run_rows(journal: "Journal", chosen: "Sequence[Run]") -> list[tuple[object, ...]]:
     """A row a run: `run state started hosts accepted failed unknown server credential`."""
+    from sbpam_cli.models import ScanStatus
     from sbpam_cli.output.moments import utc
 
     counts = journal.counts()
@@ -112,6 +113,8 @@ def run_rows(journal: "Journal", chosen: "Sequence[Run]") -> list[tuple[object, 
         count = counts.get(run.run_id)
         accepted, failed, unknown, left = count if count is not None else (0, 0, 0, 0)
         state = "unfinished" if unknown or left else "finished"
+        # Those of other runs are theirs to settle; here they were not sent.
+        unknown += sum(aside.status is ScanStatus.OUTCOME_UNKNOWN for aside in run.aside)
         rows.append(
             (
                 *(run.run_id, state, utc(run.started), run.hosts, accepted, failed, unknown),

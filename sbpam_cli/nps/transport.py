@@ -5,6 +5,7 @@ no cookies but those a caller hands in: whatever is repeated is repeated by
 somebody who knows whether it may be.
 """
 
+import re
 import sys
 import threading
 import weakref
@@ -75,10 +76,25 @@ class Reply:
 
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
-    """`***` in place of each secret."""
+    """`***` in place of each secret, also as JSON, a URL or a web page spells it."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
+        text = re.sub("".join(map(_spellings, secret)), "***", text)
     return text
+
+
+def _spellings(char: str) -> str:
+    """A pattern of what may stand for a character in a server's echo."""
+    if char.isascii() and (char.isalnum() or char in "-._~"):
+        return re.escape(char)
+    utf16 = char.encode("utf-16-be", "surrogatepass").hex()
+    units = "".join(rf"\\\\*u{utf16[n : n + 4]}" for n in range(0, len(utf16), 4))
+    percent = "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+    entities = rf"&(?:#0*{ord(char)}|#x0*{ord(char):x}|{_ENTITIES.get(char, '(?!)')});"
+    plus = r"|\+" if char == " " else ""
+    return rf"(?:\\*{re.escape(char)}|(?i:{units}|{percent}|{entities}){plus})"
+
+
+_ENTITIES = {'"': "quot", "'": "apos", "&": "amp", "<": "lt", ">": "gt"}
 
 
 def _load_httpx() -> Any:
@@ -256,7 +272,7 @@ class Transport:
         seconds: float,
         attempt: int,
     ) -> None:
-        outcome = f"no answer: {failure.reason}" if failure else "interrupted"
+        outcome = f"no answer: {failure.reason}" if failure else "given up"
         trace = None
         if reply is not None:
             outcome = str(reply.status)

@@ -95,6 +95,9 @@ class LiveProgress:
         progress = self._progress
         if progress is None or (self._said and self._said.counts == progress.counts):
             return
+        if not progress.counts:
+            # Jobs that were asked for by their ids: nothing is known of them yet.
+            return
         self._said, self._shown_at_s = progress, self._clock.monotonic()
         counts = ", ".join(f"{n:,} {status}" for status, n in statuses_of(progress.counts))
         done, total = done_of(progress.counts), sum(progress.counts.values())

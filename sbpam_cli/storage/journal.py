@@ -190,19 +190,18 @@ class Journal:
         return list(self._batches("b.run_id = ? AND b.state <> 'split'", (run_id,), with_rows))
 
     def each_batch(self, run_id: str) -> Iterator[Batch]:
-        """The same one at a time; no read lock is held in between."""
-        for (number,) in self._select(
-            "SELECT number FROM batches WHERE run_id = ? AND state <> 'split' ORDER BY first",
-            (run_id,),
-        ):
-            yield from self._batches("b.run_id = ? AND b.number = ?", (run_id, number), True)
+        """The same one at a time; no read lock is held in between.
 
-    def next_number(self, run_id: str) -> int:
-        """A number that no batch of the run has."""
-        [(number,)] = self._select(
-            "SELECT coalesce(max(number), 0) + 1 FROM batches WHERE run_id = ?", (run_id,)
+        By their places: the run may go on meanwhile, and split what is next.
+        """
+        place = 0
+        where = (
+            "b.run_id = ? AND b.number = (SELECT number FROM batches WHERE run_id = ?"
+            " AND first >= ? AND state <> 'split' ORDER BY first LIMIT 1)"
         )
-        return int(number)
+        while found := list(self._batches(where, (run_id, run_id, place), True)):
+            yield from found
+            place = found[0].first + len(found[0].names)
 
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""

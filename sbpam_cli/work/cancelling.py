@@ -3,16 +3,23 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import OptionError, SbpamError, UsageError
+from sbpam_cli.errors import (
+    Interrupted,
+    OptionError,
+    SbpamError,
+    SignInError,
+    UnreachableError,
+    UsageError,
+)
 from sbpam_cli.models import Talk
-from sbpam_cli.nps.client import NotFoundError
+from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.wire import canonical_uuid
 from sbpam_cli.storage.journal import open_journal
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Run
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import connect
-from sbpam_cli.work.following import Followed, Follower, FollowLimits
+from sbpam_cli.work.following import POLLS_IN_FLIGHT, Followed, Follower, FollowLimits
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.status import target_of_run
 
@@ -58,10 +65,37 @@ def run_cancel(
     if not options.sure:
         _make_sure(services, options, target, len(jobs), confirm)
     connection = connect(services, target, talk, no_input=options.connection.no_input)
-    rows = []
-    for job_id in jobs:
+    # What ends the command for all of them ends it before the first.
+    connection.client.version()
+    connection.session.token()
+    rows, stopped = _ask_all(connection.client, jobs, talk, outcome)
+    asked = [row for row in rows if row.status == ASKED]
+    outcome.partial = len(asked) < len(rows)
+    if options.wait and asked and not stopped:
+        followed = [Followed(row.job_id, seen=True) for row in asked]
+        workers = services.workers(POLLS_IN_FLIGHT, services.clock)
+        follower = Follower(services, connection.client, workers, talk, options.follow, progress)
         try:
-            connection.client.cancel(job_id)
+            follower.follow(followed)
+        except SbpamError as error:
+            outcome.errors.append(error)
+        ended = {item.job_id: str(item.summary().status) for item in followed if item.is_over}
+        rows = [row._replace(status=ended.get(row.job_id, row.status)) for row in rows]
+    return rows
+
+
+def _ask_all(
+    client: NpsClient, jobs: Sequence[str], talk: Talk, outcome: Outcome
+) -> tuple[list[CancelRow], bool]:
+    """A row a job, and whether something stopped it that would befall every other call too."""
+    rows: list[CancelRow] = []
+    stopped = False
+    for job_id in jobs:
+        if stopped:
+            rows.append(CancelRow(job_id, "not asked", None))
+            continue
+        try:
+            client.cancel(job_id)
             rows.append(CancelRow(job_id, ASKED, None))
         except NotFoundError as error:
             if len(jobs) == 1:
@@ -70,18 +104,11 @@ def run_cancel(
             rows.append(CancelRow(job_id, "unknown", error.reason))
         except SbpamError as error:
             outcome.errors.append(error)
-            rows.append(CancelRow(job_id, "refused", error.reason or error.message))
-    asked = [row for row in rows if row.status == ASKED]
-    outcome.partial = len(asked) < len(rows)
-    if options.wait and asked:
-        followed = [Followed(row.job_id, seen=True) for row in asked]
-        workers = services.workers(4, services.clock)
-        Follower(services, connection.client, workers, talk, options.follow, progress).follow(
-            followed
-        )
-        ended = {item.job_id: str(item.summary().status) for item in followed}
-        rows = [row._replace(status=ended.get(row.job_id, row.status)) for row in rows]
-    return rows
+            stopped = isinstance(error, Interrupted | SignInError | UnreachableError)
+            unanswered = isinstance(error, Interrupted | UnreachableError)
+            status = "no answer" if unanswered else "refused"
+            rows.append(CancelRow(job_id, status, error.reason or error.message))
+    return rows, stopped
 
 
 def _jobs_of(services: "Services", names: Sequence[str]) -> tuple[list[str], Run | None]:

@@ -5,10 +5,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import SbpamError, SignInError
-from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus, Talk
-from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.models import FINISHED, SCHEDULED, Talk, column
+from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.storage.records import Batch
-from sbpam_cli.work.matching import match_job
+from sbpam_cli.work.following import FAILURES_SAID_EVERY_S, SILENCE_S, Followed, no_good_answer
 from sbpam_cli.work.workers import Done, Workers
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ class Crowd:
         self._workers = workers
         self._talk = talk
         self._limit = limit
+        self._followed: dict[int, Followed] = {}
         self._looked_at: dict[int, float] = {}
         self._looking: Batch | None = None
+        self._failing_since: float | None = None
+        self._said_at: float | None = None
         self.due_at = 0.0
 
     @property
@@ -45,13 +48,15 @@ class Crowd:
         """Whether one more batch may start."""
         if self._limit is None:
             return True
-        return sum(map(_unfinished, batches)) < self._limit
+        return sum(map(self._unfinished, batches)) < self._limit
 
     def look(self, batches: Sequence[Batch]) -> None:
         """Asks about the job that was not asked about for the longest time."""
         now = self._clock.monotonic()
-        going = [batch for batch in batches if batch.state == "accepted" and _unfinished(batch)]
-        if not going or self._looking is not None or now < self.due_at:
+        if self._looking is not None or now < self.due_at:
+            return
+        going = [b for b in batches if b.state == "accepted" and self._unfinished(b)]
+        if not going:
             return
         batch = min(going, key=lambda batch: self._looked_at.get(batch.number, 0.0))
         assert batch.job_id is not None
@@ -59,25 +64,45 @@ class Crowd:
         self.due_at = now + _BETWEEN_LOOKS_S
         self._workers.submit(self, partial(self._client.job, batch.job_id))
 
-    def take(self, done: Done) -> SignInError | None:
+    def take(self, done: Done) -> SbpamError | None:
         """Takes what a look showed; answers the error to stop with."""
         batch, self._looking = self._looking, None
-        if isinstance(done.error, SignInError):
-            return done.error
-        if isinstance(done.error, SbpamError):
-            self._talk.warn(f"a look failed and is repeated: {done.error.message}")
+        assert batch is not None
+        assert batch.job_id is not None
+        now = self._clock.monotonic()
+        if isinstance(done.error, SbpamError) and not isinstance(done.error, NotFoundError):
+            return self._fail(done.error, now)
+        self._failing_since = None
+        item = self._followed.setdefault(batch.number, Followed(batch.job_id, batch.names))
+        item.rows = batch.rows or ()
+        if isinstance(done.error, NotFoundError):
+            item.miss(now)
         elif done.error is not None:
             raise done.error
-        elif batch is not None and done.result.hosts is not None:
-            batch.rows = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN).rows
+        else:
+            item.see(done.result)
+        batch.rows = item.rows
         return None
 
+    def _fail(self, error: SbpamError, now: float) -> SbpamError | None:
+        """Said once a minute at most; for 10 minutes it is repeated."""
+        if isinstance(error, SignInError):
+            return error
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        if now - self._failing_since >= SILENCE_S:
+            hint = "`sbpam resume` sends the rest when it is back"
+            return no_good_answer(self._client.origin, error, hint)
+        if self._said_at is None or now - self._said_at >= FAILURES_SAID_EVERY_S:
+            self._said_at = now
+            self._talk.warn(f"a look failed and is repeated: {error.message}")
+        return None
 
-def _unfinished(batch: Batch) -> int:
-    """How many hosts of a batch are in a job, or about to be, and have not ended."""
-    if batch.state == "sending":
-        return len(batch.names)
-    if batch.state != "accepted":
-        return 0
-    going = SCHEDULED - FINISHED
-    return sum(row.status in going for row in batch.rows or ())
+    def _unfinished(self, batch: Batch) -> int:
+        """How many hosts of a batch are in a job, or about to be, and have not ended."""
+        if batch.state == "sending":
+            return len(batch.names)
+        item = self._followed.get(batch.number)
+        if batch.state != "accepted" or (item is not None and item.is_over):
+            return 0
+        going = SCHEDULED - FINISHED
+        return sum(status in going for status in column(batch.rows or (), 1))

@@ -15,18 +15,17 @@ from sbpam_cli.errors import (
     SignInError,
     UnknownOutcomeError,
 )
-from sbpam_cli.models import FINISHED, HostRow, JobSummary, ScanStatus, Talk
+from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus, Talk
 from sbpam_cli.nps.wire import sum_status
 from sbpam_cli.storage.journal import Journal
 from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import Connection
-from sbpam_cli.work.following import Followed, Follower, FollowLimits
+from sbpam_cli.work.following import POLLS_IN_FLIGHT, Followed, Follower, FollowLimits
 from sbpam_cli.work.interruption import Interruption
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import batch_rows
 from sbpam_cli.work.sending import Sending, SendLimits
-from sbpam_cli.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
     from sbpam_cli.services import Services
@@ -194,7 +193,7 @@ class Execution:
             for batch in accepted
             if batch.job_id is not None
         ]
-        workers = ThreadWorkers(4, services.clock)
+        workers = services.workers(POLLS_IN_FLIGHT, services.clock)
         follower = Follower(
             services,
             connection.client,
@@ -225,6 +224,14 @@ class Execution:
         doubtful = sum(len(b.names) for b in self.batches if b.state in IN_DOUBT)
         if doubtful:
             outcome.errors.append(_in_doubt(doubtful, self.run.run_id))
+        elsewhere = sum(1 for a in self.run.aside if a.status is ScanStatus.OUTCOME_UNKNOWN)
+        if elsewhere:
+            outcome.errors.append(
+                UnknownOutcomeError(
+                    f"{counted(elsewhere, 'host')} in doubt in other runs, not sent",
+                    hint="`sbpam runs` shows them; `sbpam resume RUN` settles each",
+                )
+            )
         rejected = [batch for batch in self.batches if batch.state == "rejected"]
         if rejected and not isinstance(self.stopped, RejectedError):
             outcome.errors.append(
@@ -251,10 +258,13 @@ class Execution:
 
 
 def judge_counts(outcome: Outcome, *, scans: bool) -> None:
-    """Marks the outcome partial where printed rows say so; `scans`: failed scans do too."""
+    """Marks the outcome partial where printed rows say so.
+
+    scans: all but Complete ones do; doubt has a code of its own.
+    """
     bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID, ScanStatus.REJECTED}
     if scans:
-        bad |= FINISHED - {ScanStatus.COMPLETE}
+        bad |= SCHEDULED - {ScanStatus.COMPLETE}
     outcome.partial = outcome.partial or any(outcome.counts[status] for status in bad)
 
 

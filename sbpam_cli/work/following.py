@@ -30,7 +30,14 @@ from sbpam_cli.nps.client import (
     backoff_s,
 )
 from sbpam_cli.nps.wire import sum_status
-from sbpam_cli.work.matching import host_name, make_rows, match_job, without_missing
+from sbpam_cli.work.matching import (
+    NOT_IN_REPLY,
+    Match,
+    host_name,
+    is_unconfirmed,
+    make_rows,
+    match_job,
+)
 from sbpam_cli.work.workers import WAIT_SLICE_S, Workers
 
 if TYPE_CHECKING:
@@ -45,11 +52,15 @@ _LONGEST_INTERVAL_S = 30.0
 _INTERVAL_GROWTH = 1.5
 _LONGEST_BACKOFF_S = 8.0
 _SHORTEST_CAP_S = 2.0
-_SILENCE_S = 600.0
+SILENCE_S = 600.0
 _REFUSED_S = 60.0
 _REFUSED_AT_FIRST = 3
-_FAILURES_SAID_EVERY_S = 60.0
+FAILURES_SAID_EVERY_S = 60.0
+_LOST_S = 60.0
+_LOOKS_BELIEVED = 3
 _GONE = "the server does not know this job any more"
+_UNNAMED = "the job does not name this host any more"
+_GOING = SCHEDULED - FINISHED
 
 
 @dataclass(eq=False, repr=False)
@@ -62,6 +73,8 @@ class Followed:
     status: what the server says of the whole job, where it says anything.
     seen: the server was asked in this command. gone: it does not know the job.
     told: it told of the hosts. failures: polls of it that failed in a row.
+    lacking: looks in a row that lacked a host. unlisted: the list lacks the job.
+    missing_since: since when it is not found.
     """
 
     job_id: str
@@ -75,6 +88,9 @@ class Followed:
     due_at: float = 0.0
     interval_s: float = _FIRST_INTERVAL_S
     failures: int = 0
+    lacking: int = 0
+    unlisted: bool = False
+    missing_since: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -83,11 +99,16 @@ class Followed:
             return self.gone
         if not self.rows and not self.told:
             return self.status in FINISHED
-        return not (SCHEDULED - FINISHED).intersection(column(self.rows, 1))
+        if not _GOING.intersection(column(self.rows, 1)):
+            return True
+        return self.lacking >= _LOOKS_BELIEVED and all(
+            row.status not in _GOING or (row.detail or "").startswith((NOT_IN_REPLY, _UNNAMED))
+            for row in self.rows
+        )
 
     def see(self, job: ScanJob) -> None:
         """Takes what the server says now; a null array of hosts says nothing."""
-        self.seen = True
+        self.seen, self.missing_since = True, None
         self.status = job.status or self.status
         if job.hosts is None:
             if not self.rows and self.names:
@@ -98,7 +119,40 @@ class Followed:
             self.rows = held_rows(job)
             return
         match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
-        self.rows = without_missing(match)
+        self.lacking = self.lacking + 1 if match.missing else 0
+        before = {row.host: row for row in self.rows} if match.missing else {}
+        missing = set(match.missing)
+        self.rows = (
+            [
+                self._missing_row(row, before.get(row.host), match) if row.host in missing else row
+                for row in match.rows
+            ]
+            if missing
+            else match.rows
+        )
+
+    def _missing_row(self, row: HostRow, before: HostRow | None, match: Match) -> HostRow:
+        """The row of a host that the job lacks now; any part of a reply may be absent.
+
+        One that was never in it is NotAccepted at the second look. What was in
+        it stays as it was, and is Unknown after a few looks.
+        """
+        if before is None or (before.status is ScanStatus.ACCEPTED and before.detail is None):
+            return row
+        if before.status not in SCHEDULED or is_unconfirmed(before):
+            return row if match.nameless else row._replace(status=ScanStatus.NOT_ACCEPTED)
+        if before.status in FINISHED:
+            return before
+        lost = self.lacking >= _LOOKS_BELIEVED
+        return before._replace(
+            status=ScanStatus.UNKNOWN if lost else before.status, detail=_UNNAMED
+        )
+
+    def miss(self, now: float) -> None:
+        """The server does not find the job: for a minute that may pass."""
+        self.missing_since = now if self.missing_since is None else self.missing_since
+        if now - self.missing_since >= _LOST_S:
+            self.lose()
 
     def lose(self) -> None:
         """The server does not know the job: what has not ended never will be known."""
@@ -137,8 +191,12 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
     if len(followed) > _LIST_ABOVE_JOBS:
         jobs = _listed(client, followed)
         for item in followed:
-            _take_look(item, jobs.get(item.job_id))
-        return
+            if item.job_id in jobs:
+                item.see(jobs[item.job_id])
+        # The list can lag. Beyond these, what the journal has is all that is shown.
+        unlisted = [item for item in followed if item.job_id not in jobs]
+        unlisted.sort(key=lambda item: bool(item.rows))
+        followed = unlisted[:_LIST_ABOVE_JOBS]
     for item in followed:
         workers.submit(item, partial(_look, client, item.job_id))
     for _ in followed:
@@ -147,7 +205,11 @@ def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> 
         if done.error is not None:
             raise done.error
         assert isinstance(done.key, Followed)
-        _take_look(done.key, done.result)
+        if isinstance(done.result, ScanJob):
+            done.key.see(done.result)
+        else:
+            _check_known(done.key, done.result)
+            done.key.lose()
 
 
 def _listed(client: NpsClient, followed: Sequence[Followed]) -> dict[str, ScanJob]:
@@ -163,16 +225,10 @@ def _look(client: NpsClient, job_id: str, *, once: bool = False) -> ScanJob | No
         return error
 
 
-def _take_look(item: Followed, found: ScanJob | NotFoundError | None) -> None:
-    """None: it is not in the list. Raises NotFoundError for a job that nobody ever knew."""
-    if isinstance(found, ScanJob):
-        item.see(found)
-    elif item.names is None and not item.seen:
-        raise found or NotFoundError(
-            f"the server knows no job {item.job_id}", reason="it is not in the list"
-        )
-    else:
-        item.lose()
+def _check_known(item: Followed, error: NotFoundError) -> None:
+    """Raises the error for a job that nobody ever knew."""
+    if item.names is None and not item.seen and not item.rows:
+        raise error
 
 
 class FollowLimits(NamedTuple):
@@ -209,6 +265,7 @@ class Follower:
         self._changed = changed
         self._in_flight: set[str] = set()
         self._next_poll_at = 0.0
+        self._next_list_at = 0.0
         self._answered_at: float | None = None
         self._refusals = 0
         self._refused_since: float | None = None
@@ -235,7 +292,7 @@ class Follower:
                     "the time is over, the scans go on",
                     hint="`sbpam status` shows how far they are",
                 )
-            if now - (self._answered_at or started) >= _SILENCE_S:
+            if now - (self._answered_at or started) >= SILENCE_S:
                 raise self._silence()
             self._poll(going, now)
             changed = self._take()
@@ -245,11 +302,12 @@ class Follower:
 
     def _poll(self, going: list[Followed], now: float) -> None:
         if len(going) > _LIST_ABOVE_JOBS:
-            if not self._in_flight and now >= self._next_poll_at:
-                self._next_poll_at = now + _LIST_EVERY_S
+            if "list" not in self._in_flight and now >= max(self._next_poll_at, self._next_list_at):
+                self._next_poll_at = now + 1 / _POLLS_PER_S
+                self._next_list_at = now + _LIST_EVERY_S
                 self._in_flight.add("list")
                 self._workers.submit(list(going), partial(_listed, self._client, list(going)))
-            return
+            going = [item for item in going if item.unlisted]
         going.sort(key=lambda item: item.due_at)
         for item in going:
             if (
@@ -286,8 +344,19 @@ class Follower:
             item.failures = 0
             item.due_at = now + (self._limits.interval_s or item.interval_s)
             item.interval_s = min(item.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
-            _take_look(item, found.get(item.job_id))
+            self._take_look(item, found.get(item.job_id), now)
         return items
+
+    def _take_look(self, item: Followed, found: ScanJob | NotFoundError | None, now: float) -> None:
+        """None: it is not in the list, which can lag; so can any answer by its id."""
+        if found is None:
+            item.unlisted = True
+        elif isinstance(found, ScanJob):
+            item.unlisted = False
+            item.see(found)
+        else:
+            _check_known(item, found)
+            item.miss(now)
 
     def _fail(self, error: BaseException, items: list[Followed], now: float) -> None:
         """Says a failed poll and sets when it is repeated; raises what no repetition helps."""
@@ -305,7 +374,7 @@ class Follower:
         self._newest_failure = error
         self._failures_unsaid += 1
         said_at = self._failures_said_at
-        if said_at is None or now - said_at >= _FAILURES_SAID_EVERY_S:
+        if said_at is None or now - said_at >= FAILURES_SAID_EVERY_S:
             polls = "a poll failed and is repeated"
             if self._failures_unsaid > 1:
                 polls = f"{self._failures_unsaid:,} polls failed and are repeated, the last one"
@@ -326,13 +395,21 @@ class Follower:
         return now - self._refused_since >= _REFUSED_S
 
     def _silence(self) -> UnreachableError:
-        newest = self._newest_failure
-        return UnreachableError(
-            f"no good answer from {self._client.origin} for 10 minutes",
-            reason=_words(newest) if newest is not None else None,
-            trace_id=newest.trace_id if newest is not None else None,
-            hint="the scans go on; `sbpam status` shows them when it is back",
+        return no_good_answer(
+            self._client.origin,
+            self._newest_failure,
+            "the scans go on; `sbpam status` shows them when it is back",
         )
+
+
+def no_good_answer(origin: str, newest: SbpamError | None, hint: str) -> UnreachableError:
+    """The error after 10 minutes in which every look failed."""
+    return UnreachableError(
+        f"no good answer from {origin} for 10 minutes",
+        reason=_words(newest) if newest is not None else None,
+        trace_id=newest.trace_id if newest is not None else None,
+        hint=hint,
+    )
 
 
 def _words(error: SbpamError) -> str:

@@ -12,12 +12,14 @@ NOT_IN_REPLY = "not in the reply"
 class Match(NamedTuple):
     """rows: one per asked name, in order. missing: those the job does not hold.
 
-    unasked: names in the job that nobody asked for.
+    unasked: names in the job that nobody asked for. nameless: it holds hosts
+    without a name, so those that are missing may be in it.
     """
 
     rows: Sequence[HostRow]
     missing: list[str]
     unasked: list[str]
+    nameless: bool = False
 
 
 def make_rows(
@@ -109,12 +111,17 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
         used = {id(host) for host in found.values()}
         unasked = [host_name(host) for host in hosts if id(host) not in used]
         unasked = [name for name in unasked if name and name not in found]
-    return Match(rows, missing, unasked)
+    return Match(rows, missing, unasked, not all(map(host_name, hosts)))
+
+
+def is_unconfirmed(row: HostRow) -> bool:
+    """Whether it is the row of a host that a reply left out, before the second look."""
+    return row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
 
 
 def without_missing(match: Match) -> Sequence[HostRow]:
     """The rows after a second look: what is missing now was not accepted."""
-    if not match.missing:
+    if not match.missing or match.nameless:
         return match.rows
     missing = set(match.missing)
     return [

@@ -1,5 +1,6 @@
 """What one page tells of a run, from the journal alone."""
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -112,7 +113,8 @@ def _again(run: Run, counts: Counter[ScanStatus]) -> str | None:
     wanted = ",".join(status for status in ended if status != ScanStatus.COMPLETE.lower())
     if not wanted:
         return None
-    schedule = f"sbpam schedule --credential {run.credential_id} -"
+    where = f"--profile {shlex.quote(run.profile)} --server {run.server}"
+    schedule = f"sbpam schedule {where} --credential {run.credential_id} -"
     return f"sbpam status {run.run_id} --only {wanted} | {schedule}"
 
 

@@ -16,7 +16,7 @@ from sbpam_cli.work.execution import Audience, Execution, judge_counts
 from sbpam_cli.work.interruption import Interruption, leave_now
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import RowStream
-from sbpam_cli.work.sending import SendLimits, is_unconfirmed
+from sbpam_cli.work.sending import SendLimits, lacks_second_look
 from sbpam_cli.work.settling import accept_job
 from sbpam_cli.work.status import target_of_run
 
@@ -130,7 +130,7 @@ class _Resuming:
             journal = open_journal(services)
             stack.callback(journal.close)
             execution = self._execution = self._execution_of(journal)
-            if not any(b.state != "accepted" or is_unconfirmed(b) for b in execution.batches):
+            if not any(b.state != "accepted" or lacks_second_look(b) for b in execution.batches):
                 self._audience.talk.note(f"run {run.run_id} is finished")
                 if run.exit_code is None:
                     journal.end_run(run.run_id, execution.exit_code())

@@ -9,7 +9,6 @@ from sbpam_cli.errors import (
     InputError,
     JournalError,
     SbpamError,
-    UnknownOutcomeError,
     UsageError,
 )
 from sbpam_cli.models import ScanStatus, Talk
@@ -325,14 +324,6 @@ class _Scheduling:
         if execution is not None:
             execution.tell(outcome)
             outcome.jobs = execution.jobs()
-        doubted = sum(1 for a in self._aside if a.status is ScanStatus.OUTCOME_UNKNOWN)
-        if doubted:
-            outcome.errors.append(
-                UnknownOutcomeError(
-                    f"{counted(doubted, 'host')} in doubt in other runs, not sent",
-                    hint="`sbpam runs` shows them; `sbpam resume RUN` settles each",
-                )
-            )
         judge_counts(outcome, scans=self._options.wait and self._options.judge_scans)
         if self._rows.failure is not None:
             outcome.errors.append(self._rows.failure)

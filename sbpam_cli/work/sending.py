@@ -29,7 +29,13 @@ from sbpam_cli.wording import counted
 from sbpam_cli.work.crowding import Crowd
 from sbpam_cli.work.gate import PROBE, Gate
 from sbpam_cli.work.interruption import GRACE_S, Interruption
-from sbpam_cli.work.matching import NOT_IN_REPLY, match_job, name_unasked, without_missing
+from sbpam_cli.work.matching import (
+    NOT_IN_REPLY,
+    is_unconfirmed,
+    match_job,
+    name_unasked,
+    without_missing,
+)
 from sbpam_cli.work.verdicts import Verdict, judge_failure, judge_reply
 from sbpam_cli.work.workers import WAIT_SLICE_S, Done, Workers
 
@@ -107,7 +113,7 @@ class Sending:
         """
         self._planned = [batch for batch in self.batches if batch.state == "planned"]
         if look_again:
-            for batch in filter(is_unconfirmed, self.batches):
+            for batch in filter(lacks_second_look, self.batches):
                 self._confirm(batch)
         while not self._is_over():
             if self._may_send():
@@ -264,7 +270,7 @@ class Sending:
                 self._split(batch)
             elif batch.state == "planned":
                 self._planned.append(batch)
-            elif is_unconfirmed(batch):
+            elif lacks_second_look(batch):
                 self._confirm(batch)
             elif batch.state in ("accepted", "rejected"):
                 self.settled(batch)
@@ -369,16 +375,13 @@ class Sending:
         self.settled(batch)
 
 
-def is_unconfirmed(batch: Batch) -> bool:
+def lacks_second_look(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
     rows = batch.rows or ()
     return (
         batch.state == "accepted"
         and ScanStatus.ACCEPTED in column(rows, 1)
-        and any(
-            row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
-            for row in rows
-        )
+        and any(map(is_unconfirmed, rows))
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from sbpam_cli.errors import SbpamError, SignInError
+from sbpam_cli.errors import Interrupted, SbpamError, SignInError
 from sbpam_cli.models import ScanJob, ScanStatus, Talk
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.storage.journal import Journal
@@ -78,7 +78,7 @@ class Settling:
             quiet_at = self._quiet_at(wanted)
             try:
                 reading = self._read(began)
-            except SignInError:
+            except (SignInError, Interrupted):
                 raise
             except SbpamError as error:
                 self.talk.warn(f"the list of jobs could not be read: {error.message}")
@@ -248,7 +248,7 @@ class Settling:
             for host_id in ids:
                 try:
                     job = self._ask(partial(self.client.host_job, host_id))
-                except SignInError:
+                except (SignInError, Interrupted):
                     raise
                 except SbpamError:
                     continue

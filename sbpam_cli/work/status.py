@@ -298,7 +298,7 @@ class _Status:
         if self._options.exit_status:
             # A job whose hosts nobody told stands for itself.
             mute = {item.summary().status for item in items if not item.rows and not item.told}
-            outcome.code = judge_statuses(set(outcome.counts) | mute)
+            outcome.code = judge_statuses(set(outcome.counts) | mute, items)
 
 
 def _seen(job: ScanJob, names: Sequence[str] | None) -> Followed:
@@ -338,9 +338,13 @@ def _newest(client: NpsClient, jobs: Sequence[ScanJob]) -> ScanJob:
     return newest
 
 
-def judge_statuses(found: set[ScanStatus]) -> ExitCode:
-    """`--exit-status`: 8 while anything is going, else 5 in doubt, else 3 not Complete, else 0."""
-    if found & (SCHEDULED - FINISHED):
+def judge_statuses(found: set[ScanStatus], followed: Sequence[Followed]) -> ExitCode:
+    """`--exit-status`: 8 while anything is going, else 5 in doubt, else 3 not Complete, else 0.
+
+    What nobody can tell any more is not going.
+    """
+    over = bool(followed) and all(item.is_over for item in followed)
+    if not over and found & (SCHEDULED - FINISHED):
         return ExitCode.STILL_GOING
     if ScanStatus.OUTCOME_UNKNOWN in found:
         return ExitCode.UNKNOWN_OUTCOME

@@ -1,6 +1,9 @@
 """`sbpam cancel`: strict about what it takes, and asks before it acts."""
 
 import json
+import os
+import signal
+from typing import Any
 
 import pytest
 from staging import Site
@@ -94,3 +97,52 @@ def test_an_unknown_job_is_the_servers_word(site: Site) -> None:
     assert ended.code == 3
     found = {row["job_id"]: row["status"] for row in json.loads(ended.out)["cancel"]}
     assert found == {jobs[0]: "asked to stop", unknown: "unknown"}
+
+
+def test_a_signal_leaves_the_rest_unasked(site: Site) -> None:
+    """It may be the wrong run that is being stopped."""
+    run, jobs = schedule(site)
+
+    class Interrupting(list[Any]):
+        def append(self, entry: Any) -> None:
+            super().append(entry)
+            if entry.request.method == "DELETE":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    site.world.log = Interrupting(site.world.log)
+    ended = site.program("cancel", "--yes", "--wait", run)
+    assert ended.code == 143
+    first, second = ended.rows()
+    assert first[:2] in ([jobs[0], "no answer"], [jobs[0], "asked to stop"])
+    assert second == [jobs[1], "not asked", ""]
+    assert len([method for method, _ in site.requests() if method == "DELETE"]) == 1
+
+
+def test_a_server_that_is_gone_is_tried_as_often_as_by_any_command(site: Site) -> None:
+    run, _ = schedule(site)
+    site.faults.add(Fault(action="close", method="GET", path="Version"))
+    began, before = site.clock.now(), len(site.world.log)
+    ended = site.program("cancel", "--yes", run)
+    assert (ended.code, ended.out) == (6, "")
+    assert len(site.world.log) - before == 4
+    assert site.clock.now() - began <= 15
+    assert ended.err.count("no answer from") == 1
+
+
+def test_a_server_that_goes_leaves_the_rest_unasked(site: Site) -> None:
+    run, jobs = schedule(site)
+    site.faults.add(Fault(action="close", method="DELETE"))
+    ended = site.program("cancel", "--yes", run)
+    assert ended.code == 6
+    assert [row[:2] for row in ended.rows()] == [[jobs[0], "no answer"], [jobs[1], "not asked"]]
+    assert ended.err.count("no answer from") == 1
+
+
+def test_a_wait_that_runs_out_keeps_the_rows(site: Site) -> None:
+    site.world.scan_duration_s = 10_000.0
+    site.world.cancel_takes_s = 5000.0
+    run, jobs = schedule(site)
+    ended = site.program("cancel", "--yes", "--wait", "--timeout", "10s", run)
+    assert ended.code == 124
+    assert ended.rows() == [[job, "asked to stop", ""] for job in jobs]
+    assert "0 of 0" not in ended.err

@@ -94,7 +94,10 @@ def test_the_newest_run_after_it_was_waited_for(site: Site) -> None:
             assert fact in told
         assert "not recorded" not in told
         assert "had not ended" not in told
-        assert f"sbpam status {run} --only failed | sbpam schedule" in told
+        # On whatever machine it is pasted: not the server of that one's profile.
+        where = f"--profile default --server {site.server.url}"
+        again = f"sbpam schedule {where} --credential {CREDENTIAL} -"
+        assert f"sbpam status {run} --only failed | {again}" in told
     # The one that failed never told when it ended.
     assert "Known of 2 hosts." in page.text
     assert sum(int(row[1]) for row in page.tables["Scans by duration"][1:]) == 2

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,10 @@ ECHOES: list[Any] = [
     # System.Text.Json escapes much of what Python doesn't.
     '"wrong: ' + "".join(f"\\u{ord(letter):04x}" for letter in SECRET) + '"',
     f"wrong: {SECRET}",
+    # The whole request, as it was sent.
+    json.dumps({"detail": "cannot read " + json.dumps({"Password": SECRET})}),
+    "cannot read " + json.dumps({"Password": SECRET}, ensure_ascii=False),
+    f"wrong: {quote(SECRET)}",
     f"{'x' * 490} {SECRET}",
     f"<html><title>wrong: {SECRET.replace('<>', '')}</title>",
     "<title>p+w&quot;&lt;&gt;&amp;\u00e9-secret</title><html>",

@@ -21,6 +21,8 @@ from processes.real_program import (
     until,
 )
 
+from sbpam_cli.sandbox.faults import Fault
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 HOSTS = 60
@@ -93,8 +95,6 @@ def test_second_interrupt_leaves_within_a_second(stage: Stage) -> None:
 
 
 def test_signal_while_signing_in_leaves_nothing_behind(stage: Stage) -> None:
-    from sbpam_cli.sandbox.faults import Fault
-
     stage.faults.add(Fault(action="hang", method="GET", path="/Version"))
     process = stage.start("schedule", stage.write_list(host_names(5)))
     until(lambda: stage.world.log)
@@ -154,6 +154,24 @@ def test_new_run_starts_afresh_beside_a_killed_one(stage: Stage) -> None:
     states = {row[0]: row[1] for row in stage.run("runs").rows()}
     assert states.pop(killed[0]) == "unfinished"
     assert list(states.values()) == ["finished"]
+
+
+def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: Stage) -> None:
+    """The hosts are known from an earlier run, and could be asked about one by one."""
+    names = host_names(6)
+    how = ("--batch-size", "1", "--parallel", "6", "--new-run")
+    assert stage.run("schedule", stage.write_list(names), *how).code == 0
+    stage.faults.add(Fault(action="close", method="POST", path="OuMapping", when="after"))
+    stage.faults.add(Fault(action="hang", method="GET", path="HostScanJob$", when="before"))
+    process = stage.start("schedule", stage.write_list(names), *how)
+    until(lambda: any(e.request.target.endswith("/HostScanJob") for e in stage.world.log))
+    process.signal(signal.SIGTERM)
+    sent = time.monotonic()
+    ended = process.end(GRACE_S)
+    assert time.monotonic() - sent < 3.0
+    assert ended.code == 143, ended.err
+    assert "could not be read" not in ended.err
+    assert [row[:2] for row in ended.rows()] == [[name, "OutcomeUnknown"] for name in names]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

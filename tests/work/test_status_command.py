@@ -12,6 +12,7 @@ from sbpam_cli.models import SERVER_STATUSES, FailureReason
 from sbpam_cli.sandbox.faults import Fault
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "web03.corp.example"]
+ONE_JOB = "HostScanJob/[0-9a-f]{8}-"
 NOBODY = "11111111-2222-4333-8444-555555555555"
 
 
@@ -198,7 +199,27 @@ def test_a_job_that_the_server_forgot(site: Site) -> None:
     assert ended.code == 0
     assert statuses(ended) == [(HOSTS[0], "Unknown")]
     assert "does not know this job any more" in ended.rows()[0][7]
-    assert site.program("status", job).code == 2
+    assert site.program("status", job).rows() == ended.rows()
+    over = site.program("status", "--watch", "--exit-status")
+    assert (over.code, over.rows()) == (3, ended.rows())
+    assert site.program("status", NOBODY).code == 2
+
+
+def test_a_host_that_one_look_does_not_name_is_not_forgotten(site: Site) -> None:
+    """A null in the graph is no word about the host: it must not be scheduled again for it."""
+    start(site, *HOSTS[:2])
+
+    def without_second(job: dict[str, Any]) -> dict[str, Any]:
+        job["hostScanJobHostJoin"][1]["hostScanHost"] = None
+        return job
+
+    site.faults.add(Fault(action="edit", method="GET", path=ONE_JOB, edit=without_second))
+    ended = site.program("status")
+    assert statuses(ended) == [(HOSTS[0], "Complete"), (HOSTS[1], "Queued")]
+    site.faults.clear()
+    again = site.program("schedule", "--skip-recent", "24h", *HOSTS[:2])
+    assert [row[1] for row in again.rows()] == ["Skipped"] * 2
+    assert sorted(site.scheduled()) == sorted(HOSTS[:2])
 
 
 def test_only_filters_rows_and_nothing_else(site: Site) -> None:

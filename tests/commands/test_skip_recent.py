@@ -1,0 +1,61 @@
+"""`schedule --skip-recent`: what was accepted lately, or may have been, is not sent again."""
+
+import pytest
+from staging import Site
+
+from sbpam_cli.sandbox.faults import Fault
+
+A, B = "a.corp.example", "b.corp.example"
+
+
+def test_what_was_accepted_lately_is_skipped(site: Site) -> None:
+    first = site.program("schedule", A, "-o", "json").json()["run"]
+    site.clock.move(3600)
+    ended = site.program("schedule", A, B, "--skip-recent", "2h")
+    assert ended.code == 0
+    assert [row[:2] for row in ended.rows()] == [[A, "Skipped"], [B, "Queued"]]
+    assert ended.rows()[0][7] == f"accepted in run {first}"
+    assert sorted(site.scheduled()) == [A, B]
+
+
+def test_what_was_accepted_before_is_sent(site: Site) -> None:
+    site.program("schedule", A)
+    site.clock.move(3 * 3600)
+    ended = site.program("schedule", A, "--skip-recent", "2h")
+    assert [row[1] for row in ended.rows()] == ["Queued"]
+    assert site.scheduled() == [A, A]
+
+
+def test_what_is_in_doubt_elsewhere_is_not_sent_and_not_forgotten(site: Site) -> None:
+    site.faults.add(Fault(action="close", method="POST", path="OuMapping", when="before"))
+    doubtful = site.program("schedule", A, "--settle-after", "0", "-o", "json").json()["run"]
+    site.faults.clear()
+    site.clock.move(60)
+    ended = site.program(
+        "schedule", A, B, "--skip-recent", "24h", "--settle-after", "0", "-o", "json"
+    )
+    run = ended.json()["run"]
+    assert ended.code == 5
+    assert [row["status"] for row in ended.json()["hosts"]] == ["OutcomeUnknown", "Queued"]
+    assert f"in doubt in run {doubtful}" in ended.out
+    assert site.scheduled() == [B]
+    # Not by the commands after it either.
+    resumed = site.program("resume", run)
+    assert (resumed.code, [row[1] for row in resumed.rows()]) == (5, ["OutcomeUnknown", "Queued"])
+    assert site.program("status", run, "--exit-status").code in (5, 8)
+    shown = {row[0]: row for row in site.program("runs").rows()}
+    assert shown[run][6] == "1"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_doubt_is_settled_first(site: Site, when: str) -> None:
+    site.world.add_job(["other.corp.example"], age_s=3600.0)
+    site.faults.add(Fault(action="close", method="POST", path="OuMapping", when=when))  # type: ignore[arg-type]
+    site.faults.add(Fault(action="hide_job", method="POST", path="OuMapping", seconds=100.0))
+    assert site.program("schedule", A, "--settle-after", "0").code == 5
+    site.faults.clear()
+    ended = site.program("schedule", A, B, "--skip-recent", "24h")
+    assert ended.code == 0, ended.err
+    wanted = "Skipped" if when == "after" else "Queued"
+    assert [row[:2] for row in ended.rows()] == [[A, wanted], [B, "Queued"]]
+    assert sorted(site.scheduled()) == [A, B]

@@ -1,0 +1,35 @@
+"""The batches of a run are read one at a time, also while the run goes on."""
+
+from staging import PrivateProgram
+
+from sbpam_cli.services import Services
+from sbpam_cli.storage.journal import Journal, open_journal
+from sbpam_cli.storage.records import Batch, Run
+
+NAMES = [f"h{n}.corp.example" for n in range(6)]
+
+
+def begin(services: Services) -> tuple[Journal, Run]:
+    journal = open_journal(services)
+    run = Run("20261123-031502-0001", 1e9, "https://a", "p", None, "c", "d", len(NAMES))
+    journal.record_run(run, [Batch(1, 0, NAMES[:3]), Batch(2, 3, NAMES[3:])])
+    return journal, run
+
+
+def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: PrivateProgram) -> None:
+    services: list[Services] = []
+    program.prepare = services.append
+    program("runs")
+    journal, run = begin(services[0])
+    reading = journal.each_batch(run.run_id)
+    seen = [*next(reading).names]
+    parent = Batch(2, 3, NAMES[3:])
+    parts = [Batch(3, 3, NAMES[3:4], parent=2), Batch(4, 4, NAMES[4:], parent=2)]
+    other = open_journal(services[0])
+    other.split(run.run_id, parent, parts)
+    other.close()
+    for batch in reading:
+        assert batch.state == "planned"
+        seen += batch.names
+    journal.close()
+    assert seen == NAMES
