@@ -55,6 +55,12 @@ class SbpamError(Exception):
         self.trace_id = trace_id
 
 
+class OutputError(SbpamError):
+    """stdout cannot take what is printed: a full disk."""
+
+    code = "output"
+
+
 class OptionError(SbpamError):
     """An option or argument is wrong. Shown on stderr alone, in every output form."""
 

@@ -44,8 +44,13 @@ def _show_version() -> int:
             sys.stdout.flush()
     except OSError as error:
         from sbpam_cli.errors import ExitCode
+        from sbpam_cli.output.console import Console, unwritable
+        from sbpam_cli.services import system_services
 
-        return ExitCode.STDOUT_CLOSED if isinstance(error, BrokenPipeError) else ExitCode.BUG
+        if isinstance(error, BrokenPipeError):
+            return ExitCode.STDOUT_CLOSED
+        Console(system_services(), quiet=True, verbose=False).error(unwritable(error))
+        return ExitCode.BUG
     return 0
 
 
@@ -58,7 +63,7 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     from sbpam_cli.commands.mistakes import as_option_error
     from sbpam_cli.commands.present import as_error, exit_code_of
     from sbpam_cli.errors import ExitCode, SbpamError
-    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.console import Console, unwritable
 
     # Before anything is printed: the console makes the streams take every character.
     console = Console(services, quiet=True, verbose=False)
@@ -74,7 +79,7 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
         problem = error
     except OSError as error:
         # Commands turn theirs into words; what is left is Typer's, printing help.
-        problem = SbpamError("stdout could not be written", reason=error.strerror)
+        problem = unwritable(error)
     except Exception as error:
         problem = as_error(error, services)
     console.error(problem)

@@ -6,7 +6,7 @@ import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.commands.durations import read_limits
 
 if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
@@ -42,14 +42,13 @@ def cancel(
     from sbpam_cli.commands.schedule import confirm, connection_options
     from sbpam_cli.output.rows import CANCEL
     from sbpam_cli.work.cancelling import CancelOptions, run_cancel
-    from sbpam_cli.work.following import FollowLimits
 
     options = CancelOptions(
         connection=connection_options(common),
         names=names,
         sure=yes,
         wait=wait,
-        follow=FollowLimits(parse_duration(timeout, "--timeout") if timeout else None),
+        follow=read_limits(timeout, None, follows=wait, by="--wait"),
     )
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:

@@ -15,7 +15,8 @@ _AFTER = {
     "logout": "`sbpam login{profile}` signs in again",
     "whoami": "`sbpam doctor{profile}` checks everything that a run needs",
     "doctor": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans",
-    "hosts": "`sbpam hosts ... | sbpam schedule --credential ID -` schedules scans of them",
+    "hosts": "`sbpam hosts{profile} ... | sbpam schedule{profile} --credential ID -`"
+    " schedules scans of them",
     "demo": "`sbpam login --server HOST` signs in to a server of yours",
 }
 """Where the command did what it was to do. Those on hosts have `_of_hosts`."""
@@ -33,7 +34,8 @@ def next_step(services: "Services", command: str, outcome: "Outcome") -> str | N
     if outcome.exit_code != ExitCode.DONE or piped:
         return None
     own = outcome.profile
-    known = own in (None, DEFAULT_PROFILE, services.env("SBPAM_PROFILE"))
+    # What is typed next takes the environment's, else the default one.
+    known = own in (None, services.env("SBPAM_PROFILE") or DEFAULT_PROFILE)
     step = _AFTER.get(command) or outcome.next_step
     return step.replace("{profile}", "" if known else f" --profile {own}") if step else None
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sbpam_cli.commands.app import Common
-from sbpam_cli.errors import ExitCode, Interrupted, OptionError, SbpamError
+from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.rows import Envelope, Printer, RowSet, choose_form, make_printer
 from sbpam_cli.work.outcome import Outcome
@@ -39,24 +39,28 @@ def present(
         raise
     except (Exception, KeyboardInterrupt) as error:
         outcome.errors.append(as_error(error, services))
-    code = outcome.exit_code
-    printer.close(
-        Envelope(
-            command,
-            code,
-            outcome.server,
-            outcome.profile,
-            outcome.run,
-            outcome.jobs,
-            outcome.errors,
-            outcome.accepted_some,
-        )
+    envelope = Envelope(
+        command,
+        outcome.exit_code,
+        outcome.server,
+        outcome.profile,
+        outcome.run,
+        outcome.jobs,
+        outcome.errors,
+        outcome.accepted_some,
     )
+    _try_output(lambda: printer.close(envelope), outcome)
+    _try_output(console.flush, outcome)
+    code = outcome.exit_code
     if form == "table" and outcome.counts:
         from sbpam_cli.output.summary import host_summary
 
         console.summary(host_summary(outcome.counts, outcome.jobs))
     for shown in outcome.errors:
+        if isinstance(shown, OutputError) and outcome.run is not None:
+            shown.hint = f"the hosts are recorded: `sbpam status {outcome.run}` prints them again"
+            if command == "schedule":
+                shown.hint += "; don't schedule them again"
         console.error(shown)
     if console.gives_hints:
         from sbpam_cli.commands.next_step import next_step
@@ -70,6 +74,14 @@ def present(
     if code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED
     return code
+
+
+def _try_output(action: Callable[[], None], outcome: Outcome) -> None:
+    """A stdout that fails at the end hides no error that came before."""
+    try:
+        action()
+    except OutputError as error:
+        outcome.errors.append(error)
 
 
 def exit_code_of(error: SbpamError) -> int:

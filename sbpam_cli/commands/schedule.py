@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.commands.durations import parse_duration, positive_duration
+from sbpam_cli.commands.durations import parse_duration, positive_duration, read_limits
 from sbpam_cli.errors import OptionError
 
 if TYPE_CHECKING:
@@ -132,7 +132,6 @@ def schedule(
 
     Hosts are FQDNs: arguments, files (text, CSV, JSON, NDJSON, LDIF) or stdin.
     """
-    from sbpam_cli.work.following import FollowLimits
     from sbpam_cli.work.hosts import HostSource
     from sbpam_cli.work.scheduling import ScheduleOptions
     from sbpam_cli.work.sending import SendLimits
@@ -151,7 +150,9 @@ def schedule(
             parallel, positive_duration(send_timeout, "--send-timeout"), fail_fast, max_running
         ),
         settle_after_s=parse_duration(settle_after, "--settle-after"),
-        skip_recent_s=positive_duration(skip_recent, "--skip-recent") if skip_recent else None,
+        skip_recent_s=(
+            positive_duration(skip_recent, "--skip-recent") if skip_recent is not None else None
+        ),
         new_run=new_run,
         max_hosts=max_hosts,
         assume_yes=yes,
@@ -160,10 +161,7 @@ def schedule(
         dry_run=dry_run,
         offline=offline,
         wait=wait,
-        follow=FollowLimits(
-            parse_duration(timeout, "--timeout") if timeout else None,
-            positive_duration(interval, "--interval") if interval else None,
-        ),
+        follow=read_limits(timeout, interval, follows=wait, by="--wait"),
     )
     return show_schedule(ctx.obj, options, common, "schedule", notify=notify)
 

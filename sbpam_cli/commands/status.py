@@ -6,7 +6,7 @@ import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.durations import parse_duration, positive_duration
+from sbpam_cli.commands.durations import read_limits
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import ScanStatus
 from sbpam_cli.wording import did_you_mean
@@ -71,7 +71,6 @@ def status(
     from sbpam_cli.commands.progress import following
     from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.output.rows import HOSTS
-    from sbpam_cli.work.following import FollowLimits
     from sbpam_cli.work.status import StatusOptions, run_status
 
     if offline and watch:
@@ -86,10 +85,7 @@ def status(
         watch=watch,
         exit_status=exit_status,
         only=read_statuses(only),
-        follow=FollowLimits(
-            parse_duration(timeout, "--timeout") if timeout else None,
-            positive_duration(interval, "--interval") if interval else None,
-        ),
+        follow=read_limits(timeout, interval, follows=watch, by="--watch"),
     )
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:

@@ -40,7 +40,11 @@ def run_whoami(
             raise SignInError(f"the token expired at {_time(expires_at)}", hint=_remedy(target))
         talk.note("the token has expired; the next command signs in again")
     elif "token" not in found and not renews:
-        raise SignInError(f"not signed in to {server}", hint=_remedy(target))
+        raise SignInError(
+            f"not signed in to {server}",
+            hint=f"{_remedy(target)}; where there is no keyring, SBPAM_TOKEN or"
+            " SBPAM_PASSWORD_FILE gives each command its secret",
+        )
     return (
         target.profile if target.stored else None,
         server,

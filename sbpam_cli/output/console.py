@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from sbpam_cli.errors import InputError, SbpamError
+from sbpam_cli.errors import InputError, OutputError, SbpamError
 from sbpam_cli.output.sanitise import escape_controls
 from sbpam_cli.output.terminal import BOLD, DIM, RED, YELLOW, Look, look_at
 
@@ -168,10 +168,13 @@ class Console:
                 self._stdout_gone = True
                 self.stdout_closed = _reader_left(error)
                 if not self.stdout_closed:
-                    raise SbpamError(
-                        "stdout could not be written",
-                        reason=getattr(error, "strerror", None) or str(error),
-                    ) from error
+                    raise unwritable(error) from error
+
+
+def unwritable(error: OSError | ValueError) -> OutputError:
+    """The error of a stdout that takes nothing any more."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputError("stdout could not be written", reason=reason, hint="make room where it goes")
 
 
 def _folded(line: str, width: int) -> list[str]:

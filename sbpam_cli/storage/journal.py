@@ -158,6 +158,8 @@ class Journal:
 
     def find_run(self, prefix: str) -> Run:
         """The run whose id begins so. Raises UsageError where none or several do."""
+        if not prefix:
+            raise UsageError("a run's id is empty", hint="`sbpam runs` lists them")
         found = [
             _run(row)
             for row in self._select(

@@ -19,7 +19,7 @@ from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Run
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import connect
-from sbpam_cli.work.following import POLLS_IN_FLIGHT, Followed, Follower, FollowLimits
+from sbpam_cli.work.following import HELD, POLLS_IN_FLIGHT, Followed, Follower, FollowLimits
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.status import target_of_run
 
@@ -99,6 +99,7 @@ def _ask_all(
             rows.append(CancelRow(job_id, ASKED, None))
         except NotFoundError as error:
             if len(jobs) == 1:
+                error.hint = HELD
                 raise
             talk.warn(f"{error.message}: {error.reason}")
             rows.append(CancelRow(job_id, "unknown", error.reason))

@@ -239,8 +239,8 @@ class Execution:
                     f"the server refused {counted(sum(len(b.names) for b in rejected), 'host')}",
                     reason=rejected[0].reason,
                     trace_id=rejected[0].trace_id,
-                    hint="check the credential's id and the list;"
-                    " `sbpam resume` sends them once more",
+                    hint="check the credential's id and the list: what is wrong in them is mended"
+                    f" by a new `schedule`; `sbpam resume {self.run.run_id}` sends the same again",
                 )
             )
 

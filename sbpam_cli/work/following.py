@@ -61,6 +61,7 @@ _LOOKS_BELIEVED = 3
 _GONE = "the server does not know this job any more"
 _UNNAMED = "the job does not name this host any more"
 _GOING = SCHEDULED - FINISHED
+HELD = "`sbpam status --all` shows what the server holds"
 
 
 @dataclass(eq=False, repr=False)
@@ -228,6 +229,7 @@ def _look(client: NpsClient, job_id: str, *, once: bool = False) -> ScanJob | No
 def _check_known(item: Followed, error: NotFoundError) -> None:
     """Raises the error for a job that nobody ever knew."""
     if item.names is None and not item.seen and not item.rows:
+        error.hint = HELD
         raise error
 
 

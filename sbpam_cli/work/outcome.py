@@ -8,13 +8,14 @@ from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
 from sbpam_cli.models import SCHEDULED, AlikeRows, Columns, HostRow, JobSummary, ScanStatus, column
 
 _PRECEDENCE = (
-    ExitCode.BUG,
     ExitCode.USAGE,
     ExitCode.LOCKED,
     ExitCode.SIGN_IN,
     ExitCode.UNKNOWN_OUTCOME,
     ExitCode.UNREACHABLE,
     ExitCode.TIMEOUT,
+    # A bug, or rows that are lost: less than doubt, which `resume` must hear of.
+    ExitCode.BUG,
     ExitCode.PARTIAL,
 )
 

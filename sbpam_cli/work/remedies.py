@@ -128,7 +128,8 @@ _REMEDIES: Mapping[str, Remedy] = {
         "The server refused the batch that these hosts were in.",
         (
             "Read the server's words; check the id of the service account, and the names.",
-            "`sbpam resume RUN` sends them once more.",
+            "Where one of them is wrong, schedule again with the right one.",
+            "Else `sbpam resume RUN` sends the same once more.",
         ),
     ),
     ScanStatus.NOT_ACCEPTED: Remedy(

@@ -187,6 +187,8 @@ class _Scheduling:
             execution.follow(connection, self._options.follow)
         except SbpamError as error:
             execution.stopped = error
+            if error.hint is None:
+                error.hint = f"the scans go on; `sbpam status {execution.run.run_id}` shows them"
             raise
         finally:
             with suppress(JournalError), closing(open_journal(self._services)) as journal:

@@ -425,7 +425,8 @@ def _rejected(batch: Batch, which: str) -> RejectedError:
         f"the server refused {which}; nothing more was sent",
         reason=batch.reason,
         trace_id=batch.trace_id,
-        hint="check the credential's id and the list; `sbpam resume` sends the rest",
+        hint="check the credential's id and the list: what is wrong in them is mended by a new"
+        " `schedule`; `sbpam resume` sends the same again, and the rest",
     )
 
 

@@ -175,7 +175,8 @@ def test_no_run_and_an_unknown_one(program: PrivateProgram) -> None:
     for arguments in (["report"], ["report", "2026"], ["report", ""]):
         ended = program(*arguments)
         assert (ended.code, ended.out) == (2, "")
-        assert "no run" in ended.err
+        assert "run" in ended.err
+        assert "→" in ended.err
 
 
 def test_html_is_refused_by_a_terminal_and_markdown_is_not(program: PrivateProgram) -> None:

@@ -1,0 +1,63 @@
+"""A disk that is full where stdout goes: no error is hidden, and nobody is led to double hosts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from staging import Ended, Site
+
+from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.services import Services
+
+FULL = Path("/dev/full")
+FORMS = ["tsv", "csv", "json", "ndjson", "table"]
+A = "a.corp.example"
+
+pytestmark = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+
+
+@pytest.fixture
+def full(site: Site) -> Iterator[Site]:
+    """The program of the site, whose stdout takes nothing."""
+    with FULL.open("w", encoding="utf-8") as stdout:
+
+        def redirect(services: Services) -> None:
+            services.stdout = stdout
+
+        site.program.prepare = redirect
+        yield site
+
+
+def said_once(ended: Ended) -> None:
+    assert ended.err.count("stdout could not be written") == 1
+    assert "No space left on device" in ended.err
+    assert "bug" not in ended.err
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_scheduled_is_not_to_be_scheduled_again(full: Site, form: str) -> None:
+    ended = full.program("schedule", A, "-o", form)
+    assert ended.code == 1
+    said_once(ended)
+    full.program.prepare = lambda _: None
+    [run] = full.program("runs").rows()
+    assert f"`sbpam status {run[0]}` prints them again; don't schedule them again" in ended.err
+    assert [row[0] for row in full.program("status", run[0]).rows()] == [A]
+    assert full.scheduled() == [A]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_refused_sign_in_is_still_told(full: Site, form: str) -> None:
+    ended = full.program("schedule", A, "-o", form, env={"SBPAM_PASSWORD": "wrong"})
+    assert ended.code == 4
+    said_once(ended)
+    assert "refused the sign-in" in ended.err
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_doubt_is_still_told(full: Site, form: str) -> None:
+    full.faults.add(Fault(action="close", method="POST", path="OuMapping", when="before"))
+    ended = full.program("schedule", A, "-o", form, "--settle-after", "0")
+    assert ended.code == 5
+    said_once(ended)
+    assert "the outcome is unknown for 1 host" in ended.err
