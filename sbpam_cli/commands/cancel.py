@@ -36,7 +36,11 @@ def cancel(
     ] = None,
     common: Common,
 ) -> int:
-    """Asks the server to stop jobs; scans that have ended stay as they are."""
+    """Asks the server to stop jobs; scans that have ended stay as they are.
+
+    A job's row says `asked to stop` (with --wait how it ended), `unknown`,
+    `refused`, `no answer`, or `not asked`.
+    """
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.progress import following
     from sbpam_cli.commands.schedule import confirm, connection_options
