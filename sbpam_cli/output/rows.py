@@ -209,6 +209,9 @@ class _JsonPrinter(_CollectingPrinter):
 def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[Sequence[Row]]:
     """`rows` in parts of at most `size`."""
     if isinstance(rows, Columns):
+        if len(rows) <= size:
+            yield rows
+            return
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
         return
     iterator = iter(rows)
