@@ -125,6 +125,8 @@ class PrivateProgram:
 
     No keyring (keyring's own null back end), seeded randomness. `prepare` may
     change the services of every later call.
+
+    terminal: of all three streams; stdout_terminal: of stdout, where it differs.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -143,13 +145,16 @@ class PrivateProgram:
         *arguments: str,
         stdin: bytes = b"",
         terminal: bool = False,
+        stdout_terminal: bool | None = None,
         answers: list[str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Ended:
         from keyring.backends.null import Keyring
 
         person = Answers(list(answers or ()))
-        out, err = (_Terminal(), _Terminal()) if terminal else (io.StringIO(), io.StringIO())
+        out_terminal = terminal if stdout_terminal is None else stdout_terminal
+        out = _Terminal() if out_terminal else io.StringIO()
+        err = _Terminal() if terminal else io.StringIO()
         prompt: Prompt = person
         services = Services(
             stdin=_TerminalInput(stdin) if terminal else io.BytesIO(stdin),

@@ -4,10 +4,8 @@ import pytest
 from staging import Ended, Site
 
 from sbpam_cli.commands import app
-from sbpam_cli.commands.next_step import _AFTER, next_step
+from sbpam_cli.commands.next_step import _AFTER
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Services
-from sbpam_cli.work.outcome import Outcome
 
 HOSTS = ("web01.corp.example", "web02.corp.example")
 
@@ -118,13 +116,12 @@ def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
     assert len(hints(ended)) == 1
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_hosts_in_a_pipe_are_on_their_way_already(site: Site, terminal: bool) -> None:
-    ran: list[Services] = []
-    site.program.prepare = ran.append
-    site.program("runs", terminal=terminal)
-    said = next_step(ran[0], "hosts", Outcome())
-    assert (said is not None and "| sbpam schedule" in said) is terminal
+def test_hosts_in_a_pipe_are_on_their_way_already(site: Site) -> None:
+    listed = ["hosts", "--ou", "OU=Servers,DC=corp,DC=example", "--yes"]
+    assert "| sbpam schedule" in hint(site, *listed)
+    piped = site.program(*listed, terminal=True, stdout_terminal=False)
+    assert piped.code == 0
+    assert hints(piped) == []
 
 
 def test_what_is_said_can_be_typed() -> None:

@@ -191,6 +191,16 @@ def test_html_is_refused_by_a_terminal_and_markdown_is_not(program: PrivateProgr
     assert shown.out.startswith(f"# Host scans, run {RUN_ID}\n")
 
 
+def test_a_person_sends_the_page_to_a_file(program: PrivateProgram) -> None:
+    record(program, lambda services: record_example(services, 5))
+
+    kept = program("report", terminal=True, stdout_terminal=False)
+    refused = program("report", stdout_terminal=True)
+
+    assert (kept.code, kept.out.startswith("<!doctype html>")) == (0, True)
+    assert (refused.code, refused.out) == (2, "")
+
+
 def test_forms_of_rows_are_no_forms_of_a_page(program: PrivateProgram) -> None:
     record(program, lambda services: record_example(services, 5))
 

@@ -5,9 +5,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from programs import find_program
+from pyte import Screen, Stream
 from staging import Site
 
 from sbpam_cli.sandbox.faults import Fault
@@ -113,39 +115,61 @@ def test_a_server_that_is_not_there_is_not_waited_for(site: Site, with_token: bo
     assert [row[0] for row in ended.rows()] == HOSTS
 
 
+class Shown(io.StringIO):
+    """A terminal, and its screen after each write."""
+
+    SIZE: ClassVar = {"COLUMNS": "400", "LINES": "50", "TERM": "xterm"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.screen = Screen(400, 50)
+        self.stream = Stream(self.screen)
+        self.seen: list[str] = []
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.stream.feed(text.replace("\n", "\r\n"))
+        self.seen.append("\n".join(line.rstrip() for line in self.screen.display))
+        return len(text)
+
+
+WAITED = ["schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "ndjson"]
+
+
 def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
-    from pyte import Screen, Stream
-
-    screen = Screen(400, 50)
-    stream = Stream(screen)
-    seen: list[str] = []
-
-    class Both(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-        def write(self, text: str) -> int:
-            stream.feed(text.replace("\n", "\r\n"))
-            seen.append("\n".join(line.rstrip() for line in screen.display))
-            return len(text)
+    both = Shown()
 
     def prepare(services: Services) -> None:
-        services.stdout = services.stderr = Both()
+        services.stdout = services.stderr = both
 
     site.world.scan_duration_s = 60.0
     site.program.prepare = prepare
-    env = {"COLUMNS": "400", "LINES": "50", "TERM": "xterm"}
-    arguments = ["schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "ndjson"]
-    assert site.program(*arguments, env=env).code == 0
+    assert site.program(*WAITED, env=Shown.SIZE).code == 0
+    seen = both.seen
     rows = [line for line in seen[-1].splitlines() if line.startswith("{")]
     assert sorted(json.loads(row)["host"] for row in rows) == HOSTS
-    # Rows came while the display was there, which was below them and nowhere else.
-    both = [text for text in seen if "{" in text and "of 12 hosts" in text]
-    assert both
-    for text in both:
-        assert text.count("of 12 hosts") == 1
-        assert text.index("of 12 hosts") > text.rindex("}")
+    # Rows came while the display was there: it was whole and below them, or gone for a moment.
+    last = max(n for n, text in enumerate(seen) if "of 12 hosts" in text)
+    found = [text for text in seen[: last + 1] if "{" in text]
+    for text in found:
+        rest = text.rpartition("}")[2].strip()
+        assert text.count("of 12 hosts") == ("of 12 hosts" in rest.partition("\n")[0]) == bool(rest)
+    assert len(found) > 10
     assert "of 12 hosts" not in seen[-1]
+
+
+def test_rows_that_go_elsewhere_leave_the_display_alone(site: Site) -> None:
+    talk = Shown()
+    site.world.scan_duration_s = 60.0
+    site.program.prepare = lambda services: setattr(services, "stderr", talk)
+    ended = site.program(*WAITED, env=Shown.SIZE)
+    assert sorted(host for host, _ in lines(ended.out)) == HOSTS
+    is_there = ["of 12 hosts" in text for text in talk.seen]
+    first, last = is_there.index(True), len(is_there) - is_there[::-1].index(True)
+    assert all(is_there[first:last])
+    assert last - first > 10, "it was drawn again and again"
 
 
 class Launched:
