@@ -1,7 +1,9 @@
 """Following jobs: how often is asked, and when it is over."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from staging import Inline, MovedClock, Site
@@ -9,7 +11,9 @@ from staging import Inline, MovedClock, Site
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.services import Clock
 from sbpam_cli.work.following import Followed, fetch
+from sbpam_cli.work.workers import Done
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 NAMES = ["a.example", "b.example"]
@@ -176,6 +180,59 @@ def test_at_most_two_polls_a_second_over_all_jobs(site: Site) -> None:
         per_second[int(moment)] = per_second.get(int(moment), 0) + 1
     # Those that were held up (4 at most) may arrive with the next ones.
     assert max(per_second.values()) <= 2 + 4
+
+
+class Slow:
+    """Workers whose tasks take five seconds each; notes how many were under way at a time."""
+
+    def __init__(self, count: int, clock: Clock) -> None:
+        self.most = self.most_waiting = 0
+        self._count = count
+        self._clock = clock
+        self._waiting: deque[tuple[object, Callable[[], Any]]] = deque()
+        self._going: deque[tuple[float, object, Callable[[], Any]]] = deque()
+
+    def submit(self, key: object, task: Callable[[], Any]) -> None:
+        self._waiting.append((key, task))
+        self._start()
+
+    def _start(self) -> None:
+        while self._waiting and len(self._going) < self._count:
+            self._going.append((self._clock.monotonic() + 5, *self._waiting.popleft()))
+        self.most = max(self.most, len(self._going))
+        self.most_waiting = max(self.most_waiting, len(self._waiting))
+
+    def next(self, timeout_s: float) -> Done | None:
+        now = self._clock.monotonic()
+        if not self._going or self._going[0][0] > now + timeout_s:
+            self._clock.sleep(timeout_s)
+            return None
+        end, key, task = self._going.popleft()
+        self._clock.sleep(max(0.0, end - now))
+        self._start()
+        return Done(key, task(), None)
+
+
+@pytest.mark.parametrize(
+    "follow", [["status"], ["status", "--watch"], ["schedule", "--wait"], ["cancel", "--wait"]]
+)
+def test_at_most_four_polls_are_in_flight(site: Site, follow: list[str]) -> None:
+    made: list[Slow] = []
+
+    def slow(count: int, clock: Clock) -> Slow:
+        made.append(Slow(count, clock))
+        return made[-1]
+
+    arguments = [f"h{n}.corp.example" for n in range(12)] + ["--batch-size", "1"]
+    if follow[0] != "schedule":
+        run = site.program("schedule", *arguments, "-o", "json").json()["run"]
+        arguments = [run, "--yes"] if follow[0] == "cancel" else [run]
+    site.program.prepare = lambda services: setattr(services, "workers", slow)
+    assert site.program(*follow, *arguments).code in (0, 3)
+    assert len({target for _, target in site.requests("HostScanJob/") if "Ou" not in target}) == 12
+    # One look at each is all given at once; who follows keeps back what is not due.
+    assert made[-1].most == 4
+    assert made[-1].most_waiting == (8 if follow == ["status"] else 0)
 
 
 def test_a_fixed_interval(site: Site) -> None:
