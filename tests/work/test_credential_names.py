@@ -94,6 +94,14 @@ def test_an_id_is_not_looked_up(site: Site) -> None:
     assert site.requests("Credential") == []
 
 
+@pytest.mark.parametrize("name", ["svc-scän", "a:b", "a/b", "a{b", "a}b", "x" * 36])
+def test_what_could_be_an_id_must_be_one(site: Site, name: str) -> None:
+    add(site, userName=name)
+    ended = site.program("schedule", HOSTS[0], "--credential", name)
+    assert_refused(site, ended, f"not a credential's id: {name}")
+    assert site.requests() == []
+
+
 def test_one_name_in_two_domains(site: Site) -> None:
     ended = site.program("schedule", *HOSTS, "--credential", "svc-scan")
     both = [f"CORP\\svc-scan {CREDENTIAL}", f"EMEA\\svc-scan {id_of(site, 'svc-scan', 'EMEA')}"]
@@ -136,9 +144,10 @@ def test_a_name_that_is_nobodys(site: Site, name: str, words: list[str]) -> None
     assert [error["code"] for error in envelope["errors"]] == ["usage"]
 
 
-def test_case_counts_on_unix_alone(site: Site) -> None:
+@pytest.mark.parametrize("platform", ["Linux", "Unix", "UNIX (AIX)"])
+def test_case_counts_on_unix_alone(site: Site, platform: str) -> None:
     ids = {
-        name: add(site, userName=name, platform="Linux", resource=f"{name}.corp.example")
+        name: add(site, userName=name, platform=platform, resource=f"{name}.corp.example")
         for name in ("deploy", "Deploy")
     }
     for number, name in enumerate(ids):
