@@ -8,6 +8,8 @@ from typer.core import TyperGroup
 from sbpam_cli.errors import OptionError
 from sbpam_cli.wording import did_you_mean
 
+_LONGEST = 300
+
 
 class NamedGroup(TyperGroup):
     """A group that says which of its commands a word was meant to be."""
@@ -35,4 +37,7 @@ def as_option_error(error: typer.TyperException) -> OptionError:
     elif choices := getattr(getattr(parameter, "type", None), "choices", ()):
         # The value is in the message alone.
         word, known = error.message.partition(" is not one of ")[0].strip("'\""), [*choices]
+    if len(message) > _LONGEST:
+        # Whatever was given is quoted in the middle.
+        message = f"{message[: _LONGEST // 2]}...{message[-_LONGEST // 2 :]}"
     return OptionError(message, hint=did_you_mean(word, known, otherwise))
