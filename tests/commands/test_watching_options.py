@@ -14,6 +14,7 @@ from staging import Inline, Site
 
 from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.services import Services
+from sbpam_cli.work.workers import Done
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(12)]
 
@@ -228,6 +229,25 @@ def test_notify_where_there_is_no_desktop(site: Site, desktop: Launched, missing
 
 def test_without_notify_nothing_rings(site: Site, desktop: Launched) -> None:
     ended = site.program("schedule", *HOSTS, "--wait", "-o", "tsv", terminal=True)
+    assert "\a" not in ended.err
+    assert desktop.calls == []
+
+
+def test_notify_is_silent_about_an_end_that_the_person_brought_about(
+    site: Site, desktop: Launched
+) -> None:
+    class Interrupted(Inline):
+        def next(self, timeout_s: float) -> Done | None:
+            raise KeyboardInterrupt
+
+    def prepare(services: Services) -> None:
+        desktop.prepare(services)
+        services.workers = lambda _, clock: Interrupted(clock)
+
+    site.program("schedule", *HOSTS)
+    site.program.prepare = prepare
+    ended = site.program("status", "--watch", "--notify", terminal=True)
+    assert ended.code == 130
     assert "\a" not in ended.err
     assert desktop.calls == []
 
