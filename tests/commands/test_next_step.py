@@ -96,6 +96,9 @@ def test_other_commands(site: Site) -> None:
     )
     own = site.program("whoami", terminal=True, env={"SBPAM_PROFILE": "lab"})
     assert "`sbpam doctor`" in hints(own)[-1], "the variable is there for the next one too"
+    other = ("whoami", "--profile", "default")
+    said = site.program(*other, terminal=True, env={"SBPAM_PROFILE": "lab"})
+    assert "`sbpam doctor --profile default`" in hints(said)[-1], "not the variable's profile"
     left = site.program("logout", "--profile", "lab", terminal=True)
     assert left.code == 3
     assert hints(left) == [], "its warning says what to do"
