@@ -31,8 +31,10 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open":
         path, mode, flags = arguments
         writes = isinstance(flags, int) and flags & _WRITING
-        # The interpreter's own cache of compiled modules.
-        if writes and not (isinstance(path, str) and "__pycache__" in path):
+        # A number is a descriptor: what it stands for was opened before. And the interpreter
+        # has its own cache of compiled modules.
+        own = isinstance(path, int) or (isinstance(path, str) and "__pycache__" in path)
+        if writes and not own:
             raise WentRoundError(f"open {path!r} {mode} {flags}")
 
 
