@@ -1,18 +1,16 @@
-"""A run in the journal that has everything a report can tell of."""
+"""A run in the journal that has everything a report can tell of, and what its page says."""
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from html.parser import HTMLParser
 from uuid import UUID
 
-from staging import CREDENTIAL
+from staging import CREDENTIAL, PrivateProgram
 
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
+from sbpam_cli.services import Services
 from sbpam_cli.storage.journal import open_journal
 from sbpam_cli.storage.records import Aside, Batch, Run, digest_names
-
-if TYPE_CHECKING:
-    from sbpam_cli.services import Services
 
 RUN_ID = "20261123-030002-7f3a"
 LASTED_S = 900.0
@@ -35,10 +33,36 @@ _ENDS: tuple[tuple[float, ScanStatus, FailureReason | None, str | None], ...] = 
     (0.12, ScanStatus.RUNNING, None, None),
     (1.00, ScanStatus.COMPLETE, None, None),
 )
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</title></style></script><img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)',
+    "' autofocus onfocus='alert(1)",
+    "javascript:alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "a|b||c\\|d\\",
+    "`x` ``y` [z](http://x.example) ![i](//x.example)",
+    "**a** _b_ ~~c~~ # d <b>e</b> &lt; &amp;",
+    "line\nbreak\r\nand\ttab | x",
+    "\x1b[2J\x9b2J\x07\u202egnp.exe\u2028",
+    "]]> <!-- --> <![CDATA[",
+    "   - 1. + indented",
+    "日本語 é \U0001f600 \ud800",
+]
+"""What others may say, if they mean ill."""
+
+
+def services_of(program: PrivateProgram) -> Services:
+    """What the program's commands are given."""
+    seen: list[Services] = []
+    before, program.prepare = program.prepare, seen.append
+    program("runs")
+    program.prepare = before
+    return seen[0]
 
 
 def record_example(
-    services: "Services",
+    program: PrivateProgram,
     count: int,
     *,
     size: int = 500,
@@ -50,7 +74,7 @@ def record_example(
 
     rows: what stands instead of the first hosts.
     """
-    drawn = random.Random(count)
+    services, drawn = services_of(program), random.Random(count)
     begun = services.clock.now() - LASTED_S
     names = [f"{drawn.choice(_KINDS)}{n:05}.{drawn.choice(_PLACES)}" for n in range(count)]
     names[: len(rows)] = [row.host for row in rows]
@@ -105,3 +129,40 @@ def _draw_row(drawn: random.Random, batch: Batch, name: str, timed: bool) -> Hos
 
 def _draw_address(drawn: random.Random) -> str:
     return f"10.{drawn.randrange(256)}.{drawn.randrange(256)}.{drawn.randrange(1, 255)}"
+
+
+class Page(HTMLParser):
+    """The page's text without script and style, and the cells of its tables by caption."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self._caption = ""
+        self._within = ""
+        self.feed(source)
+        self.text = " ".join(" ".join(self.texts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._within = tag if tag in ("script", "style", "caption") else self._within
+        if tag == "tr":
+            self.tables[self._caption].append([])
+        if tag in ("td", "th"):
+            self.tables[self._caption][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = "" if tag == self._within else self._within
+        self._caption = "" if tag == "table" else self._caption
+
+    def handle_data(self, data: str) -> None:
+        if self._within in ("script", "style"):
+            return
+        self.texts.append(data)
+        if self._within == "caption":
+            self._caption = data
+            self.tables[data] = []
+        elif self._caption and self.tables[self._caption] and data.strip():
+            self.tables[self._caption][-1][-1] += data.strip()
+
+    def hosts(self) -> list[list[str]]:
+        return self.tables["Every host that was asked for"][1:]

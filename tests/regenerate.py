@@ -155,14 +155,9 @@ def take_report_picture() -> None:
     from programs import find_program
     from staging import MovedClock, PrivateProgram
 
-    from sbpam_cli.services import Services
-
     with tempfile.TemporaryDirectory(prefix="sbpam-") as folder, sync_playwright() as playwright:
         program = PrivateProgram(Path(folder), MovedClock())
-        services: list[Services] = []
-        program.prepare = services.append
-        program("runs")
-        record_example(services[0], 480)
+        record_example(program, 480)
         page = Path(folder) / "report.html"
         page.write_text(program("report").out, encoding="utf-8")
         browser = playwright.chromium.launch(

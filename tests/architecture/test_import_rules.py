@@ -254,12 +254,11 @@ def test_no_file_is_named_for_nothing() -> None:
     assert [path.name for path in sources() if path.stem in empty] == []
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
-def test_a_start_loads_little(arguments: list[str]) -> None:
+def test_a_help_page_loads_little() -> None:
     program = (
         "import sys, io\n"
         "from sbpam_cli.main import main\n"
-        f"sys.stdout = io.StringIO()\ncode = main({arguments})\nsys.stdout = sys.__stdout__\n"
+        "sys.stdout = io.StringIO()\ncode = main(['--help'])\nsys.stdout = sys.__stdout__\n"
         "print(code, *sys.modules)"
     )
 
@@ -271,5 +270,3 @@ def test_a_start_loads_little(arguments: list[str]) -> None:
     assert code == "0"
     loaded = {"httpx", "httpcore", "keyring", "sqlite3", "ssl", "cryptography"} & set(modules)
     assert loaded == set()
-    # Typer shows its help pages with rich.
-    assert arguments == ["--help"] or not {"rich", "typer"} & set(modules)

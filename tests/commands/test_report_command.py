@@ -5,63 +5,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
-from example_run import RUN_ID, record_example
+from example_run import RUN_ID, Page, record_example
 from staging import CREDENTIAL, PrivateProgram, Site
 
 from sbpam_cli.models import FINISHED, SERVER_STATUSES, FailureReason, HostRow, ScanStatus
-from sbpam_cli.services import Services
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "db01.corp.example"]
 FORMS = ["html", "md"]
-
-
-class Page(HTMLParser):
-    """The page's text without script and style, and the cells of its tables by caption."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self._caption = ""
-        self._within = ""
-        self.feed(source)
-        self.text = " ".join(" ".join(self.texts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._within = tag if tag in ("script", "style", "caption") else self._within
-        if tag == "tr":
-            self.tables[self._caption].append([])
-        if tag in ("td", "th"):
-            self.tables[self._caption][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._within = "" if tag == self._within else self._within
-        self._caption = "" if tag == "table" else self._caption
-
-    def handle_data(self, data: str) -> None:
-        if self._within in ("script", "style"):
-            return
-        self.texts.append(data)
-        if self._within == "caption":
-            self._caption = data
-            self.tables[data] = []
-        elif self._caption and self.tables[self._caption] and data.strip():
-            self.tables[self._caption][-1][-1] += data.strip()
-
-    def hosts(self) -> list[list[str]]:
-        return self.tables["Every host that was asked for"][1:]
-
-
-def record(program: PrivateProgram, fill: Callable[[Services], None]) -> None:
-    """Fills the program's journal."""
-    services: list[Services] = []
-    program.prepare = services.append
-    program("runs")
-    fill(services[0])
 
 
 def section(markdown: str, name: str) -> list[str]:
@@ -131,7 +83,7 @@ def test_every_trouble_says_what_to_do(program: PrivateProgram) -> None:
     ]
     connect = FailureReason.FAILED_TO_CONNECT
     rows += [HostRow(f"m{n}.x.example", ScanStatus.FAILED, None, connect) for n in range(8)]
-    record(program, lambda services: record_example(services, 40, size=35, rows=rows))
+    record_example(program, 40, size=35, rows=rows)
 
     page = program("report", "--format", "md").out
 
@@ -149,7 +101,7 @@ def test_every_trouble_says_what_to_do(program: PrivateProgram) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_states_of_batches_that_never_became_jobs(program: PrivateProgram, form: str) -> None:
-    record(program, lambda services: record_example(services, 30, size=20, username=None))
+    record_example(program, 30, size=20, username=None)
 
     told = program("report", RUN_ID, "--format", form).out
 
@@ -163,7 +115,7 @@ def test_states_of_batches_that_never_became_jobs(program: PrivateProgram, form:
 
 
 def test_without_times_it_says_so(program: PrivateProgram) -> None:
-    record(program, lambda services: record_example(services, 30, timed=False))
+    record_example(program, 30, timed=False)
 
     page = Page(program("report").out)
 
@@ -180,7 +132,7 @@ def test_no_run_and_an_unknown_one(program: PrivateProgram) -> None:
 
 
 def test_html_is_refused_by_a_terminal_and_markdown_is_not(program: PrivateProgram) -> None:
-    record(program, lambda services: record_example(services, 5))
+    record_example(program, 5)
 
     refused = program("report", terminal=True)
     shown = program("report", "--format", "md", terminal=True)
@@ -202,7 +154,7 @@ def test_a_person_sends_the_page_to_a_file(program: PrivateProgram) -> None:
 
 
 def test_forms_of_rows_are_no_forms_of_a_page(program: PrivateProgram) -> None:
-    record(program, lambda services: record_example(services, 5))
+    record_example(program, 5)
 
     for option in ("tsv", "json"):
         ended = program("report", "-o", option)
@@ -219,7 +171,7 @@ def test_forms_of_rows_are_no_forms_of_a_page(program: PrivateProgram) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_utf8_whatever_the_locale(program: PrivateProgram, form: str) -> None:
     row = HostRow("a.x.example", ScanStatus.FAILED, detail="Zugriff verweigert: Schlüssel 日本")
-    record(program, lambda services: record_example(services, 5, rows=[row]))
+    record_example(program, 5, rows=[row])
     raw = io.BytesIO()
     narrow = io.TextIOWrapper(raw, encoding="cp1252")
     program.prepare = lambda services: setattr(services, "stdout", narrow)
@@ -230,13 +182,15 @@ def test_utf8_whatever_the_locale(program: PrivateProgram, form: str) -> None:
     assert "Schlüssel 日本" in raw.getvalue().decode("utf-8")
 
 
+PROGRAM = "import sys; from sbpam_cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX pipe")
-def test_a_reader_that_leaves_and_a_missing_library(program: PrivateProgram) -> None:
-    record(program, lambda services: record_example(services, 5000))
-    program_text = "import sys; from sbpam_cli.main import main; sys.exit(main(sys.argv[1:]))"
+def test_a_reader_that_leaves(program: PrivateProgram) -> None:
+    record_example(program, 5000)
 
     with subprocess.Popen(
-        [sys.executable, "-c", program_text, "report"],
+        [sys.executable, "-c", PROGRAM, "report"],
         env=program.environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -247,17 +201,18 @@ def test_a_reader_that_leaves_and_a_missing_library(program: PrivateProgram) -> 
         running.stdout.close()
         assert running.wait(60) == 141
         assert running.stderr.read() == b""
-    without = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.modules['jinja2'] = None; {program_text}",
-            "report",
-        ],
+
+
+def test_a_missing_library(program: PrivateProgram) -> None:
+    record_example(program, 5)
+
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules['jinja2'] = None; {PROGRAM}", "report"],
         env=program.environ,
         capture_output=True,
         encoding="utf-8",
         timeout=60,
     )
-    assert (without.returncode, without.stdout) == (2, "")
-    assert "sbpam-cli[report]" in without.stderr
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "sbpam-cli[report]" in ended.stderr

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands.test_report_command import record
-from example_run import record_example
-from output.test_report_page import HOSTILE
+from example_run import HOSTILE, record_example
 from playwright.sync_api import Browser, Request, ViewportSize, expect, sync_playwright
 from programs import find_program
 from staging import MovedClock, PrivateProgram
@@ -45,7 +43,7 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     def make(count: int, size: int = 500, rows: tuple[HostRow, ...] = ()) -> str:
         folder = tmp_path_factory.mktemp("report")
         program = PrivateProgram(folder, MovedClock())
-        record(program, lambda services: record_example(services, count, size=size, rows=rows))
+        record_example(program, count, size=size, rows=rows)
         page = folder / "report.html"
         page.write_text(program("report").out, encoding="utf-8")
         return page.as_uri()

@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 
 import pytest
-from commands.test_report_command import Page
+from example_run import HOSTILE, Page
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -19,22 +19,6 @@ from sbpam_cli.output.report import ReportForm, _bins, render_report
 from sbpam_cli.output.sanitise import escape_controls
 
 STARTED = 1_795_403_702.0
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</title></style></script><img src=x onerror=alert(1)>",
-    '" onmouseover="alert(1)',
-    "' autofocus onfocus='alert(1)",
-    "javascript:alert(1)",
-    "{{ 7 * 7 }}{% raw %}",
-    "a|b||c\\|d\\",
-    "`x` ``y` [z](http://x.example) ![i](//x.example)",
-    "**a** _b_ ~~c~~ # d <b>e</b> &lt; &amp;",
-    "line\nbreak\r\nand\ttab | x",
-    "\x1b[2J\x9b2J\x07\u202egnp.exe\u2028",
-    "]]> <!-- --> <![CDATA[",
-    "   - 1. + indented",
-    "日本語 é \U0001f600 \ud800",
-]
 
 
 def make_report(host: str, detail: str | None) -> RunReport:

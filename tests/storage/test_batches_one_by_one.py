@@ -1,5 +1,6 @@
 """The batches of a run are read one at a time, also while the run goes on."""
 
+from example_run import services_of
 from staging import PrivateProgram
 
 from sbpam_cli.services import Services
@@ -17,15 +18,13 @@ def begin(services: Services) -> tuple[Journal, Run]:
 
 
 def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: PrivateProgram) -> None:
-    services: list[Services] = []
-    program.prepare = services.append
-    program("runs")
-    journal, run = begin(services[0])
+    services = services_of(program)
+    journal, run = begin(services)
     reading = journal.each_batch(run.run_id)
     seen = [*next(reading).names]
     parent = Batch(2, 3, NAMES[3:])
     parts = [Batch(3, 3, NAMES[3:4], parent=2), Batch(4, 4, NAMES[4:], parent=2)]
-    other = open_journal(services[0])
+    other = open_journal(services)
     other.split(run.run_id, parent, parts)
     other.close()
     for batch in reading:
