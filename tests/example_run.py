@@ -43,6 +43,7 @@ HOSTILE = [
     "a|b||c\\|d\\",
     "`x` ``y` [z](http://x.example) ![i](//x.example)",
     "**a** _b_ ~~c~~ # d <b>e</b> &lt; &amp;",
+    "@all $x^2$ someone@x.example",
     "line\nbreak\r\nand\ttab | x",
     "\x1b[2J\x9b2J\x07\u202egnp.exe\u2028",
     "]]> <!-- --> <![CDATA[",

@@ -14,15 +14,25 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from sbpam_cli.models import FailureReason, HostRow, RunReport, ScanStatus, Trouble
+from sbpam_cli.models import (
+    FailureReason,
+    HostRow,
+    ReportedBatch,
+    RunReport,
+    ScanStatus,
+    Trouble,
+)
 from sbpam_cli.output.report import ReportForm, _bins, render_report
 from sbpam_cli.output.sanitise import escape_controls
 
 STARTED = 1_795_403_702.0
+MARKS = "\\`*_[]<>#|~&$@"
 
 
 def make_report(host: str, detail: str | None) -> RunReport:
     """A report in which all that others say is this."""
+    rejected = ScanStatus.REJECTED
+    batch = ReportedBatch(1, 1, "rejected", rejected, None, STARTED + 1, None, None, detail)
     row = HostRow(
         host,
         ScanStatus.FAILED,
@@ -37,7 +47,7 @@ def make_report(host: str, detail: str | None) -> RunReport:
     )
     return RunReport(
         run_id="20261123-031502-7f3a",
-        server="https://nps.example",
+        server=detail or "https://nps.example",
         profile=host,
         username=detail,
         credential_id="9c711ab3-8fc1-4d66-88d4-08f85117f32e",
@@ -51,8 +61,9 @@ def make_report(host: str, detail: str | None) -> RunReport:
         counts={ScanStatus.FAILED: 1},
         going=0,
         troubles=[Trouble("AccessDenied", "Refused.", ["Look at `whoami`."], [row])],
-        again=None,
-        batches=[],
+        # A command of ours: one line in any case.
+        again=f"sbpam schedule {escape_controls(detail)}" if detail else None,
+        batches=[batch],
         durations=[7.0],
         accepted=[(STARTED + 2, 1)],
         ended=[(STARTED + 12, 1)],
@@ -94,12 +105,15 @@ def test_html_shows_it_as_text_and_nothing_more(host: str, detail: str | None) -
     [cells] = page.hosts()
     assert squeezed(cells[0]) == squeezed(escape_controls(host))
     if detail and escape_controls(detail).strip():
-        assert squeezed(f"AccessDenied: {escape_controls(detail)}") in page.text
+        said = escape_controls(detail)
+        for text in (f"AccessDenied: {said}", f"rejected: {said}", f"host on {said}"):
+            assert squeezed(text) in page.text
+        assert squeezed(f"succeed: sbpam schedule {said}") in page.text
 
 
 def rendered(source: str) -> tuple[list[str], list[Token]]:
     """What a reader of the Markdown sees, part by part, and what it is made of."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(source)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source)
     parts = [token for token in tokens if token.type == "inline"]
     texts = ["".join(child.content for child in part.children or ()) for part in parts]
     return texts, tokens
@@ -107,7 +121,8 @@ def rendered(source: str) -> tuple[list[str], list[Token]]:
 
 @hostile
 def test_markdown_shows_it_as_text_and_nothing_more(host: str, detail: str | None) -> None:
-    texts, tokens = rendered(render_report(make_report(host, detail), "md"))
+    source = render_report(make_report(host, detail), "md")
+    texts, tokens = rendered(source)
 
     _, expected = rendered(plain_page("md", told=bool(detail)))
     if not detail or escape_controls(detail).strip():
@@ -115,7 +130,16 @@ def test_markdown_shows_it_as_text_and_nothing_more(host: str, detail: str | Non
     shown = {squeezed(text) for text in texts}
     assert squeezed(escape_controls(host)) in shown
     if detail and escape_controls(detail).strip():
-        assert squeezed(f"AccessDenied: {escape_controls(detail)}") in shown
+        said = escape_controls(detail)
+        assert {squeezed(f"{about}: {said}") for about in ("AccessDenied", "rejected")} <= shown
+        assert squeezed(said) in shown, "the server's name"
+        # Some are marks to one reader of Markdown and not to another: none is left bare.
+        assert f"| rejected: {''.join(map(_as_text, said))} |" in source
+        assert f"\n```sh\nsbpam schedule {said}\n```\n" in source
+
+
+def _as_text(character: str) -> str:
+    return f"\\{character}" if character in MARKS else character
 
 
 def _kinds(tokens: Sequence[Token]) -> list[str]:
