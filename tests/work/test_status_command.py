@@ -285,12 +285,30 @@ def test_offline_says_as_of_when_and_asks_nobody(site: Site) -> None:
         assert ended.rows()[0][:2] == [HOSTS[0], "Queued"]
         assert all(row[7] == "as of 2026-11-23T03:15:02Z" for row in ended.rows())
     assert len(site.requests()) == before
-    moment = site.clock.now()
-    site.program("status")
+    online = site.program("status", "-o", "json").json()
     ended = site.program("status", "--offline")
     assert statuses(ended)[0] == (HOSTS[0], "Complete")
-    assert site.clock.now() >= moment
     assert "as of 2026-11-23T03:16" in ended.rows()[0][7]
+    assert len(online["jobs"]) == 2
+    assert site.program("status", "--offline", "-o", "json").json()["jobs"] == online["jobs"]
+
+
+def test_offline_dates_a_batch_in_doubt_by_when_it_was_lost(site: Site) -> None:
+    site.faults.add(Fault(action="close", path="OuMapping", nth=2))
+    busy = {"Retry-After": "60"}
+    site.faults.add(Fault(action="status", path="OuMapping", nth=3, status=503, headers=busy))
+    one_by_one = ["--batch-size", "1", "--parallel", "1", "--settle-after", "0"]
+    assert site.program("schedule", *HOSTS, *one_by_one).code == 5
+
+    offline = site.program("status", "--offline", "-o", "json").json()
+
+    # The third was accepted a minute later; the run ended then.
+    assert [(row["status"], row["detail"].rpartition("as of ")[2]) for row in offline["hosts"]] == [
+        ("Queued", "2026-11-23T03:15:02Z"),
+        ("OutcomeUnknown", "2026-11-23T03:15:02Z"),
+        ("Queued", "2026-11-23T03:16:02Z"),
+    ]
+    assert [job["job_id"] for job in offline["jobs"]] == list(site.world.scheduled)
 
 
 @given(invalid=st.sets(st.integers(0, 6)))
