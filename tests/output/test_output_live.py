@@ -169,6 +169,22 @@ def test_four_drawings_a_second_at_most_and_only_what_changed() -> None:
         assert 6 <= len(stderr.writes) - before <= 9
 
 
+def test_no_drawing_wraps_and_all_is_drawn_again_every_ten_seconds() -> None:
+    stderr = Terminal()
+    console = make_console(stderr, TERM="xterm")
+    with LiveProgress(console) as live:
+        live.update(state(1, 2))
+        for _ in range(4 * 25):
+            console.services.clock.sleep(0.25)
+            live.tick()
+        drawings = list(stderr.writes)
+    for drawing in drawings:
+        assert re.fullmatch(r"(\x1b\[\?25l)?\x1b\[\?7l[^?]+\x1b\[\?7h", drawing)
+    # In case something else wrote there: after 0, 10 and 20 seconds.
+    parts = ["3 of 4 hosts", "○ 1 Queued", "1 job: 1 Running", "● 3f2504e0 3/4"]
+    assert [all(part in drawing for part in parts) for drawing in drawings].count(True) == 3
+
+
 def test_at_any_size_nothing_leaves_the_screen() -> None:
     rows = [
         HostRow(f"h{n}.例え.example", ScanStatus.FAILED, detail="理由" * (n % 40))
