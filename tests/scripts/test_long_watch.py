@@ -186,6 +186,28 @@ class Pane:
 HEAD = re.compile(r"^[\d,]+ of 20,000 hosts", re.MULTILINE)
 
 
+def display_on(screen: str) -> list[str]:
+    """The lines of the display, which is there once, whole, and with nothing of an older one."""
+    found = [*HEAD.finditer(screen)]
+    assert len(found) == 1, screen
+    assert screen.count(" running\n") <= 1, screen
+    assert screen.count("40 jobs: ") == 1, screen
+    return screen[found[0].start() :].rstrip("\n").split("\n")
+
+
+def wait_for_redrawing(pane: Pane, columns: int, lines: int) -> None:
+    """Until a display is there that was made for this size."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        with contextlib.suppress(AssertionError):
+            shown = display_on(pane.screen())
+            # There is enough to tell for any height.
+            if len(shown) == lines - 2 and max(map(len, shown)) < columns:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"nothing fits {columns} x {lines}:\n{pane.screen()}")
+
+
 @pytest.mark.parametrize(
     "sizes", [[(80, 24), (200, 50), (120, 30)], [(200, 50), (80, 24), (200, 50)]]
 )
@@ -201,16 +223,10 @@ def test_in_a_terminal_that_is_resized(stage: Stage, sizes: list[tuple[int, int]
         first = pane.wait_for(HEAD.pattern)
         for columns, lines in sizes:
             pane.do("resize-window", "-x", str(columns), "-y", str(lines))
-            settled = time.monotonic() + 3.0
-            while time.monotonic() < settled:
-                time.sleep(0.2)
+            wait_for_redrawing(pane, columns, lines)
+            # It stays so, however often it is looked at.
             for _ in range(10):
-                screen = pane.screen()
-                # One display, whole, and nothing of an older one.
-                assert len(HEAD.findall(screen)) == 1, screen
-                assert screen.count(" running\n") <= 1, screen
-                assert screen.count("40 jobs: ") == 1, screen
-                shown = screen[HEAD.search(screen).start() :].rstrip("\n").split("\n")  # type: ignore[union-attr]
+                shown = display_on(pane.screen())
                 assert len(shown) <= lines - 2
                 assert max(map(len, shown)) < columns
                 assert pane.all().count("\nthe line above\n") == 1
