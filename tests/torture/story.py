@@ -177,11 +177,13 @@ def enumerate_cases(story: Story) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def every_case() -> list[Case]:
-    return [case for story in STORIES for case in enumerate_cases(story)]
+@cache
+def every_case() -> tuple[Case, ...]:
+    return tuple(case for story in STORIES for case in enumerate_cases(story))
 
 
-def ordinary_cases() -> list[Case]:
+@cache
+def ordinary_cases() -> tuple[Case, ...]:
     """Those that run each time.
 
     For every operation, every failure of it and every state of a batch: a case
@@ -201,7 +203,7 @@ def ordinary_cases() -> list[Case]:
         if not new <= met or point.operation == "answer list":
             met |= new
             chosen.append(case)
-    return chosen
+    return tuple(chosen)
 
 
 def run_case(case: Case) -> Machine:

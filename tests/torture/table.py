@@ -1,8 +1,10 @@
 """What can fail: for each operation of a seam, every way in which it may."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from sbpam_cli.sandbox.exchange import Request
 from sbpam_cli.sandbox.faults import Fault
 
 ALWAYS = ("kill", "signal")
@@ -129,3 +131,18 @@ TABLE: Mapping[str, tuple[str, ...]] = {
 
 def failures_of(operation: str) -> tuple[str, ...]:
     return (*ALWAYS, *TABLE[operation])
+
+
+def kind_of(request: Request) -> tuple[str, str]:
+    """The operation that answering it is, and what it is about."""
+    path = request.target
+    if "OuMapping" in path:
+        names = json.loads(request.body)
+        return "answer POST", f"{names[0]} and {len(names) - 1} more"
+    if path.endswith("/HostScanJob"):
+        return "answer list", ""
+    if path.startswith("/api/v1/HostScanJob/"):
+        return "answer job", ""
+    if path.endswith("/Version"):
+        return "answer version", ""
+    return "answer sign-in", path

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from typing import get_args
 
 import pytest
@@ -28,7 +29,7 @@ SLICES = 12
 _SHOWN = 5
 
 
-def run_all(cases: list[Case]) -> None:
+def run_all(cases: Sequence[Case]) -> None:
     violations = []
     for case in cases:
         try:
