@@ -144,7 +144,7 @@ def test_html_is_refused_by_a_terminal_and_markdown_is_not(program: PrivateProgr
 
 
 def test_a_person_sends_the_page_to_a_file(program: PrivateProgram) -> None:
-    record(program, lambda services: record_example(services, 5))
+    record_example(program, 5)
 
     kept = program("report", terminal=True, stdout_terminal=False)
     refused = program("report", stdout_terminal=True)
