@@ -96,7 +96,7 @@ def record_example(
     )
     journal = open_journal(services)
     journal.record_run(run, batches)
-    journal.mark_sending(run.run_id, batches)
+    journal.record_outcomes(run.run_id, (), sending=batches)
     for batch, row_list in zip(batches, told, strict=True):
         assert batch.sent_at is not None
         batch.state, batch.rows, batch.seen_at = "accepted", row_list, batch.sent_at + 1.5

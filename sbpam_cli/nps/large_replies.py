@@ -7,7 +7,6 @@ memory. Small replies don't pay for its import.
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from itertools import starmap
 from operator import attrgetter
 from typing import Any
 
@@ -76,12 +75,11 @@ def _decoder() -> Any:
 
 
 def _listed_hosts(items: Sequence[Any]) -> Sequence[ScanHost]:
-    name, dns, system, address, version, host_id = _columns(items)
-    told = list(map(attrgetter(*_OUTCOME), items))
+    name, dns, system, address, version, host_id, *told = _columns(items, *_OUTCOME)
     try:
-        outcomes = list(starmap(wire.known_outcome, told))
+        outcomes = list(map(wire.known_outcome, *told))
     except TypeError:  # an array or an object, which cannot be remembered
-        outcomes = list(starmap(wire.read_outcome, told))
+        outcomes = list(map(wire.read_outcome, *told))
     status, reason, detail = zip(*outcomes, strict=True) if items else ((), (), ())
     columns = (name, dns, status, reason, system, address, version, detail, host_id)
     absent = [None] * len(items)
@@ -119,12 +117,13 @@ def _outcome(item: Any) -> wire.ReadOutcome:
     return wire.read_outcome(item.status, item.statusDescription, item.failureReason)
 
 
-def _columns(items: Sequence[Any]) -> tuple[list[str | None], ...]:
-    """The fields of `_HOST`, in its order."""
+def _columns(items: Sequence[Any], *others: str) -> tuple[list[Any], ...]:
+    """The fields of `_HOST`, in its order, and others as they came."""
     if not items:
-        return ([],) * len(_HOST)
-    name, dns, system, address, version, host_id = map(
-        list, zip(*map(attrgetter(*_HOST), items), strict=True)
+        return ([],) * (len(_HOST) + len(others))
+    fields = attrgetter(*_HOST, *others)
+    name, dns, system, address, version, host_id, *rest = map(
+        list, zip(*map(fields, items), strict=True)
     )
     return (
         _texts(name),
@@ -133,6 +132,7 @@ def _columns(items: Sequence[Any]) -> tuple[list[str | None], ...]:
         _texts(address),
         _each(_known_text, version),
         _ids(host_id),
+        *rest,
     )
 
 

@@ -56,6 +56,13 @@ def fold_host(name: str) -> str:
     return name.strip().removesuffix(".").lower()
 
 
+def fold_hosts(names: Sequence[str]) -> Sequence[str]:
+    """`fold_host` of each, at once where none changes."""
+    joined = "\n".join(names)
+    same = joined == joined.lower() and ".\n" not in joined and not joined.endswith(".")
+    return names if same and joined.split() == names else [*map(fold_host, names)]
+
+
 def decode(content: bytes) -> Any:
     """The JSON value in a body; WireError where it is none."""
     import json

@@ -65,19 +65,13 @@ class Journal:
             )
             self._insert(execute, run.run_id, batches)
 
-    def mark_sending(self, run_id: str, batches: Iterable[Batch]) -> None:
-        """`sending`, with when and until when, on disk before the POST starts."""
-        with self._transaction() as execute:
-            for batch in batches:
-                execute(
-                    "UPDATE batches SET state = 'sending', sent_at = ?, deadline = ?,"
-                    " clock_offset = ?, gave_up_at = NULL, http_status = NULL, reason = NULL,"
-                    " trace_id = NULL WHERE run_id = ? AND number = ?",
-                    (batch.sent_at, batch.deadline, batch.clock_offset, run_id, batch.number),
-                )
+    def record_outcomes(
+        self, run_id: str, batches: Iterable[Batch], *, sending: Iterable[Batch] = ()
+    ) -> None:
+        """What came of some batches, with their rows, and which ones are sent next, in one commit.
 
-    def record_outcomes(self, run_id: str, batches: Iterable[Batch]) -> None:
-        """What came of some batches: their states, and the rows where there are any."""
+        sending: `sending` with when and until when, on disk before their POSTs start.
+        """
         with self._transaction() as execute:
             for batch in batches:
                 rows = batch.rows or ()
@@ -93,6 +87,13 @@ class Journal:
                 )
                 if batch.rows is not None:
                     self._put_rows(execute, run_id, batch)
+            for batch in sending:
+                execute(
+                    "UPDATE batches SET state = 'sending', sent_at = ?, deadline = ?,"
+                    " clock_offset = ?, gave_up_at = NULL, http_status = NULL, reason = NULL,"
+                    " trace_id = NULL WHERE run_id = ? AND number = ?",
+                    (batch.sent_at, batch.deadline, batch.clock_offset, run_id, batch.number),
+                )
 
     def record_rows(self, run_id: str, batches: Iterable[Batch]) -> None:
         """Newer statuses of accepted batches' hosts, as a poll saw them."""

@@ -29,7 +29,7 @@ from sbpam_cli.nps.client import (
     RefusedError,
     backoff_s,
 )
-from sbpam_cli.nps.wire import sum_status
+from sbpam_cli.nps.wire import fold_hosts, sum_status
 from sbpam_cli.work.matching import (
     NOT_IN_REPLY,
     Match,
@@ -179,7 +179,9 @@ def summarise(job_id: str, status: ScanStatus | None, rows: Sequence[HostRow]) -
 def held_rows(job: ScanJob) -> Sequence[HostRow]:
     """Every host that the server holds in a job."""
     hosts = job.hosts or ()
-    return make_rows([*map(host_name, hosts)], job.job_id, hosts, ScanStatus.UNKNOWN)
+    named = column(hosts, 1)
+    names = fold_hosts(named) if None not in named else [*map(host_name, hosts)]
+    return make_rows(names, job.job_id, hosts, ScanStatus.UNKNOWN)
 
 
 def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> None:

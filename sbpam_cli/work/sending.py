@@ -94,6 +94,7 @@ class Sending:
     _attempts: dict[int, _Attempts] = field(default_factory=dict)
     _in_flight: dict[int, Batch] = field(default_factory=dict)
     _confirming: dict[int, Batch] = field(default_factory=dict)
+    _judged: list[Batch] = field(default_factory=list)
     _journal_failed: bool = False
     _failures: int = 0
     _rejections: int = 0
@@ -116,13 +117,18 @@ class Sending:
             for batch in filter(lacks_second_look, self.batches):
                 self._confirm(batch)
         while not self._is_over():
-            if self._may_send():
-                self._start()
+            judged, self._judged = self._judged, []
+            due = self._choose() if self._may_send() else []
+            self._start(judged, due)
+            # While these are on their way: passing rows on takes its time.
+            self._pass_on(judged)
             self._take_results()
 
     # When.
 
     def _is_over(self) -> bool:
+        if self._judged:
+            return False
         waiting = bool(self._in_flight or self._confirming)
         if self.interruption.event.is_set():
             now = self.services.clock.monotonic()
@@ -140,34 +146,31 @@ class Sending:
     def _may_send(self) -> bool:
         return self.stopped is None and not self.interruption.event.is_set()
 
-    def _start(self) -> None:
-        """Starts what is due: a probe of the server, or as many batches as fit."""
+    def _choose(self) -> list[Batch]:
+        """What is due, as many batches as fit; or the server is probed first."""
         now = self.services.clock.monotonic()
         if self._gate.is_shut:
             if not self._in_flight:
                 self._gate.probe()
-            return
+            return []
         if not self._crowd.room(self.batches):
             self._crowd.look(self.batches)
-            return
+            return []
         room = self.limits.parallel - len(self._in_flight)
         if self.limits.max_running is not None:
             room = min(room, 1)
         waiting = (batch for batch in self._planned if self._of(batch).due_at <= now)
-        due = list(islice(waiting, max(room, 0)))
-        if not due:
-            return
-        wall = self.services.clock.now()
+        return list(islice(waiting, max(room, 0)))
+
+    def _start(self, judged: Sequence[Batch], due: Sequence[Batch]) -> None:
+        """Records what was judged, and starts what is due; one commit before both."""
+        now, wall = self.services.clock.monotonic(), self.services.clock.now()
         for batch in due:
             batch.sent_at, batch.gave_up_at = wall, None
             batch.deadline = wall + self.limits.send_timeout_s
             batch.clock_offset = self.client.clock_offset_s
-        try:
-            self.journal.mark_sending(self.run.run_id, due)
-        except JournalError as error:
-            # Nothing of these has left; what the disk holds of them is settled later.
-            self._journal_failed = True
-            self.stopped = error
+        # Where it fails nothing of these has left; what the disk holds of them is settled later.
+        if not self._record([batch for batch in judged if batch.state != "split"], due):
             return
         for batch in due:
             batch.state = "sending"
@@ -223,9 +226,8 @@ class Sending:
     # What came of it.
 
     def _take_results(self) -> None:
-        """Waits for an answer, half a second at most, and settles all that have come."""
+        """Waits for an answer, half a second at most, and judges all that have come."""
         done = self._wait()
-        outcomes: list[tuple[Batch, Verdict]] = []
         while done is not None:
             if done.key == PROBE:
                 self.stopped = self._gate.take(done) or self.stopped
@@ -237,10 +239,9 @@ class Sending:
                 batch = self._in_flight.pop(done.key)  # type: ignore[call-overload]
                 if done.error is not None:
                     raise done.error
-                outcomes.append((batch, done.result))
+                self._apply(batch, done.result)
+                self._judged.append(batch)
             done = self.workers.next(0.0) if self._is_waiting() else None
-        if outcomes:
-            self._take_verdicts(outcomes)
 
     def _is_waiting(self) -> bool:
         waiting = bool(self._in_flight or self._confirming)
@@ -257,15 +258,9 @@ class Sending:
                 self.services.clock.wait(self.interruption.event, min(WAIT_SLICE_S, due_at - now))
         return None
 
-    def _take_verdicts(self, outcomes: Sequence[tuple[Batch, Verdict]]) -> None:
-        """Applies the verdicts, records them in one commit, and passes on what is final."""
-        recorded = []
-        for batch, verdict in outcomes:
-            self._apply(batch, verdict)
-            if batch.state != "split":
-                recorded.append(batch)
-        self._record(recorded)
-        for batch, _ in outcomes:
+    def _pass_on(self, judged: Sequence[Batch]) -> None:
+        """Passes on what is final; the rest is split, sent again or looked at again."""
+        for batch in judged:
             if batch.state == "split":
                 self._split(batch)
             elif batch.state == "planned":
@@ -274,7 +269,8 @@ class Sending:
                 self._confirm(batch)
             elif batch.state in ("accepted", "rejected"):
                 self.settled(batch)
-        self._planned.sort(key=lambda batch: batch.first)
+        if any(batch.state in ("planned", "split") for batch in judged):
+            self._planned.sort(key=lambda batch: batch.first)
 
     def _apply(self, batch: Batch, verdict: Verdict) -> None:
         clock = self.services.clock
@@ -316,13 +312,14 @@ class Sending:
         if stop is not None and self.stopped is None:
             self.stopped = stop
 
-    def _record(self, batches: Sequence[Batch]) -> None:
-        if not batches:
-            return
+    def _record(self, batches: Sequence[Batch], sending: Sequence[Batch] = ()) -> bool:
+        """One commit; answers whether the disk holds it."""
+        if not batches and not sending:
+            return True
         if not self._journal_failed:
             try:
-                self.journal.record_outcomes(self.run.run_id, batches)
-                return
+                self.journal.record_outcomes(self.run.run_id, batches, sending=sending)
+                return True
             except JournalError as error:
                 self._journal_failed = True
                 self.stopped = error
@@ -332,6 +329,7 @@ class Sending:
                     f"not recorded: job {batch.job_id} holds {counted(len(batch.names), 'host')},"
                     f" {batch.names[0]} to {batch.names[-1]}"
                 )
+        return False
 
     def _split(self, batch: Batch) -> None:
         """Too large for the server: two halves take its place."""

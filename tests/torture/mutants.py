@@ -45,12 +45,10 @@ MUTANTS = (
             ),
             (
                 "work/sending.py",
-                """            self.journal.mark_sending(self.run.run_id, due)
-""",
-                """            for batch in due:
-                self.workers.submit(batch.number, partial(self._post, batch, now))
-            self.journal.mark_sending(self.run.run_id, due)
-""",
+                """        if not self._record([""",
+                """        for batch in due:
+            self.workers.submit(batch.number, partial(self._post, batch, now))
+        if not self._record([""",
             ),
         ),
     ),
