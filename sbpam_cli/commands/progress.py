@@ -17,7 +17,7 @@ from sbpam_cli.work.interruption import Interruption, leave_now
 if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
     from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.following import Followed
+    from sbpam_cli.work.followed import Followed
 
 NAMES_KEPT = 200
 """More hosts than any screen shows of those that failed or run."""

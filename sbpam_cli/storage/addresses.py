@@ -25,7 +25,7 @@ def parse_server(text: str, source: str = "--server") -> str:
     scheme, separator, rest = address.lower().rpartition("://")
     if separator and scheme != "https":
         raise OptionError(
-            f"{source}: {text!r} does not start with https://",
+            f"{source}: {text[:200]!r} does not start with https://",
             hint="the server is spoken to over TLS only",
         )
     authority = rest.removesuffix("/") if separator else rest
@@ -43,7 +43,7 @@ def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | N
     match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", authority, re.ASCII)
     if match is None:
         raise OptionError(
-            f"{source}: {text!r} is not HOST, HOST:PORT or https://HOST",
+            f"{source}: {text[:200]!r} is not HOST, HOST:PORT or https://HOST",
             hint="an IPv6 address stands in brackets: [::1]:6500",
         )
     port = int(match[2]) if match[2] else None
@@ -58,11 +58,11 @@ def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | N
                 return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]", port
         except ValueError:
             pass
-        raise OptionError(f"{source}: {text!r} is not an IPv6 address")
+        raise OptionError(f"{source}: {text[:200]!r} is not an IPv6 address")
     host = host.removesuffix(".")
     if len(host) > 253 or not all(_HOST.fullmatch(label) for label in host.split(".")):
         hint = None if host.isascii() else "write a non-ASCII name in its punycode form (xn--...)"
-        raise OptionError(f"{source}: {text!r} is not the name of a host", hint=hint)
+        raise OptionError(f"{source}: {text[:200]!r} is not the name of a host", hint=hint)
     return host, port
 
 

@@ -160,7 +160,7 @@ def check_profile_name(name: str, source: str = "--profile") -> str:
     """The name itself. Raises OptionError: letters, digits, `. _ -`, 64 at most."""
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"{source}: {name!r} cannot be the name of a profile",
+            f"{source}: {name[:60]!r} cannot be the name of a profile",
             hint="use letters, digits, '.', '_' and '-', 64 at most",
         )
     return name

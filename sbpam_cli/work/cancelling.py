@@ -19,7 +19,8 @@ from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Run
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import connect
-from sbpam_cli.work.following import HELD, POLLS_IN_FLIGHT, Followed, Follower, FollowLimits
+from sbpam_cli.work.followed import Followed
+from sbpam_cli.work.following import HELD, POLLS_IN_FLIGHT, Follower, FollowLimits
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.status import target_of_run
 

@@ -8,7 +8,8 @@ from sbpam_cli.errors import SbpamError, SignInError
 from sbpam_cli.models import FINISHED, SCHEDULED, Talk, column
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.storage.records import Batch
-from sbpam_cli.work.following import FAILURES_SAID_EVERY_S, SILENCE_S, Followed, no_good_answer
+from sbpam_cli.work.followed import Followed
+from sbpam_cli.work.following import FAILURES_SAID_EVERY_S, SILENCE_S, no_good_answer
 from sbpam_cli.work.workers import Done, Workers
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from sbpam_cli.storage.journal import Journal
 from sbpam_cli.storage.records import IN_DOUBT, Batch, Run
 from sbpam_cli.wording import counted
 from sbpam_cli.work.connection import Connection
-from sbpam_cli.work.following import POLLS_IN_FLIGHT, Followed, Follower, FollowLimits
+from sbpam_cli.work.followed import Followed
+from sbpam_cli.work.following import POLLS_IN_FLIGHT, Follower, FollowLimits
 from sbpam_cli.work.interruption import Interruption
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import batch_rows

@@ -23,14 +23,8 @@ from sbpam_cli.storage.journal import Journal, open_journal
 from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.storage.records import Batch, Run
 from sbpam_cli.work.connection import connect
-from sbpam_cli.work.following import (
-    POLLS_IN_FLIGHT,
-    Followed,
-    Follower,
-    FollowLimits,
-    fetch,
-    summarise,
-)
+from sbpam_cli.work.followed import Followed, summarise
+from sbpam_cli.work.following import POLLS_IN_FLIGHT, Follower, FollowLimits, fetch
 from sbpam_cli.work.matching import match_hosts
 from sbpam_cli.work.outcome import Outcome
 from sbpam_cli.work.row_stream import RowStream, batch_rows

@@ -85,3 +85,13 @@ def test_hostile_words_break_no_line(site: Site) -> None:
             assert "\x1b" not in ended.err
             assert len(ended.err.splitlines()) == 2
             assert len(ended.err) < 1000
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 100_000, "~" * 100_000, "http://" + "x" * 100_000, "[" + "x" * 100_000 + "]"]
+)
+def test_a_long_value_is_not_said_whole(site: Site, value: str) -> None:
+    for option in ("--profile", "--server"):
+        ended = site.program("status", option, value)
+        assert ended.code == 2
+        assert len(ended.err) < 1000

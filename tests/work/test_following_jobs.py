@@ -12,7 +12,8 @@ from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.services import Clock
-from sbpam_cli.work.following import Followed, fetch
+from sbpam_cli.work.followed import Followed
+from sbpam_cli.work.following import fetch
 from sbpam_cli.work.workers import Done
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
