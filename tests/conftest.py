@@ -1,5 +1,6 @@
 """Fixtures for every test; `staging` has what they are made of."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from sbpam_cli.sandbox.faults import Faults
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
+
+# A shell's `&` starts what it runs with SIGINT ignored, and so would be every program under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every run draws others: fewer in each keeps the suite quick.
 settings.register_profile(

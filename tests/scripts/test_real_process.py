@@ -50,6 +50,14 @@ class Started:
         )
         self._stdin = stdin
 
+    def wait_for_words(self, words: bytes) -> None:
+        """Until a line on stderr has them; it must come before the process ends."""
+        assert self.process.stderr is not None
+        line = b""
+        while words not in line:
+            line = self.process.stderr.readline()
+            assert line, f"it ended without {words!r}"
+
     def end(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(self._stdin, timeout=PATIENCE_S)
         return self.process.returncode, out.decode(), err.decode()
@@ -197,10 +205,7 @@ def test_signal_while_a_post_is_under_way(site: Site, started: list[Started], na
     started.append(one)
     assert hanging.wait(PATIENCE_S)
     one.process.send_signal(signal.Signals[name])
-    assert one.process.stderr is not None
-    said = b""
-    while b"under way" not in said:
-        said += one.process.stderr.readline()
+    one.wait_for_words(b"under way")
     site.faults.release()
     code, out, err = one.end()
     assert code == 128 + signal.Signals[name]
@@ -220,10 +225,7 @@ def test_second_signal_ends_at_once(site: Site, started: list[Started]) -> None:
     started.append(one)
     assert hanging.wait(PATIENCE_S)
     one.process.send_signal(signal.SIGINT)
-    assert one.process.stderr is not None
-    said = b""
-    while b"under way" not in said:
-        said += one.process.stderr.readline()
+    one.wait_for_words(b"under way")
     begun = time.monotonic()
     one.process.send_signal(signal.SIGINT)
     assert one.process.wait(PATIENCE_S) == 130
