@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 
 def main(argv: "Sequence[str] | None" = None, services: "Services | None" = None) -> int:
@@ -22,7 +22,7 @@ def main(argv: "Sequence[str] | None" = None, services: "Services | None" = None
     from sbpam_cli.errors import ExitCode
 
     if services is None:
-        from sbpam_cli.services import system_services
+        from sbpam_cli.system.services import system_services
 
         services = system_services()
     try:
@@ -45,7 +45,7 @@ def _show_version() -> int:
     except OSError as error:
         from sbpam_cli.errors import ExitCode
         from sbpam_cli.output.console import Console, unwritable
-        from sbpam_cli.services import system_services
+        from sbpam_cli.system.services import system_services
 
         if isinstance(error, BrokenPipeError):
             return ExitCode.STDOUT_CLOSED

@@ -60,6 +60,24 @@ SCHEDULED: frozenset[ScanStatus] = frozenset({*SERVER_STATUSES, ScanStatus.ACCEP
 """The host is in a job of the server."""
 
 
+def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]) -> ScanStatus:
+    """A job's status: what its hosts' statuses add up to, else what it says itself.
+
+    The single-job shape has no status of its own, so both shapes are added up.
+    """
+    found = {status for status in hosts if status is not None}
+    if not found:
+        return job_status or ScanStatus.UNKNOWN
+    going = found - FINISHED
+    if len(found) == 1:
+        return next(iter(found))
+    if going:
+        if ScanStatus.RUNNING in going or found & FINISHED:
+            return ScanStatus.RUNNING
+        return min(going, key=list(ScanStatus).index)
+    return ScanStatus.COMPLETED_WITH_ERRORS
+
+
 class FailureReason(StrEnum):
     """Why a scan failed: the server's `ActionFailureReason`; the order is the wire's integer."""
 

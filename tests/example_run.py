@@ -7,10 +7,10 @@ from uuid import UUID
 
 from staging import CREDENTIAL, PrivateProgram
 
+from sbpam_cli.journal.journal import open_journal
+from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
-from sbpam_cli.services import Services
-from sbpam_cli.storage.journal import open_journal
-from sbpam_cli.storage.records import Aside, Batch, Run, digest_names
+from sbpam_cli.system.services import Services
 
 RUN_ID = "20261123-030002-7f3a"
 LASTED_S = 900.0

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sbpam_cli.main import main
-from sbpam_cli.sandbox.directory import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.faults import Faults
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
-from sbpam_cli.services import Clock, Prompt, Services
-from sbpam_cli.work.workers import Done
+from sbpam_cli.system.clock import Clock
+from sbpam_cli.system.services import Prompt, Services
+from sbpam_cli.system.threads import Done
 
 CREDENTIAL = EXAMPLE_CREDENTIAL_ID
 _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")

@@ -18,7 +18,7 @@ from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import FORMS, Form
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 COMMANDS: tuple[str, ...] = (
     "login",

@@ -9,9 +9,9 @@ from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import read_limits
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -44,8 +44,8 @@ def cancel(
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.progress import following
     from sbpam_cli.commands.schedule import confirm, connection_options
-    from sbpam_cli.output.rows import CANCEL
-    from sbpam_cli.work.cancelling import CancelOptions, run_cancel
+    from sbpam_cli.jobs.cancel import CancelOptions, run_cancel
+    from sbpam_cli.output.forms import CANCEL
 
     options = CancelOptions(
         connection=connection_options(common),

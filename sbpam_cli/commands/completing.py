@@ -18,7 +18,7 @@ _RUNS_OFFERED = 20
 
 def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """Profile names, with their servers."""
-    from sbpam_cli.storage.profiles import load_profiles
+    from sbpam_cli.settings.profiles import load_profiles
 
     try:
         profiles = load_profiles(ctx.find_root().obj)
@@ -31,7 +31,7 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """Run ids, the newest ones, with what they are."""
-    from sbpam_cli.storage.journal import open_journal
+    from sbpam_cli.journal.journal import open_journal
 
     services = ctx.find_root().obj
     try:

@@ -7,9 +7,9 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -29,8 +29,8 @@ def credentials(
     """Finds service accounts and the id to schedule with."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.schedule import connection_options
-    from sbpam_cli.output.rows import CREDENTIALS
-    from sbpam_cli.work.credentials import run_credentials
+    from sbpam_cli.lookups.accounts import run_credentials
+    from sbpam_cli.output.forms import CREDENTIALS
 
     options = connection_options(common)
 

@@ -34,15 +34,15 @@ def demo(
     import tempfile
 
     from sbpam_cli.commands.schedule import show_schedule
-    from sbpam_cli.sandbox.directory import sample_hosts
+    from sbpam_cli.hosts.lists import HostSource
+    from sbpam_cli.jobs.follow import FollowLimits
+    from sbpam_cli.runs.schedule import ScheduleOptions
+    from sbpam_cli.sandbox.people import sample_hosts
     from sbpam_cli.sandbox.rehearsal import describe
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
-    from sbpam_cli.storage.profiles import ConnectionOptions
-    from sbpam_cli.work.following import FollowLimits
-    from sbpam_cli.work.hosts import HostSource
-    from sbpam_cli.work.interruption import Interruption, leave_now
-    from sbpam_cli.work.scheduling import ScheduleOptions
+    from sbpam_cli.settings.profiles import ConnectionOptions
+    from sbpam_cli.system.signals import Interruption, leave_now
 
     services = ctx.obj
     world = World(

@@ -7,9 +7,9 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -21,9 +21,9 @@ def doctor(ctx: typer.Context, common: Common) -> int:
     run it as the same user with the same environment. Never asks, schedules nothing.
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.rows import DOCTOR
-    from sbpam_cli.storage.profiles import ConnectionOptions
-    from sbpam_cli.work.doctor import run_doctor
+    from sbpam_cli.doctor.checks import run_doctor
+    from sbpam_cli.output.forms import DOCTOR
+    from sbpam_cli.settings.profiles import ConnectionOptions
 
     options = ConnectionOptions(
         profile=common.profile,

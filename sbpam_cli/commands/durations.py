@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sbpam_cli.errors import OptionError
 
 if TYPE_CHECKING:
-    from sbpam_cli.work.following import FollowLimits
+    from sbpam_cli.jobs.follow import FollowLimits
 
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -30,7 +30,7 @@ def read_limits(
     timeout: str | None, interval: str | None, *, follows: bool, by: str
 ) -> "FollowLimits":
     """`--timeout` and `--interval`. Raises OptionError without `by`, the option that follows."""
-    from sbpam_cli.work.following import FollowLimits
+    from sbpam_cli.jobs.follow import FollowLimits
 
     for option, given in (("--timeout", timeout), ("--interval", interval)):
         if given is not None and not follows:

@@ -7,9 +7,9 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -29,8 +29,8 @@ def hosts(
     """Prints the FQDNs of an organisational unit, one a line; the server may onboard the hosts."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.schedule import confirm, connection_options
-    from sbpam_cli.output.rows import OU_HOSTS
-    from sbpam_cli.work.organisational_unit import UnitOptions, run_unit
+    from sbpam_cli.lookups.known_hosts import UnitOptions, run_unit
+    from sbpam_cli.output.forms import OU_HOSTS
 
     options = UnitOptions(
         connection=connection_options(common), dn=ou, recursive=recursive, sure=yes

@@ -6,8 +6,8 @@ import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.models import Method
-from sbpam_cli.storage.profiles import ConnectionOptions
-from sbpam_cli.storage.secrets import SECRET_NAMES, SecretName
+from sbpam_cli.settings.profiles import ConnectionOptions
+from sbpam_cli.settings.secrets import SECRET_NAMES, SecretName
 
 
 def _text(words: str, metavar: str | None = None) -> Any:
@@ -69,8 +69,8 @@ def login(
 ) -> int:
     """Signs in, keeps the secrets in the keyring and the server in a profile."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.rows import WHOAMI_COLUMNS, RowSet
-    from sbpam_cli.work.login import LoginOptions, run_login
+    from sbpam_cli.output.forms import WHOAMI_COLUMNS, RowSet
+    from sbpam_cli.signin.login import LoginOptions, run_login
 
     files: dict[SecretName, str | None] = {
         "password": password_file,

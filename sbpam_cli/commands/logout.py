@@ -7,8 +7,8 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import Talk
-from sbpam_cli.storage.addresses import parse_server
-from sbpam_cli.storage.profiles import (
+from sbpam_cli.settings.addresses import parse_server
+from sbpam_cli.settings.profiles import (
     DEFAULT_PROFILE,
     ConnectionOptions,
     check_profile_name,
@@ -17,8 +17,8 @@ from sbpam_cli.storage.profiles import (
 )
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.outcome import Outcome
+    from sbpam_cli.system.services import Services
 
 
 def run_logout(
@@ -30,7 +30,7 @@ def run_logout(
     every_profile: bool = False,
 ) -> None:
     """Deletes the secrets of the profile's server, and of `--server`'s where it is given."""
-    from sbpam_cli.storage.vault import Vault
+    from sbpam_cli.settings.keyring import Vault
 
     vault = Vault(services, talk, attended=services.can_ask(no_input=options.no_input))
     for name, origins in _choose(services, options, every_profile).items():
@@ -79,7 +79,7 @@ def logout(
 ) -> int:
     """Forgets the secrets of a profile; its settings stay."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.rows import WHOAMI_COLUMNS, RowSet
+    from sbpam_cli.output.forms import WHOAMI_COLUMNS, RowSet
 
     options = ConnectionOptions(
         profile=common.profile, server=common.server, no_input=common.no_input

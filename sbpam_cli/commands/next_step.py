@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
-from sbpam_cli.storage.profiles import DEFAULT_PROFILE
+from sbpam_cli.settings.profiles import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.outcome import Outcome
+    from sbpam_cli.system.services import Services
 
 _AFTER = {
     "login": "`sbpam doctor{profile}` checks everything that a run needs",

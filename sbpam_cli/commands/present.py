@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.commands.app import Common
 from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
+from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.rows import Envelope, Printer, RowSet, choose_form, make_printer
-from sbpam_cli.work.outcome import Outcome
+from sbpam_cli.output.forms import Envelope, Printer, RowSet, choose_form, make_printer
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 Body = Callable[[Console, Printer, Outcome], None]
 

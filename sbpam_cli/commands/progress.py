@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus
 from sbpam_cli.output.live import LiveProgress
 from sbpam_cli.output.picture import JobProgress, Progress, done_of
-from sbpam_cli.work.interruption import Interruption, leave_now
+from sbpam_cli.system.signals import Interruption, leave_now
 
 if TYPE_CHECKING:
+    from sbpam_cli.jobs.job import Followed
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.followed import Followed
+    from sbpam_cli.output.forms import Printer
 
 NAMES_KEPT = 200
 """More hosts than any screen shows of those that failed or run."""

@@ -7,12 +7,12 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.errors import OptionError
-from sbpam_cli.output.report import ReportForm
+from sbpam_cli.report.page import ReportForm
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -36,9 +36,9 @@ def report(
     From the journal; `sbpam status RUN` brings that up to date.
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.report import render_report
-    from sbpam_cli.output.rows import RUNS
-    from sbpam_cli.work.reporting import report_run
+    from sbpam_cli.output.forms import RUNS
+    from sbpam_cli.report.facts import report_run
+    from sbpam_cli.report.page import render_report
 
     services = ctx.obj
     if common.output is not None:

@@ -9,9 +9,9 @@ from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import parse_duration, positive_duration
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -48,10 +48,10 @@ def resume(
     """Finds out what became of a run's hosts, sends what is left, prints the whole run."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.schedule import connection_options
-    from sbpam_cli.output.rows import HOSTS
-    from sbpam_cli.work.execution import Audience
-    from sbpam_cli.work.resuming import ResumeOptions, run_resume
-    from sbpam_cli.work.sending import SendLimits
+    from sbpam_cli.output.forms import HOSTS
+    from sbpam_cli.runs.resume import ResumeOptions, run_resume
+    from sbpam_cli.runs.run import Audience
+    from sbpam_cli.runs.send import SendLimits
 
     options = ResumeOptions(
         connection=connection_options(common),

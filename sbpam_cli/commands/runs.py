@@ -12,12 +12,12 @@ from sbpam_cli.commands.mistakes import NamedGroup
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
+    from sbpam_cli.journal.journal import Journal
+    from sbpam_cli.journal.records import Run
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.services import Services
-    from sbpam_cli.storage.journal import Journal
-    from sbpam_cli.storage.records import Run
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.system.services import Services
 
 runs = typer.Typer(
     name="runs",
@@ -67,8 +67,8 @@ def prune(
 ) -> int:
     """Forgets old runs; unfinished ones stay."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.rows import RUNS
-    from sbpam_cli.storage.journal import open_journal
+    from sbpam_cli.journal.journal import open_journal
+    from sbpam_cli.output.forms import RUNS
 
     services = ctx.obj
     age_s = parse_duration(older_than, "--older-than")
@@ -84,8 +84,8 @@ def prune(
 
 def _show(services: "Services", common: Common, name: str | None) -> int:
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.rows import RUNS
-    from sbpam_cli.storage.journal import open_journal
+    from sbpam_cli.journal.journal import open_journal
+    from sbpam_cli.output.forms import RUNS
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
         journal = open_journal(services)
@@ -136,8 +136,7 @@ def _step_after(rows: "Sequence[tuple[object, ...]]") -> str | None:
 
 def _describe(journal: "Journal", run: "Run", console: "Console", outcome: "Outcome") -> None:
     """The batches of a run, for a person; their jobs in the JSON form."""
-    from sbpam_cli.models import JobSummary
-    from sbpam_cli.nps.wire import sum_status
+    from sbpam_cli.models import JobSummary, sum_status
     from sbpam_cli.output.moments import utc
 
     batches = journal.batches(run.run_id)

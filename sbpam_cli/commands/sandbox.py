@@ -44,7 +44,7 @@ def sandbox(
     from sbpam_cli.sandbox.rehearsal import serve_forever
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
-    from sbpam_cli.work.interruption import Interruption, leave_now
+    from sbpam_cli.system.signals import Interruption, leave_now
 
     services = ctx.obj
     console = Console(services, quiet=common.quiet, verbose=common.verbose)

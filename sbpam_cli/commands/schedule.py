@@ -9,12 +9,12 @@ from sbpam_cli.commands.durations import parse_duration, positive_duration, read
 from sbpam_cli.errors import OptionError
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.services import Services
-    from sbpam_cli.storage.profiles import ConnectionOptions
-    from sbpam_cli.work.outcome import Outcome
-    from sbpam_cli.work.scheduling import ScheduleOptions
+    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.runs.schedule import ScheduleOptions
+    from sbpam_cli.settings.profiles import ConnectionOptions
+    from sbpam_cli.system.services import Services
 
 
 @with_common
@@ -132,9 +132,9 @@ def schedule(
 
     Hosts are FQDNs: arguments, files (text, CSV, JSON, NDJSON, LDIF) or stdin.
     """
-    from sbpam_cli.work.hosts import HostSource
-    from sbpam_cli.work.scheduling import ScheduleOptions
-    from sbpam_cli.work.sending import SendLimits
+    from sbpam_cli.hosts.lists import HostSource
+    from sbpam_cli.runs.schedule import ScheduleOptions
+    from sbpam_cli.runs.send import SendLimits
 
     sources = [HostSource("argument", name) for name in hosts or ()]
     sources += [HostSource("file", name) for name in file or ()]
@@ -168,7 +168,7 @@ def schedule(
 
 def connection_options(common: Common, *, credential: str | None = None) -> "ConnectionOptions":
     """What the shared options say about server and user."""
-    from sbpam_cli.storage.profiles import ConnectionOptions
+    from sbpam_cli.settings.profiles import ConnectionOptions
 
     return ConnectionOptions(
         profile=common.profile,
@@ -191,9 +191,9 @@ def show_schedule(
     """Runs the job and shows it; returns the exit code."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.progress import following
-    from sbpam_cli.output.rows import HOSTS
-    from sbpam_cli.work.execution import Audience
-    from sbpam_cli.work.scheduling import run_schedule
+    from sbpam_cli.output.forms import HOSTS
+    from sbpam_cli.runs.run import Audience
+    from sbpam_cli.runs.schedule import run_schedule
 
     def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
         with following(console, printer) as watching:

@@ -12,9 +12,9 @@ from sbpam_cli.models import ScanStatus
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import Printer
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -70,8 +70,8 @@ def status(
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.progress import following
     from sbpam_cli.commands.schedule import connection_options
-    from sbpam_cli.output.rows import HOSTS
-    from sbpam_cli.work.status import StatusOptions, run_status
+    from sbpam_cli.jobs.status import StatusOptions, run_status
+    from sbpam_cli.output.forms import HOSTS
 
     if offline and watch:
         raise OptionError("--watch asks the server, --offline does not")

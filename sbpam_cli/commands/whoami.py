@@ -8,12 +8,12 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method, Talk
-from sbpam_cli.storage.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.storage.secrets import SECRETS_OF, Found, SecretName, Secrets
+from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
+from sbpam_cli.settings.secrets import SECRETS_OF, Found, SecretName, Secrets
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
-    from sbpam_cli.work.outcome import Outcome
+    from sbpam_cli.outcome import Outcome
+    from sbpam_cli.system.services import Services
 
 Row = tuple[str | None, str, str | None, Method, str | None, str]
 
@@ -24,7 +24,7 @@ def run_whoami(
     services: "Services", options: ConnectionOptions, talk: Talk, outcome: "Outcome"
 ) -> Row:
     """The row of `whoami`, without asking the server. Raises SignInError: not signed in."""
-    from sbpam_cli.storage.vault import Vault
+    from sbpam_cli.settings.keyring import Vault
 
     target = resolve_target(services, options)
     outcome.server, outcome.profile = target.origin, target.profile
@@ -75,7 +75,7 @@ def _remedy(target: Target) -> str:
 def whoami(ctx: typer.Context, common: Common) -> int:
     """Shows who is signed in where, and where each secret comes from (never its value)."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.rows import WHOAMI
+    from sbpam_cli.output.forms import WHOAMI
 
     options = ConnectionOptions(
         profile=common.profile,

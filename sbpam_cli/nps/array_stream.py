@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sbpam_cli.nps.wire import WireError
+from sbpam_cli.nps.replies import WireError
 
 _SPACE = " \t\r\n"
 _AFTER_NUMBER = frozenset({",", "]", *_SPACE})

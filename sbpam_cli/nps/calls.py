@@ -9,7 +9,7 @@ from sbpam_cli.nps.failures import failed_answer, no_answer
 from sbpam_cli.nps.transport import CONNECT_TIMEOUT_S, NoReplyError, Reply, Transport
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 TOTAL_S = 120.0
 _TRIES = 4

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from sbpam_cli.errors import ServerError, UsageError
 from sbpam_cli.models import ScanJob, ServiceAccount, Token
-from sbpam_cli.nps import wire
+from sbpam_cli.names import canonical_uuid
+from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.array_stream import read_array
 from sbpam_cli.nps.calls import TOTAL_S, backoff_s, check_success, retry_after_s
 from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, no_answer
@@ -246,7 +247,7 @@ def _not_understood(error: wire.WireError, what: str) -> ServerError:
 
 def _path_id(text: str) -> str:
     """The only way for an id into a path."""
-    found = wire.canonical_uuid(text)
+    found = canonical_uuid(text)
     if found is None:
         raise UsageError(f"not an id: {text[:60]}", hint="an id has the form of a UUID")
     return found

@@ -11,10 +11,11 @@ from operator import attrgetter
 from typing import Any
 
 from sbpam_cli.models import Columns, ScanHost, ScanJob, ScanStatus, column
-from sbpam_cli.nps import wire
+from sbpam_cli.names import UUID, canonical_uuid
+from sbpam_cli.nps import replies as wire
 
 _LONGEST_PLAIN = 255
-_UUIDS = re.compile(rf"(?:{wire.UUID}\n)*{wire.UUID}", re.ASCII)
+_UUIDS = re.compile(rf"(?:{UUID}\n)*{UUID}", re.ASCII)
 _JOB = ("id", "status", "statusDescription", "createdDateTimeUtc")
 _CREATOR = ("createdByUserName", "createdBy", "createdFromAddress")
 _HOST = ("name", "dnsHostName", "os", "ipAddress", "version", "hostId")
@@ -103,7 +104,7 @@ def _joined_hosts(items: Sequence[Any]) -> list[ScanHost]:
                 version=version[number],
                 detail=detail,
                 host_id=host_id[number],
-                credential_id=wire.canonical_uuid(item.hostScanHost.credentialId),
+                credential_id=canonical_uuid(item.hostScanHost.credentialId),
                 started_at=wire.read_time(queue.timeStarted) if queue is not None else None,
                 finished_at=wire.read_time(queue.timeFinished) if queue is not None else None,
             )
@@ -153,11 +154,11 @@ def _ids(values: list[Any]) -> list[str | None]:
     try:
         joined = "\n".join(values)
     except TypeError:
-        return [wire.canonical_uuid(value) for value in values]
+        return [canonical_uuid(value) for value in values]
     found: list[str | None] = []
     if _UUIDS.fullmatch(joined) and len(found := [*joined.lower().split("\n")]) == len(values):
         return found
-    return [wire.canonical_uuid(value) for value in values]
+    return [canonical_uuid(value) for value in values]
 
 
 def _texts(values: list[Any]) -> list[str | None]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import ServerError
 from sbpam_cli.models import Token
-from sbpam_cli.nps import wire
+from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.calls import TOTAL_S, Calls, check_success
 from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.nps.transport import NoReplyError, Reply, Transport
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 SECOND_STEP_TIMEOUT_S = 120.0
 

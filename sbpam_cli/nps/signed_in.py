@@ -11,7 +11,7 @@ from sbpam_cli.nps.sign_in import SignInCalls
 from sbpam_cli.nps.transport import NoReplyError, Reply, Transport
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 
 class Tokens(Protocol):

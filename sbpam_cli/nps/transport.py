@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from sbpam_cli.errors import UsageError
-from sbpam_cli.nps import problems
-from sbpam_cli.nps.network import DeadlineNetwork
+from sbpam_cli.nps import server_words
+from sbpam_cli.nps.deadlines import DeadlineNetwork
 from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import TlsSettings, build_context, explain_tls
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sbpam_cli.errors import UnreachableError
     from sbpam_cli.models import Talk
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -64,11 +64,13 @@ class Reply:
 
     @property
     def is_web_page(self) -> bool:
-        return problems.is_web_page(self.headers.get("content-type", ""), self.content)
+        return server_words.is_web_page(self.headers.get("content-type", ""), self.content)
 
     def problem(self) -> tuple[str | None, str | None]:
         """The server's words (without any secret of the request) and its trace id."""
-        return problems.read_problem(self.headers.get("content-type", ""), self.content, self.hide)
+        return server_words.read_problem(
+            self.headers.get("content-type", ""), self.content, self.hide
+        )
 
     def hide(self, text: str) -> str:
         """`text` without the secrets that the request carried: servers echo what they get."""

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from sbpam_cli.errors import InputError, OutputError, SbpamError
-from sbpam_cli.output.sanitise import escape_controls
+from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.output.terminal import BOLD, DIM, RED, YELLOW, Look, look_at
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 
 class Console:

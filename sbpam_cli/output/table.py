@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple, cast
 
-from sbpam_cli.output.rows import Row, RowSet, batches, text_of
-from sbpam_cli.output.sanitise import escape_controls
+from sbpam_cli.output.escape import escape_controls
+from sbpam_cli.output.forms import Row, RowSet, batches, text_of
 from sbpam_cli.output.terminal import BOLD, DIM, RED, Look
 
 GAP = "  "

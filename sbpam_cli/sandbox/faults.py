@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.sandbox.exchange import (
+from sbpam_cli.sandbox.http import (
     Behaviour,
     Reply,
     decode,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sbpam_cli.sandbox.directory import EXAMPLE_CREDENTIAL_ID, User
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID, User
 from sbpam_cli.sandbox.serve import SandboxServer
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sbpam_cli.errors import UnreachableError, UsageError
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.exchange import Reply, Request
 from sbpam_cli.sandbox.faults import Faults
+from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.world import World
 
 if TYPE_CHECKING:

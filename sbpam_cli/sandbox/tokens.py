@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from typing import Any
 
-from sbpam_cli.sandbox.exchange import decode, encode
+from sbpam_cli.sandbox.http import decode, encode
 
 TOTP_STEP_S = 30
 

@@ -11,9 +11,9 @@ from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 from sbpam_cli.models import FINISHED, FailureReason, ScanStatus
-from sbpam_cli.sandbox import directory
-from sbpam_cli.sandbox.directory import User
-from sbpam_cli.sandbox.exchange import Request
+from sbpam_cli.sandbox import people
+from sbpam_cli.sandbox.http import Request
+from sbpam_cli.sandbox.people import User
 from sbpam_cli.sandbox.tokens import sign_token
 
 _SYSTEMS = (
@@ -143,9 +143,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
-        self.users = directory.default_users()
-        self.units = directory.default_units()
-        self.credentials = directory.make_credentials(self.credential_count, self.new_id)
+        self.users = people.default_users()
+        self.units = people.default_units()
+        self.credentials = people.make_credentials(self.credential_count, self.new_id)
         self.log: list[LogEntry] = []
         self.scheduled: dict[str, Sequence[str]] = {}
         self.jobs: dict[str, Job] = {}
@@ -244,7 +244,7 @@ class World:
         self,
         names: Sequence[str],
         *,
-        credential_id: str = directory.EXAMPLE_CREDENTIAL_ID,
+        credential_id: str = people.EXAMPLE_CREDENTIAL_ID,
         creator: str = "CORP\\somebody",
         address: str = "10.0.0.9",
         age_s: float = 0.0,
@@ -284,8 +284,8 @@ class World:
 
     def hosts_of_unit(self, dn: str, *, children: bool) -> list[str] | None:
         """None for a unit that does not exist."""
-        wanted = directory.split_dn(dn)
-        units = {directory.split_dn(unit): hosts for unit, hosts in self.units.items()}
+        wanted = people.split_dn(dn)
+        units = {people.split_dn(unit): hosts for unit, hosts in self.units.items()}
         inside = [u for u in units if u == wanted or (children and u[-len(wanted) :] == wanted)]
         return [host for unit in inside for host in units[unit]] if wanted in units else None
 

@@ -11,10 +11,10 @@ from sbpam_cli.signin.password import ask_secret
 
 if TYPE_CHECKING:
     from sbpam_cli.models import Talk
-    from sbpam_cli.services import Services
+    from sbpam_cli.settings.profiles import Target
+    from sbpam_cli.settings.secrets import SecretName, Secrets
     from sbpam_cli.signin.api import SignInApi
-    from sbpam_cli.storage.profiles import Target
-    from sbpam_cli.storage.secrets import SecretName, Secrets
+    from sbpam_cli.system.services import Services
 
 _DAY_S = 86_400.0
 _WARN_DAYS = 14

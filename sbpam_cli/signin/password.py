@@ -11,10 +11,10 @@ from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
 if TYPE_CHECKING:
     from sbpam_cli.models import Talk
-    from sbpam_cli.services import Services
+    from sbpam_cli.settings.profiles import Target
+    from sbpam_cli.settings.secrets import SecretName, Secrets
     from sbpam_cli.signin.api import SignInApi
-    from sbpam_cli.storage.profiles import Target
-    from sbpam_cli.storage.secrets import SecretName, Secrets
+    from sbpam_cli.system.services import Services
 
 NO_CODE = "0"
 """What a user without a second factor sends: "if MFA is off, just type 0" [vendor]."""

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted, SbpamError, SignInError
 from sbpam_cli.models import Token
-from sbpam_cli.nps.wire import WireError, make_token
-from sbpam_cli.storage.locks import take_turn
-from sbpam_cli.storage.secrets import KEYRING
+from sbpam_cli.nps.replies import WireError, make_token
+from sbpam_cli.settings.secrets import KEYRING
+from sbpam_cli.system.locks import take_turn
 
 if TYPE_CHECKING:
     from sbpam_cli.models import Talk
-    from sbpam_cli.services import Services
+    from sbpam_cli.settings.keyring import Vault
+    from sbpam_cli.settings.profiles import Target
+    from sbpam_cli.settings.secrets import Found, SecretName, Secrets
     from sbpam_cli.signin.api import SignInApi
     from sbpam_cli.signin.application import ApplicationSignIn
     from sbpam_cli.signin.password import PasswordSignIn
-    from sbpam_cli.storage.profiles import Target
-    from sbpam_cli.storage.secrets import Found, SecretName, Secrets
-    from sbpam_cli.storage.vault import Vault
+    from sbpam_cli.system.services import Services
 
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, SignInError
-from sbpam_cli.storage.paths import open_private, private_folder
+from sbpam_cli.system.files import open_private, private_folder
 
 if TYPE_CHECKING:
-    from sbpam_cli.services import Services
+    from sbpam_cli.system.services import Services
 
 STEP_S = 30
 

@@ -34,7 +34,7 @@ ABOVE = {
 }
 """What each layer may import, itself aside."""
 
-MADE_BY_SERVICES = {"sbpam_cli.storage.paths", "sbpam_cli.work.workers"}
+MADE_BY_SERVICES = {"sbpam_cli.system.files", "sbpam_cli.system.threads"}
 """Files and threads are of the outside world too: `services` makes the real ones, when asked."""
 
 OWNERS = {
@@ -123,7 +123,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def layer_of(name: str) -> str:
-    """`storage` for `sbpam_cli.storage.vault`, and for `storage/vault`."""
+    """`storage` for `sbpam_cli.settings.keyring`, and for `storage/vault`."""
     return name.removeprefix("sbpam_cli").replace(".", "/").strip("/").partition("/")[0]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from staging import Site
 
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 SHOWS_MODULES = """
 import sys

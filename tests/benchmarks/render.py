@@ -17,8 +17,8 @@ def read_rows(path: str) -> Iterator[list[str | None]]:
 def show_ours(path: str) -> None:
     """As `-o table` does."""
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.rows import HOSTS, Envelope, make_printer
-    from sbpam_cli.services import system_services
+    from sbpam_cli.output.forms import HOSTS, Envelope, make_printer
+    from sbpam_cli.system.services import system_services
 
     printer = make_printer("table", Console(system_services()), HOSTS)
     printer.write([(*row, None) for row in read_rows(path)])
@@ -30,7 +30,7 @@ def show_richly(path: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sbpam_cli.output.rows import HOST_COLUMNS
+    from sbpam_cli.output.forms import HOST_COLUMNS
 
     table = Table(*(name.upper() for name in HOST_COLUMNS), box=None)
     for row in read_rows(path):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from staging import Ended, Site
 
 from sbpam_cli.errors import ServerError
+from sbpam_cli.lookups.accounts import MOST_PAGES, PAGE, list_accounts
 from sbpam_cli.models import ServiceAccount
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.sandbox.directory import make_credentials
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.work.credentials import MOST_PAGES, PAGE, list_accounts
+from sbpam_cli.sandbox.people import make_credentials
 
 COLUMNS = [
     *("credential_id", "user_name", "domain", "display_name", "resource", "platform"),

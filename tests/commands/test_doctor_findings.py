@@ -16,12 +16,13 @@ from keyring.backend import KeyringBackend
 from keyrings import HangingKeyring, MemoryKeyring, RealWaits
 from staging import Ended, MovedClock, PrivateProgram
 
-from sbpam_cli.sandbox.directory import User
 from sbpam_cli.sandbox.faults import Fault, Faults
+from sbpam_cli.sandbox.people import User
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
-from sbpam_cli.services import Services, SystemClock
+from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.services import Services
 
 HERE = ["environment", "config folder", "profile", "state folder", "lock", "journal"]
 SECRETS = ["unfinished runs", "keyring", "secret token", "secret password", "secret totp-secret"]

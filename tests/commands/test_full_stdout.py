@@ -7,7 +7,7 @@ import pytest
 from staging import Ended, Site
 
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 FULL = Path("/dev/full")
 FORMS = ["tsv", "csv", "json", "ndjson", "table"]

@@ -18,7 +18,7 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import Transport
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 SERVERS = "OU=Servers,DC=corp,DC=example"
 ODD = 'OU=Büro\\, "Süd",DC=corp,DC=example'

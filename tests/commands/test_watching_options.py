@@ -13,8 +13,8 @@ from pyte import Screen, Stream
 from staging import Inline, Site
 
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Services
-from sbpam_cli.work.workers import Done
+from sbpam_cli.system.services import Services
+from sbpam_cli.system.threads import Done
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(12)]
 

@@ -16,10 +16,10 @@ from certificates import API_KEY, APPLICATION, issue, write
 from keyrings import MemoryKeyring
 from staging import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.directory import PLANTED_SECRETS
 from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.sandbox.people import PLANTED_SECRETS
 from sbpam_cli.sandbox.world import World
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 HOSTS = ["web01.corp.example", "unknown1.corp.example", "web02.corp.example"]
 FORMS = ["table", "tsv", "csv", "json", "ndjson"]

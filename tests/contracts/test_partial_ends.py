@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from staging import Site
 
-from sbpam_cli.nps.wire import canonical_uuid
+from sbpam_cli.journal.records import digest_names
+from sbpam_cli.names import canonical_uuid
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Services
-from sbpam_cli.storage.locks import hold_lock
-from sbpam_cli.storage.records import digest_names
+from sbpam_cli.system.locks import hold_lock
+from sbpam_cli.system.services import Services
 
 POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]

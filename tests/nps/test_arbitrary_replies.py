@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from staging import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.directory import PLANTED_SECRETS
 from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.sandbox.people import PLANTED_SECRETS
 
 CODES = {0, 2, 3, 4, 5, 6, 8, 124}
 JSON = st.recursive(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.nps.array_stream import read_array
-from sbpam_cli.nps.wire import WireError
+from sbpam_cli.nps.replies import WireError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from sbpam_cli.models import ScanStatus
-from sbpam_cli.nps import wire
+from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.large_replies import read_large_job
 
 JOB = "11111111-0000-4000-8000-000000000001"
@@ -162,7 +162,7 @@ def test_what_is_odd_is_left_to_the_tolerant_way(content: bytes) -> None:
 
 READS = """
 import sys
-from sbpam_cli.nps import wire
+from sbpam_cli.nps import replies as wire
 job = wire.decode_job(sys.stdin.buffer.read())
 print(len(job.hosts), "msgspec" in sys.modules, "json" in sys.modules, "xxx" in repr(job))
 """

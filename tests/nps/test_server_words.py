@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.nps.failures import failed_answer, redirect_target
-from sbpam_cli.nps.problems import read_problem
+from sbpam_cli.nps.server_words import read_problem
 from sbpam_cli.nps.transport import Reply
 
 JSON = st.recursive(

@@ -10,7 +10,8 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import NoReplyError, Transport
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Services, SystemClock
+from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
     import httpcore

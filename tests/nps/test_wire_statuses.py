@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.models import SERVER_STATUSES, FailureReason, ScanHost, ScanStatus
-from sbpam_cli.nps import wire
+from sbpam_cli.names import canonical_uuid
+from sbpam_cli.nps import replies as wire
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 HOST_ID = "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd"
@@ -138,7 +139,7 @@ def test_any_json_is_a_job_or_a_refusal(value: Any) -> None:
     try:
         job = wire.read_job(value)
     except wire.WireError:
-        assert wire.canonical_uuid(value.get("id") if isinstance(value, dict) else None) is None
+        assert canonical_uuid(value.get("id") if isinstance(value, dict) else None) is None
     else:
         assert job.job_id == value["id"].lower()
 
@@ -185,8 +186,8 @@ def test_a_job_without_an_id_is_none(job_id: Any) -> None:
     ],
 )
 def test_only_a_canonical_uuid_is_an_id(text: str) -> None:
-    assert wire.canonical_uuid(text) is None
-    assert wire.canonical_uuid(JOB_ID.upper()) == JOB_ID
+    assert canonical_uuid(text) is None
+    assert canonical_uuid(JOB_ID.upper()) == JOB_ID
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from sbpam_cli.errors import InputError, SbpamError, ServerError
 from sbpam_cli.models import FORMS, Form, HostRow, ScanStatus, Talk
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.rows import HOSTS, Envelope, make_printer
+from sbpam_cli.output.forms import HOSTS, Envelope, make_printer
 from sbpam_cli.output.terminal import look_at, use_colour
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 
 class Terminal(io.StringIO):
@@ -193,7 +193,7 @@ def test_a_real_process_ends_without_complaint(redirect: str) -> None:
     program = """
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.output.console import Console
-from sbpam_cli.services import system_services
+from sbpam_cli.system.services import system_services
 console = Console(system_services())
 for n in range(100_000):
     console.write("host.example.com\\n")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sbpam_cli.errors import OptionError, SignInError, UnreachableError
 from sbpam_cli.models import FORMS, AlikeRows, FailureReason, Form, HostRow, JobSummary, ScanStatus
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.rows import (
+from sbpam_cli.output.forms import (
     DOCTOR,
     HOST_COLUMNS,
     HOSTS,
@@ -24,7 +24,7 @@ from sbpam_cli.output.rows import (
     choose_form,
     make_printer,
 )
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 JOB_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 RUNNING = HostRow(
@@ -232,8 +232,8 @@ import io, sys
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.output import live, summary, table
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.rows import HOSTS, Envelope, make_printer
-from sbpam_cli.services import Services
+from sbpam_cli.output.forms import HOSTS, Envelope, make_printer
+from sbpam_cli.system.services import Services
 console = Console(Services(io.BytesIO(), io.StringIO(), io.StringIO(), {"FORCE_COLOR": "1"}))
 assert "json" not in sys.modules
 for form in ("tsv", "csv", "ndjson", "json"):

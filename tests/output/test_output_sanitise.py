@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbpam_cli.output.sanitise import csv_cell, escape_controls, json_text, tsv_cell
+from sbpam_cli.output.escape import csv_cell, escape_controls, json_text, tsv_cell
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HOSTILE = "\t\r\n\x00\x1b\x7f\x9b\x85\u2028\u2029" + BIDI + "\ud800\udfff"

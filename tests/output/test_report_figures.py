@@ -6,7 +6,7 @@ import pytest
 from example_run import Page
 
 from sbpam_cli.models import HostRow, RunReport, ScanStatus
-from sbpam_cli.output.report import ReportForm, render_report
+from sbpam_cli.report.page import ReportForm, render_report
 
 STARTED = 1_795_403_702.0
 TOOK_S = [3723.0, 3600.0, 125.0, 59.6, 0.0]

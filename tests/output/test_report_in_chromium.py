@@ -16,7 +16,7 @@ from programs import find_program
 from staging import MovedClock, PrivateProgram
 
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
-from sbpam_cli.output.sanitise import escape_controls
+from sbpam_cli.output.escape import escape_controls
 
 pytestmark = pytest.mark.slow
 

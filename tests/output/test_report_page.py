@@ -22,8 +22,8 @@ from sbpam_cli.models import (
     ScanStatus,
     Trouble,
 )
-from sbpam_cli.output.report import ReportForm, _bins, render_report
-from sbpam_cli.output.sanitise import escape_controls
+from sbpam_cli.output.escape import escape_controls
+from sbpam_cli.report.page import ReportForm, _bins, render_report
 
 STARTED = 1_795_403_702.0
 MARKS = "\\`*_[]<>#|~&$@"

@@ -12,7 +12,7 @@ import pytest
 from pyte import Screen, Stream
 from staging import Inline, MovedClock, Site
 
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 SCREENS = Path(__file__).parent / "screens"
 BEFORE = "$ sbpam status --all --watch"

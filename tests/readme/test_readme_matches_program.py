@@ -12,8 +12,8 @@ from regenerate import PICTURES, README, readme_as_made
 from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import ScanStatus
-from sbpam_cli.sandbox.directory import sample_hosts
-from sbpam_cli.storage.secrets import SECRET_NAMES, variable_of
+from sbpam_cli.sandbox.people import sample_hosts
+from sbpam_cli.settings.secrets import SECRET_NAMES, variable_of
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from programs import BIN, copy_checkout, find_program
 from regenerate import README
 from staging import CREDENTIAL
 
-from sbpam_cli.sandbox.directory import User, sample_hosts
+from sbpam_cli.sandbox.people import User, sample_hosts
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World

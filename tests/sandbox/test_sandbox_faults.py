@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.directory import EXAMPLE_CREDENTIAL_ID
-from sbpam_cli.sandbox.exchange import Request
 from sbpam_cli.sandbox.faults import Fault, Faults, read_faults
+from sbpam_cli.sandbox.http import Request
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
+from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 

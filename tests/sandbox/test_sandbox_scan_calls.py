@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sbpam_cli.sandbox.directory import EXAMPLE_CREDENTIAL_ID, PLANTED_SECRETS, sample_hosts
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID, PLANTED_SECRETS, sample_hosts
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 

@@ -9,7 +9,7 @@ import httpx
 import pyotp
 import pytest
 
-from sbpam_cli.sandbox.directory import EXAMPLE_CREDENTIAL_ID
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 

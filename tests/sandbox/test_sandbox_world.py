@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.models import FINISHED, ScanStatus
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.directory import (
+from sbpam_cli.sandbox.http import Request
+from sbpam_cli.sandbox.people import (
     EXAMPLE_CREDENTIAL_ID,
     default_units,
     sample_hosts,
     split_dn,
 )
-from sbpam_cli.sandbox.exchange import Request
+from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.tokens import read_token, sign_token, totp_code
 from sbpam_cli.sandbox.world import World
 

@@ -11,7 +11,7 @@ from keyrings import MemoryKeyring, RealWaits
 from staging import CREDENTIAL, Ended, Site
 from tunnel import Tunnel
 
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 HOSTS = ["web01.corp.example", "web02.corp.example"]
 TOP_BIT = 0x9A00_0000_0000_0001

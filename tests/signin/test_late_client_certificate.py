@@ -22,8 +22,8 @@ from programs import find_program
 from staging import Site
 from tunnel import PASSWORD, Tunnel
 
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.exchange import Reply, Request
+from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.routes import App
 
 pytestmark = pytest.mark.slow
 MODULES = Path("/usr/lib/apache2/modules")

@@ -11,9 +11,9 @@ from keyring.backends.fail import Keyring
 from keyrings import MemoryKeyring, RealWaits
 from staging import Ended, Site
 
-from sbpam_cli.sandbox.directory import User
-from sbpam_cli.services import Services
+from sbpam_cli.sandbox.people import User
 from sbpam_cli.signin.totp import code_maker
+from sbpam_cli.system.services import Services
 
 NOMFA, NOMFA_PASSWORD = "CORP\\nomfa", b"Sandbox-Nomfa-1"
 DEMO, PUSH = "CORP\\demo", "CORP\\push"

@@ -15,14 +15,14 @@ from staging import Answers, MovedClock
 from sbpam_cli.errors import ServerError, SignInError, UnreachableError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.client import RefusedError
-from sbpam_cli.nps.wire import make_token
-from sbpam_cli.services import Services
+from sbpam_cli.nps.replies import make_token
+from sbpam_cli.settings.keyring import Vault
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.session import Session
 from sbpam_cli.signin.totp import code_maker
-from sbpam_cli.storage.locks import take_turn
-from sbpam_cli.storage.profiles import Target
-from sbpam_cli.storage.secrets import Secrets
-from sbpam_cli.storage.vault import Vault
+from sbpam_cli.system.locks import take_turn
+from sbpam_cli.system.services import Services
 
 ORIGIN = "https://nps:6500"
 JOE = "CORP\\joe"

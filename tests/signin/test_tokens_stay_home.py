@@ -12,9 +12,9 @@ from keyrings import MemoryKeyring, RealWaits
 from staging import Ended, Site
 from tunnel import Tunnel
 
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.exchange import Reply, Request
-from sbpam_cli.services import Services
+from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.routes import App
+from sbpam_cli.system.services import Services
 
 NOMFA, PASSWORD = "CORP\\nomfa", "Sandbox-Nomfa-1"
 HOST = "web01.corp.example"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sbpam_cli.errors import SignInError
-from sbpam_cli.services import Services
 from sbpam_cli.signin.totp import UsedSteps, code_maker
+from sbpam_cli.system.services import Services
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
 ORIGIN = "https://nps:6500"

@@ -3,9 +3,9 @@
 from example_run import services_of
 from staging import PrivateProgram
 
-from sbpam_cli.services import Services
-from sbpam_cli.storage.journal import Journal, open_journal
-from sbpam_cli.storage.records import Batch, Run
+from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.records import Batch, Run
+from sbpam_cli.system.services import Services
 
 NAMES = [f"h{n}.corp.example" for n in range(6)]
 

@@ -16,10 +16,11 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 from keyrings import HangingKeyring
 
-from sbpam_cli.services import Services, SystemClock
-from sbpam_cli.storage.entries import Entries
-from sbpam_cli.storage.secrets import SECRET_NAMES
-from sbpam_cli.storage.vault import Vault
+from sbpam_cli.settings.entries import Entries
+from sbpam_cli.settings.keyring import Vault
+from sbpam_cli.settings.secrets import SECRET_NAMES
+from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.services import Services
 
 A, B = "https://a:6500", "https://b:6500"
 LONG = "ey" + "J0.x" * 900
@@ -315,8 +316,8 @@ class Hang(MetaPathFinder):
         if name == "keyring":
             threading.Event().wait()
 sys.meta_path.insert(0, Hang())
-from sbpam_cli.services import Services
-from sbpam_cli.storage.vault import Vault
+from sbpam_cli.system.services import Services
+from sbpam_cli.settings.keyring import Vault
 class Talk:
     def note(self, text): pass
     warn = trace = note

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from staging import CREDENTIAL, PrivateProgram
 
-from sbpam_cli.storage.migrations import STEPS
+from sbpam_cli.journal.migrations import STEPS
 
 RUN = "20250101-120000-0001"
 ROWS = (

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbpam_cli.journal.records import count_rows, pack_rows, unpack_rows
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
-from sbpam_cli.storage.records import count_rows, pack_rows, unpack_rows
 
 JOB_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 times = st.none() | st.floats(1e9, 3e9)

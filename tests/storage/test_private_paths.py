@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sbpam_cli.errors import InputError, JournalError
-from sbpam_cli.storage.paths import open_private, private_folder, read_private, write_private
+from sbpam_cli.system.files import open_private, private_folder, read_private, write_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and owners are POSIX's")
 

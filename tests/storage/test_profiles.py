@@ -9,14 +9,14 @@ import pytest
 
 from sbpam_cli.errors import InputError, OptionError, SignInError, UsageError
 from sbpam_cli.models import Profile
-from sbpam_cli.services import Services
-from sbpam_cli.storage.profiles import (
+from sbpam_cli.settings.profiles import (
     ConnectionOptions,
     Target,
     load_profiles,
     resolve_target,
     save_profile,
 )
+from sbpam_cli.system.services import Services
 
 A, B = "https://a.corp.example:6500", "https://b.corp.example:6500"
 PIN = "ab" * 32

@@ -20,8 +20,8 @@ class Kept(KeyringBackend):
 """
 CHILD = """
 import io, os, sys
-from sbpam_cli.services import Services
-from sbpam_cli.storage.vault import Vault
+from sbpam_cli.system.services import Services
+from sbpam_cli.settings.keyring import Vault
 
 
 class Talk:

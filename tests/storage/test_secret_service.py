@@ -73,8 +73,8 @@ def desktop(tmp_path: Path) -> _Desktop:
 
 _CHILD = """
 import io, sys, time
-from sbpam_cli.services import Services
-from sbpam_cli.storage.vault import Vault
+from sbpam_cli.system.services import Services
+from sbpam_cli.settings.keyring import Vault
 
 class Talk:
     def note(self, text): print("said:", text)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.errors import InputError, SignInError
-from sbpam_cli.services import Services
-from sbpam_cli.storage.profiles import Target
-from sbpam_cli.storage.secrets import (
+from sbpam_cli.settings.keyring import Vault
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.settings.secrets import (
     SECRET_NAMES,
     Found,
     SecretName,
@@ -22,7 +22,7 @@ from sbpam_cli.storage.secrets import (
     strip_newline,
     variable_of,
 )
-from sbpam_cli.storage.vault import Vault
+from sbpam_cli.system.services import Services
 
 ORIGIN = "https://nps:6500"
 

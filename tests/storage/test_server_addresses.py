@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.errors import OptionError
-from sbpam_cli.storage.addresses import parse_fingerprint, parse_server
+from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
 
 
 @pytest.mark.parametrize(

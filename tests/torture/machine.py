@@ -26,9 +26,9 @@ from torture.turns import Killed, Turns
 
 from sbpam_cli.commands.app import build_program
 from sbpam_cli.main import main
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.exchange import Reply, Request
 from sbpam_cli.sandbox.faults import Fault, Faults
+from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.world import World
 
 _TIMING = ("hide_job", "later")

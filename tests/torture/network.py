@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import httpcore
 
-from sbpam_cli.sandbox.exchange import Reply, Request
+from sbpam_cli.sandbox.http import Reply, Request
 
 
 class Wire(Protocol):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from torture.machine import Ended, Machine
 
+from sbpam_cli.jobs.matching import NOT_IN_REPLY
 from sbpam_cli.models import SCHEDULED, ScanStatus
-from sbpam_cli.work.matching import NOT_IN_REPLY
 
 _IN_A_JOB = {str(status) for status in SCHEDULED}
 _IN_NONE = {

@@ -16,8 +16,9 @@ from torture.audit import inside_seam
 from torture.network import MemoryNetwork
 from torture.turns import TurnWorkers
 
-from sbpam_cli.services import Clock, Services
-from sbpam_cli.storage.paths import Files
+from sbpam_cli.system.clock import Clock
+from sbpam_cli.system.files import Files
+from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
     from torture.machine import Machine

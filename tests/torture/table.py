@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sbpam_cli.sandbox.exchange import Request
 from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.sandbox.http import Request
 
 ALWAYS = ("kill", "signal")
 """At every point: the machine dies there, or SIGINT arrives."""

@@ -23,7 +23,7 @@ from torture.story import (
 )
 from torture.table import TABLE, failures_of
 
-from sbpam_cli.storage.records import BatchState
+from sbpam_cli.journal.records import BatchState
 
 SLICES = 12
 _SHOWN = 5

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from sbpam_cli.services import Clock
-from sbpam_cli.work.workers import Done
+from sbpam_cli.system.clock import Clock
+from sbpam_cli.system.threads import Done
 
 
 class Killed(BaseException):

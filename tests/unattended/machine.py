@@ -13,7 +13,7 @@ from pathlib import Path
 from processes.real_program import Ended, Running
 from programs import BIN
 
-from sbpam_cli.sandbox.directory import EXAMPLE_CREDENTIAL_ID, User
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID, User
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World

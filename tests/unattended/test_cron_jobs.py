@@ -11,7 +11,7 @@ from programs import ROOT
 from unattended.cron_daemon import Job, need_cron, run_jobs
 from unattended.machine import SBPAM, Machine, equipped, silent_bus
 
-from sbpam_cli.sandbox.exchange import Reply, Request
+from sbpam_cli.sandbox.http import Reply, Request
 
 README = ROOT / "README.md"
 NEVER_IN_A_MAIL = re.compile(r"password for|code \(|api key of|passphrase of|\x1b|traceback", re.I)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from staging import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.directory import make_credentials
 from sbpam_cli.sandbox.faults import Fault
+from sbpam_cli.sandbox.people import make_credentials
 
 HOSTS = ("web01.corp.example", "web02.corp.example", "web03.corp.example")
 

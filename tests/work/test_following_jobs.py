@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from staging import Inline, MovedClock, Site
 
+from sbpam_cli.jobs.follow import fetch
+from sbpam_cli.jobs.job import Followed
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.sandbox.faults import Fault
-from sbpam_cli.services import Clock
-from sbpam_cli.work.followed import Followed
-from sbpam_cli.work.following import fetch
-from sbpam_cli.work.workers import Done
+from sbpam_cli.system.clock import Clock
+from sbpam_cli.system.threads import Done
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 NAMES = ["a.example", "b.example"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.work.hosts import HostList, HostSource, read_hosts
+from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts
 
 Names = list[str]
 

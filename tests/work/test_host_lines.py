@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.work.host_names import fqdn, fqdns_of_block
-from sbpam_cli.work.hosts import HostList, HostSource, read_hosts, refuse_invalid
+from sbpam_cli.hosts.fqdn import fqdn, fqdns_of_block
+from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts, refuse_invalid
 
 
 class DeafTalk:

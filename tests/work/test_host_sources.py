@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sbpam_cli.errors import InputError, OptionError
-from sbpam_cli.work.hosts import HostList, HostSource, Kind, read_hosts
+from sbpam_cli.hosts.lists import HostList, HostSource, Kind, read_hosts
 
 
 class HeardTalk:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbpam_cli.jobs.matching import NOT_IN_REPLY, match_hosts, match_job, name_unasked
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
-from sbpam_cli.work.matching import NOT_IN_REPLY, match_hosts, match_job, name_unasked
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 LABELS = st.sampled_from(["a", "b", "web01"])

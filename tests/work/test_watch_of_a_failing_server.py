@@ -10,11 +10,11 @@ import pytest
 from staging import CREDENTIAL, Ended, Inline, MovedClock, PrivateProgram
 from torture.network import MemoryNetwork
 
-from sbpam_cli.sandbox.app import App
-from sbpam_cli.sandbox.exchange import Reply, Request
 from sbpam_cli.sandbox.faults import Fault, Faults
+from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.world import World
-from sbpam_cli.services import Services
+from sbpam_cli.system.services import Services
 
 WAYS = {
     "reset": Fault(action="reset"),

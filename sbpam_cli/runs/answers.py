@@ -1,0 +1,127 @@
+"""What came of one scheduling POST: may it be repeated, was it refused, is it in doubt?
+
+The server gives no idempotency key, so the question behind each rule is only
+whether the application can have begun to act. When in doubt, it is in doubt.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableError
+from sbpam_cli.models import ScanJob
+from sbpam_cli.nps import replies as wire
+from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
+from sbpam_cli.nps.failures import redirect_target
+from sbpam_cli.nps.transport import NoReplyError, Reply
+
+if TYPE_CHECKING:
+    from sbpam_cli.journal.records import BatchState
+
+_REFUSED = frozenset({400, 404, 405, 415, 422})
+
+
+class Verdict(NamedTuple):
+    """state: the batch's next one; `planned` means that it may be sent again.
+
+    wait_s: how long the server asked to wait. server_failure: counts towards
+    giving up. refused_token: 401. stop: no other batch will fare better.
+    """
+
+    state: "BatchState"
+    job: ScanJob | None = None
+    http_status: int | None = None
+    reason: str | None = None
+    trace_id: str | None = None
+    wait_s: float | None = None
+    server_failure: bool = False
+    refused_token: bool = False
+    stop: SbpamError | None = None
+
+
+def judge_failure(failure: NoReplyError) -> Verdict:
+    """A POST without an answer: never begun, or in doubt."""
+    state: BatchState = "unknown" if failure.sent else "planned"
+    reason = failure.tls.reason if failure.tls else failure.reason
+    return Verdict(state, reason=reason, server_failure=True)
+
+
+def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
+    """An answer to a POST of so many hosts; server_now: epoch seconds, server's clock."""
+    words, trace_id = reply.problem() if reply.status >= 300 else (None, None)
+    status = reply.status
+    if 300 <= status < 400:
+        words = f"redirected to {redirect_target(reply)}; redirects are not followed"
+
+    def verdict(
+        state: "BatchState", *, stop: SbpamError | None = None, server_failure: bool = False
+    ) -> Verdict:
+        return Verdict(
+            state,
+            http_status=status,
+            reason=words or f"HTTP {status}",
+            trace_id=trace_id,
+            wait_s=retry_after_s(reply, server_now),
+            server_failure=server_failure,
+            refused_token=status == 401,
+            stop=stop,
+        )
+
+    if 200 <= status < 300:
+        return _judge_success(reply)
+    if status == 413:
+        return verdict("split" if hosts > 1 else "rejected")
+    if status in _REFUSED or 300 <= status < 400:
+        return verdict("rejected")
+    if status == 401:
+        return verdict("planned")
+    if status == 403:
+        return verdict("planned", stop=_forbidden(words, trace_id))
+    if status == 407:
+        error = UnreachableError(
+            "the proxy asks for authentication",
+            reason=words,
+            hint="put the proxy's user and password into HTTPS_PROXY",
+        )
+        return verdict("planned", stop=error)
+    if status == 429 or (status == 503 and _is_before_application(reply)):
+        wait_s = retry_after_s(reply, server_now) or 0.0
+        error_busy = ServerError(
+            f"the server asks to wait {wait_s / 60:.0f} minutes",
+            reason=words,
+            trace_id=trace_id,
+            hint="`sbpam resume` goes on when it is ready again",
+        )
+        stop = error_busy if wait_s > LONGEST_RETRY_AFTER_S else None
+        return verdict("planned", stop=stop, server_failure=True)
+    return verdict("unknown", server_failure=True)
+
+
+def _judge_success(reply: Reply) -> Verdict:
+    def doubtful(reason: str | None) -> Verdict:
+        return Verdict("unknown", http_status=reply.status, reason=reason, server_failure=True)
+
+    if reply.is_web_page:
+        return doubtful(reply.problem()[0])
+    try:
+        job = wire.decode_job(reply.content)
+    except wire.WireError as error:
+        return doubtful(str(error))
+    return Verdict("accepted", job=job, http_status=reply.status)
+
+
+def _is_before_application(reply: Reply) -> bool:
+    """A 503 by the kernel's listener or with a date to come back.
+
+    IIS's own module also answers 503 after the application has begun.
+    """
+    server = reply.headers.get("server", "").lower()
+    return "retry-after" in reply.headers or server.startswith("microsoft-httpapi")
+
+
+def _forbidden(words: str | None, trace_id: str | None) -> SignInError:
+    return SignInError(
+        "the server does not allow scheduling",
+        reason=words or "HTTP 403",
+        trace_id=trace_id,
+        hint="the account needs the role Admin or App, and the token must not owe its MFA"
+        " step; then `sbpam resume`",
+    )

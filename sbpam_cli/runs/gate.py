@@ -1,0 +1,59 @@
+"""After a failure nothing more is sent until a harmless read succeeds."""
+
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import SbpamError
+from sbpam_cli.nps.client import NpsClient, backoff_s
+from sbpam_cli.system.threads import Done, Workers
+
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
+PROBE = "probe"
+_PROBE_FOR_S = 60.0
+
+
+class Gate:
+    """Shut by a failure, opened by a read that succeeds; probes through the workers."""
+
+    def __init__(self, services: "Services", client: NpsClient, workers: Workers) -> None:
+        self._services = services
+        self._client = client
+        self._workers = workers
+        self._shut_at: float | None = None
+        self._tries = 0
+        self.due_at = 0.0
+        self.is_probing = False
+
+    @property
+    def is_shut(self) -> bool:
+        return self._shut_at is not None
+
+    def shut(self, wait_s: float) -> None:
+        """A POST failed for the server's or the network's sake; wait_s: what it asked for."""
+        now = self._services.clock.monotonic()
+        if self._shut_at is None:
+            self._tries, self.due_at = 0, 0.0
+        # The minute of failed probes begins when the server should be well again.
+        self._shut_at = max(self._shut_at or 0.0, now + wait_s)
+        self.due_at = max(self.due_at, now + wait_s)
+
+    def probe(self) -> None:
+        """Starts a read where one is due."""
+        if not self.is_probing and self._services.clock.monotonic() >= self.due_at:
+            self.is_probing = True
+            self._workers.submit(PROBE, self._client.probe)
+
+    def take(self, done: Done) -> SbpamError | None:
+        """Takes a read's end; answers the error to stop with after a minute of failures."""
+        self.is_probing = False
+        if done.error is None:
+            self._shut_at = None
+            return None
+        if not isinstance(done.error, SbpamError):
+            raise done.error
+        self._tries += 1
+        now = self._services.clock.monotonic()
+        self.due_at = now + backoff_s(self._services, self._tries)
+        shut_at = now if self._shut_at is None else self._shut_at
+        return done.error if now - shut_at >= _PROBE_FOR_S else None

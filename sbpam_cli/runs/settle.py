@@ -1,0 +1,300 @@
+"""Finds out what became of batches whose POST was never answered.
+
+A job that is there counts at once. That none is there counts only when the
+list was read after the quiet time and shows that it can be trusted. Whatever
+cannot be decided stays in doubt, and the operator decides.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from sbpam_cli.errors import Interrupted, SbpamError, SignInError
+from sbpam_cli.jobs.matching import match_job, without_missing
+from sbpam_cli.journal.journal import Journal
+from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
+from sbpam_cli.models import ScanJob, ScanStatus, Talk
+from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.runs.candidates import (
+    Origin,
+    Reading,
+    Sighting,
+    is_in_time,
+    read_list,
+    uses_other_account,
+)
+from sbpam_cli.system.threads import WAIT_SLICE_S, Workers, call
+from sbpam_cli.wording import counted
+
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
+Answer = TypeVar("Answer")
+
+_BETWEEN_READS_S = 10.0
+_READS_AFTER_QUIET = 3
+_OPENED_AT_MOST = 20
+_BELIEVED_FOR_S = 24 * 3600.0
+_HOSTS_ASKED = 3
+
+
+@dataclass(eq=False, repr=False)
+class Settling:
+    """Settles the batches of one run.
+
+    quiet_s: how long before absence is believed; 0: it never is, and doubt is
+    reported at once. stop, interrupted: the command's signal. settled: called
+    with each batch that turned out to be accepted.
+    """
+
+    services: "Services"
+    journal: Journal
+    client: NpsClient
+    run: Run
+    batches: Sequence[Batch]
+    quiet_s: float
+    talk: Talk
+    workers: Workers
+    stop: threading.Event
+    interrupted: Callable[[], SbpamError]
+    settled: Callable[[Batch], None]
+    _opened: dict[str, ScanJob] = field(default_factory=dict)
+    _origin: Origin | None = None
+    _before: dict[int, frozenset[str]] = field(default_factory=dict)
+    _last_absent: dict[int, float] = field(default_factory=dict)
+    _doubles: set[str] = field(default_factory=set)
+
+    def settle(self) -> None:
+        """Looks for every batch that is not accepted; those in doubt are decided if they can be.
+
+        Raises SignInError and the signal's error; a list that cannot be read
+        leaves the doubt as it is, and is said.
+        """
+        reads_after_quiet = 0
+        while wanted := [batch for batch in self.batches if batch.state not in _DECIDED]:
+            began = self.services.clock.now()
+            quiet_at = self._quiet_at(wanted)
+            try:
+                reading = self._read(began)
+            except (SignInError, Interrupted):
+                raise
+            except SbpamError as error:
+                self.talk.warn(f"the list of jobs could not be read: {error.message}")
+                self._ask_by_host(wanted)
+                return
+            for batch in wanted:
+                self._judge(batch, reading)
+            if not any(batch.state in IN_DOUBT for batch in self.batches) or not self.quiet_s:
+                return
+            reads_after_quiet += began >= quiet_at
+            if reads_after_quiet >= _READS_AFTER_QUIET:
+                return
+            self._wait_until(max(quiet_at, began + _BETWEEN_READS_S))
+
+    def _quiet_at(self, batches: Sequence[Batch]) -> float:
+        ends = [
+            batch.gave_up_at or batch.deadline or 0.0
+            for batch in batches
+            if batch.state in IN_DOUBT
+        ]
+        return max(ends, default=0.0) + self.quiet_s
+
+    def _wait_until(self, moment: float) -> None:
+        from datetime import UTC, datetime
+
+        clock = self.services.clock
+        hosts = sum(len(b.names) for b in self.batches if b.state in IN_DOUBT)
+        until = datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
+        if moment - clock.now() > 1:
+            self.talk.note(f"{counted(hosts, 'host')} in doubt: settling until {until}")
+        while (left_s := moment - clock.now()) > 0:
+            if clock.wait(self.stop, min(WAIT_SLICE_S, left_s)):
+                raise self.interrupted()
+
+    def _ask(self, task: Callable[[], Answer]) -> Answer:
+        return call(self.workers, task, self.stop, self.interrupted)
+
+    # One read.
+
+    def _read(self, began: float) -> Reading:
+        claimed = self.journal.claimed_jobs(self.run.server)
+        reading = self._ask(
+            lambda: self.client.jobs(lambda jobs: read_list(jobs, self.batches, claimed, began))
+        )
+        for job_id in _ends_of(reading.blank):
+            job = self._open(job_id)
+            if job is not None and job.hosts:
+                again = read_list([job], self.batches, {}, began)
+                reading.blank.remove(job_id)
+                for number, sightings in again.sightings.items():
+                    reading.sightings.setdefault(number, []).extend(sightings)
+        self._name_doubles(reading)
+        return reading
+
+    def _open(self, job_id: str) -> ScanJob | None:
+        """A job by its id, with its times and creator; None where it is gone."""
+        try:
+            job = self._ask(partial(self.client.job, job_id))
+        except NotFoundError:
+            return None
+        self._opened[job_id] = job
+        return job
+
+    # What it means.
+
+    def _judge(self, batch: Batch, reading: Reading) -> None:
+        found: list[tuple[Sighting, ScanJob]] = []
+        decidable = True
+        for sighting in reading.sightings.get(batch.number, ()):
+            verdict = self._fits(batch, sighting)
+            if verdict is None or (verdict is not False and not sighting.most):
+                decidable = False
+            elif verdict is not False:
+                found.append((sighting, verdict))
+        if decidable and len(found) == 1:
+            self._take(batch, *found[0], reading)
+        elif found or not decidable:
+            self._doubt(batch, "several jobs could be it, or one that cannot be told")
+        elif batch.state in IN_DOUBT and self._is_absent(batch, reading):
+            batch.state, batch.reason = "planned", "the server has no such job"
+            self._record(batch)
+
+    def _fits(self, batch: Batch, sighting: Sighting) -> ScanJob | Literal[False] | None:
+        """The opened job where it is a candidate, False where it is none, None: cannot be told."""
+        job = self._open(sighting.job_id)
+        if job is None:
+            # The list has just shown it: it may be gone, or one of the two answers is wrong.
+            return None
+        in_time = is_in_time(job, batch, self.run, self.services.clock.now(), self.quiet_s)
+        if in_time is False or self._own_origin().disagrees(job):
+            return False
+        if in_time is None or uses_other_account(job, self.run.credential_id):
+            return None
+        return job
+
+    def _own_origin(self) -> Origin:
+        """Who made the accepted jobs of this run; opened once."""
+        if self._origin is None:
+            own = next((b.job_id for b in self.batches if b.state == "accepted"), None)
+            job = self._open(own) if own is not None else None
+            self._origin = Origin(job.created_by, job.created_from) if job else Origin(None, None)
+        return self._origin
+
+    def _take(self, batch: Batch, sighting: Sighting, job: ScanJob, reading: Reading) -> None:
+        """One candidate: the whole batch counts at once, a part when it stays the same."""
+        if not sighting.whole:
+            same = self._before.get(batch.number) == sighting.names
+            self._before[batch.number] = sighting.names
+            if not same or reading.began < self._quiet_at([batch]):
+                self._doubt(batch, "a job holds a part of it so far")
+                return
+        accept_job(self.services, batch, job)
+        self._record(batch)
+        self.settled(batch)
+
+    def _doubt(self, batch: Batch, reason: str) -> None:
+        """Not to be sent while a job may be it."""
+        if batch.state not in IN_DOUBT:
+            batch.state, batch.gave_up_at = "unknown", self.services.clock.now()
+            batch.reason = reason
+            self._record(batch)
+
+    def _is_absent(self, batch: Batch, reading: Reading) -> bool:
+        """Whether this read proves that no job was made."""
+        now = self.services.clock.now()
+        too_early = reading.began < self._quiet_at([batch])
+        too_old = now - (batch.sent_at or 0.0) > _BELIEVED_FOR_S
+        if not self.quiet_s or too_early or too_old or self._hides_something(batch, reading):
+            return False
+        known = self._control_jobs()
+        if known:
+            return bool(known & reading.claimed)
+        # Nothing to check the list against: twice the same, 10 s apart, and not empty.
+        before = self._last_absent.get(batch.number)
+        if reading.jobs and before is None:
+            self._last_absent[batch.number] = reading.began
+        return bool(
+            reading.jobs and before is not None and reading.began - before >= _BETWEEN_READS_S
+        )
+
+    def _control_jobs(self) -> set[str]:
+        """Jobs that the list must show: those of this run, else the newest of the server."""
+        own = {b.job_id for b in self.batches if b.state == "accepted" and b.job_id is not None}
+        return own or set(list(self.journal.claimed_jobs(self.run.server))[-1:])
+
+    def _hides_something(self, batch: Batch, reading: Reading) -> bool:
+        """Whether a job whose hosts nobody names could be it."""
+        if len(reading.blank) > _OPENED_AT_MOST:
+            return True
+        now = self.services.clock.now()
+        for job_id in reading.blank:
+            job = self._opened.get(job_id)
+            if job is None:
+                return True
+            if self._own_origin().disagrees(job):
+                continue
+            if is_in_time(job, batch, self.run, now, self.quiet_s) is not False:
+                return True
+        return False
+
+    # Without the list.
+
+    def _ask_by_host(self, batches: Sequence[Batch]) -> None:
+        """The current jobs of a few hosts can show that a job is there, never that none is."""
+        for batch in batches:
+            ids = self.journal.host_ids(self.run.server, batch.names[:50])[:_HOSTS_ASKED]
+            for host_id in ids:
+                try:
+                    job = self._ask(partial(self.client.host_job, host_id))
+                except (SignInError, Interrupted):
+                    raise
+                except SbpamError:
+                    continue
+                claimed = self.journal.claimed_jobs(self.run.server)
+                reading = read_list([job], [batch], claimed, self.services.clock.now())
+                whole = [s for s in reading.sightings.get(batch.number, ()) if s.whole]
+                if whole and isinstance(fit := self._fits(batch, whole[0]), ScanJob):
+                    self._take(batch, whole[0], fit, reading)
+                    break
+
+    # Beside the doubt.
+
+    def _name_doubles(self, reading: Reading) -> None:
+        """Unclaimed jobs that hold what an accepted batch holds: possible doubles."""
+        for batch in self.batches:
+            if batch.state != "accepted":
+                continue
+            for sighting in reading.sightings.get(batch.number, ()):
+                if not sighting.most:
+                    continue
+                if sighting.job_id in self._doubles or len(self._doubles) >= _OPENED_AT_MOST:
+                    continue
+                self._doubles.add(sighting.job_id)
+                if isinstance(self._fits(batch, sighting), ScanJob):
+                    self.talk.warn(
+                        f"possible double: job {sighting.job_id} holds hosts of job"
+                        f" {batch.job_id} too; `sbpam cancel {sighting.job_id}` stops it"
+                    )
+
+    def _record(self, batch: Batch) -> None:
+        self.journal.record_outcomes(self.run.run_id, [batch])
+
+
+_DECIDED = ("accepted", "split")
+
+
+def accept_job(services: "Services", batch: Batch, job: ScanJob) -> None:
+    """The batch is in this job; what the job lacks of it was not accepted."""
+    batch.state, batch.job_id, batch.reason = "accepted", job.job_id, None
+    batch.seen_at = services.clock.now()
+    batch.rows = without_missing(match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN))
+
+
+def _ends_of(job_ids: Sequence[str]) -> list[str]:
+    """The first and the last few: the list's order is not documented."""
+    if len(job_ids) <= _OPENED_AT_MOST:
+        return list(job_ids)
+    half = _OPENED_AT_MOST // 2
+    return [*job_ids[:half], *job_ids[-half:]]

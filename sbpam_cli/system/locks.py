@@ -1,0 +1,96 @@
+"""One run at a time for one list on one server: the operating system's own lock.
+
+It dies with the process, however that ends; the file itself is never
+unlinked, because two processes could then hold locks on two files of one name.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import JournalError, LockedError
+from sbpam_cli.system.files import Files, open_private, private_folder
+
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
+_TURN_PAUSE_S = 0.2
+
+
+@contextmanager
+def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
+    """Holds the lock of a list (`digest` of its names) on a server.
+
+    Raises LockedError at once where another process holds it. Nothing may
+    fork without exec meanwhile: a forked child keeps the lock alive.
+    """
+    files = services.files()
+    descriptor = _open(services, files, f"{server}\n{digest}")
+    try:
+        if not _try_lock(files, descriptor):
+            raise LockedError(
+                "another sbpam is scheduling this list on this server",
+                hint="wait for it to end; `sbpam status` shows how far it is",
+            )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def take_turn(
+    services: "Services", what: str, *, within_s: float, pause: Callable[[float], None]
+) -> Iterator[bool]:
+    """Holds the lock `what` against other processes; answers whether it was waited for.
+
+    After `within_s`, or where no lock can be had, it goes on without: what two
+    processes then do at once is done twice, which is no harm. pause: waits that
+    many seconds; may raise Interrupted.
+    """
+    files, descriptor, waited = services.files(), None, False
+    until = services.clock.monotonic() + within_s
+    try:
+        try:
+            descriptor = _open(services, files, f"turn\n{what}")
+            while not _try_lock(files, descriptor) and services.clock.monotonic() < until:
+                waited = True
+                pause(_TURN_PAUSE_S)
+        except JournalError:
+            pass
+        yield waited
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open(services: "Services", files: Files, what: str) -> int:
+    import hashlib
+
+    key = hashlib.sha256(what.encode()).hexdigest()[:32]
+    folder = private_folder(services.state_folder(), files=files)
+    folder = private_folder(folder / "locks", files=files)
+    try:
+        return open_private(folder / f"{key}.lock", files=files)
+    except OSError as error:
+        raise JournalError(
+            f"the lock in {folder} cannot be opened",
+            reason=error.strerror or str(error),
+            hint="check the folder's rights, or set SBPAM_STATE_HOME",
+        ) from error
+
+
+def _try_lock(files: Files, descriptor: int) -> bool:
+    try:
+        files.lock(descriptor)
+    except OSError as error:
+        import errno
+
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return False
+        raise JournalError(
+            "the list cannot be locked",
+            reason=error.strerror or str(error),
+            hint="put the state on a local disk: set SBPAM_STATE_HOME",
+        ) from error
+    return True

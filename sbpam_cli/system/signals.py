@@ -1,0 +1,92 @@
+"""Signals: the first asks, the second leaves.
+
+While nothing has been sent, a signal ends the command where it stands. From
+the first POST on (`defer`) a handler sets an event only, and the main loop
+looks at it at least twice a second.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sbpam_cli.errors import Interrupted
+
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
+_WORDS = {1: "hung up", 2: "interrupted", 15: "terminated"}
+GRACE_S = 8.0
+"""How long the first signal waits for answers under way; `docker stop` kills after 10 s."""
+
+
+def leave_now(services: "Services", code: int) -> None:
+    """The second signal: what was written goes out, and the process ends."""
+    for stream in (services.stdout, services.stderr):
+        # In a handler: the stream may be in the middle of a write.
+        with suppress(OSError, ValueError, RuntimeError):
+            stream.flush()
+    services.exit_now(code)
+
+
+class Interruption:
+    """Context manager around a command that must end in order.
+
+    leave_now: called by the second signal with the exit code; does not return.
+    """
+
+    def __init__(self, leave_now: Callable[[int], None]) -> None:
+        self.event = threading.Event()
+        self.number: int | None = None
+        self._deferred = False
+        self._leave_now = leave_now
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)
+                # One that was ignored at start (nohup, a shell's `&`) stays ignored.
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def defer(self) -> None:
+        """From now on a signal only sets the event. Raises Interrupted if one came before."""
+        self._deferred = True
+        if self.number is not None:
+            raise self.error()
+
+    def act_at_once(self) -> None:
+        """Nothing is at stake any more: a signal ends the command where it stands."""
+        self._deferred = False
+        if self.number is not None:
+            raise self.error()
+
+    def error(self) -> Interrupted:
+        """The error of the signal that came."""
+        number = self.number or signal.SIGINT
+        return Interrupted(
+            _WORDS.get(number, "interrupted"),
+            signal_number=int(number),
+            hint="`sbpam resume` finishes the run" if self._deferred else None,
+        )
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.number is not None and self._deferred:
+            self._leave_now(128 + number)
+        self.number = number
+        self.event.set()
+        if not self._deferred:
+            raise self.error()
