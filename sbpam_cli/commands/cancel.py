@@ -9,9 +9,7 @@ from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import read_limits
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
 
 
 @with_common
@@ -42,9 +40,9 @@ def cancel(
     `refused`, `no answer`, or `not asked`.
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.progress import following
-    from sbpam_cli.commands.schedule import confirm, connection_options
+    from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.jobs.cancel import CancelOptions, run_cancel
+    from sbpam_cli.jobs.display import following
     from sbpam_cli.output.forms import CANCEL
 
     options = CancelOptions(
@@ -55,12 +53,10 @@ def cancel(
         follow=read_limits(timeout, None, follows=wait, by="--wait"),
     )
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        with following(console) as progress:
-            rows = run_cancel(
-                ctx.obj, options, console, lambda text: confirm(ctx.obj, text), progress, outcome
-            )
-        printer.write(rows)
-        outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
+    def body(context: "Context") -> None:
+        with following(context, prints=False) as progress:
+            rows = run_cancel(context, options, progress)
+        context.printer.write(rows)
+        context.outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
 
     return present(ctx.obj, common, "cancel", CANCEL, body)

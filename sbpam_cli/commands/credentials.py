@@ -7,9 +7,7 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
 
 
 @with_common
@@ -34,8 +32,8 @@ def credentials(
 
     options = connection_options(common)
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        for page in run_credentials(ctx.obj, options, text or "", console, outcome):
-            printer.write(page)
+    def body(context: "Context") -> None:
+        for page in run_credentials(context, options, text or ""):
+            context.printer.write(page)
 
     return present(ctx.obj, common, "credentials", CREDENTIALS, body)

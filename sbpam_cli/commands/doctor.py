@@ -7,9 +7,7 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
 
 
 @with_common
@@ -33,9 +31,9 @@ def doctor(ctx: typer.Context, common: Common) -> int:
         no_input=True,
     )
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        for finding in run_doctor(ctx.obj, options, console, outcome):
-            printer.write([finding])
-            outcome.partial = outcome.partial or finding.ok is False
+    def body(context: "Context") -> None:
+        for finding in run_doctor(context, options):
+            context.printer.write([finding])
+            context.outcome.partial = context.outcome.partial or finding.ok is False
 
     return present(ctx.obj, common, "doctor", DOCTOR, body)

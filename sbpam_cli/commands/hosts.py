@@ -7,9 +7,7 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
 
 
 @with_common
@@ -28,7 +26,7 @@ def hosts(
 ) -> int:
     """Prints the FQDNs of an organisational unit, one a line; the server may onboard the hosts."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.schedule import confirm, connection_options
+    from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.lookups.known_hosts import UnitOptions, run_unit
     from sbpam_cli.output.forms import OU_HOSTS
 
@@ -36,8 +34,8 @@ def hosts(
         connection=connection_options(common), dn=ou, recursive=recursive, sure=yes
     )
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        names = run_unit(ctx.obj, options, console, lambda text: confirm(ctx.obj, text), outcome)
-        printer.write([(name,) for name in names])
+    def body(context: "Context") -> None:
+        names = run_unit(context, options)
+        context.printer.write([(name,) for name in names])
 
     return present(ctx.obj, common, "hosts", OU_HOSTS, body)

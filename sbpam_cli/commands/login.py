@@ -105,5 +105,5 @@ def login(
         common,
         "login",
         RowSet("login", WHOAMI_COLUMNS),
-        lambda console, _, outcome: run_login(ctx.obj, options, console, outcome),
+        lambda context: run_login(context, options),
     )

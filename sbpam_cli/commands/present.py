@@ -7,12 +7,13 @@ from sbpam_cli.commands.app import Common
 from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.forms import Envelope, Printer, RowSet, choose_form, make_printer
+from sbpam_cli.output.context import Context
+from sbpam_cli.output.forms import Envelope, RowSet, choose_form, make_printer
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
-Body = Callable[[Console, Printer, Outcome], None]
+Body = Callable[[Context], None]
 
 
 def present(
@@ -34,7 +35,7 @@ def present(
     printer = make_printer(form, console, row_set)
     outcome = Outcome(profile=common.profile)
     try:
-        body(console, printer, outcome)
+        body(Context(services, console, printer, outcome, common.no_input))
     except OptionError:
         raise
     except (Exception, KeyboardInterrupt) as error:

@@ -10,9 +10,7 @@ from sbpam_cli.errors import OptionError
 from sbpam_cli.report.page import ReportForm
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
 
 
 @with_common
@@ -52,11 +50,12 @@ def report(
             hint="sbpam report > report.html, or --format md",
         )
 
-    def body(console: "Console", _: "Printer", outcome: "Outcome") -> None:
-        found = report_run(services, run)
+    def body(context: "Context") -> None:
+        outcome = context.outcome
+        found = report_run(context, run)
         outcome.run, outcome.server, outcome.profile = found.run_id, found.server, found.profile
         page = render_report(found, form)
-        console.write_utf8(page)
+        context.console.write_utf8(page)
         if found.going:
             outcome.next_step = f"`sbpam status {found.run_id}` asks about scans that had not ended"
 

@@ -1,17 +1,12 @@
 """`sbpam resume`: finishes a run that was cut short."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.durations import parse_duration, positive_duration
-
-if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
 
 
 @with_common
@@ -50,7 +45,6 @@ def resume(
     from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.output.forms import HOSTS
     from sbpam_cli.runs.resume import ResumeOptions, run_resume
-    from sbpam_cli.runs.run import Audience
     from sbpam_cli.runs.send import SendLimits
 
     options = ResumeOptions(
@@ -62,8 +56,4 @@ def resume(
         limits=SendLimits(send_timeout_s=positive_duration(send_timeout, "--send-timeout")),
     )
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        audience = Audience(console, printer.write, lambda _: False, lambda _: None)
-        run_resume(ctx.obj, options, audience, outcome)
-
-    return present(ctx.obj, common, "resume", HOSTS, body)
+    return present(ctx.obj, common, "resume", HOSTS, lambda context: run_resume(context, options))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbpam_cli.journal.records import Run
     from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
 runs = typer.Typer(
@@ -73,11 +73,11 @@ def prune(
     services = ctx.obj
     age_s = parse_duration(older_than, "--older-than")
 
-    def body(console: "Console", _: "Printer", __: "Outcome") -> None:
+    def body(context: "Context") -> None:
         journal = open_journal(services)
         removed = journal.prune(services.clock.now() - age_s)
         journal.close()
-        console.note(f"{counted(removed, 'run')} forgotten")
+        context.console.note(f"{counted(removed, 'run')} forgotten")
 
     return present(services, common, "runs", RUNS, body)
 
@@ -87,12 +87,13 @@ def _show(services: "Services", common: Common, name: str | None) -> int:
     from sbpam_cli.journal.journal import open_journal
     from sbpam_cli.output.forms import RUNS
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
+    def body(context: "Context") -> None:
+        console, outcome = context.console, context.outcome
         journal = open_journal(services)
         try:
             chosen = journal.runs() if name is None else [journal.find_run(name)]
             rows = run_rows(journal, chosen)
-            printer.write(rows)
+            context.printer.write(rows)
             outcome.next_step = _step_after(rows)
             if name is not None:
                 _describe(journal, chosen[0], console, outcome)

@@ -9,9 +9,6 @@ from sbpam_cli.commands.durations import parse_duration, positive_duration, read
 from sbpam_cli.errors import OptionError
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
     from sbpam_cli.runs.schedule import ScheduleOptions
     from sbpam_cli.settings.profiles import ConnectionOptions
     from sbpam_cli.system.services import Services
@@ -190,24 +187,9 @@ def show_schedule(
 ) -> int:
     """Runs the job and shows it; returns the exit code."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.progress import following
     from sbpam_cli.output.forms import HOSTS
-    from sbpam_cli.runs.run import Audience
     from sbpam_cli.runs.schedule import run_schedule
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        with following(console, printer) as watching:
-            audience = Audience(
-                console, watching.write, lambda question: confirm(services, question), watching
-            )
-            run_schedule(services, options, audience, outcome)
-
-    return present(services, common, command, HOSTS, body, notify=notify)
-
-
-def confirm(services: "Services", question: str) -> bool:
-    """Asks a person; only yes is yes."""
-    try:
-        return services.ask().line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return present(
+        services, common, command, HOSTS, lambda ctx: run_schedule(ctx, options), notify=notify
+    )

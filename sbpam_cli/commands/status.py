@@ -12,9 +12,7 @@ from sbpam_cli.models import ScanStatus
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.output.context import Context
 
 
 @with_common
@@ -68,8 +66,8 @@ def status(
 ) -> int:
     """Shows the status of every host: of the newest run, or of what is named."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.progress import following
     from sbpam_cli.commands.schedule import connection_options
+    from sbpam_cli.jobs.display import following
     from sbpam_cli.jobs.status import StatusOptions, run_status
     from sbpam_cli.output.forms import HOSTS
 
@@ -88,9 +86,9 @@ def status(
         follow=read_limits(timeout, interval, follows=watch, by="--watch"),
     )
 
-    def body(console: "Console", printer: "Printer", outcome: "Outcome") -> None:
-        with following(console, printer, options.only) as watching:
-            run_status(ctx.obj, options, console, watching.write, watching, outcome)
+    def body(context: "Context") -> None:
+        with following(context, options.only) as watching:
+            run_status(context, options, watching.write, watching)
 
     return present(ctx.obj, common, "status", HOSTS, body, notify=notify)
 

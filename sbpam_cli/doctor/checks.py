@@ -15,7 +15,7 @@ from sbpam_cli.models import Talk
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
+    from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
 SOON_S = 14 * 86400.0
@@ -54,9 +54,7 @@ class Unwarned:
         """Dropped."""
 
 
-def run_doctor(
-    services: "Services", options: ConnectionOptions, talk: Talk, outcome: "Outcome"
-) -> Iterator[Finding]:
+def run_doctor(ctx: "Context", options: ConnectionOptions) -> Iterator[Finding]:
     """The findings, each as soon as it is known.
 
     Raises OptionError or UsageError for what the command line itself names wrongly.
@@ -64,6 +62,7 @@ def run_doctor(
     from sbpam_cli.doctor.local import folder_checks, secret_checks
     from sbpam_cli.doctor.server import ServerChecks
 
+    services, outcome = ctx.services, ctx.outcome
     yield _environment(services)
     config, state = folder_checks(services)
     yield from carry_out(services, config)
@@ -74,14 +73,13 @@ def run_doctor(
         yield from skip(("keyring", "secrets", *ServerChecks.NAMES), "the settings cannot be read")
         return
     outcome.server, outcome.profile = target.origin, target.profile
-    quiet = Unwarned(talk)
-    yield from carry_out(services, secret_checks(services, target, quiet))
+    yield from carry_out(services, secret_checks(ctx, target, Unwarned(ctx.console)))
     if target.origin is None:
         yield from skip(ServerChecks.NAMES, "no server")
         return
     if services.stderr_is_terminal():
-        talk.note(f"asking {target.origin}")
-    yield from carry_out(services, ServerChecks(services, target, quiet).all())
+        ctx.console.note(f"asking {target.origin}")
+    yield from carry_out(services, ServerChecks(ctx, target).all())
 
 
 def carry_out(services: "Services", checks: "Iterator[Check] | list[Check]") -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from sbpam_cli.settings.secrets import (
 from sbpam_cli.system.filesystems import filesystem_type, is_network, is_passing
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.system.services import Services
 
@@ -59,9 +60,10 @@ def folder_checks(services: "Services") -> tuple[list[Check], list[Check]]:
     )
 
 
-def secret_checks(services: "Services", target: "Target", talk: Talk) -> list[Check]:
+def secret_checks(ctx: "Context", target: "Target", talk: Talk) -> list[Check]:
     """The keyring's check, then one for each secret that the sign-in method can use."""
     # Not attended: an unlock dialog would be a prompt, and cron would not see it.
+    services = ctx.services
     vault = Vault(services, talk, attended=False)
     secrets = Secrets(services, target, vault, talk)
 

@@ -7,19 +7,19 @@ from urllib.parse import urlsplit
 
 from sbpam_cli.doctor.checks import SOON_S, Check, Finding, say_expiry, say_span
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.models import Talk, Token
+from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import fingerprint_of
 from sbpam_cli.settings.secrets import KEYRING, given_by_environment
-from sbpam_cli.signin.connection import Connection, connect
+from sbpam_cli.signin.session import Site, open_site
 
 if TYPE_CHECKING:
     import httpcore
 
+    from sbpam_cli.output.context import Context
     from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.system.services import Services
 
 _CONNECT_S = 5.0
 _SKEW_SAID_S = 2.0
@@ -35,7 +35,9 @@ class ServerChecks:
         *("sign-in", "token", "role"),
     )
 
-    def __init__(self, services: "Services", target: "Target", talk: Talk) -> None:
+    def __init__(self, ctx: "Context", target: "Target") -> None:
+        services = ctx.services
+        self._ctx = ctx
         self._services = services
         self._target = target
         self._host = urlsplit(target.server).hostname or ""
@@ -43,9 +45,10 @@ class ServerChecks:
         self._network = _WatchedNetwork(services.network())
         # By its shape a back end; its class can only be derived from where httpcore is loaded.
         network = cast("httpcore.NetworkBackend", self._network)
-        self._watched = replace(services, network=lambda: network)
-        self._talk = talk
-        self._opened: Connection | None = None
+        self._watched = replace(
+            ctx, services=replace(services, network=lambda: network), no_input=True
+        )
+        self._opened: Site | None = None
         self._token: Token | None = None
 
     def all(self) -> list[Check]:
@@ -71,11 +74,11 @@ class ServerChecks:
         ]
 
     def _client(self) -> NpsClient:
-        return self._connection().client
+        return self._site().client
 
-    def _connection(self) -> Connection:
+    def _site(self) -> Site:
         if self._opened is None:
-            self._opened = connect(self._watched, self._target, self._talk, no_input=True)
+            self._opened = open_site(self._watched, self._target)
         return self._opened
 
     def _certificate(self) -> Any:
@@ -223,7 +226,7 @@ class ServerChecks:
 
     def _check_sign_in(self) -> Finding:
         """Afresh, as a cron job must once what is stored has expired; keeps nothing."""
-        self._token = self._connection().session.sign_in()
+        self._token = self._site().session.sign_in()
         who = self._target.username if self._target.method != "token" else None
         return Finding("sign-in", True, f"works unattended{f' as {who}' if who else ''}")
 

@@ -21,10 +21,11 @@ from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.connection import connect
+from sbpam_cli.signin.session import open_site
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
 ASKED = "asked to stop"
@@ -49,14 +50,12 @@ class CancelOptions(NamedTuple):
 
 
 def run_cancel(
-    services: "Services",
+    ctx: "Context",
     options: CancelOptions,
-    talk: Talk,
-    confirm: Callable[[str], bool],
     progress: Callable[[Sequence[Followed]], None],
-    outcome: Outcome,
 ) -> list[CancelRow]:
     """A row a job. Raises OptionError and UsageError before anything is sent."""
+    services, talk, outcome = ctx.services, ctx.console, ctx.outcome
     jobs, run = _jobs_of(services, options.names)
     if run is None:
         target = resolve_target(services, options.connection)
@@ -64,18 +63,18 @@ def run_cancel(
         target = target_of_run(services, options.connection, run)
     outcome.server, outcome.profile = target.server, target.profile
     if not options.sure:
-        _make_sure(services, options, target, len(jobs), confirm)
-    connection = connect(services, target, talk, no_input=options.connection.no_input)
+        _make_sure(ctx, target, len(jobs))
+    site = open_site(ctx, target)
     # What ends the command for all of them ends it before the first.
-    connection.client.version()
-    connection.session.token()
-    rows, stopped = _ask_all(connection.client, jobs, talk, outcome)
+    site.client.version()
+    site.session.token()
+    rows, stopped = _ask_all(site.client, jobs, talk, outcome)
     asked = [row for row in rows if row.status == ASKED]
     outcome.partial = len(asked) < len(rows)
     if options.wait and asked and not stopped:
         followed = [Followed(row.job_id, seen=True) for row in asked]
         workers = services.workers(POLLS_IN_FLIGHT, services.clock)
-        follower = Follower(services, connection.client, workers, talk, options.follow, progress)
+        follower = Follower(services, site.client, workers, talk, options.follow, progress)
         try:
             follower.follow(followed)
         except SbpamError as error:
@@ -141,15 +140,9 @@ def _jobs_of(services: "Services", names: Sequence[str]) -> tuple[list[str], Run
     return list(jobs), run
 
 
-def _make_sure(
-    services: "Services",
-    options: CancelOptions,
-    target: Target,
-    jobs: int,
-    confirm: Callable[[str], bool],
-) -> None:
-    if not services.can_ask(no_input=options.connection.no_input):
+def _make_sure(ctx: "Context", target: Target, jobs: int) -> None:
+    if not ctx.can_ask:
         raise OptionError("nobody can be asked whether to stop the jobs", hint="say --yes")
     question = f"Ask {target.server} to stop {counted(jobs, 'job')}?"
-    if not confirm(question):
+    if not ctx.confirm(question):
         raise UsageError("not confirmed, nothing was asked", hint="--yes answers the question")

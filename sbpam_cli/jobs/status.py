@@ -18,18 +18,17 @@ from sbpam_cli.models import (
     JobSummary,
     ScanJob,
     ScanStatus,
-    Talk,
     build_rows,
     column,
     join_rows,
 )
 from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
-from sbpam_cli.outcome import Outcome
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.connection import connect
+from sbpam_cli.signin.session import open_site
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
 _OPENED_FOR_TIMES = 20
@@ -81,12 +80,10 @@ class _Section:
 
 
 def run_status(
-    services: "Services",
+    ctx: "Context",
     options: StatusOptions,
-    talk: Talk,
     write: Callable[[Iterable[HostRow]], None],
     progress: Callable[[Sequence[Followed]], None],
-    outcome: Outcome,
 ) -> None:
     """Writes the rows of every argument; without one, of the newest run.
 
@@ -94,7 +91,7 @@ def run_status(
     `outcome`. Raises UsageError for what nobody knows, SbpamError where the
     journal cannot be read. The scans' own failures are no error here.
     """
-    _Status(services, options, talk, progress, outcome).run(write)
+    _Status(ctx, options, progress).run(write)
 
 
 def target_of_run(services: "Services", options: ConnectionOptions, run: Run) -> Target:
@@ -114,17 +111,16 @@ def target_of_run(services: "Services", options: ConnectionOptions, run: Run) ->
 class _Status:
     def __init__(
         self,
-        services: "Services",
+        ctx: "Context",
         options: StatusOptions,
-        talk: Talk,
         progress: Callable[[Sequence[Followed]], None],
-        outcome: Outcome,
     ) -> None:
-        self._services = services
+        self._ctx = ctx
+        self._services = ctx.services
         self._options = options
-        self._talk = talk
+        self._talk = ctx.console
         self._progress = progress
-        self._outcome = outcome
+        self._outcome = ctx.outcome
         self._opened: Journal | None = None
 
     def run(self, write: Callable[[Iterable[HostRow]], None]) -> None:
@@ -228,15 +224,13 @@ class _Status:
     def _from_server(self, sections: list[_Section], target: Target) -> None:
         """Asks about all jobs: once, or to their end with `--watch`."""
         options = self._options
-        connection = connect(
-            self._services, target, self._talk, no_input=options.connection.no_input
-        )
+        site = open_site(self._ctx, target)
         try:
             if options.watch:
                 # Before the display: this may ask a person, or find that nobody answers.
-                connection.client.version()
-                connection.session.token()
-            self._look(sections, connection.client)
+                site.client.version()
+                site.session.token()
+            self._look(sections, site.client)
         except UsageError:
             raise
         except SbpamError as error:

@@ -8,12 +8,11 @@ from sbpam_cli.models import ServiceAccount, Talk
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.connection import connect
+from sbpam_cli.signin.session import open_site
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
 
 PAGE = 50
 MOST_PAGES = 2000
@@ -23,16 +22,17 @@ _CASE_COUNTS = ("linux", "unix")
 
 
 def run_credentials(
-    services: "Services", options: ConnectionOptions, text: str, talk: Talk, outcome: "Outcome"
+    ctx: "Context", options: ConnectionOptions, text: str
 ) -> Iterator[list[ServiceAccount]]:
     r"""The service accounts whose user name contains `text`, each page as it comes.
 
     text: in any case; with a backslash `DOMAIN\name` is what contains it.
     Raises what the server's failure means, after the pages that came.
     """
-    target = resolve_target(services, options)
+    outcome, talk = ctx.outcome, ctx.console
+    target = resolve_target(ctx.services, options)
     outcome.server, outcome.profile = target.origin, target.profile
-    client = connect(services, target, talk, no_input=options.no_input).client
+    client = open_site(ctx, target).client
     found = unmanaged = 0
     for page in list_accounts(client, text.rpartition("\\")[2]):
         fitting = [a for a in page if "\\" not in text or _contains(a, text)]

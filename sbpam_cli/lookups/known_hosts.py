@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import Interrupted, OptionError, UsageError
@@ -10,12 +9,12 @@ from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
 from sbpam_cli.models import Talk
 from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.connection import connect
+from sbpam_cli.signin.session import open_site
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from sbpam_cli.outcome import Outcome
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
 
 _FIRST_VERSION = (4, 2)
 _REFUSED_SHOWN = 5
@@ -30,13 +29,7 @@ class UnitOptions(NamedTuple):
     sure: bool = False
 
 
-def run_unit(
-    services: "Services",
-    options: UnitOptions,
-    talk: Talk,
-    confirm: Callable[[str], bool],
-    outcome: "Outcome",
-) -> list[str]:
+def run_unit(ctx: "Context", options: UnitOptions) -> list[str]:
     """The FQDNs of the unit's hosts, lower-cased, in the server's order, none twice.
 
     Names that are none are told of and make the outcome partial. Raises
@@ -48,20 +41,21 @@ def run_unit(
             f"--ou: not a distinguished name: {options.dn[:60]}",
             hint="it looks like OU=Servers,DC=corp,DC=example",
         )
-    target = resolve_target(services, options.connection)
+    outcome, talk = ctx.outcome, ctx.console
+    target = resolve_target(ctx.services, options.connection)
     outcome.server, outcome.profile = target.origin, target.profile
-    _make_sure(services, options, target.server, talk, confirm)
-    connection = connect(services, target, talk, no_input=options.connection.no_input)
-    version = connection.client.version()
+    _make_sure(ctx, options, target.server)
+    site = open_site(ctx, target)
+    version = site.client.version()
     if _is_older(version):
         raise UsageError(
             f"the server gives no hosts of {options.dn}",
             reason=f"it is version {version}; the call came with 4.2",
             hint=_other_ways(options),
         )
-    connection.session.token()
+    site.session.token()
     try:
-        names = connection.client.manage_unit(options.dn, children=options.recursive)
+        names = site.client.manage_unit(options.dn, children=options.recursive)
     except NotFoundError as error:
         error.hint = _other_ways(options)
         raise
@@ -70,19 +64,13 @@ def run_unit(
     return _judge(names, options, talk, outcome)
 
 
-def _make_sure(
-    services: "Services",
-    options: UnitOptions,
-    server: str,
-    talk: Talk,
-    confirm: Callable[[str], bool],
-) -> None:
-    if options.sure or not services.can_ask(no_input=options.connection.no_input):
-        talk.note(f"{server} may onboard the hosts that it finds in {options.dn}")
+def _make_sure(ctx: "Context", options: UnitOptions, server: str) -> None:
+    if options.sure or not ctx.can_ask:
+        ctx.console.note(f"{server} may onboard the hosts that it finds in {options.dn}")
         return
     unit = shown(options.dn, 300)[1:-1]
     question = f"{server} may onboard the hosts that it finds in {unit}. Ask it?"
-    if not confirm(question):
+    if not ctx.confirm(question):
         raise UsageError("not confirmed, nothing was asked", hint="--yes answers the question")
 
 

@@ -23,18 +23,18 @@ from sbpam_cli.models import (
 from sbpam_cli.report.remedies import find_remedy
 
 if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
 
 _GOING = SCHEDULED - FINISHED - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
 
 
-def report_run(services: "Services", name: str | None) -> RunReport:
+def report_run(ctx: "Context", name: str | None) -> RunReport:
     """The run whose id begins so; without a name, the newest. The server is not asked.
 
     Raises UsageError where there is none, JournalError.
     """
-    with closing(open_journal(services)) as journal:
+    with closing(open_journal(ctx.services)) as journal:
         if name is None:
             newest = journal.runs(limit=1)
             if not newest:
@@ -43,7 +43,7 @@ def report_run(services: "Services", name: str | None) -> RunReport:
         else:
             run = journal.find_run(name)
         batches = journal.batches(run.run_id)
-    return _report(run, batches, services.clock.now())
+    return _report(run, batches, ctx.services.clock.now())
 
 
 def _report(run: Run, batches: Sequence[Batch], now: float) -> RunReport:

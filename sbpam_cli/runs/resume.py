@@ -10,17 +10,17 @@ from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
 from sbpam_cli.lookups.accounts import find_credential_id, read_credential
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.outcome import Outcome
 from sbpam_cli.runs.candidates import claims
-from sbpam_cli.runs.run import Audience, Execution, judge_counts
+from sbpam_cli.runs.run import Execution, judge_counts
 from sbpam_cli.runs.send import SendLimits, lacks_second_look
 from sbpam_cli.runs.settle import accept_job
 from sbpam_cli.settings.profiles import ConnectionOptions
-from sbpam_cli.signin.connection import Connection, sign_in
+from sbpam_cli.signin.session import Site, sign_in
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.signals import Interruption, leave_now
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
 
@@ -35,25 +35,24 @@ class ResumeOptions(NamedTuple):
     limits: SendLimits = SendLimits()
 
 
-def run_resume(
-    services: "Services", options: ResumeOptions, audience: Audience, outcome: Outcome
-) -> None:
+def run_resume(ctx: "Context", options: ResumeOptions) -> None:
     """Settles and sends what a run left open; writes the rows of the whole run.
 
     Raises UsageError for an unknown run, another server or credential than the
     run's own, or a job that is none of its batches'; else what ended it.
     """
-    journal = open_journal(services)
+    outcome = ctx.outcome
+    journal = open_journal(ctx.services)
     try:
         run = _choose_run(journal, options.run)
     finally:
         journal.close()
     if run is None:
-        audience.talk.note("no run is unfinished")
+        ctx.console.note("no run is unfinished")
         return
     # From here on every end but exit 2 owes its rows.
     outcome.server, outcome.profile, outcome.run = run.server, run.profile, run.run_id
-    _Resuming(services, options, audience, outcome, run).run()
+    _Resuming(ctx, options, run).run()
 
 
 def _choose_run(journal: Journal, name: str | None) -> Run | None:
@@ -82,18 +81,11 @@ def _check_credential(run: Run, credential_id: str, named: str) -> None:
 
 
 class _Resuming:
-    def __init__(
-        self,
-        services: "Services",
-        options: ResumeOptions,
-        audience: Audience,
-        outcome: Outcome,
-        run: Run,
-    ) -> None:
-        self._services = services
+    def __init__(self, ctx: "Context", options: ResumeOptions, run: Run) -> None:
+        self._ctx = ctx
+        self._services = ctx.services
         self._options = options
-        self._audience = audience
-        self._outcome = outcome
+        self._outcome = ctx.outcome
         self._run = run
         self._execution: Execution | None = None
 
@@ -131,33 +123,25 @@ class _Resuming:
             stack.callback(journal.close)
             execution = self._execution = self._execution_of(journal)
             if not any(b.state != "accepted" or lacks_second_look(b) for b in execution.batches):
-                self._audience.talk.note(f"run {run.run_id} is finished")
+                self._ctx.console.note(f"run {run.run_id} is finished")
                 if run.exit_code is None:
                     journal.end_run(run.run_id, execution.exit_code())
                 return
-            connection = sign_in(
-                services,
-                target,
-                self._audience.talk,
-                interruption,
-                no_input=options.connection.no_input,
-                parallel=options.limits.parallel,
-            )
+            site = sign_in(self._ctx, target, interruption, parallel=options.limits.parallel)
             if named is not None:
-                found = find_credential_id(connection.client, named, self._audience.talk)
+                found = find_credential_id(site.client, named, self._ctx.console)
                 _check_credential(run, found, named)
             journal.end_run(run.run_id, None)
             if options.accept is not None:
-                self._accept(journal, connection, execution.batches, options.accept)
+                self._accept(journal, site, execution.batches, options.accept)
             self._plan_rejected(journal, execution.batches)
             execution.carry_out(
-                journal, connection, interruption, settle_first=True, resend=options.resend
+                journal, site, interruption, settle_first=True, resend=options.resend
             )
 
     def _execution_of(self, journal: Journal) -> Execution:
         return Execution(
-            self._services,
-            self._audience,
+            self._ctx,
             self._run,
             journal.batches(self._run.run_id),
             self._options.limits,
@@ -173,9 +157,7 @@ class _Resuming:
         if refused:
             journal.record_outcomes(self._run.run_id, refused)
 
-    def _accept(
-        self, journal: Journal, connection: Connection, batches: list[Batch], text: str
-    ) -> None:
+    def _accept(self, journal: Journal, site: Site, batches: list[Batch], text: str) -> None:
         """The operator says that this job is the batch in doubt."""
         job_id = canonical_uuid(text)
         if job_id is None:
@@ -183,7 +165,7 @@ class _Resuming:
         owner = journal.claimed_jobs(self._run.server).get(job_id)
         if owner is not None:
             raise UsageError(f"job {job_id} belongs to run {owner} already")
-        job = connection.client.job(job_id)
+        job = site.client.job(job_id)
         for batch in batches:
             if batch.state in IN_DOUBT and claims(job, batch):
                 accept_job(self._services, batch, job)
@@ -197,7 +179,7 @@ class _Resuming:
 
     def _finish(self, execution: Execution, stopped: SbpamError | None) -> None:
         outcome = self._outcome
-        rows = RowStream(lambda part: self._audience.write(outcome.count(part)), self._run.aside)
+        rows = RowStream(lambda part: self._ctx.printer.write(outcome.count(part)), self._run.aside)
         outcome.jobs = execution.jobs()
         rows.finish(execution.batches, stopped.message if stopped is not None else None)
         execution.tell(outcome)

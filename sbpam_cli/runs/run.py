@@ -4,9 +4,9 @@
 are the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import (
     JournalError,
@@ -20,26 +20,17 @@ from sbpam_cli.jobs.job import Followed
 from sbpam_cli.jobs.rows import batch_rows
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
-from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus, Talk, sum_status
+from sbpam_cli.models import SCHEDULED, JobSummary, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.runs.send import Sending, SendLimits
-from sbpam_cli.signin.connection import Connection
+from sbpam_cli.signin.session import Site
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
 
 _ROUNDS = 3
-
-
-class Audience(NamedTuple):
-    """Whom the work speaks to: talk, rows, questions, progress."""
-
-    talk: Talk
-    write: Callable[[Iterable[HostRow]], None]
-    confirm: Callable[[str], bool]
-    progress: Callable[[Sequence[Followed]], None]
 
 
 class Execution:
@@ -51,16 +42,15 @@ class Execution:
 
     def __init__(
         self,
-        services: "Services",
-        audience: Audience,
+        ctx: "Context",
         run: Run,
         batches: list[Batch],
         limits: SendLimits,
         settle_after_s: float,
         settled: Callable[[Batch], None],
     ) -> None:
-        self._services = services
-        self._audience = audience
+        self._ctx = ctx
+        self._services = ctx.services
         self.run = run
         self.batches = batches
         self._limits = limits
@@ -72,7 +62,7 @@ class Execution:
     def carry_out(
         self,
         journal: Journal,
-        connection: Connection,
+        site: Site,
         interruption: Interruption,
         *,
         settle_first: bool,
@@ -89,10 +79,10 @@ class Execution:
         interruption.defer()
         try:
             if settle_first:
-                self._settle(journal, connection, interruption)
+                self._settle(journal, site, interruption)
             if resend:
                 self._plan_again(journal)
-            self._send_and_settle(journal, connection, interruption, look_again=settle_first)
+            self._send_and_settle(journal, site, interruption, look_again=settle_first)
         except SbpamError as error:
             self.stopped = error
         if interruption.event.is_set():
@@ -110,7 +100,7 @@ class Execution:
     def _send_and_settle(
         self,
         journal: Journal,
-        connection: Connection,
+        site: Site,
         interruption: Interruption,
         *,
         look_again: bool,
@@ -118,13 +108,13 @@ class Execution:
         """Sends, settles, and sends what turned out never to have arrived; a few times."""
         for number in range(_ROUNDS):
             first = number == 0
-            self._send(journal, connection, interruption, look_again=look_again and first)
+            self._send(journal, site, interruption, look_again=look_again and first)
             over = interruption.event.is_set() or isinstance(
                 self.stopped, SignInError | JournalError
             )
             if over or not self._any(*IN_DOUBT):
                 return
-            self._settle(journal, connection, interruption)
+            self._settle(journal, site, interruption)
             if self.stopped is not None or not self._any("planned"):
                 return
 
@@ -134,7 +124,7 @@ class Execution:
     def _send(
         self,
         journal: Journal,
-        connection: Connection,
+        site: Site,
         interruption: Interruption,
         *,
         look_again: bool,
@@ -142,12 +132,12 @@ class Execution:
         sending = Sending(
             self._services,
             journal,
-            connection.client,
-            connection.session,
+            site.client,
+            site.session,
             self.run,
             self.batches,
             self._limits,
-            self._audience.talk,
+            self._ctx.console,
             interruption,
             self._services.workers(self._limits.parallel + 1, self._services.clock),
             self._settled,
@@ -158,17 +148,17 @@ class Execution:
             self.batches = sending.batches
             self.stopped = sending.stopped
 
-    def _settle(self, journal: Journal, connection: Connection, interruption: Interruption) -> None:
+    def _settle(self, journal: Journal, site: Site, interruption: Interruption) -> None:
         from sbpam_cli.runs.settle import Settling
 
         Settling(
             self._services,
             journal,
-            connection.client,
+            site.client,
             self.run,
             self.batches,
             self._settle_after_s,
-            self._audience.talk,
+            self._ctx.console,
             self._services.workers(1, self._services.clock),
             interruption.event,
             interruption.error,
@@ -184,7 +174,12 @@ class Execution:
 
     # How it ended.
 
-    def follow(self, connection: Connection, limits: FollowLimits) -> None:
+    def follow(
+        self,
+        site: Site,
+        limits: FollowLimits,
+        progress: Callable[[Sequence[Followed]], None],
+    ) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
         services = self._services
         accepted = [batch for batch in self.batches if batch.state == "accepted"]
@@ -196,11 +191,11 @@ class Execution:
         workers = services.workers(POLLS_IN_FLIGHT, services.clock)
         follower = Follower(
             services,
-            connection.client,
+            site.client,
             workers,
-            self._audience.talk,
+            self._ctx.console,
             limits,
-            self._audience.progress,
+            progress,
         )
         try:
             follower.follow(followed)

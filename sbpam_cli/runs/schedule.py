@@ -12,6 +12,7 @@ from sbpam_cli.errors import (
     UsageError,
 )
 from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts, refuse_invalid
+from sbpam_cli.jobs.display import Watching, following
 from sbpam_cli.jobs.follow import FollowLimits
 from sbpam_cli.jobs.rows import RunRows
 from sbpam_cli.journal.journal import Journal, open_journal
@@ -19,17 +20,17 @@ from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.lookups.accounts import find_credential_id, read_credential
 from sbpam_cli.models import ScanStatus, Talk
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.outcome import Outcome
-from sbpam_cli.runs.run import Audience, Execution, judge_counts
+from sbpam_cli.runs.run import Execution, judge_counts
 from sbpam_cli.runs.send import SendLimits
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.connection import Connection, sign_in
+from sbpam_cli.signin.session import Site, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.signals import Interruption, leave_now
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
 CONFIRM_ABOVE_HOSTS = 1000
@@ -61,14 +62,13 @@ class ScheduleOptions(NamedTuple):
     follow: FollowLimits = FollowLimits()
 
 
-def run_schedule(
-    services: "Services", options: ScheduleOptions, audience: Audience, outcome: Outcome
-) -> None:
+def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     """Reads, validates, locks, signs in, records, sends, and follows where asked to.
 
     Writes a row for every host in every end but exit 2. Raises the SbpamError
     that ended it; what only some hosts suffered is in `outcome`.
     """
+    services, outcome = ctx.services, ctx.outcome
     target = resolve_target(services, options.connection)
     outcome.server, outcome.profile = target.origin, target.profile
     needs_credential = not (options.dry_run and options.offline)
@@ -78,16 +78,17 @@ def run_schedule(
         stdin=services.stdin,
         stdin_is_terminal=services.stdin_is_terminal(),
         column=options.column,
-        talk=audience.talk,
+        talk=ctx.console,
     )
     _check_list(hosts, options)
     if options.dry_run:
         from sbpam_cli.runs.validation import run_validation
 
-        run_validation(services, options, target, credential, hosts, audience, outcome)
+        run_validation(ctx, options, target, credential, hosts)
         return
-    _confirm(services, options, audience, target, hosts)
-    _Scheduling(services, options, audience, outcome, target, credential, hosts).run()
+    _confirm(ctx, options, target, hosts)
+    with following(ctx) as watching:
+        _Scheduling(ctx, options, target, credential, hosts, watching).run()
 
 
 def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
@@ -106,18 +107,11 @@ def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
         )
 
 
-def _confirm(
-    services: "Services",
-    options: ScheduleOptions,
-    audience: Audience,
-    target: Target,
-    hosts: HostList,
-) -> None:
-    asks = services.can_ask(no_input=options.connection.no_input)
-    if len(hosts.names) <= CONFIRM_ABOVE_HOSTS or options.assume_yes or not asks:
+def _confirm(ctx: "Context", options: ScheduleOptions, target: Target, hosts: HostList) -> None:
+    if len(hosts.names) <= CONFIRM_ABOVE_HOSTS or options.assume_yes or not ctx.can_ask:
         return
     question = f"Schedule scans of {len(hosts.names):,} hosts on {target.origin}?"
-    if not audience.confirm(question):
+    if not ctx.confirm(question):
         raise UsageError("not confirmed, nothing was sent", hint="--yes answers the question")
 
 
@@ -140,18 +134,18 @@ class _Scheduling:
 
     def __init__(
         self,
-        services: "Services",
+        ctx: "Context",
         options: ScheduleOptions,
-        audience: Audience,
-        outcome: Outcome,
         target: Target,
         credential: str,
         hosts: HostList,
+        watching: Watching,
     ) -> None:
-        self._services = services
+        self._ctx = ctx
+        self._services = ctx.services
         self._options = options
-        self._audience = audience
-        self._outcome = outcome
+        self._outcome = ctx.outcome
+        self._watching = watching
         self._target = target
         self._credential = credential
         # Of a name it is not known before the server was asked.
@@ -159,18 +153,18 @@ class _Scheduling:
         self._names = hosts.names
         self._aside = set_aside(hosts)
         self._execution: Execution | None = None
-        self._rows = RunRows(audience.write, outcome)
+        self._rows = RunRows(watching.write, ctx.outcome)
 
     def run(self) -> None:
         """Everything from the lock to the last row. Raises what ended it."""
         stopped: SbpamError | None = None
         with Interruption(lambda code: leave_now(self._services, code)) as interruption:
             try:
-                connection = self._carry_out(interruption) if self._names else None
+                site = self._carry_out(interruption) if self._names else None
                 if self._execution is not None:
                     stopped = self._execution.stopped
-                    if self._options.wait and connection is not None and stopped is None:
-                        self._follow(self._execution, connection, interruption)
+                    if self._options.wait and site is not None and stopped is None:
+                        self._follow(self._execution, site, interruption)
             except SbpamError as error:
                 stopped = error
         if stopped is not None and stopped.exit_code is ExitCode.USAGE:
@@ -178,13 +172,11 @@ class _Scheduling:
             raise stopped
         self._finish(stopped)
 
-    def _follow(
-        self, execution: Execution, connection: Connection, interruption: Interruption
-    ) -> None:
+    def _follow(self, execution: Execution, site: Site, interruption: Interruption) -> None:
         """`--wait`, after the lock is given back. A run that is cut short here was cut short."""
         try:
             interruption.act_at_once()
-            execution.follow(connection, self._options.follow)
+            execution.follow(site, self._options.follow, self._watching)
         except SbpamError as error:
             execution.stopped = error
             if error.hint is None:
@@ -194,7 +186,7 @@ class _Scheduling:
             with suppress(JournalError), closing(open_journal(self._services)) as journal:
                 execution.record_end(journal)
 
-    def _carry_out(self, interruption: Interruption) -> Connection:
+    def _carry_out(self, interruption: Interruption) -> Site:
         """Lock, sign in, record or continue, send and settle."""
         options, services = self._options, self._services
         digest = digest_names(self._names)
@@ -202,45 +194,36 @@ class _Scheduling:
             stack.enter_context(hold_lock(services, self._target.server, digest))
             journal = open_journal(services)
             stack.callback(journal.close)
-            warn_of_passing_state(services, self._audience.talk)
+            warn_of_passing_state(services, self._ctx.console)
             # Before anything else can end the command: its rows are those of that run.
             before = None if options.new_run else self._cut_short(journal, digest)
             self._execution = before
-            connection = sign_in(
-                services,
-                self._target,
-                self._audience.talk,
-                interruption,
-                no_input=options.connection.no_input,
-                parallel=options.limits.parallel,
-            )
+            site = sign_in(self._ctx, self._target, interruption, parallel=options.limits.parallel)
             if self._credential_id is None:
-                before = self._name_account(connection, journal, digest)
+                before = self._name_account(site, journal, digest)
             if before is not None:
                 self._continue(journal, before)
             elif options.skip_recent_s is not None:
-                self._skip_recent(journal, connection, interruption, digest)
+                self._skip_recent(journal, site, interruption, digest)
             execution = self._execution = before or self._begin(journal, digest)
             self._outcome.run = execution.run.run_id
             execution.carry_out(
                 journal,
-                connection,
+                site,
                 interruption,
                 settle_first=before is not None,
                 goes_on=options.wait,
             )
-        return connection
+        return site
 
-    def _name_account(
-        self, connection: Connection, journal: Journal, digest: str
-    ) -> Execution | None:
+    def _name_account(self, site: Site, journal: Journal, digest: str) -> Execution | None:
         """Finds the account that was named, and the run of this list that is with it.
 
         Up to here a run with any account stood for that one: should the search
         fail, no host is called NotSent that was sent.
         """
-        talk = self._audience.talk
-        self._credential_id = find_credential_id(connection.client, self._credential, talk)
+        talk = self._ctx.console
+        self._credential_id = find_credential_id(site.client, self._credential, talk)
         self._outcome.run = None
         self._execution = None if self._options.new_run else self._cut_short(journal, digest)
         return self._execution
@@ -254,15 +237,14 @@ class _Scheduling:
         return self._execution_of(run, journal.batches(run.run_id), self._rows.ignore)
 
     def _skip_recent(
-        self, journal: Journal, connection: Connection, interruption: Interruption, digest: str
+        self, journal: Journal, site: Site, interruption: Interruption, digest: str
     ) -> None:
         from sbpam_cli.runs.skip_recent import find_recent, set_apart
 
         apart = find_recent(
-            self._services,
+            self._ctx,
             journal,
-            connection,
-            self._audience.talk,
+            site,
             interruption,
             own_digest=digest,
             age_s=self._options.skip_recent_s or 0.0,
@@ -285,7 +267,7 @@ class _Scheduling:
             aside=self._aside,
         )
         journal.record_run(run, batches)
-        self._audience.talk.note(
+        self._ctx.console.note(
             f"run {run.run_id}: {counted(len(self._names), 'host')} in"
             f" {counted(len(batches), 'batch')} to {run.server}"
         )
@@ -297,7 +279,7 @@ class _Scheduling:
     def _continue(self, journal: Journal, before: Execution) -> None:
         run, batches = before.run, before.batches
         accepted = sum(len(batch.names) for batch in batches if batch.state == "accepted")
-        self._audience.talk.note(
+        self._ctx.console.note(
             f"continuing run {run.run_id}: {accepted:,} of {counted(len(self._names), 'host')}"
             " accepted (--new-run starts afresh)"
         )
@@ -307,8 +289,7 @@ class _Scheduling:
         self, run: Run, batches: list[Batch], settled: Callable[[Batch], None]
     ) -> Execution:
         return Execution(
-            self._services,
-            self._audience,
+            self._ctx,
             run,
             batches,
             self._options.limits,

@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING
 from sbpam_cli.errors import LockedError
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import IN_DOUBT, Aside
-from sbpam_cli.models import ScanStatus, Talk
+from sbpam_cli.models import ScanStatus
 from sbpam_cli.runs.settle import Settling
-from sbpam_cli.signin.connection import Connection
+from sbpam_cli.signin.session import Site
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.signals import Interruption
 
 if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
 
 Apart = Mapping[str, tuple[ScanStatus, str]]
 """Hosts that are not sent, with their status and the reason."""
 
 
 def find_recent(
-    services: "Services",
+    ctx: "Context",
     journal: Journal,
-    connection: Connection,
-    talk: Talk,
+    site: Site,
     interruption: Interruption,
     *,
     own_digest: str,
@@ -37,7 +36,8 @@ def find_recent(
     process right now, is not to be sent either. own_digest: the list whose
     lock the caller holds. Raises what settling raises.
     """
-    server = connection.client.origin
+    services = ctx.services
+    server = site.client.origin
     since = services.clock.now() - age_s
     for run, _ in journal.doubts(server, since):
         with ExitStack() as stack:
@@ -49,11 +49,11 @@ def find_recent(
             Settling(
                 services,
                 journal,
-                connection.client,
+                site.client,
                 run,
                 journal.batches(run.run_id),
                 quiet_s,
-                talk,
+                ctx.console,
                 services.workers(1, services.clock),
                 interruption.event,
                 interruption.error,

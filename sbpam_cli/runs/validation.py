@@ -11,51 +11,43 @@ from sbpam_cli.lookups.accounts import find_credential_id
 from sbpam_cli.models import AlikeRows, HostRow, ScanStatus, build_rows
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
-from sbpam_cli.outcome import Outcome
 from sbpam_cli.settings.profiles import Target
-from sbpam_cli.signin.connection import connect
+from sbpam_cli.signin.session import open_site
 
 if TYPE_CHECKING:
-    from sbpam_cli.runs.run import Audience
+    from sbpam_cli.output.context import Context
     from sbpam_cli.runs.schedule import ScheduleOptions
-    from sbpam_cli.system.services import Services
 
 _TOLD_AT_ONCE = 10_000
 
 
 def run_validation(
-    services: "Services",
-    options: "ScheduleOptions",
-    target: Target,
-    credential: str,
-    hosts: HostList,
-    audience: "Audience",
-    outcome: Outcome,
+    ctx: "Context", options: "ScheduleOptions", target: Target, credential: str, hosts: HostList
 ) -> None:
     """Writes a row `Valid` or `Invalid` for every host; schedules and records nothing."""
     from sbpam_cli.runs.schedule import cut_batches, set_aside
 
+    outcome, talk = ctx.outcome, ctx.console
     aside = set_aside(hosts)
     if options.offline and not aside:
         for start in range(0, len(hosts.names), _TOLD_AT_ONCE):
             names = hosts.names[start : start + _TOLD_AT_ONCE]
-            audience.write(outcome.count(AlikeRows(names, HostRow("", ScanStatus.VALID))))
+            ctx.printer.write(outcome.count(AlikeRows(names, HostRow("", ScanStatus.VALID))))
         return
     batches = cut_batches(hosts.names, options.batch_size)
-    rows = RowStream(lambda part: audience.write(outcome.count(part)), aside, keep_rows=False)
+    rows = RowStream(lambda part: ctx.printer.write(outcome.count(part)), aside, keep_rows=False)
     client: NpsClient | None = None
     credential_id = ""
     if batches and not options.offline:
-        connection = connect(services, target, audience.talk, no_input=options.connection.no_input)
-        client = connection.client
+        client = open_site(ctx, target).client
     try:
         if client is not None:
-            credential_id = find_credential_id(client, credential, audience.talk)
+            credential_id = find_credential_id(client, credential, talk)
         for batch in batches:
             try:
                 batch.rows = _check(client, credential_id, batch)
             except NotFoundError as error:
-                audience.talk.warn(f"{error.message}: the list alone was checked")
+                talk.warn(f"{error.message}: the list alone was checked")
                 client = None
                 batch.rows = _check(None, credential_id, batch)
             rows.settle(batch)

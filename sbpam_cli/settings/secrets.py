@@ -73,7 +73,7 @@ class Secrets:
     ) -> None:
         self._services = services
         self._target = target
-        self._vault = vault
+        self.vault = vault
         self._talk = talk
         self._given = dict(given or {})
         self._warned: set[str] = set()
@@ -87,7 +87,7 @@ class Secrets:
         target = self._target
         if not target.stored or target.origin is None:
             return None
-        value = self._vault.get(target.profile, target.origin, name)
+        value = self.vault.get(target.profile, target.origin, name)
         return Found(value, KEYRING) if value is not None else None
 
     def _from_environment(self, name: SecretName) -> Found | None:

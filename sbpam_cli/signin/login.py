@@ -26,11 +26,11 @@ from sbpam_cli.settings.secrets import (
     read_secret_file,
 )
 from sbpam_cli.signin.application import client_key
-from sbpam_cli.signin.connection import open_connection, present_certificate
+from sbpam_cli.signin.session import make_session, open_client, present_certificate
 from sbpam_cli.signin.trusting import settle_trust
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
+    from sbpam_cli.output.context import Context
     from sbpam_cli.signin.session import Session
     from sbpam_cli.system.services import Services
 
@@ -59,36 +59,28 @@ class LoginOptions:
     store_password: bool = True
 
 
-def run_login(services: "Services", options: LoginOptions, talk: Talk, outcome: "Outcome") -> None:
+def run_login(ctx: "Context", options: LoginOptions) -> None:
     """Signs in; nothing is written before that succeeded. Raises SbpamError."""
+    services, talk = ctx.services, ctx.console
     target = _choose_target(services, options)
-    outcome.server, outcome.profile = target.origin, target.profile
-    no_input = options.connection.no_input
-    can_ask = services.can_ask(no_input=no_input)
+    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    can_ask = ctx.can_ask
     vault = Vault(services, talk, attended=can_ask, choose=True)
     given = _read_given(services, options, target, vault, talk)
     if can_ask:
         target = _named(services, target)
     # What is stored may be what no longer works: signing in anew asks anew.
     secrets = Secrets(services, target._replace(stored=False), vault, talk, given)
-    certificate = present_certificate(services, target, secrets, talk, no_input=no_input)
+    certificate = present_certificate(ctx, target, secrets)
     if can_ask:
-        target = settle_trust(services, target, certificate, talk)
-    session = open_connection(
-        services,
-        target,
-        secrets,
-        vault,
-        talk,
-        certificate=certificate,
-        no_input=no_input,
-        code=options.code or None,
-    ).session
+        target = settle_trust(ctx, target, certificate)
+    client = open_client(ctx, target, certificate=certificate)
+    session = make_session(ctx, target, secrets, client, certificate, code=options.code or None)
     token = session.sign_in()
     previous = load_profiles(services).get(target.profile)
     save_profile(services, _profile_of(target))
     talk.note(_welcome(target, token))
-    _store(vault, target, previous, _worth_keeping(options, session, token), talk, outcome)
+    _store(ctx, vault, target, previous, _worth_keeping(options, session, token))
 
 
 def _named(services: "Services", target: Target) -> Target:
@@ -213,12 +205,11 @@ def _worth_keeping(
 
 
 def _store(
+    ctx: "Context",
     vault: Vault,
     target: Target,
     previous: Profile | None,
     wanted: Mapping[SecretName, str],
-    talk: Talk,
-    outcome: "Outcome",
 ) -> None:
     """Leaves exactly `wanted` in the keyring for this profile; says what it did not keep."""
     profile, origin = target.profile, target.server
@@ -232,13 +223,13 @@ def _store(
     if not lost:
         return
     if len(lost) == len(wanted):
-        outcome.partial = True
-        talk.warn(
+        ctx.outcome.partial = True
+        ctx.console.warn(
             "signed in, but the keyring kept nothing: give each command its secrets by"
             " SBPAM_PASSWORD_FILE, SBPAM_TOKEN and the like, or by systemd's LoadCredential="
         )
     else:
-        talk.warn(f"the keyring did not keep: {', '.join(lost)}")
+        ctx.console.warn(f"the keyring did not keep: {', '.join(lost)}")
 
 
 def _welcome(target: Target, token: Token) -> str:

@@ -4,19 +4,24 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import Interrupted, SbpamError, SignInError
 from sbpam_cli.models import Token
+from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.replies import WireError, make_token
-from sbpam_cli.settings.secrets import KEYRING
+from sbpam_cli.nps.tls import TlsSettings, build_context
+from sbpam_cli.nps.transport import NoReplyError, Transport
+from sbpam_cli.settings.keyring import Vault
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.settings.secrets import KEYRING, Secrets
 from sbpam_cli.system.locks import take_turn
+from sbpam_cli.system.signals import Interruption
 
 if TYPE_CHECKING:
-    from sbpam_cli.models import Talk
-    from sbpam_cli.settings.keyring import Vault
-    from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.settings.secrets import Found, SecretName, Secrets
+    from sbpam_cli.nps.client_certificates import ClientCertificate
+    from sbpam_cli.output.context import Context
+    from sbpam_cli.settings.secrets import Found, SecretName
     from sbpam_cli.signin.api import SignInApi
     from sbpam_cli.signin.application import ApplicationSignIn
     from sbpam_cli.signin.password import PasswordSignIn
@@ -41,39 +46,35 @@ def token_in(found: "Found") -> Token:
 class Session:
     """Tokens for one target. Threads may share it; they sign in and renew once.
 
-    no_input: never asks. code: for step 2 of the first sign-in.
+    code: for step 2 of the first sign-in.
     pause: how to wait, for the next TOTP code or another process; the clock's sleep by default.
     application: how the method `application` signs in; None for the other methods.
     """
 
     def __init__(
         self,
-        services: "Services",
+        ctx: "Context",
         target: "Target",
         secrets: "Secrets",
-        vault: "Vault",
         api: "SignInApi",
-        talk: "Talk",
         *,
-        no_input: bool = False,
         code: str | None = None,
         pause: Callable[[float], None] | None = None,
         application: "ApplicationSignIn | None" = None,
     ) -> None:
-        self._services = services
+        self._services = ctx.services
         self._target = target
         self._secrets = secrets
-        self._vault = vault
         self._api = api
-        self._talk = talk
+        self._talk = ctx.console
         self._code = code
         self._application = application
-        self._may_ask = services.can_ask(no_input=no_input)
+        self._may_ask = ctx.can_ask
         self._lock = threading.Lock()
         self._current: Token | None = None
         self._keep = target.stored
         self._failure: SbpamError | None = None
-        self._pause = pause or services.clock.sleep
+        self._pause = pause or ctx.services.clock.sleep
 
     @cached_property
     def _flow(self) -> "ApplicationSignIn | PasswordSignIn":
@@ -251,7 +252,7 @@ class Session:
     def _kept(self, token: Token) -> Token:
         target = self._target
         if self._keep and target.origin is not None:
-            self._vault.set(target.profile, target.origin, "token", token.value)
+            self._secrets.vault.set(target.profile, target.origin, "token", token.value)
         return token
 
     def _remedy(self) -> str:
@@ -262,3 +263,146 @@ class Session:
             else f"run `sbpam login --profile {self._target.profile}`,"
             " or put a fresh one into SBPAM_TOKEN"
         )
+
+
+class Site(NamedTuple):
+    """A server that one is signed in to, at the latest when its first call is made."""
+
+    client: NpsClient
+    session: Session
+    target: Target
+
+
+def tls_settings(
+    services: "Services", target: Target, certificate: "ClientCertificate | None" = None
+) -> TlsSettings:
+    """How the target's certificate is judged; `SSL_CERT_FILE` and `_DIR` as httpx has them."""
+    if target.ca_bundle is not None:
+        return TlsSettings(
+            ca_bundle=target.ca_bundle,
+            fingerprint=target.fingerprint,
+            insecure=target.insecure,
+            client=certificate,
+        )
+    return TlsSettings(
+        ca_bundle=services.env("SSL_CERT_FILE"),
+        ca_folder=services.env("SSL_CERT_DIR"),
+        fingerprint=target.fingerprint,
+        insecure=target.insecure,
+        client=certificate,
+    )
+
+
+def open_client(
+    ctx: "Context",
+    target: Target,
+    *,
+    certificate: "ClientCertificate | None" = None,
+    stop: threading.Event | None = None,
+    connections: int = 10,
+) -> NpsClient:
+    """A client of the target's server, not signed in; nothing is sent yet.
+
+    certificate: presented to the server. Raises SignInError where its key cannot be used.
+    """
+    origin = target.server
+    if target.insecure:
+        ctx.console.warn(f"TLS is not verified: anybody in between can read what goes to {origin}")
+    settings = tls_settings(ctx.services, target, certificate)
+    # A key may need its passphrase from a person: here, and not in some thread later.
+    context = build_context(settings) if certificate is not None else None
+    transport = Transport(
+        ctx.services, origin, settings, ctx.console, context=context, connections=connections
+    )
+    return NpsClient(ctx.services, transport, stop=stop)
+
+
+def look_at_certificate(
+    ctx: "Context", target: Target, certificate: "ClientCertificate | None"
+) -> bytes | None:
+    """The server's certificate (DER), whoever it is; nothing but the handshake is sent."""
+    seen: list[bytes] = []
+    settings = tls_settings(ctx.services, target, certificate)
+    context = build_context(settings, seen.append)
+    transport = Transport(ctx.services, target.server, settings, ctx.console, context=context)
+    try:
+        transport.send("GET", "/api/v1/Version", total_s=30.0)
+    except NoReplyError:
+        pass
+    finally:
+        transport.close()
+    return seen[-1] if seen else None
+
+
+def open_site(
+    ctx: "Context",
+    target: Target,
+    *,
+    stop: threading.Event | None = None,
+    connections: int = 10,
+) -> Site:
+    """A server whose calls sign in as the target says, when the first token is needed.
+
+    Raises SignInError for a client certificate that cannot be used.
+    """
+    vault = Vault(ctx.services, ctx.console, attended=ctx.can_ask)
+    secrets = Secrets(ctx.services, target, vault, ctx.console)
+    certificate = present_certificate(ctx, target, secrets)
+    client = open_client(ctx, target, certificate=certificate, stop=stop, connections=connections)
+    pause = _pause(ctx.services, stop) if stop is not None else None
+    return Site(
+        client, make_session(ctx, target, secrets, client, certificate, pause=pause), target
+    )
+
+
+def present_certificate(
+    ctx: "Context", target: Target, secrets: Secrets
+) -> "ClientCertificate | None":
+    """An application's client certificate; None if the method needs none."""
+    if target.method != "application":
+        return None
+    from sbpam_cli.signin.application import KeyPassphrase, open_certificate
+
+    passphrase = KeyPassphrase(ctx.services, target, secrets, may_ask=ctx.can_ask)
+    return open_certificate(ctx.services, target, passphrase, ctx.console)
+
+
+def make_session(
+    ctx: "Context",
+    target: Target,
+    secrets: Secrets,
+    client: NpsClient,
+    certificate: "ClientCertificate | None",
+    *,
+    code: str | None = None,
+    pause: Callable[[float], None] | None = None,
+) -> Session:
+    """The session that the client's calls are signed in with; code: for step 2 of the first."""
+    application = None
+    if certificate is not None:
+        from sbpam_cli.signin.application import ApplicationSignIn
+
+        application = ApplicationSignIn(ctx.services, target, secrets, client, certificate)
+    session = Session(ctx, target, secrets, client, code=code, pause=pause, application=application)
+    client.use(session)
+    return session
+
+
+def _pause(services: "Services", stop: threading.Event) -> Callable[[float], None]:
+    def pause(seconds: float) -> None:
+        if services.clock.wait(stop, seconds):
+            raise Interrupted("interrupted", signal_number=2)
+
+    return pause
+
+
+def sign_in(ctx: "Context", target: Target, interruption: Interruption, *, parallel: int) -> Site:
+    """A site that is signed in and proved by a harmless read on the same client.
+
+    The read comes first: under TLS 1.3 a refused client certificate shows only
+    after the first request was written.
+    """
+    site = open_site(ctx, target, stop=interruption.event, connections=parallel + 2)
+    site.client.version()
+    site.session.token()
+    return site

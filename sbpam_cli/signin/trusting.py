@@ -3,20 +3,19 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sbpam_cli.models import Talk
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.tls import UntrustedError, fingerprint_of
 from sbpam_cli.settings.profiles import Target
-from sbpam_cli.signin.connection import look_at_certificate, open_client
+from sbpam_cli.signin.session import look_at_certificate, open_client
 
 if TYPE_CHECKING:
     from sbpam_cli.nps.client_certificates import ClientCertificate
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
+
+_QUESTION = "Is it the server's own? Trust exactly this certificate from now on?"
 
 
-def settle_trust(
-    services: "Services", target: Target, certificate: "ClientCertificate | None", talk: Talk
-) -> Target:
+def settle_trust(ctx: "Context", target: Target, certificate: "ClientCertificate | None") -> Target:
     """The target, with the pin of its server's certificate where a person trusts it.
 
     Nobody is asked where the settings say whom to trust. The sign-in then takes
@@ -25,15 +24,15 @@ def settle_trust(
     if target.insecure or target.fingerprint is not None or target.ca_bundle is not None:
         return target
     try:
-        open_client(services, target, talk, certificate=certificate).version()
+        open_client(ctx, target, certificate=certificate).version()
     except UntrustedError as error:
-        der = look_at_certificate(services, target, talk, certificate)
+        der = look_at_certificate(ctx, target, certificate)
         if der is None:
             raise
-        talk.warn(f"{error.message}: {error.reason}")
-        talk.note(f"it shows {_describe(der)}")
-        talk.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
-        if not _is_trusted(services):
+        ctx.console.warn(f"{error.message}: {error.reason}")
+        ctx.console.note(f"it shows {_describe(der)}")
+        ctx.console.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
+        if not ctx.confirm(_QUESTION):
             raise
         return target._replace(fingerprint=fingerprint_of(der))
     return target
@@ -46,11 +45,3 @@ def _describe(der: bytes) -> str:
         return "a certificate that cannot be read"
     until = datetime.fromtimestamp(known.expires_at, UTC)
     return f"a certificate for {known.common_name or 'no name'}, good until {until:%Y-%m-%d}"
-
-
-def _is_trusted(services: "Services") -> bool:
-    question = "Is it the server's own? Trust exactly this certificate from now on? [y/N] "
-    try:
-        return services.ask().line(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from keyrings import MemoryKeyring
@@ -16,6 +16,8 @@ from sbpam_cli.errors import ServerError, SignInError, UnreachableError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.client import RefusedError
 from sbpam_cli.nps.replies import make_token
+from sbpam_cli.outcome import Outcome
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
@@ -156,7 +158,8 @@ class _World:
         chosen = Target(**(settings | {"username": JOE, "stored": True} | target))
         vault = Vault(services, self, attended=person)
         secrets = Secrets(services, chosen, vault, self)
-        return Session(services, chosen, secrets, vault, self.server, self, code=code)
+        ctx = Context(services, cast("Any", self), cast("Any", None), Outcome())
+        return Session(ctx, chosen, secrets, self.server, code=code)
 
     @property
     def kept_token(self) -> str | None:

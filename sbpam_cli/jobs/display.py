@@ -17,6 +17,7 @@ from sbpam_cli.system.signals import Interruption, leave_now
 if TYPE_CHECKING:
     from sbpam_cli.jobs.job import Followed
     from sbpam_cli.output.console import Console
+    from sbpam_cli.output.context import Context
     from sbpam_cli.output.forms import Printer
 
 NAMES_KEPT = 200
@@ -132,16 +133,14 @@ def _has_failed(row: HostRow) -> bool:
 
 @contextmanager
 def following(
-    console: "Console",
-    printer: "Printer | None" = None,
-    only: frozenset[ScanStatus] = frozenset(),
+    ctx: "Context", only: frozenset[ScanStatus] = frozenset(), *, prints: bool = True
 ) -> Iterator[Watching]:
     """A display on stderr for as long as scans are followed; appears with the first look.
 
     A signal ends the following where it stands, and the display with it.
     """
     with (
-        Interruption(lambda code: leave_now(console.services, code)),
-        LiveProgress(console) as live,
+        Interruption(lambda code: leave_now(ctx.services, code)),
+        LiveProgress(ctx.console) as live,
     ):
-        yield Watching(console, live, printer, only)
+        yield Watching(ctx.console, live, ctx.printer if prints else None, only)

@@ -1,0 +1,39 @@
+"""What goes through a command from its first function to its last."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sbpam_cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
+    from sbpam_cli.output.forms import Printer
+    from sbpam_cli.system.services import Services
+
+
+@dataclass(eq=False, repr=False)
+class Context:
+    """One command: the world it touches, where its rows and its talk go, how it ends.
+
+    console: stderr; a `models.Talk`. printer: stdout, the command's kind of rows.
+    no_input: nobody is asked, not even on a terminal.
+    """
+
+    services: "Services"
+    console: "Console"
+    printer: "Printer"
+    outcome: Outcome
+    no_input: bool = False
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to be asked."""
+        return self.services.can_ask(no_input=self.no_input)
+
+    def confirm(self, question: str) -> bool:
+        """Asks a person; only yes is yes."""
+        try:
+            answer = self.services.ask().line(f"{question} [y/N] ")
+        except EOFError:
+            return False
+        return answer.strip().lower() in ("y", "yes")

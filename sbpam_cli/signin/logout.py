@@ -1,0 +1,59 @@
+"""Forgets the secrets of a profile, or of all."""
+
+from typing import TYPE_CHECKING
+
+from sbpam_cli.errors import OptionError
+from sbpam_cli.settings.addresses import parse_server
+from sbpam_cli.settings.profiles import (
+    DEFAULT_PROFILE,
+    ConnectionOptions,
+    check_profile_name,
+    load_profiles,
+    unknown_profile,
+)
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
+    from sbpam_cli.system.services import Services
+
+
+def run_logout(ctx: "Context", options: ConnectionOptions, *, every_profile: bool = False) -> None:
+    """Deletes the secrets of the profile's server, and of `--server`'s where it is given."""
+    from sbpam_cli.settings.keyring import Vault
+
+    services, talk = ctx.services, ctx.console
+    vault = Vault(services, talk, attended=ctx.can_ask)
+    for name, origins in _choose(services, options, every_profile).items():
+        if not origins:
+            talk.note(f"profile {name} has no server, so no secrets")
+        elif vault.delete_all(name, origins):
+            talk.note(f"forgot the secrets of profile {name} for {', '.join(origins)}")
+        else:
+            ctx.outcome.partial = True
+            talk.warn(
+                f"the secrets of profile {name} may still be in the keyring:"
+                " unlock it and run `sbpam logout` again"
+            )
+
+
+def _choose(
+    services: "Services", options: ConnectionOptions, every_profile: bool
+) -> dict[str, list[str]]:
+    """The origins whose secrets to forget, by profile."""
+    profiles = load_profiles(services)
+    extra = [parse_server(options.server)] if options.server else []
+    if every_profile:
+        if options.profile or extra:
+            raise OptionError("--all goes with neither --profile nor --server")
+        names = list(profiles)
+    else:
+        given = options.profile or services.env("SBPAM_PROFILE")
+        name = check_profile_name(given or DEFAULT_PROFILE)
+        if given and name not in profiles and not extra:
+            raise unknown_profile(name, profiles)
+        names = [name]
+    chosen = {}
+    for name in names:
+        own = profiles[name].server if name in profiles else None
+        chosen[name] = list(dict.fromkeys([*([own] if own else []), *extra]))
+    return chosen
