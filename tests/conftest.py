@@ -1,4 +1,4 @@
-"""Fixtures for every test; `staging` has what they are made of."""
+"""Fixtures for every test; `support` has what they are made of."""
 
 import signal
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from staging import MovedClock, PrivateProgram, Site
+from support.clock import MovedClock
+from support.faults import Faults
+from support.site import PrivateProgram, Site
 
-from sbpam_cli.sandbox.faults import Faults
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World

@@ -22,12 +22,9 @@ def present(
     command: str,
     row_set: RowSet,
     body: Body,
-    *,
-    notify: bool = False,
 ) -> int:
     """Runs `body` and shows how it ended; returns the exit code.
 
-    notify: draws attention to the end, unless a signal ended it.
     Raises OptionError: errors in the options themselves are on stderr only.
     """
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
@@ -67,10 +64,6 @@ def present(
         from sbpam_cli.commands.next_step import next_step
 
         console.hint(next_step(services, command, outcome))
-    if notify and code < ExitCode.HUNG_UP:
-        from sbpam_cli.output.notification import notify_of_end
-
-        notify_of_end(console, command, code, outcome.counts)
     console.finish()
     if code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED

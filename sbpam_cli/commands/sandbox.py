@@ -32,15 +32,10 @@ def sandbox(
     sign_in_life: Annotated[
         str, typer.Option("--token-life", metavar="TIME", help="How long a token lasts.")
     ] = "15m",
-    faults: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="A script of faults, JSON or TOML.", show_default=False),
-    ] = None,
     common: Common,
 ) -> int:
     """Serves a pretended NPS server over HTTPS until Ctrl-C."""
     from sbpam_cli.output.console import Console
-    from sbpam_cli.sandbox.faults import Faults, read_faults
     from sbpam_cli.sandbox.rehearsal import serve_forever
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
@@ -57,7 +52,6 @@ def sandbox(
     )
     server = SandboxServer(
         world,
-        read_faults(read_script(faults), seed=seed) if faults else Faults(seed=seed),
         host=host,
         port=port,
         latency_s=parse_duration(latency, "--latency"),
@@ -78,18 +72,6 @@ def sandbox(
         console.note("")
     console.finish()
     return 0
-
-
-def read_script(path: str) -> str:
-    """The text of a script of faults. Raises InputError where it cannot be read."""
-    from pathlib import Path
-
-    from sbpam_cli.errors import InputError
-
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the script {path} cannot be read", reason=str(error)) from error
 
 
 def describe(rehearsal: "Rehearsal") -> list[str]:

@@ -117,9 +117,6 @@ def schedule(
             show_default=False,
         ),
     ] = None,
-    notify: Annotated[
-        bool, typer.Option("--notify", help="A bell and a desktop notification at the end.")
-    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Don't ask before more than 1,000 hosts.")
     ] = False,
@@ -160,7 +157,7 @@ def schedule(
         wait=wait,
         follow=read_limits(timeout, interval, follows=wait, by="--wait"),
     )
-    return show_schedule(ctx.obj, options, common, "schedule", notify=notify)
+    return show_schedule(ctx.obj, options, common, "schedule")
 
 
 def connection_options(common: Common, *, credential: str | None = None) -> "ConnectionOptions":
@@ -182,14 +179,10 @@ def show_schedule(
     options: "ScheduleOptions",
     common: Common,
     command: str,
-    *,
-    notify: bool = False,
 ) -> int:
     """Runs the job and shows it; returns the exit code."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.output.forms import HOSTS
     from sbpam_cli.runs.schedule import run_schedule
 
-    return present(
-        services, common, command, HOSTS, lambda ctx: run_schedule(ctx, options), notify=notify
-    )
+    return present(services, common, command, HOSTS, lambda ctx: run_schedule(ctx, options))

@@ -59,9 +59,6 @@ def status(
             show_default=False,
         ),
     ] = None,
-    notify: Annotated[
-        bool, typer.Option("--notify", help="A bell and a desktop notification at the end.")
-    ] = False,
     common: Common,
 ) -> int:
     """Shows the status of every host: of the newest run, or of what is named."""
@@ -90,7 +87,7 @@ def status(
         with following(context, options.only) as watching:
             run_status(context, options, watching.write, watching)
 
-    return present(ctx.obj, common, "status", HOSTS, body, notify=notify)
+    return present(ctx.obj, common, "status", HOSTS, body)
 
 
 def read_statuses(text: str | None) -> frozenset[ScanStatus]:

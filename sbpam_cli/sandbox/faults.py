@@ -5,9 +5,8 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from sbpam_cli.errors import InputError
 from sbpam_cli.sandbox.http import (
     Behaviour,
     Reply,
@@ -155,46 +154,3 @@ def perform(fired: Sequence[Fault], act: Callable[[Effects], Reply], trace_id: s
     for fault in fired:
         reply = fault.shape(reply, trace_id)
     return reply
-
-
-def read_faults(text: str, *, seed: int = 0) -> Faults:
-    """A script in TOML (`[[fault]]` tables) or JSON (an array of objects); keys as in `Fault`.
-
-    Raises InputError for what is neither or names something that is not there.
-    """
-    try:
-        return Faults([_read_fault(row) for row in _rows(text)], seed=seed)
-    except (ValueError, TypeError, AttributeError, re.error) as error:
-        raise InputError(
-            "the script of faults cannot be used",
-            reason=str(error),
-            hint="write [[fault]] tables with action, method, path, nth, when, seconds, ...",
-        ) from error
-
-
-def _rows(text: str) -> Any:
-    import tomllib
-
-    try:
-        rows = decode(text.encode())
-    except ValueError:
-        rows = tomllib.loads(text)
-    return rows.get("fault", []) if isinstance(rows, dict) else rows
-
-
-def _read_fault(row: dict[str, Any]) -> Fault:
-    if row.get("action") not in (*get_args(_ReplyAction), *get_args(_ServerAction)):
-        raise ValueError(f"unknown action {row.get('action')!r}")
-    fault = Fault(**row)
-    for key, value in row.items():
-        expected: Any = (int, list) if key == "nth" else type(getattr(_ANY, key))
-        number = expected is float and isinstance(value, int)
-        if isinstance(value, bool) or key == "edit" or not (number or isinstance(value, expected)):
-            raise ValueError(f"{key} cannot be {value!r}")
-    if fault.when not in ("before", "after") or fault.every < 1:
-        raise ValueError("when is before or after; every is 1 or more")
-    re.compile(fault.path + fault.names)
-    return fault
-
-
-_ANY = Fault(action="status")

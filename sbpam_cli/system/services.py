@@ -9,8 +9,7 @@ The real ones are built lazily; tests pass their own, and nothing is monkeypatch
 import os
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
@@ -85,21 +84,6 @@ def _system_workers(count: int, clock: Clock) -> "Workers":
     return ThreadWorkers(count, clock)
 
 
-def _system_launch(arguments: Sequence[str], environ: Mapping[str, str], within_s: float) -> None:
-    import subprocess
-
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(
-            arguments,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=within_s,
-            check=False,
-        )
-
-
 def _is_terminal(stream: object) -> bool:
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
@@ -117,8 +101,6 @@ class Services:
     network: makes httpcore's network back end (connect, read, write).
     database: opens SQLite in autocommit mode (`isolation_level=None`).
     files: makes the object that makes, opens and locks files.
-    launch: runs a program (no shell) with an environment for so many seconds
-        at most; whatever becomes of it, nothing is raised.
     exit_now: `os._exit`, after the streams were flushed.
     """
 
@@ -134,7 +116,6 @@ class Services:
     database: "Callable[[str], sqlite3.Connection]" = _system_database
     files: "Callable[[], Files]" = _system_files
     workers: "Callable[[int, Clock], Workers]" = _system_workers
-    launch: Callable[[Sequence[str], Mapping[str, str], float], None] = _system_launch
     exit_now: Callable[[int], None] = os._exit
 
     def env(self, name: str) -> str | None:

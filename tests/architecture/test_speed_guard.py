@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from staging import Site
+from support.site import Site
 
 from sbpam_cli.system.services import Services
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.model_server import make_token
-from programs import copy_checkout
+from support.programs import copy_checkout
 
 CREDENTIAL = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 DEBIAN = {

@@ -6,9 +6,8 @@ import signal
 from typing import Any
 
 import pytest
-from staging import Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import Site
 
 HOSTS = ("web01.corp.example", "web02.corp.example", "db01.corp.example")
 

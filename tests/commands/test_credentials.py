@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from staging import Ended, Site
+from support.faults import Fault
+from support.site import Ended, Site
 
 from sbpam_cli.errors import ServerError
 from sbpam_cli.lookups.accounts import MOST_PAGES, PAGE, list_accounts
 from sbpam_cli.models import ServiceAccount
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.sandbox.people import make_credentials
 
 COLUMNS = [

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 from keyring.backend import KeyringBackend
-from keyrings import HangingKeyring, MemoryKeyring, RealWaits
-from staging import Ended, MovedClock, PrivateProgram
+from support.clock import MovedClock, RealWaits
+from support.faults import Fault, Faults
+from support.keyrings import HangingKeyring, MemoryKeyring
+from support.site import Ended, PrivateProgram
 
-from sbpam_cli.sandbox.faults import Fault, Faults
 from sbpam_cli.sandbox.people import User
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer

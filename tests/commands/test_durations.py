@@ -1,7 +1,7 @@
 """Options that hold a duration: an empty one is refused, and none is dropped in silence."""
 
 import pytest
-from staging import Site
+from support.site import Site
 
 A = "a.corp.example"
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from staging import Ended, Site
+from support.faults import Fault
+from support.site import Ended, Site
 
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.system.services import Services
 
 FULL = Path("/dev/full")

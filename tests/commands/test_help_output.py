@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from programs import BIN
+from support.programs import BIN
 
 SBPAM = str(BIN / "sbpam")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells and /dev/full")

@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from staging import Ended, Site
+from support.faults import Fault
+from support.site import Ended, Site
 
 from sbpam_cli.errors import UnreachableError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import Transport
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.system.services import Services
 
 SERVERS = "OU=Servers,DC=corp,DC=example"

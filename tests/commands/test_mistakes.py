@@ -1,7 +1,7 @@
 """What was mistyped is named, and the nearest that there is: exit 2, nothing sent."""
 
 import pytest
-from staging import Site
+from support.site import Site
 
 from sbpam_cli.wording import did_you_mean
 

@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from command_tree import all_commands, calls_in, parse_call
-from keyrings import MemoryKeyring
-from staging import Ended, Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.command_tree import all_commands, calls_in, parse_call
+from support.faults import Fault
+from support.keyrings import MemoryKeyring
+from support.site import Ended, Site
 
 HOSTS = ("web01.corp.example", "web02.corp.example")
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from example_run import RUN_ID, Page, record_example
-from staging import CREDENTIAL, PrivateProgram, Site
+from support.example_run import RUN_ID, Page, record_example
+from support.site import CREDENTIAL, PrivateProgram, Site
 
 from sbpam_cli.models import FINISHED, SERVER_STATUSES, FailureReason, HostRow, ScanStatus
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from staging import CREDENTIAL, Ended, MovedClock, Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.clock import MovedClock
+from support.faults import Fault
+from support.site import CREDENTIAL, Ended, Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]

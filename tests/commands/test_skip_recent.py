@@ -1,9 +1,8 @@
 """`schedule --skip-recent`: what was accepted lately, or may have been, is not sent again."""
 
 import pytest
-from staging import Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import Site
 
 A, B = "a.corp.example", "b.corp.example"
 

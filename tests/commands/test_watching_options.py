@@ -2,19 +2,15 @@
 
 import io
 import json
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from programs import find_program
 from pyte import Screen, Stream
-from staging import Inline, Site
+from support.clock import Inline
+from support.faults import Fault
+from support.site import Site
 
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.system.services import Services
-from sbpam_cli.system.threads import Done
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(12)]
 
@@ -177,114 +173,3 @@ def test_rows_that_go_elsewhere_leave_the_display_alone(site: Site) -> None:
     first, last = is_there.index(True), len(is_there) - is_there[::-1].index(True)
     assert all(is_there[first:last])
     assert last - first > 10, "it was drawn again and again"
-
-
-class Launched:
-    """Programs that would have been run."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Sequence[str], Mapping[str, str], float]] = []
-
-    def __call__(self, arguments: Sequence[str], environ: Mapping[str, str], within: float) -> None:
-        self.calls.append((arguments, environ, within))
-
-    def prepare(self, services: Services) -> None:
-        services.launch = self
-
-
-@pytest.fixture
-def desktop(site: Site) -> Launched:
-    """A `notify-send` on the path, and a session's bus."""
-    folder = site.program.folder / "bin"
-    folder.mkdir()
-    program = folder / "notify-send"
-    program.write_text('#!/bin/sh\nprintf \'%s\\n\' "$@" > "$0.said"; env > "$0.env"\n')
-    program.chmod(0o755)
-    site.program.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    site.program.environ["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nowhere"
-    launched = Launched()
-    site.program.prepare = launched.prepare
-    return launched
-
-
-def test_notify_rings_on_a_terminal_and_tells_the_desktop_figures_alone(
-    site: Site, desktop: Launched
-) -> None:
-    ended = site.program("schedule", *HOSTS, "--wait", "--notify", "-o", "tsv", terminal=True)
-    assert ended.code == 0
-    assert ended.err.count("\a") == 1
-    [(arguments, environ, within_s)] = desktop.calls
-    assert arguments[1:] == ["--app-name=sbpam", "sbpam schedule", "12 hosts: 12 Complete"]
-    assert within_s <= 2
-    assert not [name for name in environ if name.startswith("SBPAM_")]
-    assert "PATH" in environ
-    quiet = site.program("status", "--notify", "--quiet", "--watch", terminal=True)
-    assert quiet.err == "\a"
-    assert "\a" not in site.program("status", "--notify").err
-    assert len(desktop.calls) == 3
-
-
-@pytest.mark.parametrize("missing", ["DBUS_SESSION_BUS_ADDRESS", "PATH"])
-def test_notify_where_there_is_no_desktop(site: Site, desktop: Launched, missing: str) -> None:
-    site.program.environ[missing] = "" if missing.startswith("DBUS") else "/nowhere"
-    assert site.program("schedule", *HOSTS, "--notify").code == 0
-    assert desktop.calls == []
-
-
-def test_without_notify_nothing_rings(site: Site, desktop: Launched) -> None:
-    ended = site.program("schedule", *HOSTS, "--wait", "-o", "tsv", terminal=True)
-    assert "\a" not in ended.err
-    assert desktop.calls == []
-
-
-def test_notify_is_silent_about_an_end_that_the_person_brought_about(
-    site: Site, desktop: Launched
-) -> None:
-    class Interrupted(Inline):
-        def next(self, timeout_s: float) -> Done | None:
-            raise KeyboardInterrupt
-
-    def prepare(services: Services) -> None:
-        desktop.prepare(services)
-        services.workers = lambda _, clock: Interrupted(clock)
-
-    site.program("schedule", *HOSTS)
-    site.program.prepare = prepare
-    ended = site.program("status", "--watch", "--notify", terminal=True)
-    assert ended.code == 130
-    assert "\a" not in ended.err
-    assert desktop.calls == []
-
-
-def test_notify_of_a_failure(site: Site, desktop: Launched) -> None:
-    site.faults.add(Fault(action="status", status=401, path="signin"))
-    assert site.program("status", "--all", "--notify", "--watch").code == 4
-    [(arguments, _, _)] = desktop.calls
-    assert arguments[-1] == "ended with exit code 4"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="a script as a program")
-@pytest.mark.parametrize(
-    "way", ["runs", pytest.param("hangs", marks=pytest.mark.slow), "cannot start"]
-)
-def test_the_program_is_run_without_a_shell_and_never_holds_anything_up(
-    site: Site, desktop: Launched, way: str
-) -> None:
-    import time
-
-    find_program("sh")
-    site.program.prepare = lambda _: None
-    program = Path(site.program.environ["PATH"].split(os.pathsep)[0]) / "notify-send"
-    if way == "hangs":
-        program.write_text("#!/bin/sh\nexec sleep 60\n")
-    elif way == "cannot start":
-        program.write_text("#!/nowhere/sh\n")
-    started = time.monotonic()
-    assert site.program("schedule", "$(id).corp.example", *HOSTS, "--skip-invalid").code == 3
-    site.clock.move(60)
-    assert site.program("status", "--notify").code == 0
-    assert time.monotonic() - started < 20
-    if way == "runs":
-        said = Path(f"{program}.said").read_text()
-        assert said == "--app-name=sbpam\nsbpam status\n13 hosts: 12 Complete, 1 Invalid\n"
-        assert "SBPAM_PASSWORD" not in Path(f"{program}.env").read_text()

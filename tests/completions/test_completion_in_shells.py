@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from programs import BIN, find_program
-from regenerate import COMPLETIONS
-from staging import CREDENTIAL, Site
+from support.programs import BIN, find_program
+from support.regenerate import COMPLETIONS
+from support.site import CREDENTIAL, Site
 
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from programs import BIN
-from regenerate import COMPLETIONS, completion_script
-from staging import CREDENTIAL, Site
+from support.programs import BIN
+from support.regenerate import COMPLETIONS, completion_script
+from support.site import CREDENTIAL, Site
 
 from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.models import FORMS

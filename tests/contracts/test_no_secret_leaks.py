@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from certificates import API_KEY, APPLICATION, issue, write
-from keyrings import MemoryKeyring
-from staging import CREDENTIAL, Ended, Site
+from support.certificates import API_KEY, APPLICATION, issue, write
+from support.faults import Fault
+from support.keyrings import MemoryKeyring
+from support.site import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.sandbox.people import PLANTED_SECRETS
 from sbpam_cli.sandbox.world import World
 from sbpam_cli.system.services import Services

@@ -6,10 +6,10 @@ from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from staging import PrivateProgram, Site
+from support.faults import Fault
+from support.site import PrivateProgram, Site
 
 from sbpam_cli.models import SCHEDULED
-from sbpam_cli.sandbox.faults import Fault
 
 GOOD = [f"web{n:02}.corp.example" for n in range(12)] + ["unknown1.corp.example"]
 INVALID = ["short", "10.0.0.1", "a b.corp.example", "*.corp.example", "-x.corp.example"]

@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 import pytest
-from staging import Site
+from support.site import Site
 
 COLUMNS = ["host", "status", "job_id", "failure_reason", "os", "ip_address", "version", "detail"]
 ENVELOPE = ["schema", "command", "result", "exit_code", "server", "profile", "run", "jobs"]

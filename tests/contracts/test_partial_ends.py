@@ -4,11 +4,11 @@ import socket
 from typing import Any
 
 import pytest
-from staging import Site
+from support.faults import Fault
+from support.site import Site
 
 from sbpam_cli.journal.records import digest_names
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.services import Services
 

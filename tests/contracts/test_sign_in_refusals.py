@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from staging import Ended, PrivateProgram, Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import Ended, PrivateProgram, Site
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "web03.corp.example"]
 PASSWORD_ONLY = {

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from staging import CREDENTIAL, Ended, Site
+from support.site import CREDENTIAL, Ended, Site
 
 HOST = "web01.corp.example"
 

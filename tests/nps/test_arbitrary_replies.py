@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from staging import CREDENTIAL, Ended, Site
+from support.faults import Fault
+from support.site import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.sandbox.people import PLANTED_SECRETS
 
 CODES = {0, 2, 3, 4, 5, 6, 8, 124}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Issued, issue, write
 from hypothesis import given
 from hypothesis import strategies as st
+from support.certificates import Issued, issue, write
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
 from sbpam_cli.nps.certificates import first_pem_certificate, read_certificate

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from staging import Ended, Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import Ended, Site
 
 JOB = "11111111-2222-4333-8444-555555555555"
 BODIES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from staging import Site
+from support.site import Site
 
 
 @dataclass

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from staging import CREDENTIAL, Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import CREDENTIAL, Site
 
 EXAMPLE = {
     "id": "9c711ab3-8fc1-4d66-88d4-08f85117f32e",

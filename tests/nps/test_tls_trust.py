@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from staging import Ended, PrivateProgram, Site
+from support.site import Ended, PrivateProgram, Site
 
 from sbpam_cli.nps.tls import TlsSettings, build_context
 

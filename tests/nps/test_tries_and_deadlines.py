@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from staging import MovedClock, Site
+from support.clock import MovedClock
+from support.faults import Fault
+from support.site import Site
 
 from sbpam_cli.errors import UnreachableError
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import NoReplyError, Transport
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.system.clock import SystemClock
 from sbpam_cli.system.services import Services
 

@@ -5,7 +5,7 @@ import random
 import re
 
 import pytest
-from staging import MovedClock
+from support.clock import MovedClock
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus

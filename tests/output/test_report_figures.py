@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from example_run import Page
+from support.example_run import Page
 
 from sbpam_cli.models import HostRow, RunReport, ScanStatus
 from sbpam_cli.report.page import ReportForm, render_report

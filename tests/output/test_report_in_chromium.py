@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_run import HOSTILE, record_example
 from playwright.sync_api import Browser, Request, ViewportSize, expect, sync_playwright
-from programs import find_program
-from staging import MovedClock, PrivateProgram
+from support.clock import MovedClock
+from support.example_run import HOSTILE, record_example
+from support.programs import find_program
+from support.site import PrivateProgram
 
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
 from sbpam_cli.output.escape import escape_controls

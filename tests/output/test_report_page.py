@@ -8,11 +8,11 @@ from functools import cache
 from hashlib import sha256
 
 import pytest
-from example_run import HOSTILE, Page
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from support.example_run import HOSTILE, Page
 
 from sbpam_cli.models import (
     FailureReason,

@@ -1,6 +1,6 @@
 """What a person sees while 400 hosts are watched: whole screens at fixed moments of the clock.
 
-`python tests/regenerate.py screens` writes them anew.
+`python tests/support/regenerate.py screens` writes them anew.
 """
 
 import os
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from pyte import Screen, Stream
-from staging import Inline, MovedClock, Site
+from support.clock import Inline, MovedClock
+from support.site import Site
 
 from sbpam_cli.system.services import Services
 

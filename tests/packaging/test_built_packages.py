@@ -1,6 +1,5 @@
 """A wheel and an sdist, built as a packager would, and the wheel in an environment of its own."""
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -10,9 +9,8 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from manuals.pages import FOLDER
-from programs import ROOT, copy_checkout, find_program
-from regenerate import COMPLETIONS
+from support.programs import ROOT, copy_checkout
+from support.regenerate import COMPLETIONS
 
 import sbpam_cli
 
@@ -42,28 +40,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "dist"
 
 
-def test_the_wheel_holds_the_package_the_completions_and_the_manuals(built: Path) -> None:
+def test_the_wheel_holds_the_package_and_the_completions(built: Path) -> None:
     with zipfile.ZipFile(built / f"{NAME}-py3-none-any.whl") as wheel:
         names = set(wheel.namelist())
         metadata = message_from_bytes(wheel.read(f"{NAME}.dist-info/METADATA"))
         shared = {
             shell: wheel.read(f"{NAME}.data/data/{path}").decode() for shell, path in SHARED.items()
         }
-        manuals = {
-            name.rpartition("/")[2]: wheel.read(name).decode()
-            for name in names
-            if name.startswith(f"{NAME}.data/data/share/man/man1/")
-        }
 
     assert {"sbpam_cli/py.typed", "sbpam_cli/main.py"} <= names
-    templates = {f"sbpam_cli/output/page/report.{kind}" for kind in ("html", "css", "js", "md")}
+    templates = {
+        f"sbpam_cli/report/templates/report.{kind}" for kind in ("html", "css", "js", "md")
+    }
     assert templates <= names
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"sbpam_cli", f"{NAME}.dist-info", f"{NAME}.data"}
     assert shared == {shell: path.read_text("utf-8") for shell, path in COMPLETIONS.items()}
-    assert manuals == {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
-    assert [name for name in names if name.startswith("sbpam_cli/manuals")] == []
     assert metadata["Name"] == "sbpam-cli"
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
@@ -76,7 +69,6 @@ def test_the_sdist_holds_everything(built: Path) -> None:
     expected = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".ci/run", "PKG-INFO"}
     expected |= {"tests/conftest.py", "tests/pictures/demo.svg", "sbpam_cli/py.typed"}
     expected |= {path.relative_to(ROOT).as_posix() for path in COMPLETIONS.values()}
-    expected |= {path.relative_to(ROOT).as_posix() for path in FOLDER.iterdir()}
     assert expected <= names
     assert [name for name in names if "__pycache__" in name or name.endswith(".pyc")] == []
 
@@ -91,17 +83,6 @@ def test_the_wheel_installs_and_runs(built: Path, tmp_path: Path) -> None:
     assert run(scripts / "sbpam", "--version", cwd=tmp_path) == f"sbpam {NAME.split('-')[1]}\n"
     assert run(scripts / "sbpam", "demo", "--scan-duration", "0.1s", cwd=tmp_path)
     assert (tmp_path / "venv" / SHARED["bash"]).is_file()
-    # As in an activated environment: man looks beside what PATH names.
-    if sys.platform == "linux":
-        environ = {"PATH": f"{scripts}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-        shown = subprocess.run(
-            [find_program("man"), "sbpam-schedule"],
-            env=environ,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-        )
-        assert "--credential" in shown.stdout, shown.stderr
 
 
 def test_without_the_extra_the_sandbox_says_what_is_missing(built: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from processes.real_program import (
+from support.process import (
     QUICK,
     check_exactly_once,
     check_journal,

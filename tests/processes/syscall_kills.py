@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pytest
-from processes.real_program import (
+from support.process import (
     QUICK,
     Ended,
     Running,
@@ -34,7 +34,7 @@ from processes.real_program import (
     staged,
     until,
 )
-from programs import find_program
+from support.programs import find_program
 
 HOSTS = 200
 BATCH = ("--batch-size", "10")

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from processes.real_program import (
+from support.process import (
     QUICK,
     Ended,
     Stage,

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes.real_program import (
+from support.faults import Fault
+from support.process import (
     POSTS,
     QUICK,
     Stage,
@@ -15,8 +16,6 @@ from processes.real_program import (
     host_names,
     staged,
 )
-
-from sbpam_cli.sandbox.faults import Fault
 
 NAMES = host_names(100)
 TWENTY = ("--batch-size", "5")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from processes.real_program import Ended, Stage, check_exactly_once, host_names, staged
+from support.process import Ended, Stage, check_exactly_once, host_names, staged
 
 
 @pytest.fixture

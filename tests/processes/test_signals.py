@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from processes.real_program import (
+from support.faults import Fault
+from support.process import (
     QUICK,
     Running,
     Stage,
@@ -20,8 +21,6 @@ from processes.real_program import (
     staged,
     until,
 )
-
-from sbpam_cli.sandbox.faults import Fault
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 

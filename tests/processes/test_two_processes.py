@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes.real_program import (
+from support.faults import Fault
+from support.process import (
     POSTS,
     QUICK,
     Stage,
@@ -14,8 +15,6 @@ from processes.real_program import (
     staged,
     until,
 )
-
-from sbpam_cli.sandbox.faults import Fault
 
 SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)
 """So that whoever starts second comes while the first is sending."""

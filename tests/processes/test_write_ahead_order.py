@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from processes.real_program import QUICK, Stage, check_exactly_once, host_names, staged
 from processes.syscall_kills import find_strace
+from support.process import QUICK, Stage, check_exactly_once, host_names, staged
 
 _CALL = re.compile(r'(\d+) +(\w+)\(\d+<([^>]*)>(?:, "([^"]*)"(?:\.\.\.)?, (\d+)(?:, (\d+))?)?')
 _RESUMED = re.compile(r"(\d+) +<\.\.\. fdatasync resumed>\) += 0")

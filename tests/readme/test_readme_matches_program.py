@@ -6,8 +6,8 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
-from programs import ROOT
-from regenerate import PICTURES, README, readme_as_made
+from support.programs import ROOT
+from support.regenerate import PICTURES, README, readme_as_made
 
 from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.errors import ExitCode
@@ -22,7 +22,7 @@ def readme() -> str:
 
 
 def test_the_options_are_those_of_the_program(readme: str) -> None:
-    assert readme == readme_as_made(readme), "run: python tests/regenerate.py readme"
+    assert readme == readme_as_made(readme), "run: python tests/support/regenerate.py readme"
 
 
 def test_every_command_has_its_section(readme: str) -> None:

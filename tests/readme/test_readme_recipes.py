@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from programs import BIN, copy_checkout, find_program
-from regenerate import README
-from staging import CREDENTIAL
+from support.programs import BIN, copy_checkout, find_program
+from support.regenerate import README
+from support.site import CREDENTIAL
 
 from sbpam_cli.sandbox.people import User, sample_hosts
 from sbpam_cli.sandbox.rehearsal import describe

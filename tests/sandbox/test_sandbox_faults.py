@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from support.faults import Fault, Faults
 
-from sbpam_cli.errors import InputError
-from sbpam_cli.sandbox.faults import Fault, Faults, read_faults
 from sbpam_cli.sandbox.http import Request
 from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.routes import App
@@ -272,63 +271,6 @@ def test_probabilities_repeat_with_the_seed(world: World) -> None:
 
     assert statuses(1) == statuses(1) != statuses(2)
     assert 30 <= statuses(1).count(503) <= 90
-
-
-TOML = """
-[[fault]]
-action = "status"
-method = "POST"
-path = "OuMapping"
-nth = [2, 3]
-status = 502
-[fault.headers]
-Retry-After = "5"
-
-[[fault]]
-action = "drip"
-seconds = 1
-"""
-JSON = """[
- {"action": "status", "method": "POST", "path": "OuMapping", "nth": [2, 3], "status": 502,
-  "headers": {"Retry-After": "5"}},
- {"action": "drip", "seconds": 1}
-]"""
-
-
-@pytest.mark.parametrize("text", [TOML, JSON, '{"fault": %s}' % JSON])  # noqa: UP031
-def test_a_script_is_read_from_toml_and_json(text: str, world: World) -> None:
-    app = App(world, read_faults(text))
-    replies = [app.handle(Request("POST", SCHEDULE)) for _ in range(4)]
-    assert [reply.status for reply in replies] == [401, 502, 502, 401]
-    assert ("Retry-After", "5") in replies[1].headers
-    assert {reply.behaviour.drip_s for reply in replies} == {1}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "nonsense",
-        '[[fault]]\naction = "explode"',
-        '[[fault]]\npath = "x"',
-        '[[fault]]\naction = "reset"\npaht = "x"',
-        '[[fault]]\naction = "reset"\npath = "["',
-        '[[fault]]\naction = "reset"\npath = 1',
-        '[[fault]]\naction = "reset"\nnth = "first"',
-        '[[fault]]\naction = "reset"\nevery = 0',
-        '[[fault]]\naction = "reset"\nwhen = "during"',
-        '[[fault]]\naction = "status"\nstatus = true',
-        '[[fault]]\naction = "edit"\nedit = "x"',
-        "[1]",
-        '{"fault": 1}',
-        "[",
-        "7",
-    ],
-)
-def test_a_script_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(InputError) as caught:
-        read_faults(text)
-    assert caught.value.reason
-    assert caught.value.hint
 
 
 def test_closing_does_not_wait_for_hanging_and_idle_clients(world: World) -> None:

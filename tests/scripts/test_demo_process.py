@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from programs import BIN
+from support.programs import BIN
 
 DEMO = [str(BIN / "sbpam"), "demo", "--scan-duration", "1s"]
 HOSTS = ["web01.corp.example", "host.other.example"]

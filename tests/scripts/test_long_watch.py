@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from programs import BIN, find_program
+from support.faults import Faults
+from support.programs import BIN, find_program
 
-from sbpam_cli.sandbox.faults import Faults
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World

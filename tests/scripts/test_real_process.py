@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from staging import Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]

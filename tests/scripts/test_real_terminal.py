@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import BIN, find_program
-from staging import Site
+from support.programs import BIN, find_program
+from support.site import Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 LONG = "a-very-long-name-of-a-host-indeed.and-its-domain.corp.example"

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from programs import BIN
+from support.programs import BIN
 
 SBPAM = str(BIN / "sbpam")
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import API_KEY, APPLICATION, FAR, issue, write
-from keyrings import MemoryKeyring, RealWaits
-from staging import CREDENTIAL, Ended, Site
-from tunnel import Tunnel
+from support.certificates import API_KEY, APPLICATION, FAR, issue, write
+from support.clock import RealWaits
+from support.keyrings import MemoryKeyring
+from support.site import CREDENTIAL, Ended, Site
+from support.tunnel import Tunnel
 
 from sbpam_cli.system.services import Services
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from certificates import API_KEY, APPLICATION, issue
-from programs import find_program
-from staging import Site
-from tunnel import PASSWORD, Tunnel
+from support.certificates import API_KEY, APPLICATION, issue
+from support.programs import find_program
+from support.site import Site
+from support.tunnel import PASSWORD, Tunnel
 
 from sbpam_cli.sandbox.http import Reply, Request
 from sbpam_cli.sandbox.routes import App

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from keyring.backends.fail import Keyring
-from keyrings import MemoryKeyring, RealWaits
-from staging import Ended, Site
+from support.clock import RealWaits
+from support.keyrings import MemoryKeyring
+from support.site import Ended, Site
 
 from sbpam_cli.sandbox.people import User
 from sbpam_cli.signin.totp import code_maker

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from certificates import API_KEY, APPLICATION, issue
-from staging import CREDENTIAL, Ended, Site
+from support.certificates import API_KEY, APPLICATION, issue
+from support.site import CREDENTIAL, Ended, Site
 
 from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer

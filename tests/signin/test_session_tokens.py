@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from keyrings import MemoryKeyring
-from staging import Answers, MovedClock
+from support.clock import MovedClock
+from support.keyrings import MemoryKeyring
+from support.site import Answers
 
 from sbpam_cli.errors import ServerError, SignInError, UnreachableError
 from sbpam_cli.models import Token

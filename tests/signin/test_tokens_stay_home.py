@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import tunnel
-from keyrings import MemoryKeyring, RealWaits
-from staging import Ended, Site
-from tunnel import Tunnel
+from support import tunnel
+from support.clock import RealWaits
+from support.keyrings import MemoryKeyring
+from support.site import Ended, Site
+from support.tunnel import Tunnel
 
 from sbpam_cli.sandbox.http import Reply, Request
 from sbpam_cli.sandbox.routes import App

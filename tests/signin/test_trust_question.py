@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import API_KEY, APPLICATION, Issued, issue
-from staging import CREDENTIAL, Ended, MovedClock, PrivateProgram, Site
+from support.certificates import API_KEY, APPLICATION, Issued, issue
+from support.clock import MovedClock
+from support.site import CREDENTIAL, Ended, PrivateProgram, Site
 
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World

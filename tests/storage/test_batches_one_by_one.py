@@ -1,7 +1,7 @@
 """The batches of a run are read one at a time, also while the run goes on."""
 
-from example_run import services_of
-from staging import PrivateProgram
+from support.example_run import services_of
+from support.site import PrivateProgram
 
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
-from keyrings import HangingKeyring
+from support.keyrings import HangingKeyring
 
 from sbpam_cli.settings.entries import Entries
 from sbpam_cli.settings.keyring import Vault

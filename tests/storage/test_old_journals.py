@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from staging import CREDENTIAL, PrivateProgram
+from support.site import CREDENTIAL, PrivateProgram
 
 from sbpam_cli.journal.migrations import STEPS
 

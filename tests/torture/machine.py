@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from support.faults import Fault, Faults
 from torture.audit import inside_seam, watched
 from torture.process import BATCHES, Process
 from torture.table import ANSWERS, kind_of
@@ -26,7 +27,6 @@ from torture.turns import Killed, Turns
 
 from sbpam_cli.commands.app import build_program
 from sbpam_cli.main import main
-from sbpam_cli.sandbox.faults import Fault, Faults
 from sbpam_cli.sandbox.http import Reply, Request
 from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.world import World

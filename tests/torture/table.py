@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+
 from sbpam_cli.sandbox.http import Request
 
 ALWAYS = ("kill", "signal")

@@ -16,8 +16,8 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from processes.real_program import until
-from programs import find_program
+from support.process import until
+from support.programs import find_program
 
 # The mount points are bound, so that all of it is gone with the namespace.
 _START = """\

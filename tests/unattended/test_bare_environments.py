@@ -9,8 +9,8 @@ from pathlib import Path
 from select import select
 
 import pytest
-from programs import find_program
-from unattended.machine import SBPAM, Machine, equipped, silent_bus
+from support.machine import SBPAM, Machine, equipped, silent_bus
+from support.programs import find_program
 
 HOST = "web01.corp.example"
 _READ_ONLY = """\

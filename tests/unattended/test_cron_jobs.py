@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import ROOT
+from support.machine import SBPAM, Machine, equipped, silent_bus
+from support.programs import ROOT
 from unattended.cron_daemon import Job, need_cron, run_jobs
-from unattended.machine import SBPAM, Machine, equipped, silent_bus
 
 from sbpam_cli.sandbox.http import Reply, Request
 

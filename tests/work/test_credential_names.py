@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from staging import CREDENTIAL, Ended, Site
+from support.faults import Fault
+from support.site import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.sandbox.people import make_credentials
 
 HOSTS = ("web01.corp.example", "web02.corp.example", "web03.corp.example")

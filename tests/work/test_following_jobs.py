@@ -6,13 +6,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from staging import Inline, MovedClock, Site
+from support.clock import Inline, MovedClock
+from support.faults import Fault
+from support.site import Site
 
 from sbpam_cli.jobs.follow import fetch
 from sbpam_cli.jobs.job import Followed
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 from sbpam_cli.nps.client import NotFoundError
-from sbpam_cli.sandbox.faults import Fault
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Done
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from staging import Ended, PrivateProgram, Site
+from support.faults import Fault
+from support.site import Ended, PrivateProgram, Site
 
 from sbpam_cli.models import SERVER_STATUSES, FailureReason
-from sbpam_cli.sandbox.faults import Fault
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "web03.corp.example"]
 ONE_JOB = "HostScanJob/[0-9a-f]{8}-"

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from staging import CREDENTIAL, PrivateProgram, Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import CREDENTIAL, PrivateProgram, Site
 
 HOSTS = ("web01.corp.example", "unknown1.corp.example", "web02.corp.example")
 

@@ -1,8 +1,7 @@
 """`schedule --wait` and `--max-running` where the server tells less than it knows."""
 
-from staging import Site
-
-from sbpam_cli.sandbox.faults import Fault
+from support.faults import Fault
+from support.site import Site
 
 ONE_JOB = "HostScanJob/[0-9a-f]{8}-"
 HOSTS = ["a.corp.example", "b.corp.example"]

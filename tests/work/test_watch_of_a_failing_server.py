@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from staging import CREDENTIAL, Ended, Inline, MovedClock, PrivateProgram
+from support.clock import Inline, MovedClock
+from support.faults import Fault, Faults
+from support.site import CREDENTIAL, Ended, PrivateProgram
 from torture.network import MemoryNetwork
 
-from sbpam_cli.sandbox.faults import Fault, Faults
 from sbpam_cli.sandbox.http import Reply, Request
 from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.world import World

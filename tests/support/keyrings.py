@@ -3,7 +3,6 @@
 import threading
 
 from keyring.backend import KeyringBackend
-from staging import MovedClock
 
 
 class MemoryKeyring(KeyringBackend):
@@ -37,24 +36,3 @@ class HangingKeyring(MemoryKeyring):
     def get_password(self, service: str, username: str) -> str | None:
         self.release.wait()
         return None
-
-
-class RealWaits(MovedClock):
-    """Another clock's time; what other threads do is waited for in real time, `longest_s` at most.
-
-    Where it does not come, the time has passed.
-    """
-
-    def __init__(self, clock: MovedClock, longest_s: float = 0.5) -> None:
-        super().__init__()
-        self.now = clock.now  # type: ignore[method-assign]
-        self.monotonic = clock.monotonic  # type: ignore[method-assign]
-        self.sleep = clock.sleep  # type: ignore[method-assign]
-        self.move = clock.move  # type: ignore[method-assign]
-        self._longest_s = longest_s
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        if event.wait(min(timeout_s, self._longest_s)):
-            return True
-        self.move(timeout_s)
-        return event.is_set()

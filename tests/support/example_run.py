@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from uuid import UUID
 
-from staging import CREDENTIAL, PrivateProgram
+from support.site import CREDENTIAL, PrivateProgram
 
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names

@@ -1,8 +1,8 @@
-"""Makes what is made from the program: completions, README tables, manuals, pictures, screens.
+"""Makes what is made from the program: completions, README tables, pictures, screens.
 
-    python tests/regenerate.py [completions] [readme] [manuals] [pictures] [screens]
+    python tests/support/regenerate.py [completions] [readme] [pictures] [screens]
 
-Without arguments all five. Pictures need tmux and Chromium. Tests fail where a file is not
+Without arguments all four. Pictures need tmux and Chromium. Tests fail where a file is not
 what this would make.
 """
 
@@ -17,9 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from command_tree import PROGRAM, all_commands, default_of, is_shared, names_of, value_of
-from manuals.pages import write_manuals
-from programs import ROOT
+# Run as a script: beside it is `site.py`, which must not pass for Python's own.
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from support.command_tree import PROGRAM, all_commands, default_of, is_shared, names_of, value_of
+from support.programs import ROOT
 from typer._completion_shared import get_completion_script
 
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
@@ -150,10 +153,11 @@ def take_pictures() -> None:
 
 def take_report_picture() -> None:
     """The page of a report, as a browser shows its beginning."""
-    from example_run import record_example
     from playwright.sync_api import sync_playwright
-    from programs import find_program
-    from staging import MovedClock, PrivateProgram
+    from support.clock import MovedClock
+    from support.example_run import record_example
+    from support.programs import find_program
+    from support.site import PrivateProgram
 
     with tempfile.TemporaryDirectory(prefix="sbpam-") as folder, sync_playwright() as playwright:
         program = PrivateProgram(Path(folder), MovedClock())
@@ -210,7 +214,6 @@ def main(wanted: list[str]) -> None:
     makers = {
         "completions": [write_completions],
         "readme": [write_readme],
-        "manuals": [write_manuals],
         "pictures": [take_pictures, take_report_picture],
         "screens": [write_screens],
     }

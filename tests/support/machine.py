@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from processes.real_program import Ended, Running
-from programs import BIN
+from support.process import Ended, Running
+from support.programs import BIN
 
 from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID, User
 from sbpam_cli.sandbox.rehearsal import describe

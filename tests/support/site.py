@@ -4,75 +4,23 @@ import io
 import json
 import os
 import random
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.clock import MovedClock
+from support.faults import Faults
+
 from sbpam_cli.main import main
-from sbpam_cli.sandbox.faults import Faults
 from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Prompt, Services
-from sbpam_cli.system.threads import Done
 
 CREDENTIAL = EXAMPLE_CREDENTIAL_ID
 _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")
-
-
-class MovedClock:
-    """Waiting moves it and takes no time. Threads may share it."""
-
-    def __init__(self, start: float = 1_795_403_702.0) -> None:
-        self._now = start
-        self._lock = threading.Lock()
-
-    def now(self) -> float:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def move(self, seconds: float) -> None:
-        with self._lock:
-            self._now += seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.move(seconds)
-        time.sleep(0)
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        # What other threads do takes real time: they get a moment of it first.
-        if event.wait(0.02 if timeout_s else 0):
-            return True
-        self.move(timeout_s)
-        return event.is_set()
-
-
-class Inline:
-    """Workers that run a task when its result is wanted; without any, time passes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._tasks: deque[tuple[object, Callable[[], Any]]] = deque()
-
-    def submit(self, key: object, task: Callable[[], Any]) -> None:
-        self._tasks.append((key, task))
-
-    def next(self, timeout_s: float) -> Done | None:
-        if not self._tasks:
-            self._clock.sleep(timeout_s)
-            return None
-        key, task = self._tasks.popleft()
-        try:
-            return Done(key, task(), None)
-        except Exception as error:
-            return Done(key, None, error)
 
 
 class _Terminal(io.StringIO):
