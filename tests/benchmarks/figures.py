@@ -330,47 +330,6 @@ def _status(stage: Stage) -> list[Race]:
     ]
 
 
-def _tables(stage: Stage, rows: Path) -> list[Race]:
-    few = stage.folder / "few.tsv"
-    with rows.open() as lines, few.open("w") as kept:
-        for _, line in zip(range(stage.sizes.few_rows), lines, strict=False):
-            kept.write(line)
-    render = [stage.python, Path(__file__).with_name("render.py")]
-    outputs = [stage.folder / f"table.{n}" for n in range(4)]
-    return [
-        Race(
-            {
-                "our table": Command([*render, rows], stdout=outputs[0]),
-                "column -t": Command(["column", "-t", "-s", "\t", rows], stdout=outputs[1]),
-            },
-            [
-                Figure(
-                    f"table of {stage.sizes.listed:,} rows (a process that reads a tsv and shows"
-                    " it)",
-                    "column -t",
-                    1.0,
-                    "two passes over plain strings, a column at a time",
-                )
-            ],
-        ),
-        Race(
-            {
-                "our table": Command([*render, few], stdout=outputs[2]),
-                "rich Table": Command([*render, few, "--rich"], stdout=outputs[3]),
-            },
-            [
-                Figure(
-                    f"table of {stage.sizes.few_rows:,} rows (the same process)",
-                    "rich Table",
-                    0.05,
-                    "the interpreter's start",
-                )
-            ],
-            long=True,
-        ),
-    ]
-
-
 def _offline(stage: Stage, run: str) -> Race:
     ours, theirs = stage.folder / "offline.tsv", stage.folder / "offline.sqlite"
     journal = f"file:{stage.state / 'journal.sqlite3'}?mode=ro"
@@ -400,14 +359,12 @@ def all_races(stage: Stage) -> list[Race]:
     if not listed.exists():
         hosts = (stage.lists / f"all-{stage.sizes.hosts}").read_text().splitlines(keepends=True)
         listed.write_text("".join(hosts[: stage.sizes.listed]))
-    rows = stage.folder / "rows.tsv"
-    rows.write_text(stage.run(*schedule_words(stage, listed, stage.state)))
+    stage.run(*schedule_words(stage, listed, stage.state))
     run = stage.run(stage.sbpam, "runs", "-o", "tsv").split("\t")[0]
     return [
         *starts(stage),
         _dry_run(stage),
         _million(stage),
         *_status(stage),
-        *_tables(stage, rows),
         _offline(stage, run),
     ]

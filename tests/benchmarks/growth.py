@@ -41,9 +41,6 @@ def _grown(stage: Stage, stopwatch: Stopwatch, hosts: int) -> Grown:
             [stage.sbpam, "schedule", "--dry-run", "--offline", "--file", listed], stdout=output
         ),
         "status --offline": Command([*own_state, "status", "--offline"], stdout=output),
-        "status --offline -o table": Command(
-            [*own_state, "status", "--offline", "-o", "table"], stdout=output
-        ),
     }
     taken = stopwatch.in_turn(commands, _ROUNDS)
     batches = -(-hosts // stage.sizes.batch)

@@ -184,8 +184,8 @@ This page is written by the command that measures:
 python tests/benchmarks/run.py --page tests/benchmarks/README.md
 ```
 
-It takes about a quarter of an hour. It builds the wheel and installs it, without extras, into an
-environment of its own; httpie comes from PyPI into another one, curl, jq, mawk, `column`, sqlite3
+It takes about a quarter of an hour. It builds the wheel and installs it into an
+environment of its own; httpie comes from PyPI into another one, curl, jq, mawk, sqlite3
 and gnome-keyring from Debian. `--short` takes a minute, with small sizes; `--json FILE` keeps
 everything; `--only WORDS` measures the figures whose name holds the words.
 
@@ -214,7 +214,7 @@ latency, and a new journal. The latency floor is what the POSTs alone would take
 
 Time grows with the hosts, a few microseconds each in every step. So does memory: the names are
 held once as text, the rows of accepted batches until they are printed and recorded. `status
---offline` as tsv holds a batch at a time; a table needs all rows before the first.
+--offline` as tsv holds a batch at a time.
 
 ## Measured on
 

@@ -21,7 +21,6 @@ DEBIAN = {
     "curl": "curl",
     "jq": "jq",
     "mawk": "mawk",
-    "column": "bsdextrautils",
     "sqlite3": "sqlite3",
     "gnome-keyring-daemon": "gnome-keyring",
     "dbus-daemon": "dbus-daemon",
@@ -43,13 +42,12 @@ class Sizes:
     listed: int = 100_000
     entities: int = 1000
     entity_bytes: int = 80_000_000
-    few_rows: int = 10_000
     short_rounds: int = 9
     long_rounds: int = 3
 
 
 FULL = Sizes()
-SHORT = Sizes(10_000, 1000, 2000, 50, 4_000_000, 500, 2, 1)
+SHORT = Sizes(10_000, 1000, 2000, 50, 4_000_000, 2, 1)
 
 
 class MissingError(Exception):

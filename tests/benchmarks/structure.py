@@ -12,7 +12,7 @@ sys.stdout.flush()
 print(code, *sys.modules, file=sys.stderr)
 sys.exit(code)
 """
-_NEVER = ("click", "pydantic", "asyncio", "rich", "pygments", "msgspec")
+_NEVER = ("click", "pydantic", "asyncio", "rich", "pygments")
 _VERSION = "GET /api/v1/Version"
 _POST = "POST /api/v1/HostScanJob/OuMapping/{}"
 _JOB = "GET /api/v1/HostScanJob/{}"
