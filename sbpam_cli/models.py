@@ -6,7 +6,7 @@ costs five times as much to build.
 Names and order of the server's enumerations: vendor's 4.2 pages.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
 from itertools import repeat
@@ -259,67 +259,6 @@ class JobSummary(NamedTuple):
     job_id: str
     status: ScanStatus
     hosts: int
-
-
-class ReportedBatch(NamedTuple):
-    """A batch of a run, as a report shows it. Times: epoch seconds, our clock.
-
-    status: what its hosts' statuses add up to. ended: when its last scan did, where all have.
-    """
-
-    number: int
-    hosts: int
-    state: str
-    status: ScanStatus
-    job_id: str | None
-    sent_at: float | None
-    accepted_at: float | None
-    ended_at: float | None
-    reason: str | None
-
-
-class Trouble(NamedTuple):
-    """Hosts that came to no good for one reason, and what to do about it.
-
-    meaning, steps: sentences of ours; what stands in backquotes is code.
-    """
-
-    name: str
-    meaning: str
-    steps: Sequence[str]
-    rows: Sequence[HostRow]
-
-
-class RunReport(NamedTuple):
-    """A run as one page shows it. Times: epoch seconds, our clock.
-
-    exit_code: of the scheduling; how the scans ended does not count in it.
-    seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
-    going: hosts whose scans had not ended then. again: the command that schedules
-    those that did not succeed. durations: of the scans whose times are known, seconds,
-    ascending. accepted, ended: (when, how many hosts until then).
-    """
-
-    run_id: str
-    server: str
-    profile: str
-    username: str | None
-    credential_id: str
-    started: float
-    stopped: float | None
-    exit_code: int | None
-    made_at: float
-    seen_from: float | None
-    seen_to: float | None
-    rows: Sequence[HostRow]
-    counts: Mapping[ScanStatus, int]
-    going: int
-    troubles: Sequence[Trouble]
-    again: str | None
-    batches: Sequence[ReportedBatch]
-    durations: Sequence[float]
-    accepted: Sequence[tuple[float, int]]
-    ended: Sequence[tuple[float, int]]
 
 
 Form = Literal["table", "tsv", "csv", "json", "ndjson"]

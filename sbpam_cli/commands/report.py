@@ -41,23 +41,23 @@ def report(
     services = ctx.obj
     if common.output is not None:
         raise OptionError(
-            "a report is a page, it has no rows",
+            "`report` writes a page, not rows",
             hint="--format html or md; `sbpam status RUN --output ...` has the rows",
         )
     if form == "html" and services.stdout_is_terminal():
         raise OptionError(
-            "a page of HTML is nothing for a terminal",
+            "not printing HTML to a terminal",
             hint="sbpam report > report.html, or --format md",
         )
 
     def body(context: "Context") -> None:
         outcome = context.outcome
-        found = report_run(context, run)
-        outcome.run, outcome.server, outcome.profile = found.run_id, found.server, found.profile
-        page = render_report(found, form)
-        context.console.write_utf8(page)
+        found = report_run(services, run)
+        outcome.run, outcome.server = found.run.run_id, found.run.server
+        outcome.profile = found.run.profile
+        context.console.write_utf8(render_report(found, form))
         if found.going:
-            outcome.next_step = f"`sbpam status {found.run_id}` asks about scans that had not ended"
+            outcome.next_step = f"`sbpam status {outcome.run}` asks about scans that had not ended"
 
     # `SBPAM_OUTPUT` is for commands with rows.
     return present(services, common._replace(output="tsv"), "report", RUNS, body)

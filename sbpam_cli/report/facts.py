@@ -1,94 +1,108 @@
-"""What one page tells of a run, from the journal alone."""
+"""What a page tells of a run, from the journal alone."""
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.jobs.rows import batch_rows, merge_aside
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import (
-    FINISHED,
-    SCHEDULED,
-    HostRow,
-    ReportedBatch,
-    RunReport,
-    ScanStatus,
-    Trouble,
-    sum_status,
-)
+from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus, sum_status
 from sbpam_cli.report.remedies import find_remedy
 
 if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
+    from sbpam_cli.system.services import Services
 
 _GOING = SCHEDULED - FINISHED - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
+_MESSAGES_SHOWN = 3
 
 
-def report_run(ctx: "Context", name: str | None) -> RunReport:
+class Trouble(NamedTuple):
+    """Hosts with one failure reason or status, and what to do about it.
+
+    meaning, steps: our own sentences; what is in backquotes is code. messages: the most
+    frequent messages of the server about these hosts, with how many hosts have it.
+    """
+
+    name: str
+    meaning: str
+    steps: Sequence[str]
+    messages: Sequence[tuple[str, int]]
+    rows: Sequence[HostRow]
+
+
+class RunReport(NamedTuple):
+    """A run as one page shows it. Times: epoch seconds, our clock.
+
+    states: of each batch: its job's status, or without a job, the batch's own state.
+    seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
+    going: hosts whose scans had not ended then. again: the command that schedules those
+    that did not succeed. durations_s: of the scans whose times are known, ascending.
+    """
+
+    run: Run
+    batches: Sequence[Batch]
+    states: Sequence[str]
+    rows: Sequence[HostRow]
+    counts: Mapping[ScanStatus, int]
+    troubles: Sequence[Trouble]
+    durations_s: Sequence[float]
+    seen_from: float | None
+    seen_to: float | None
+    going: int
+    again: str | None
+    made_at: float
+
+
+def report_run(services: "Services", name: str | None) -> RunReport:
     """The run whose id begins so; without a name, the newest. The server is not asked.
 
-    Raises UsageError where there is none, JournalError.
+    Raises UsageError if there is none, JournalError.
     """
-    with closing(open_journal(ctx.services)) as journal:
-        if name is None:
-            newest = journal.runs(limit=1)
-            if not newest:
-                raise UsageError("there is no run yet", hint="`sbpam schedule` starts one")
+    with closing(open_journal(services)) as journal:
+        if name is not None:
+            run = journal.find_run(name)
+        elif newest := journal.runs(limit=1):
             run = newest[0]
         else:
-            run = journal.find_run(name)
+            raise UsageError("there is no run yet", hint="`sbpam schedule` starts one")
         batches = journal.batches(run.run_id)
-    return _report(run, batches, ctx.services.clock.now())
-
-
-def _report(run: Run, batches: Sequence[Batch], now: float) -> RunReport:
-    sent = {batch.number: list(batch_rows(batch)) for batch in batches}
-    rows = list(merge_aside(0, (row for part in sent.values() for row in part), run.aside))
+    parts = [list(batch_rows(batch)) for batch in batches]
+    rows = list(merge_aside(0, (row for part in parts for row in part), run.aside))
     counts = Counter(row.status for row in rows)
-    troubles = _find_troubles(rows, run.run_id)
     seen = [batch.seen_at for batch in batches if batch.seen_at is not None]
-    durations = [
-        row.finished_at - row.started_at
-        for row in rows
-        if row.started_at is not None and row.finished_at is not None
-    ]
+    durations_s = [took_s for row in rows if (took_s := scan_duration_s(row)) is not None]
     return RunReport(
-        run_id=run.run_id,
-        server=run.server,
-        profile=run.profile,
-        username=run.username,
-        credential_id=run.credential_id,
-        started=run.started,
-        stopped=run.ended,
-        exit_code=run.exit_code,
-        made_at=now,
-        seen_from=min(seen, default=None),
-        seen_to=max(seen, default=None),
-        rows=rows,
-        counts=counts,
-        going=sum(counts[status] for status in _GOING),
-        troubles=troubles,
-        again=_again(run, counts),
-        batches=[_describe(batch, sent[batch.number]) for batch in batches],
-        # The server's clock may have been set meanwhile.
-        durations=sorted(duration for duration in durations if duration >= 0),
-        accepted=_accumulate(
-            (
-                batch.accepted_at or batch.sent_at or run.started,
-                _count_scheduled(sent[batch.number]),
-            )
-            for batch in batches
-            if batch.state == "accepted"
-        ),
-        ended=_accumulate(
-            (ended_at, 1) for batch in batches for ended_at in _ends(batch, sent[batch.number])
-        ),
+        run,
+        batches,
+        [_state(batch, part) for batch, part in zip(batches, parts, strict=True)],
+        rows,
+        counts,
+        _find_troubles(rows, run.run_id),
+        sorted(durations_s),
+        min(seen, default=None),
+        max(seen, default=None),
+        sum(counts[status] for status in _GOING),
+        _again(run, counts),
+        services.clock.now(),
     )
+
+
+def scan_duration_s(row: HostRow) -> float | None:
+    """How long the scan took, None if that is not known."""
+    if row.started_at is None or row.finished_at is None:
+        return None
+    took_s = row.finished_at - row.started_at
+    # The server's clock may have been set back meanwhile.
+    return took_s if took_s >= 0 else None
+
+
+def _state(batch: Batch, rows: Iterable[HostRow]) -> str:
+    return sum_status(None, (row.status for row in rows)) if batch.job_id else batch.state
 
 
 def _find_troubles(rows: Iterable[HostRow], run_id: str) -> list[Trouble]:
@@ -98,60 +112,22 @@ def _find_troubles(rows: Iterable[HostRow], run_id: str) -> list[Trouble]:
         if row.status not in _NO_TROUBLE:
             found[row.failure_reason or row.status].append(row)
     doubt: str = ScanStatus.OUTCOME_UNKNOWN
-    names = sorted(found, key=lambda name: (name != doubt, -len(found[name]), name))
     troubles = []
-    for name in names:
-        meaning, steps = find_remedy(name)
-        steps = tuple(step.replace("RUN", run_id) for step in steps)
-        troubles.append(Trouble(str(name), meaning, steps, found[name]))
+    for name in sorted(found, key=lambda name: (name != doubt, -len(found[name]), name)):
+        meaning, *steps = find_remedy(name)
+        steps = [step.replace("RUN", run_id) for step in steps]
+        messages = Counter(row.detail for row in found[name] if row.detail)
+        common = messages.most_common(_MESSAGES_SHOWN)
+        troubles.append(Trouble(str(name), meaning, steps, common, found[name]))
     return troubles
 
 
 def _again(run: Run, counts: Counter[ScanStatus]) -> str | None:
     """The command that schedules once more what ended without success."""
-    ended = [status.lower() for status in ScanStatus if status in FINISHED and counts[status]]
-    wanted = ",".join(status for status in ended if status != ScanStatus.COMPLETE.lower())
+    ended = [status for status in ScanStatus if status in FINISHED and counts[status]]
+    wanted = ",".join(status.lower() for status in ended if status is not ScanStatus.COMPLETE)
     if not wanted:
         return None
-    where = f"--profile {shlex.quote(run.profile)} --server {run.server}"
-    schedule = f"sbpam schedule {where} --credential {run.credential_id} -"
+    target = f"--profile {shlex.quote(run.profile)} --server {run.server}"
+    schedule = f"sbpam schedule {target} --credential {run.credential_id} -"
     return f"sbpam status {run.run_id} --only {wanted} | {schedule}"
-
-
-def _describe(batch: Batch, rows: Sequence[HostRow]) -> ReportedBatch:
-    statuses = [row.status for row in rows]
-    ends = list(_ends(batch, rows))
-    return ReportedBatch(
-        batch.number,
-        len(batch.names),
-        batch.state,
-        sum_status(None, statuses),
-        batch.job_id,
-        batch.sent_at,
-        batch.accepted_at,
-        max(ends) if ends and not _GOING.intersection(statuses) else None,
-        batch.reason if batch.state != "accepted" else None,
-    )
-
-
-def _count_scheduled(rows: Iterable[HostRow]) -> int:
-    return sum(row.status in SCHEDULED for row in rows)
-
-
-def _ends(batch: Batch, rows: Iterable[HostRow]) -> Iterable[float]:
-    """When scans ended, on our clock."""
-    offset_s = batch.clock_offset or 0.0
-    return (
-        row.finished_at - offset_s
-        for row in rows
-        if row.status in FINISHED and row.finished_at is not None
-    )
-
-
-def _accumulate(events: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
-    """(when, how many) -> (when, how many until then), in the order of time."""
-    total, points = 0, []
-    for at, hosts in sorted(events):
-        total += hosts
-        points.append((at, total))
-    return points

@@ -1,7 +1,8 @@
 """A run in the journal that has everything a report can tell of, and what its page says."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from html.parser import HTMLParser
 from uuid import UUID
 
@@ -13,7 +14,6 @@ from sbpam_cli.models import FailureReason, HostRow, ScanStatus
 from sbpam_cli.system.services import Services
 
 RUN_ID = "20261123-030002-7f3a"
-LASTED_S = 900.0
 _KINDS = ("web", "db", "app", "file", "print")
 _PLACES = ("corp.example", "emea.corp.example", "apac.corp.example")
 _SYSTEMS = (
@@ -21,18 +21,18 @@ _SYSTEMS = (
     ("Windows Server 2022 Standard", "10.0.20348"),
     ("Windows Server 2019 Standard", "10.0.17763"),
 )
-_ENDS: tuple[tuple[float, ScanStatus, FailureReason | None, str | None], ...] = (
-    (
-        0.05,
-        ScanStatus.FAILED,
-        FailureReason.FAILED_TO_CONNECT,
-        "WinRM did not answer within 30 seconds.",
-    ),
-    (0.08, ScanStatus.FAILED, FailureReason.ACCESS_DENIED, "Access is denied."),
-    (0.09, ScanStatus.COMPLETED_WITH_ERRORS, None, None),
-    (0.12, ScanStatus.RUNNING, None, None),
-    (1.00, ScanStatus.COMPLETE, None, None),
+_UNREACHED = (
+    ScanStatus.FAILED,
+    FailureReason.FAILED_TO_CONNECT,
+    "WinRM did not answer within 30 seconds.",
 )
+_ENDS: Mapping[tuple[ScanStatus, FailureReason | None, str | None], int] = {
+    (ScanStatus.COMPLETE, None, None): 88,
+    _UNREACHED: 5,
+    (ScanStatus.FAILED, FailureReason.ACCESS_DENIED, "Access is denied."): 3,
+    (ScanStatus.RUNNING, None, None): 3,
+    (ScanStatus.COMPLETED_WITH_ERRORS, None, None): 1,
+}
 HOSTILE = [
     "<script>alert(1)</script>",
     "</title></style></script><img src=x onerror=alert(1)>",
@@ -69,67 +69,53 @@ def record_example(
     size: int = 500,
     rows: Sequence[HostRow] = (),
     username: str | None = "CORP\\operator",
-    timed: bool = True,
 ) -> None:
     """A run of `count` hosts begun 15 minutes ago, in batches of `size`; the last is in doubt.
 
     rows: what stands instead of the first hosts.
     """
     services, drawn = services_of(program), random.Random(count)
-    begun = services.clock.now() - LASTED_S
+    begun = services.clock.now() - 900
     names = [f"{drawn.choice(_KINDS)}{n:05}.{drawn.choice(_PLACES)}" for n in range(count)]
     names[: len(rows)] = [row.host for row in rows]
-    batches, told = [], []
+    batches = []
     for number, first in enumerate(range(0, count, size), 1):
         batch = Batch(number, first, names[first : first + size])
-        batch.job_id = str(UUID(int=drawn.getrandbits(128)))
         batch.sent_at = begun + 2 + number
         batch.deadline, batch.clock_offset = batch.sent_at + 120, 0.25
         batches.append(batch)
-        told.append([_draw_row(drawn, batch, name, timed) for name in batch.names])
-    for place, row in enumerate(rows):
-        told[place // size][place % size] = row._replace(job_id=batches[place // size].job_id)
     aside = [Aside(1, "not a host", ScanStatus.INVALID, "hosts.txt:7: a blank in a name")]
     run = Run(
         *(RUN_ID, begun, "https://nps.example.com:6500", "default", username),
         *(CREDENTIAL, digest_names(names), count + 1, aside),
     )
-    journal = open_journal(services)
-    journal.record_run(run, batches)
-    journal.record_outcomes(run.run_id, (), sending=batches)
-    for batch, row_list in zip(batches, told, strict=True):
-        assert batch.sent_at is not None
-        batch.state, batch.rows, batch.seen_at = "accepted", row_list, batch.sent_at + 1.5
-    if len(batches) > 1:
-        lost = batches[-1]
-        lost.state, lost.job_id, lost.rows, lost.seen_at = "unknown", None, None, None
-        lost.reason = "no answer within 2m"
-    journal.record_outcomes(run.run_id, batches)
-    known = [batch for batch in batches if batch.rows is not None]
-    for batch in known:
-        batch.seen_at = begun + 600
-    journal.end_run(run.run_id, 5 if len(batches) > 1 else 0)
-    journal.record_rows(run.run_id, known)
-    journal.close()
+    with closing(open_journal(services)) as journal:
+        journal.record_run(run, batches)
+        journal.record_outcomes(RUN_ID, (), sending=batches)
+        accepted, in_doubt = (batches[:-1], batches[-1:]) if len(batches) > 1 else (batches, [])
+        for batch in accepted:
+            batch.state, batch.job_id = "accepted", str(UUID(int=drawn.getrandbits(128)))
+            own = rows[batch.first : batch.first + len(batch.names)]
+            fresh = [_draw_row(drawn, begun, name) for name in batch.names[len(own) :]]
+            batch.rows = [row._replace(job_id=batch.job_id) for row in (*own, *fresh)]
+            batch.seen_at = begun + 600
+        for lost in in_doubt:
+            lost.state, lost.reason = "unknown", "no answer within 2m"
+        journal.record_outcomes(RUN_ID, batches)
+        journal.record_rows(RUN_ID, accepted)
+        journal.end_run(RUN_ID, 5 if in_doubt else 0)
 
 
-def _draw_row(drawn: random.Random, batch: Batch, name: str, timed: bool) -> HostRow:
-    assert batch.sent_at is not None
-    share = drawn.random()
-    status, reason, detail = next(end[1:] for end in _ENDS if share < end[0])
-    system, version = drawn.choice(_SYSTEMS)
-    started = batch.sent_at + drawn.uniform(1, 400)
+def _draw_row(drawn: random.Random, begun: float, name: str) -> HostRow:
+    [end] = drawn.choices([*_ENDS], [*_ENDS.values()])
+    status, reason, detail = end
+    system, version = drawn.choice(_SYSTEMS) if end is not _UNREACHED else (None, None)
+    address = f"10.{drawn.randrange(256)}.{drawn.randrange(256)}.{drawn.randrange(1, 255)}"
+    started = begun + drawn.uniform(5, 400)
     finished = None if status is ScanStatus.RUNNING else started + drawn.lognormvariate(3.4, 0.6)
-    unreached = reason is FailureReason.FAILED_TO_CONNECT
     return HostRow(
-        *(name, status, batch.job_id, reason),
-        *((None, None, None) if unreached else (system, _draw_address(drawn), version)),
-        *(detail, None, *((started, finished) if timed else (None, None))),
+        *(name, status, None, reason, system, address, version, detail, None, started, finished)
     )
-
-
-def _draw_address(drawn: random.Random) -> str:
-    return f"10.{drawn.randrange(256)}.{drawn.randrange(256)}.{drawn.randrange(1, 255)}"
 
 
 class Page(HTMLParser):

@@ -57,9 +57,7 @@
     return [...rows].sort((a, b) => {
       const one = keys.get(a), other = keys.get(b);
       if (!one || !other) return !one - !other;
-      // 0:59 comes before 1:00:00.
-      const long = (text) => /^\d+(:\d\d)+$/.test(text) ? text.split(":").length : 0;
-      return sign * (long(one) - long(other) || collator.compare(one, other));
+      return sign * collator.compare(one, other);
     });
   };
   heads.forEach((head, column) => {
