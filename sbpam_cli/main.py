@@ -32,6 +32,8 @@ def main(argv: "Sequence[str] | None" = None, services: "Services | None" = None
     except SystemExit as leaving:
         # Typer leaves this way: with 0 from completion, with 1 where the reader of its help left.
         return ExitCode.STDOUT_CLOSED if leaving.code == 1 else ExitCode.DONE
+    finally:
+        services.terminal.restore()
 
 
 def _show_version() -> int:

@@ -1,4 +1,4 @@
-"""Words for people: numbers in sentences, and what a mistyped word was meant to be."""
+"""Words for people: numbers and times in sentences, and what a mistyped word was meant to be."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,13 @@ def counted(number: int, noun: str) -> str:
     """`1 host`, `1,000 hosts`, `2 batches`."""
     ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
     return f"{number:,} {noun}{ending}"
+
+
+def utc(epoch_s: float) -> str:
+    """`2026-11-23T03:15:02Z`."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def did_you_mean(

@@ -6,8 +6,8 @@ import typer
 
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.models import Method
+from sbpam_cli.settings.environment import SECRET_NAMES, SecretName
 from sbpam_cli.settings.profiles import ConnectionOptions
-from sbpam_cli.settings.secrets import SECRET_NAMES, SecretName
 
 
 def _text(words: str, metavar: str | None = None) -> Any:

@@ -106,7 +106,7 @@ def _show(services: "Services", common: Common, name: str | None) -> int:
 def run_rows(journal: "Journal", chosen: "Sequence[Run]") -> list[tuple[object, ...]]:
     """A row a run: `run state started hosts accepted failed unknown server credential`."""
     from sbpam_cli.models import ScanStatus
-    from sbpam_cli.output.moments import utc
+    from sbpam_cli.wording import utc
 
     counts = journal.counts()
     rows: list[tuple[object, ...]] = []
@@ -138,7 +138,7 @@ def _step_after(rows: "Sequence[tuple[object, ...]]") -> str | None:
 def _describe(journal: "Journal", run: "Run", console: "Console", outcome: "Outcome") -> None:
     """The batches of a run, for a person; their jobs in the JSON form."""
     from sbpam_cli.models import JobSummary, sum_status
-    from sbpam_cli.output.moments import utc
+    from sbpam_cli.wording import utc
 
     batches = journal.batches(run.run_id)
     outcome.run, outcome.server, outcome.profile = run.run_id, run.server, run.profile

@@ -3,26 +3,27 @@
 import os
 import stat
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sbpam_cli.doctor.checks import SOON_S, Check, Finding, say_expiry
 from sbpam_cli.errors import JournalError, LockedError
 from sbpam_cli.models import Method, Talk
-from sbpam_cli.settings.keyring import Vault
-from sbpam_cli.settings.secrets import (
+from sbpam_cli.settings.environment import (
     KEYRING,
     SECRETS_OF,
     SecretName,
-    Secrets,
     given_by_environment,
-    open_to_others,
     variable_of,
 )
+from sbpam_cli.settings.keyring import Vault
+from sbpam_cli.settings.secrets import Secrets, open_to_others
 from sbpam_cli.system.filesystems import filesystem_type, is_network, is_passing
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
     from sbpam_cli.output.context import Context
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.system.services import Services
@@ -75,7 +76,8 @@ def secret_checks(ctx: "Context", target: "Target", talk: Talk) -> list[Check]:
         *map(secret_check, SECRETS_OF[target.method]),
     ]
     if target.method == "application":
-        work = partial(_client_certificate, services, target, secrets, talk)
+        unasked = replace(ctx, console=cast("Console", talk), no_input=True)
+        work = partial(_client_certificate, unasked, target, secrets)
         checks.append(Check("client certificate", work))
     return checks
 
@@ -104,7 +106,7 @@ def _state_folder(services: "Services", folder: Path) -> Finding:
         words, remedy = _disk(above)
         return Finding(name, True, f"{folder} does not exist yet, a run makes it{words}", remedy)
     mode = _mode(folder)
-    private_folder(folder, files=services.files())
+    private_folder(services, folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         return Finding(name, False, f"{folder}{mode} cannot be written", refused)
     words, remedy = _disk(folder)
@@ -201,7 +203,8 @@ def _keyring(services: "Services", target: "Target", vault: Vault) -> Finding:
         return Finding("keyring", True, f"{name} answers in {took_ms:.0f} ms{aside}")
     detail = f"{name}: {vault.absent_because}" if name else vault.absent_because
     variable = variable_of(_NEEDED[target.method])
-    remedy = f"unlock it, or give the secret with {variable}_FILE" if needed else None
+    unlock = "unlock it, or " if "locked" in detail or "answer" in detail else ""
+    remedy = f"{unlock}give the secret with {variable}_FILE" if needed else None
     return Finding("keyring", not needed, detail + aside, remedy)
 
 
@@ -221,14 +224,11 @@ def _secret(services: "Services", target: "Target", secrets: Secrets, name: Secr
     return Finding(check, True, f"from {found.source}: {path}{_mode(path)}", warning)
 
 
-def _client_certificate(
-    services: "Services", target: "Target", secrets: Secrets, talk: Talk
-) -> Finding:
-    from sbpam_cli.signin.application import KeyPassphrase, open_certificate
+def _client_certificate(ctx: "Context", target: "Target", secrets: Secrets) -> Finding:
+    from sbpam_cli.signin.application import open_certificate
 
-    passphrase = KeyPassphrase(services, target, secrets, may_ask=False)
-    certificate = open_certificate(services, target, passphrase, talk)
-    left_s = certificate.expires_at - services.clock.now()
+    certificate = open_certificate(ctx, target, secrets)
+    left_s = certificate.expires_at - ctx.services.clock.now()
     ends = say_expiry(certificate.expires_at, left_s)
     detail = f"{certificate.cert_path}, serial number {certificate.serial}, {ends}"
     remedy = None

@@ -12,7 +12,7 @@ from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import fingerprint_of
-from sbpam_cli.settings.secrets import KEYRING, given_by_environment
+from sbpam_cli.settings.environment import KEYRING, given_by_environment
 from sbpam_cli.signin.session import Site, open_site
 
 if TYPE_CHECKING:

@@ -50,10 +50,9 @@ def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
 
     from sbpam_cli.system.files import open_private, private_folder
 
-    files = services.files()
-    folder = private_folder(services.state_folder(), files=files)
+    folder = private_folder(services, services.state_folder())
     path = folder / "journal.sqlite3"
-    _close_descriptor(open_private(path, files=files))
+    _close_descriptor(open_private(services, path))
     try:
         connection = services.database(str(path))
     except sqlite3.Error as error:

@@ -37,8 +37,9 @@ class SignInCalls(Calls):
         self._cookies = dict(reply.cookies)
         return self._token_of(reply, "the sign-in")
 
-    def second_step(self, token: Token, code: str) -> Token:
-        """Step 2, `POST /signin2fa` [live], with step 1's cookies; the code as a JSON string.
+    def second_step(self, token: Token, code: str | int) -> Token:
+        """Step 2, `POST /signin2fa` [live], with step 1's cookies; the code as a JSON string,
+        or bare, as a number.
 
         May block until somebody presses a button on a phone. 404: once at
         `/sigin2fa`, as the mission's document spells it.
@@ -47,7 +48,7 @@ class SignInCalls(Calls):
             reply = self._step(
                 path,
                 code,
-                secrets=(code,) if len(code) > 1 else (),
+                secrets=(str(code),) if len(str(code)) > 1 else (),
                 token=token.value,
                 cookies=self._cookies,
                 total_s=SECOND_STEP_TIMEOUT_S,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from sbpam_cli.errors import InputError, OutputError, SbpamError
 from sbpam_cli.output.escape import escape_controls
-from sbpam_cli.output.terminal import BOLD, DIM, RED, YELLOW, Look, look_at
+from sbpam_cli.output.look import BOLD, DIM, RED, YELLOW, Look, look_at
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services

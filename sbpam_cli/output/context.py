@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sbpam_cli.errors import SignInError
 from sbpam_cli.outcome import Outcome
+from sbpam_cli.output.escape import escape_controls
 
 if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
@@ -33,7 +35,22 @@ class Context:
     def confirm(self, question: str) -> bool:
         """Asks a person; only yes is yes."""
         try:
-            answer = self.services.ask().line(f"{question} [y/N] ")
+            answer = self.services.ask().line(escape_controls(f"{question} [y/N] "))
         except EOFError:
             return False
         return answer.strip().lower() in ("y", "yes")
+
+    def ask(self, question: str, *, hidden: bool = False, optional: bool = False) -> str:
+        """What a person types, without blanks around it. Raises SignInError for nothing.
+
+        hidden: without echo, and as it was typed. optional: nothing is fine.
+        """
+        prompt = self.services.ask()
+        try:
+            answer = (prompt.secret if hidden else prompt.line)(escape_controls(question))
+        except EOFError:
+            raise SignInError("the terminal was closed while asking", hint="run it again") from None
+        answer = answer if hidden else answer.strip()
+        if not (answer or optional):
+            raise SignInError("nothing was typed", hint="run it again")
+        return answer

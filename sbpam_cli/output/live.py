@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
+from sbpam_cli.output.look import can_redraw, height_of
 from sbpam_cli.output.picture import Pace, Progress, done_of, draw_picture, statuses_of
-from sbpam_cli.output.terminal import can_redraw, height_of
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:

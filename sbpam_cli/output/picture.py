@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus
 from sbpam_cli.output.escape import escape_controls
+from sbpam_cli.output.look import BOLD, DIM, GREEN, RED, Look
 from sbpam_cli.output.table import GAP, cell_width, cut
-from sbpam_cli.output.terminal import BOLD, DIM, GREEN, RED, Look
 from sbpam_cli.wording import counted
 
 WIDTH_AT_MOST = 80

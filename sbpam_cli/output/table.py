@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.output.forms import Row, RowSet, batches, text_of
-from sbpam_cli.output.terminal import BOLD, DIM, RED, Look
+from sbpam_cli.output.look import BOLD, DIM, RED, Look
 
 GAP = "  "
 WRAPPED_LINES = 6

@@ -10,10 +10,10 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def parse_server(text: str, source: str = "--server") -> str:
-    """The origin, lower-cased: `https://nps.corp.example:6500`, without port where it is 443.
+    """The origin, lower-cased: `https://nps.corp.example:6500`, without port if it is 443.
 
     A bare `HOST` or `HOST:PORT` means https and port 6500; a URL is taken as
-    written. Raises OptionError; it never repeats an address that may hold a
+    written. Raises OptionError, which never repeats an address that may hold a
     password.
     """
     address = text.strip()
@@ -26,13 +26,13 @@ def parse_server(text: str, source: str = "--server") -> str:
     if separator and scheme != "https":
         raise OptionError(
             f"{source}: {text[:200]!r} does not start with https://",
-            hint="the server is spoken to over TLS only",
+            hint="the server is reached over TLS only",
         )
-    authority = rest.removesuffix("/") if separator else rest
+    authority = rest.removesuffix("/")
     if re.search(r"[/?#\\]", authority):
         raise OptionError(
             f"{source}: the address holds more than a host and a port",
-            hint="leave the path away: https://HOST:PORT",
+            hint="remove the path: https://HOST:PORT",
         )
     host, port = _host_and_port(authority, text, source)
     number = (443 if separator else DEFAULT_PORT) if port is None else port
@@ -44,7 +44,7 @@ def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | N
     if match is None:
         raise OptionError(
             f"{source}: {text[:200]!r} is not HOST, HOST:PORT or https://HOST",
-            hint="an IPv6 address stands in brackets: [::1]:6500",
+            hint="write an IPv6 address in brackets: [::1]:6500",
         )
     port = int(match[2]) if match[2] else None
     if port is not None and not 1 <= port <= 65535:
@@ -60,15 +60,32 @@ def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | N
             pass
         raise OptionError(f"{source}: {text[:200]!r} is not an IPv6 address")
     host = host.removesuffix(".")
-    if len(host) > 253 or not all(_HOST.fullmatch(label) for label in host.split(".")):
+    if not _is_host(host):
         hint = None if host.isascii() else "write a non-ASCII name in its punycode form (xn--...)"
-        raise OptionError(f"{source}: {text[:200]!r} is not the name of a host", hint=hint)
+        raise OptionError(f"{source}: {text[:200]!r} is not a host name", hint=hint)
     return host, port
 
 
+def _is_host(host: str) -> bool:
+    labels = host.split(".")
+    if len(host) > 253 or not all(_HOST.fullmatch(label) for label in labels):
+        return False
+    if any(label.startswith("xn--") for label in labels):
+        import idna
+
+        try:
+            idna.decode(host)
+        except idna.IDNAError:
+            return False
+    return True
+
+
 def parse_fingerprint(text: str, source: str = "--fingerprint") -> str:
-    """A certificate's SHA-256 as 64 lower-case hexadecimal digits; colons are fine."""
-    digits = text.strip().replace(":", "").lower()
+    """A certificate's SHA-256 as 64 lower-case hexadecimal digits.
+
+    Colons and spaces are fine, and so is the whole line that openssl prints.
+    """
+    digits = re.sub(r"[\s:]", "", text.rpartition("=")[2]).lower()
     if not _FINGERPRINT.fullmatch(digits):
         raise OptionError(
             f"{source}: this is not the SHA-256 of a certificate",

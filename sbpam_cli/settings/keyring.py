@@ -1,21 +1,21 @@
 """The operating system's keyring, which may be missing, locked, or never answer.
 
-One daemon thread does everything with it, its import included, so that
-nothing of ours ever waits longer than the time it is given. Nothing is
-written in clear text anywhere, and no error of a back end is repeated: it
-might hold what it failed to store.
+Daemon threads do everything with it, its import included, so that nothing of
+ours ever waits longer than the time it is given. Nothing is written in clear
+text anywhere, and no error of a back end is repeated: it might hold what it
+failed to store.
 """
 
+import hashlib
+import re
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sbpam_cli.errors import SbpamError
-from sbpam_cli.settings.entries import Entries, UnusableKeyringError
-from sbpam_cli.settings.secrets import SECRET_NAMES, SecretName
-from sbpam_cli.system.files import read_private, write_private
+from sbpam_cli.errors import SignInError
+from sbpam_cli.settings.environment import SECRET_NAMES, SecretName
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -25,55 +25,49 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+SERVICE = "sbpam"
 _ALONE_S = 3.0
 _ATTENDED_S = 60.0
 _NOTICE_AFTER_S = 1.0
-_BACKEND_FILE = "keyring-backend"
+_SYSTEM_KEYRINGS = {
+    "darwin": ("keyring.backends.macOS.Keyring",),
+    "win32": ("keyring.backends.Windows.WinVaultKeyring",),
+}
+_DESKTOP_KEYRINGS = (
+    "keyring.backends.SecretService.Keyring",
+    "keyring.backends.kwallet.DBusKeyring",
+)
+_NONE = "there is none on this machine"
 _REASONS = {
-    "NoKeyringError": "there is none on this machine",
+    "NoKeyringError": _NONE,
     "KeyringLocked": "it is locked",
     "InitError": "it could not be opened",
 }
+_PART_CHARACTERS = 600
+"""Windows holds 1,280 UTF-16 units in an entry, and a character can be two."""
+_MOST_PARTS = 128
+_HEAD = re.compile(r"sbpam-split ([0-9]{1,3}) ([0-9a-f]{64})", re.ASCII)
 
 
-class _Job(Generic[Answer]):
-    def __init__(self, work: Callable[[], Answer]) -> None:
-        self.work = work
-        self.done = threading.Event()
-        self.answer: Answer | None = None
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self.answer = self.work()
-        except Exception as error:
-            self.error = error
-        finally:
-            self.done.set()
+class UnusableKeyringError(Exception):
+    """The back end cannot be loaded, keeps nothing, or keeps it in clear text."""
 
 
 class Vault:
     """Secrets in the keyring, by profile, origin and name.
 
-    All its time together is bounded: 3 seconds where nobody is there, 60 with
-    a notice where somebody is (`attended`: an unlock dialog may be waiting).
-    After that, or where there is no back end, it counts as absent for the rest
-    of the command, which is said once.
-
-    choose: lets keyring look for the best back end (`login`) and remembers it;
-    else the remembered one is loaded, and keyring looks only where that fails.
+    All its time together is bounded: 3 seconds if nobody is there, 60 with a
+    notice if somebody is (`attended`: an unlock dialog may be waiting). After
+    that, or if there is no back end, it counts as absent for the rest of the
+    command, and one warning says so.
     """
 
-    def __init__(
-        self, services: "Services", talk: "Talk", *, attended: bool, choose: bool = False
-    ) -> None:
+    def __init__(self, services: "Services", talk: "Talk", *, attended: bool) -> None:
         self._services = services
-        self._choose = choose
         self._talk = talk
         self._attended = attended
-        self._left_s = _ATTENDED_S if attended else _ALONE_S
-        self._jobs: SimpleQueue[_Job[Any]] | None = None
-        self._running: _Job[Any] | None = None
+        self._limit_s = _ATTENDED_S if attended else _ALONE_S
+        self._left_s = self._limit_s
         self._entries: Entries | None = None
         self._lock = threading.Lock()
         self._noticed = False
@@ -81,129 +75,220 @@ class Vault:
 
     @property
     def backend(self) -> str | None:
-        """The class of the keyring in use; None where there is none (yet)."""
-        return self._entries.backend if self._entries is not None else None
-
-    @property
-    def stuck(self) -> bool:
-        """The keyring still has the thread: the process must leave by `os._exit`."""
-        return self._running is not None and not self._running.done.is_set()
+        """The class of the keyring in use; None if there is none (yet)."""
+        return _name_of(self._entries.backend) if self._entries is not None else None
 
     def get(self, profile: str, origin: str, name: SecretName) -> str | None:
-        """The stored secret; None where there is none, or no keyring that answers."""
-        return self._ask(lambda entries: entries.read(_entry(profile, origin, name)))
+        """The stored secret; None if there is none, or no keyring that answers."""
+        return self._ask(lambda entries: entries.read(f"{profile} {origin} {name}"))
 
     def set(self, profile: str, origin: str, name: SecretName, value: str) -> bool:
-        """Stores the secret and reads it back; False where it was not kept."""
-        entry = _entry(profile, origin, name)
-        generation = f"{self._services.random.getrandbits(32):08x}"
-        return bool(self._ask(lambda entries: entries.write(entry, value, generation)))
+        """Stores the secret and reads it back; False if it was not kept."""
+        return bool(self._ask(lambda entries: entries.write(f"{profile} {origin} {name}", value)))
 
     def delete(self, profile: str, origin: str, name: SecretName) -> bool:
-        """Removes the secret; True where the keyring surely has none now."""
-        return bool(self._ask(lambda entries: entries.remove(_entry(profile, origin, name))))
+        """Removes the secret; True if the keyring surely has none now."""
+        return bool(self._ask(lambda entries: entries.remove(f"{profile} {origin} {name}")))
 
     def delete_all(self, profile: str, origins: Iterable[str]) -> bool:
-        """Removes every secret of a profile at these origins; True where surely none is left."""
+        """Removes every secret of a profile at these origins; True if surely none is left."""
         gone = [self.delete(profile, origin, name) for origin in origins for name in SECRET_NAMES]
         return all(gone)
 
-    def _ask(self, work: Callable[[Entries], Answer]) -> Answer | None:
+    def _ask(self, work: "Callable[[Entries], Answer]") -> Answer | None:
         with self._lock:
             if self.absent_because is not None:
                 return None
-            job = _Job(lambda: work(self._open()))
-            self._submit(job)
-            if not self._wait(job):
-                self._give_up(f"it did not answer within {self._limit_s:.0f} seconds")
-            elif job.error is not None:
-                self._give_up(_why(job.error))
+            if self._attended:
+                self._services.terminal.protect()
             else:
-                return job.answer
-            return None
+                self._services.terminal.refuse_questions()
+            answers: list[Answer] = []
+            failures: list[Exception] = []
+            done = threading.Event()
 
-    @property
-    def _limit_s(self) -> float:
-        return _ATTENDED_S if self._attended else _ALONE_S
+            def run() -> None:
+                try:
+                    answers.append(work(self._open()))
+                except Exception as error:
+                    failures.append(error)
+                finally:
+                    done.set()
 
-    def _submit(self, job: _Job[Any]) -> None:
-        if self._jobs is None:
-            self._jobs = SimpleQueue()
-            threading.Thread(target=_work, args=(self._jobs,), name="keyring", daemon=True).start()
-        self._running = job
-        self._jobs.put(job)
+            started = self._services.clock.monotonic()
+            threading.Thread(target=run, name="keyring", daemon=True).start()
+            if not self._wait(done, started):
+                self._give_up(f"it did not answer within {self._limit_s:.0f} seconds")
+            elif failures:
+                self._give_up(_reason_of(failures[0]))
+            return answers[0] if answers and self.absent_because is None else None
 
-    def _wait(self, job: _Job[Any]) -> bool:
+    def _wait(self, done: threading.Event, started: float) -> bool:
         clock = self._services.clock
-        started = clock.monotonic()
-        first = min(_NOTICE_AFTER_S, self._left_s) if self._attended else self._left_s
-        done = clock.wait(job.done, first)
-        if not done and self._attended:
+        first_s = min(_NOTICE_AFTER_S, self._left_s) if self._attended else self._left_s
+        answered = clock.wait(done, first_s)
+        if not answered and self._attended:
             if not self._noticed:
                 self._talk.note("waiting for the keyring; it may be asking to be unlocked")
             self._noticed = True
-            done = clock.wait(job.done, max(0.0, self._left_s - first))
+            answered = clock.wait(done, max(0.0, self._left_s - first_s))
         self._left_s = max(0.0, self._left_s - (clock.monotonic() - started))
-        return done
+        return answered
 
     def _give_up(self, why: str) -> None:
         self.absent_because = why
+        if self._services.terminal.restore():
+            # Its question would take half of what is typed for the next one.
+            raise SignInError(
+                "the keyring still waits for an answer on this terminal",
+                reason=why,
+                hint="run the command again and answer it, or use --no-input",
+            )
         self._talk.warn(
-            f"going on without the keyring: {why};"
+            f"continuing without the keyring: {why};"
             " secrets can also come from SBPAM_PASSWORD_FILE and the like"
         )
 
-    def _open(self) -> Entries:
+    def _open(self) -> "Entries":
         if self._entries is None:
-            services = self._services
-            if services.keyring is not None:
-                self._entries = Entries(services.keyring())
-            else:
-                backend = None if self._choose else _remembered(services)
-                if backend is None:
-                    import keyring
-
-                    backend = keyring.get_keyring()
-                self._entries = Entries(backend)
-                if self._choose:
-                    _remember(services, backend)
+            make = self._services.keyring
+            backend = make() if make is not None else _choose_backend(self._services)
+            self._entries = Entries(_refuse_clear_text(backend))
         return self._entries
 
 
-def _remembered(services: "Services") -> "KeyringBackend | None":
-    """The back end that `login` found: keyring's search tries them all and starts compilers.
+class Entries:
+    """The entries of service `sbpam` in one back end. Raises whatever the back end raises.
 
-    What keyring's own variable or file names comes first, as in that search.
+    A value that the back end cannot hold has numbered parts and a head. The
+    head, written last, has their count and the value's digest: a mixture of
+    two writes reads as absent.
     """
+
+    def __init__(self, backend: "KeyringBackend") -> None:
+        self.backend = backend
+        # Its refusal of a long value is an exception with the value in its words.
+        self._short_only = type(backend).__module__ == "keyring.backends.Windows"
+
+    def read(self, entry: str) -> str | None:
+        """The value; None if it is missing or not whole."""
+        head = self._get(entry)
+        found = _HEAD.fullmatch(head or "")
+        if found is None:
+            return head
+        parts = [self._get(part) or "" for part in _part_names(entry, int(found[1]))]
+        value = "".join(parts)
+        return value if _digest(value) == found[2] else None
+
+    def write(self, entry: str, value: str) -> bool:
+        """Stores the value and reads it back; False if it was not kept."""
+        long = len(value) > _PART_CHARACTERS
+        if not (long and self._short_only) and self._put(entry, value):
+            return self._remove_parts(entry, 1)
+        if long and self._write_split(entry, value):
+            return True
+        # What is there now is an older value, or a piece of this one.
+        self.remove(entry)
+        return False
+
+    def remove(self, entry: str) -> bool:
+        """Deletes the value and its parts; True if nothing is left."""
+        return self._delete(entry) and self._remove_parts(entry, 1)
+
+    def _write_split(self, entry: str, value: str) -> bool:
+        starts = range(0, len(value), _PART_CHARACTERS)
+        parts = [value[start : start + _PART_CHARACTERS] for start in starts]
+        names = _part_names(entry, len(parts))
+        if len(parts) > _MOST_PARTS or not all(map(self._put, names, parts)):
+            return False
+        head = f"sbpam-split {len(parts)} {_digest(value)}"
+        return self._put(entry, head) and self._remove_parts(entry, len(parts) + 1)
+
+    def _remove_parts(self, entry: str, first: int) -> bool:
+        names = list(_part_names(entry, _MOST_PARTS))[first - 1 :]
+        stored = []
+        for name in names:
+            if self._get(name) is None:
+                break
+            stored.append(name)
+        # From the end, so that what an interruption leaves is found the next time.
+        return all(self._delete(name) for name in reversed(stored))
+
+    def _get(self, name: str) -> str | None:
+        return self.backend.get_password(SERVICE, name)
+
+    def _put(self, name: str, value: str) -> bool:
+        try:
+            self.backend.set_password(SERVICE, name, value)
+        except Exception as error:
+            if type(error).__name__ in _REASONS:
+                raise
+            return False
+        return self._get(name) == value
+
+    def _delete(self, name: str) -> bool:
+        if self._get(name) is None:
+            return True
+        self.backend.delete_password(SERVICE, name)
+        return self._get(name) is None
+
+
+def _choose_backend(services: "Services") -> "KeyringBackend":
+    """The back end that the user named, else the system's own, by class.
+
+    keyring's own search loads every plug-in and starts compilers.
+    """
+    from keyring import core
+
+    named = services.env("PYTHON_KEYRING_BACKEND")
+    source = f"PYTHON_KEYRING_BACKEND ({named})" if named else "keyring's configuration file"
     try:
-        name = read_private(services.state_folder() / _BACKEND_FILE)
-        if name is None:
-            return None
-        from keyring import core
-
-        return core.load_env() or core.load_config() or core.load_keyring(name.decode().strip())
+        backend = core.load_keyring(named) if named else core.load_config()
     except Exception:
-        return None
+        raise UnusableKeyringError(f"{source} names one that cannot be loaded") from None
+    if backend is not None:
+        return backend
+    kinds: tuple[str, ...] = _SYSTEM_KEYRINGS.get(sys.platform, _DESKTOP_KEYRINGS)
+    if "KDE" in (services.env("XDG_CURRENT_DESKTOP") or "").split(":"):
+        kinds = tuple(reversed(kinds))
+    for kind in kinds:
+        with suppress(Exception):
+            return core.load_keyring(kind)
+    raise UnusableKeyringError(_NONE)
 
 
-def _remember(services: "Services", backend: "KeyringBackend") -> None:
-    kind = type(backend)
-    name = f"{kind.__module__}.{kind.__qualname__}\n"
-    with suppress(SbpamError):
-        write_private(services.state_folder() / _BACKEND_FILE, name.encode())
+def _refuse_clear_text(backend: "KeyringBackend") -> "KeyringBackend":
+    for member in _members(backend):
+        kinds = {_name_of(member), *(kind.__name__ for kind in type(member).__mro__)}
+        if any("plaintext" in kind.lower() for kind in kinds):
+            raise UnusableKeyringError("the one here keeps its values in clear text")
+    if type(backend).__module__ in ("keyring.backends.null", "keyring.backends.fail"):
+        raise UnusableKeyringError(_NONE)
+    return backend
 
 
-def _why(error: Exception) -> str:
+def _members(backend: Any) -> Iterator[Any]:
+    """The back end, and all that are behind it: a chain's, a wrapper's."""
+    yield backend
+    wrapped = getattr(backend, "_keyring", None)
+    for member in (*getattr(backend, "backends", ()), *([wrapped] if wrapped else [])):
+        yield from _members(member)
+
+
+def _name_of(backend: Any) -> str:
+    return f"{type(backend).__module__}.{type(backend).__name__}"
+
+
+def _reason_of(error: Exception) -> str:
     if isinstance(error, UnusableKeyringError):
         return str(error)
     kind = type(error).__name__
     return _REASONS.get(kind, f"it failed with {kind}")
 
 
-def _work(jobs: "SimpleQueue[_Job[Any]]") -> None:
-    while True:
-        jobs.get().run()
+def _part_names(entry: str, count: int) -> Iterator[str]:
+    return (f"{entry} part {number}" for number in range(1, count + 1))
 
 
-def _entry(profile: str, origin: str, name: SecretName) -> str:
-    return f"{profile} {origin} {name}"
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()

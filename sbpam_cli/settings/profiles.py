@@ -4,7 +4,7 @@ Which server a command talks to, as whom, and where each setting came from.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sbpam_cli.errors import InputError, OptionError, SbpamError, SignInError, UsageError
 from sbpam_cli.models import METHODS, Method, Profile
 from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
-from sbpam_cli.settings.secrets import given_by_environment
+from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
 from sbpam_cli.system.files import read_private, write_private
+from sbpam_cli.system.locks import take_turn
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,19 +22,16 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_SETTINGS = tuple(name for name in Profile._fields if name != "name")
-_VARIABLES = {
-    "username": "SBPAM_USERNAME",
-    "credential": "SBPAM_CREDENTIAL",
-    "ca_bundle": "SBPAM_CA_BUNDLE",
-    "fingerprint": "SBPAM_FINGERPRINT",
-    "client_cert": "SBPAM_CLIENT_CERT",
-    "client_key": "SBPAM_CLIENT_KEY",
-}
+_STORED = tuple(name for name in Profile._fields if name != "name")
+_WITH_VARIABLE = (
+    *("username", "credential", "ca_bundle", "fingerprint", "client_cert", "client_key"),
+)
+_PATHS = ("ca_bundle", "client_cert", "client_key")
+_TURN_WITHIN_S = 10.0
 
 
 class ConnectionOptions(NamedTuple):
-    """What the command line says about server and user; None where it says nothing."""
+    """What the command line says about server and user; None if it says nothing."""
 
     profile: str | None = None
     server: str | None = None
@@ -50,8 +48,8 @@ class ConnectionOptions(NamedTuple):
 class Target(NamedTuple):
     """The settings in force.
 
-    profile: its name, also where none is stored.
-    origin: `https://host[:port]`, None where no server is known.
+    profile: its name, also if none is stored.
+    origin: `https://host[:port]`, None if no server is known.
     stored: the profile is for this origin and user, so its stored secrets apply.
     sources: where each setting came from: an option, a variable or `profile`.
     """
@@ -71,7 +69,7 @@ class Target(NamedTuple):
 
     @property
     def server(self) -> str:
-        """The origin. Raises SignInError where no server is known."""
+        """The origin. Raises SignInError if no server is known."""
         if self.origin is None:
             raise SignInError(
                 "no server is known",
@@ -85,68 +83,63 @@ def resolve_target(
 ) -> Target:
     """Option, then `SBPAM_*`, then profile, setting by setting.
 
-    Where the server is not the profile's own, none of the profile's settings
+    If the server is not the profile's own, none of the profile's settings
     apply: a TLS exception belongs to the server it was made for.
     new_profile: a name that no profile has is fine (`login`).
     Raises UsageError for an unknown profile, InputError for a broken file.
     """
     profiles = load_profiles(services)
-    name, name_source = _first(options.profile, "--profile", services, "SBPAM_PROFILE")
+    name, source = _given(services, options, "profile")
     if name is not None:
-        check_profile_name(name, name_source)
+        check_profile_name(name, source)
     saved = profiles.get(name or DEFAULT_PROFILE)
-    text, source = _first(options.server, "--server", services, "SBPAM_SERVER")
-    if name is not None and saved is None and text is None and not new_profile:
+    address, source = _given(services, options, "server")
+    if name is not None and saved is None and address is None and not new_profile:
         raise unknown_profile(name, profiles)
     saved = saved or Profile(name=name or DEFAULT_PROFILE)
-    origin = parse_server(text, source) if text is not None else saved.server
+    origin = parse_server(address, source) if address is not None else saved.server
     own = saved if origin is not None and origin == saved.server else Profile(name=saved.name)
-    settings, sources = _settings(services, options, own)
-    if origin is not None:
-        sources["server"] = source if text is not None else "profile"
-    user, own_user = settings["username"], own.username
+    sources = {} if origin is None else {"server": "profile" if address is None else source}
+    settings: dict[str, str | None] = {}
+    for key in _WITH_VARIABLE:
+        value, source = _given(services, options, key)
+        if value is None:
+            value, source = getattr(own, key), "profile"
+        settings[key] = value
+        if value is not None:
+            sources[key] = source
+    # Option or environment say whom to trust: no old exception outlives that.
+    judged = any(sources.get(key, "profile") != "profile" for key in ("ca_bundle", "fingerprint"))
     return Target(
         profile=saved.name,
         origin=origin,
         method=_method(services, own, settings),
-        stored=own.server is not None and own_user in (None, user),
-        insecure=options.insecure or (own.insecure and not _judges_certificate(sources)),
+        stored=own.server is not None and own.username in (None, settings["username"]),
+        insecure=options.insecure or (own.insecure and not judged),
         sources=sources,
         **settings,
     )
 
 
-def _settings(
-    services: "Services", options: ConnectionOptions, own: Profile
-) -> tuple[dict[str, str | None], dict[str, str]]:
-    settings: dict[str, str | None] = {}
-    sources: dict[str, str] = {}
-    parsers: dict[str, Callable[[str, str], str]] = {"fingerprint": parse_fingerprint}
-    for key, variable in _VARIABLES.items():
-        option = f"--{key.replace('_', '-')}"
-        value, source = _first(getattr(options, key), option, services, variable)
-        if value is not None and key in parsers:
-            value = parsers[key](value, source)
-        if value is None and (value := getattr(own, key)) is not None:
-            source = "profile"
-        settings[key] = value
-        if value is not None:
-            sources[key] = source
-    return settings, sources
+def _given(services: "Services", options: ConnectionOptions, key: str) -> tuple[str | None, str]:
+    """What option or environment say, and which of them. Raises OptionError."""
+    option, variable = f"--{key.replace('_', '-')}", f"SBPAM_{key.upper()}"
+    value, source = (getattr(options, key) or "").rstrip("\r\n"), option
+    if not value:
+        value, source = services.env(variable) or "", variable
+    if not value:
+        return None, source
+    if key == "fingerprint":
+        return parse_fingerprint(value, source), source
+    if key not in _PATHS and NO_TEXT.search(value):
+        raise OptionError(
+            f"{source}: {value[:200]!r} holds characters that cannot be part of it",
+            hint="is it in this terminal's encoding, and copied without line breaks?",
+        )
+    return value, source
 
 
-def _judges_certificate(sources: Mapping[str, str]) -> bool:
-    """Whether option or environment say whom to trust: no old exception outlives that."""
-    return any(sources.get(key, "profile") != "profile" for key in ("ca_bundle", "fingerprint"))
-
-
-def _first(
-    value: str | None, option: str, services: "Services", variable: str
-) -> tuple[str | None, str]:
-    return (value, option) if value else (services.env(variable), variable)
-
-
-def _method(services: "Services", own: Profile, settings: dict[str, str | None]) -> Method:
+def _method(services: "Services", own: Profile, settings: Mapping[str, str | None]) -> Method:
     if given_by_environment(services, "token"):
         return "token"
     if own.method is not None:
@@ -166,31 +159,7 @@ def check_profile_name(name: str, source: str = "--profile") -> str:
     return name
 
 
-def load_profiles(services: "Services") -> dict[str, Profile]:
-    """All profiles by name; none where there is no file. Raises InputError naming the file."""
-    path = _path(services)
-    return {name: _profile(path, name, table) for name, table in _tables(_read(path), path).items()}
-
-
-def save_profile(services: "Services", profile: Profile) -> None:
-    """Writes one profile, leaving the others, and keys that we don't know, as they are."""
-    import tomli_w
-
-    path = _path(services)
-    document = _read(path)
-    tables = _tables(document, path)
-    table = tables.setdefault(profile.name, {})
-    for key in _SETTINGS:
-        value = getattr(profile, key)
-        if value is None or value is False:
-            table.pop(key, None)
-        else:
-            table[key] = value
-    document["profiles"] = tables
-    write_private(path, tomli_w.dumps(document).encode(), error=InputError)
-
-
-def unknown_profile(name: str, known: "dict[str, Profile]") -> UsageError:
+def unknown_profile(name: str, known: Mapping[str, Profile]) -> UsageError:
     """The error for a name that no profile has, with the nearest one that is."""
     otherwise = f"make it with: sbpam login --profile {name} --server URL"
     if known:
@@ -198,28 +167,48 @@ def unknown_profile(name: str, known: "dict[str, Profile]") -> UsageError:
     return UsageError(f"there is no profile {name!r}", hint=did_you_mean(name, known, otherwise))
 
 
-def _path(services: "Services") -> Path:
+def profiles_path(services: "Services") -> Path:
+    """The file; its folder may not exist yet."""
     return services.config_folder() / "config.toml"
+
+
+def load_profiles(services: "Services") -> dict[str, Profile]:
+    """All profiles by name; none if there is no file. Raises InputError naming the file."""
+    path = profiles_path(services)
+    return {name: _profile(path, name, table) for name, table in _tables(_read(path), path).items()}
+
+
+def save_profile(services: "Services", profile: Profile) -> None:
+    """Writes one profile, leaving the others, and keys that we don't know, as they are."""
+    import tomli_w
+
+    path = profiles_path(services)
+    pause = services.clock.sleep
+    # Of two at once, the second must read what the first one wrote.
+    with take_turn(services, f"profiles {path}", within_s=_TURN_WITHIN_S, pause=pause):
+        document = _read(path)
+        tables = _tables(document, path)
+        unknown = {k: v for k, v in tables.get(profile.name, {}).items() if k not in _STORED}
+        known = {key: value for key in _STORED if (value := getattr(profile, key))}
+        document["profiles"] = tables | {profile.name: unknown | known}
+        write_private(services, path, tomli_w.dumps(document).encode(), error=InputError)
 
 
 def _read(path: Path) -> dict[str, Any]:
     import tomllib
 
-    content = read_private(path, error=InputError)
-    if content is None:
-        return {}
+    content = read_private(path, error=InputError) or b""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _broken(path, f"line {line}: not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        place = re.search(r" \(at line (\d+), column \d+\)", message)
-        line = int(place[1]) if place else content.count(b"\n") + 1
-        raise _broken(path, f"line {line}: {message[: place.start()] if place else message}") from (
-            None
-        )
+    except RecursionError:
+        raise _broken(path, "its tables are nested too deep") from None
+    except ValueError as error:
+        message, _, place = str(error).partition(" (at line ")
+        line = int(place.partition(",")[0]) if place else content.count(b"\n") + 1
+        raise _broken(path, f"line {line}: {message}") from None
 
 
 def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
@@ -230,15 +219,15 @@ def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _profile(path: Path, name: str, table: dict[str, Any]) -> Profile:
-    values = {key: table[key] for key in _SETTINGS if key in table}
-    for key, value in values.items():
-        if not isinstance(value, bool if key == "insecure" else str):
-            wanted = "true or false" if key == "insecure" else "a text in quotes"
-            raise _broken(path, f"profile {name!r}: `{key}` must be {wanted}")
-    if values.get("method", "password") not in METHODS:
-        raise _broken(path, f"profile {name!r}: `method` must be one of {', '.join(METHODS)}")
+    values = {key: table[key] for key in _STORED if key in table}
     try:
         check_profile_name(name, "profile")
+        for key, value in values.items():
+            if not isinstance(value, bool if key == "insecure" else str):
+                wanted = "true or false" if key == "insecure" else "a text in quotes"
+                raise InputError(f"`{key}` must be {wanted}")
+        if values.get("method", "password") not in METHODS:
+            raise InputError(f"`method` must be one of {', '.join(METHODS)}")
         if "server" in values:
             values["server"] = parse_server(values["server"], "server")
         if "fingerprint" in values:

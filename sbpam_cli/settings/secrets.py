@@ -3,12 +3,20 @@
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import SbpamError, SignInError
-from sbpam_cli.models import Method
+from sbpam_cli.errors import InputError, SbpamError, SignInError
+from sbpam_cli.settings.environment import (
+    KEYRING,
+    NO_TEXT,
+    Found,
+    SecretName,
+    credentials_file,
+    given_by_environment,
+    variable_of,
+)
+from sbpam_cli.system.files import read_limited
 
 if TYPE_CHECKING:
     from sbpam_cli.models import Talk
@@ -16,45 +24,8 @@ if TYPE_CHECKING:
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.system.services import Services
 
-SecretName = Literal["token", "password", "totp-secret", "api-key", "client-key-password"]
-SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
-SECRETS_OF: dict[Method, tuple[SecretName, ...]] = {
-    "password": ("token", "password", "totp-secret"),
-    "application": ("token", "api-key", "client-key-password"),
-    "token": ("token",),
-}
-"""What each way to sign in may need."""
-KEYRING = "keyring"
-_LONGEST_FILE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A secret, and where it was: an option, a variable, a file's name or `keyring`."""
-
-    value: str = field(repr=False)
-    source: str
-
-
-def variable_of(name: SecretName) -> str:
-    """`SBPAM_TOTP_SECRET` for `totp-secret`."""
-    return "SBPAM_" + name.upper().replace("-", "_")
-
-
-def given_by_environment(services: "Services", name: SecretName) -> str | None:
-    """Which of the environment's three places holds the secret; None where none does."""
-    variable = variable_of(name)
-    if services.env(variable) is not None:
-        return variable
-    if services.env(f"{variable}_FILE") is not None:
-        return f"{variable}_FILE"
-    path = _credentials_file(services, name)
-    return f"$CREDENTIALS_DIRECTORY/{path.name}" if path is not None and path.exists() else None
-
-
-def _credentials_file(services: "Services", name: SecretName) -> Path | None:
-    folder = services.env("CREDENTIALS_DIRECTORY")
-    return Path(folder, f"sbpam-{name}") if folder is not None else None
+LONGEST_SECRET = 1 << 16
+"""Bytes that are read of a file, a pipe or stdin."""
 
 
 class Secrets:
@@ -76,14 +47,14 @@ class Secrets:
         self.vault = vault
         self._talk = talk
         self._given = dict(given or {})
-        self._warned: set[str] = set()
+        self._warned: set[Path] = set()
 
     def find(self, name: SecretName) -> Found | None:
-        """The first source that has it. Raises SignInError for a file that cannot be used."""
+        """The first source that has it. Raises SbpamError for one that cannot be used."""
         return self._given.get(name) or self._from_environment(name) or self.stored(name)
 
     def stored(self, name: SecretName) -> Found | None:
-        """What the keyring has, where the profile was stored for this server and user."""
+        """What the keyring has, if the profile was stored for this server and user."""
         target = self._target
         if not target.stored or target.origin is None:
             return None
@@ -96,24 +67,20 @@ class Secrets:
             return None
         text = self._services.env(variable_of(name))
         if text is not None:
-            value = strip_newline(text)
-            return Found(value, source) if value else None
+            return Found(check_secret(text, source, InputError), source)
         named = self._services.env(f"{variable_of(name)}_FILE")
-        path = Path(named) if named else _credentials_file(self._services, name)
-        if path is None:
-            return None
+        path = Path(named) if named else credentials_file(self._services, name)
+        assert path is not None
         # systemd's files carry a group that only an access list narrows.
-        self._say_if_open(path, 0o044 if named else 0o004)
-        return Found(read_secret_file(path, source, SignInError), source)
-
-    def _say_if_open(self, path: Path, others: int) -> None:
-        if str(path) not in self._warned and (warning := open_to_others(path, others)):
-            self._warned.add(str(path))
+        warning = open_to_others(path, 0o044 if named else 0o004)
+        if warning is not None and path not in self._warned:
+            self._warned.add(path)
             self._talk.warn(warning)
+        return Found(read_secret_file(path, source, SignInError), source)
 
 
 def open_to_others(path: Path, others: int = 0o044) -> str | None:
-    """A warning where other users can read the file."""
+    """A warning if other users can read the file."""
     if os.name != "posix":
         return None
     try:
@@ -126,31 +93,42 @@ def open_to_others(path: Path, others: int = 0o044) -> str | None:
 
 
 def read_secret_file(path: Path, source: str, error: type[SbpamError]) -> str:
-    """The secret in a file, without one newline at its end. Raises `error`, naming `source`."""
+    """The secret in a file or pipe, without its newline. Raises `error`, naming `source`."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_FILE + 1)
+        content = read_limited(path, LONGEST_SECRET)
     except OSError as failure:
         raise error(
             f"{source}: {path} cannot be read",
             reason=failure.strerror,
-            hint="the file must exist and be readable for the user who runs sbpam",
+            hint="it must be a file or a pipe that the user who runs sbpam can read",
         ) from None
-    return read_secret(content, f"{source}: {path}", error)
+    return decode_secret(content, f"{source}: {path}", error)
 
 
-def read_secret(content: bytes, source: str, error: type[SbpamError]) -> str:
+def decode_secret(content: bytes, source: str, error: type[SbpamError]) -> str:
     """The secret in `content`: UTF-8, or UTF-16 with BOM as PowerShell 5.1 writes it."""
+    if len(content) > LONGEST_SECRET:
+        raise error(f"{source} is too long for a secret")
     utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        value = strip_newline(content.decode("utf-16" if utf_16 else "utf-8-sig"))
+        text = content.decode("utf-16" if utf_16 else "utf-8-sig")
     except UnicodeDecodeError:
-        raise error(f"{source} is not text", hint="write the secret as UTF-8") from None
-    if not value or len(content) > _LONGEST_FILE:
-        raise error(f"{source} {'is too long for' if value else 'holds no'} secret")
+        raise InputError(f"{source} is not text", hint="write the secret as UTF-8") from None
+    return check_secret(text, source, error)
+
+
+def check_secret(text: str, source: str, error: type[SbpamError]) -> str:
+    """The secret without the newline at its end.
+
+    What no secret can be is refused before the server counts it as a failed
+    attempt. Raises `error` if there is none, InputError for what cannot be one.
+    """
+    value = text.rstrip("\r\n")
+    if not value:
+        raise error(f"{source} holds no secret")
+    if NO_TEXT.search(value):
+        raise InputError(
+            f"{source} holds characters that no secret has",
+            hint="it must be one line of text in UTF-8; a newline at its end is fine",
+        )
     return value
-
-
-def strip_newline(text: str) -> str:
-    """One newline at the end is not part of a secret."""
-    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text

@@ -6,32 +6,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, OptionError, UsageError
-from sbpam_cli.models import METHODS, Method, Profile, Talk, Token
+from sbpam_cli.models import METHODS, Method, Profile, Token
+from sbpam_cli.nps.certificates import read_certificate
+from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
+from sbpam_cli.nps.transport import NoReplyError, Transport
+from sbpam_cli.settings.environment import SECRET_NAMES, Found, SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     ConnectionOptions,
     Target,
     load_profiles,
+    profiles_path,
     resolve_target,
     save_profile,
 )
 from sbpam_cli.settings.secrets import (
-    SECRET_NAMES,
-    Found,
-    SecretName,
+    LONGEST_SECRET,
     Secrets,
-    given_by_environment,
+    check_secret,
+    decode_secret,
     open_to_others,
-    read_secret,
     read_secret_file,
 )
 from sbpam_cli.signin.application import client_key
-from sbpam_cli.signin.session import make_session, open_client, present_certificate
-from sbpam_cli.signin.trusting import settle_trust
+from sbpam_cli.signin.password import clean_code
+from sbpam_cli.signin.session import Session, Site, open_secrets
+from sbpam_cli.signin.totp import code_maker
+from sbpam_cli.system.files import require_writable
+from sbpam_cli.wording import utc
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.signin.session import Session
     from sbpam_cli.system.services import Services
 
 _BELONGING: dict[Method, set[SecretName]] = {
@@ -39,6 +44,7 @@ _BELONGING: dict[Method, set[SecretName]] = {
     "application": {"api-key"},
     "token": {"token"},
 }
+_TRUST = "Is it the server's own? Trust exactly this certificate from now on?"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -61,42 +67,35 @@ class LoginOptions:
 
 def run_login(ctx: "Context", options: LoginOptions) -> None:
     """Signs in; nothing is written before that succeeded. Raises SbpamError."""
-    services, talk = ctx.services, ctx.console
+    services = ctx.services
+    code = clean_code(options.code, "--code") if options.code else None
     target = _choose_target(services, options)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
-    can_ask = ctx.can_ask
-    vault = Vault(services, talk, attended=can_ask, choose=True)
-    given = _read_given(services, options, target, vault, talk)
-    if can_ask:
-        target = _named(services, target)
+    # Before a person has typed a password, and a code that is good once.
+    require_writable(profiles_path(services), error=InputError)
+    stored = open_secrets(ctx, target)
+    given = _read_given(ctx, options, target, stored)
+    if ctx.can_ask and target.username is None and target.method != "token":
+        application = target.method == "application"
+        question = "Application name: " if application else "User name (DOMAIN\\user): "
+        target = target._replace(username=ctx.ask(question))
     # What is stored may be what no longer works: signing in anew asks anew.
-    secrets = Secrets(services, target._replace(stored=False), vault, talk, given)
-    certificate = present_certificate(ctx, target, secrets)
-    if can_ask:
-        target = settle_trust(ctx, target, certificate)
-    client = open_client(ctx, target, certificate=certificate)
-    session = make_session(ctx, target, secrets, client, certificate, code=options.code or None)
-    token = session.sign_in()
+    fresh = target._replace(stored=False)
+    site = Site(ctx, fresh, Secrets(services, fresh, stored.vault, ctx.console, given))
+    if ctx.can_ask:
+        site = _settle_trust(site)
+        target = target._replace(fingerprint=site.target.fingerprint)
+    site.session.code = code
+    token = site.session.sign_in()
     previous = load_profiles(services).get(target.profile)
     save_profile(services, _profile_of(target))
-    talk.note(_welcome(target, token))
-    _store(ctx, vault, target, previous, _worth_keeping(options, session, token))
-
-
-def _named(services: "Services", target: Target) -> Target:
-    """The target with its user, asked for where nothing says it."""
-    from sbpam_cli.signin.password import ask_line
-
-    if target.username is not None or target.method == "token":
-        return target
-    question = (
-        "Application name: " if target.method == "application" else "User name (DOMAIN\\user): "
-    )
-    return target._replace(username=ask_line(services, question))
+    ctx.console.note(_welcome(target, token))
+    _store(ctx, stored.vault, target, previous, _worth_keeping(options, site.session, token))
 
 
 def _choose_target(services: "Services", options: LoginOptions) -> Target:
-    target = resolve_target(services, options.connection, new_profile=True)
+    given = options.connection
+    target = resolve_target(services, given, new_profile=True)
     if target.origin is None:
         raise UsageError(
             "which server?", hint=f"sbpam login --profile {target.profile} --server HOST"
@@ -104,9 +103,10 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
     brought: set[SecretName] = {*options.files, *options.stdin}
     if options.ask_totp or options.code:
         brought.add("totp-secret")
-    if options.connection.client_cert or options.connection.client_key:
+    if given.client_cert or given.client_key:
         brought.add("api-key")
-    method = options.method or _fitting(brought) or target.method
+    fitting = [method for method in METHODS if brought & _BELONGING[method]]
+    method = options.method or (fitting[0] if fitting else target.method)
     if not brought <= _BELONGING[method]:
         raise OptionError(f"these options do not go together with the method {method}")
     if method == "token" and not (brought or given_by_environment(services, "token")):
@@ -116,63 +116,107 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
     if method == "application" and target.client_cert is None:
         raise OptionError(
             "the method application needs a client certificate",
-            hint="use --client-cert F, with --client-key F where the key is in a file of its own",
+            hint="use --client-cert F, with --client-key F if the key is in a file of its own",
         )
-    given = options.connection
     if given.ca_bundle or given.fingerprint or given.insecure:
-        # Whom to trust is said anew, as a whole.
+        # Options say anew, as a whole, whom to trust.
         ca, pin = target.sources.get("ca_bundle"), target.sources.get("fingerprint")
         target = target._replace(
             ca_bundle=target.ca_bundle if ca != "profile" else None,
             fingerprint=target.fingerprint if pin != "profile" else None,
         )
-    return target._replace(method=method)
-
-
-def _fitting(brought: set[SecretName]) -> Method | None:
-    """The method that the options speak of."""
-    for method in METHODS:
-        if brought & _BELONGING[method]:
-            return method
-    return None
+    target = target._replace(method=method, insecure=given.insecure)
+    for path in (target.ca_bundle, target.client_cert, target.client_key):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{path} cannot be written into a profile: its name is not UTF-8",
+                hint="rename the file",
+            ) from None
+    return target
 
 
 def _read_given(
-    services: "Services", options: LoginOptions, target: Target, vault: Vault, talk: Talk
+    ctx: "Context", options: LoginOptions, target: Target, stored: Secrets
 ) -> dict[SecretName, Found]:
     """What the options bring; the TOTP secret of the same user stays in force without them."""
+    services = ctx.services
     if len(options.stdin) > 1 or (set(options.stdin) & set(options.files)):
         raise OptionError("one secret is given twice, or stdin is to bring two")
     given: dict[SecretName, Found] = {}
     for name, text in options.files.items():
-        source = f"--{name}-file"
-        if warning := open_to_others(Path(text)):
-            talk.warn(warning)
-        given[name] = Found(read_secret_file(Path(text), source, InputError), source)
+        source, path = f"--{name}-file", Path(text.rstrip("\r\n"))
+        if warning := open_to_others(path):
+            ctx.console.warn(warning)
+        given[name] = Found(read_secret_file(path, source, InputError), source)
     for name in options.stdin:
         source = f"--{name}-stdin"
-        given[name] = Found(read_secret(services.stdin.read(), source, InputError), source)
+        content = services.stdin.read(LONGEST_SECRET + 1)
+        given[name] = Found(decode_secret(content, source, InputError), source)
     if target.method != "password":
         return given
     if options.ask_totp:
-        given["totp-secret"] = _ask_totp_secret(services, options)
+        if not ctx.can_ask:
+            raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
+        secret = check_secret(ctx.ask("TOTP secret: ", hidden=True), "--totp", InputError)
+        given["totp-secret"] = Found(secret, "--totp")
     elif "totp-secret" not in given and not given_by_environment(services, "totp-secret"):
-        stored = Secrets(services, target, vault, talk).stored("totp-secret")
-        if stored is not None:
-            given["totp-secret"] = stored
+        found = stored.stored("totp-secret")
+        given |= {"totp-secret": found} if found is not None else {}
     if "totp-secret" in given:
-        from sbpam_cli.signin.totp import code_maker
-
         code_maker(given["totp-secret"].value)
     return given
 
 
-def _ask_totp_secret(services: "Services", options: LoginOptions) -> Found:
-    from sbpam_cli.signin.password import ask_secret
+def _settle_trust(site: Site) -> Site:
+    """A site that trusts the server's certificate, if a person does.
 
-    if not services.can_ask(no_input=options.connection.no_input):
-        raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
-    return Found(ask_secret(services, "TOTP secret: "), "--totp")
+    Nobody is asked if the settings say whom to trust. The sign-in then takes
+    that very certificate and no other. Raises UntrustedError for a no.
+    """
+    ctx, target = site.ctx, site.target
+    if target.insecure or target.fingerprint is not None or target.ca_bundle is not None:
+        return site
+    try:
+        site.client.version()
+    except UntrustedError as error:
+        der = _look_at_certificate(site)
+        if der is None:
+            raise
+        ctx.console.warn(f"{error.message}: {error.reason}")
+        ctx.console.note(f"it shows {_describe(der)}")
+        ctx.console.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
+        if not ctx.confirm(_TRUST):
+            raise
+        target = target._replace(fingerprint=fingerprint_of(der))
+        return Site(ctx, target, site.secrets, certificate=site.certificate)
+    return site
+
+
+def _look_at_certificate(site: Site) -> bytes | None:
+    """The server's certificate (DER), whoever it is; nothing but the handshake is sent."""
+    seen: list[bytes] = []
+    settings = site.tls_settings()
+    context = build_context(settings, seen.append)
+    ctx = site.ctx
+    transport = Transport(ctx.services, site.target.server, settings, ctx.console, context=context)
+    try:
+        transport.send("GET", "/api/v1/Version", total_s=30.0)
+    except NoReplyError:
+        pass
+    finally:
+        transport.close()
+    return seen[-1] if seen else None
+
+
+def _describe(der: bytes) -> str:
+    try:
+        known = read_certificate(der)
+    except ValueError:
+        return "a certificate that cannot be read"
+    until = utc(known.expires_at)[:10]
+    return f"a certificate for {known.common_name or 'no name'}, good until {until}"
 
 
 def _profile_of(target: Target) -> Profile:
@@ -195,9 +239,7 @@ def _profile_of(target: Target) -> Profile:
     )
 
 
-def _worth_keeping(
-    options: LoginOptions, session: "Session", token: Token
-) -> dict[SecretName, str]:
+def _worth_keeping(options: LoginOptions, session: Session, token: Token) -> dict[SecretName, str]:
     if not options.store:
         return {}
     wanted: dict[SecretName, str] = {"token": token.value}
@@ -211,7 +253,7 @@ def _store(
     previous: Profile | None,
     wanted: Mapping[SecretName, str],
 ) -> None:
-    """Leaves exactly `wanted` in the keyring for this profile; says what it did not keep."""
+    """Leaves exactly `wanted` in the keyring for this profile; warns of what it did not keep."""
     profile, origin = target.profile, target.server
     lost = [name for name, value in wanted.items() if not vault.set(profile, origin, name, value)]
     if previous is not None and previous.server not in (None, origin):
@@ -236,8 +278,5 @@ def _welcome(target: Target, token: Token) -> str:
     who = f" as {target.username}" if target.method != "token" and target.username else ""
     until = ""
     if token.expires_at is not None:
-        from datetime import UTC, datetime
-
-        end = datetime.fromtimestamp(token.expires_at, UTC)
-        until = f"; the token is good until {end:%Y-%m-%dT%H:%M:%SZ}"
+        until = f"; the token is good until {utc(token.expires_at)}"
     return f"signed in to {target.origin}{who} (profile {target.profile}){until}"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import OptionError
 from sbpam_cli.settings.addresses import parse_server
+from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     DEFAULT_PROFILE,
     ConnectionOptions,
@@ -18,19 +19,17 @@ if TYPE_CHECKING:
 
 
 def run_logout(ctx: "Context", options: ConnectionOptions, *, every_profile: bool = False) -> None:
-    """Deletes the secrets of the profile's server, and of `--server`'s where it is given."""
-    from sbpam_cli.settings.keyring import Vault
-
-    services, talk = ctx.services, ctx.console
-    vault = Vault(services, talk, attended=ctx.can_ask)
-    for name, origins in _choose(services, options, every_profile).items():
+    """Deletes the secrets of the profile's server, and of `--server`'s if it is given."""
+    chosen = _choose(ctx.services, options, every_profile)
+    vault = Vault(ctx.services, ctx.console, attended=ctx.can_ask)
+    for name, origins in chosen.items():
         if not origins:
-            talk.note(f"profile {name} has no server, so no secrets")
+            ctx.console.note(f"profile {name} has no server, so no secrets")
         elif vault.delete_all(name, origins):
-            talk.note(f"forgot the secrets of profile {name} for {', '.join(origins)}")
+            ctx.console.note(f"forgot the secrets of profile {name} for {', '.join(origins)}")
         else:
             ctx.outcome.partial = True
-            talk.warn(
+            ctx.console.warn(
                 f"the secrets of profile {name} may still be in the keyring:"
                 " unlock it and run `sbpam logout` again"
             )
@@ -52,8 +51,8 @@ def _choose(
         if given and name not in profiles and not extra:
             raise unknown_profile(name, profiles)
         names = [name]
-    chosen = {}
-    for name in names:
-        own = profiles[name].server if name in profiles else None
-        chosen[name] = list(dict.fromkeys([*([own] if own else []), *extra]))
-    return chosen
+    own = {name: profiles[name].server if name in profiles else None for name in names}
+    return {
+        name: list(dict.fromkeys([*([server] if server else []), *extra]))
+        for name, server in own.items()
+    }

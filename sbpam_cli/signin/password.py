@@ -1,90 +1,92 @@
-"""Signing in with user name, password and, where there is one, a second factor."""
+"""Signing in with user name, password and, if there is one, a second factor."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import SignInError
+from sbpam_cli.errors import InputError, ServerError, SignInError
 from sbpam_cli.models import Token
-from sbpam_cli.nps.client import RefusedError
+from sbpam_cli.nps.client import NpsClient, RefusedError
 from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
 if TYPE_CHECKING:
-    from sbpam_cli.models import Talk
+    from sbpam_cli.output.context import Context
+    from sbpam_cli.settings.environment import SecretName
     from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.settings.secrets import SecretName, Secrets
-    from sbpam_cli.signin.api import SignInApi
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.settings.secrets import Secrets
 
 NO_CODE = "0"
 """What a user without a second factor sends: "if MFA is off, just type 0" [vendor]."""
+_LONGEST_CODE = 200
 _CHECK_TOTP = "check the TOTP secret and the server's clock: a wrong code is often a wrong clock"
+_LOCKED = (
+    "wait before you try again: five failed attempts lock an account for five minutes,"
+    " and each further one adds five"
+)
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class PasswordSignIn:
-    """One user's way in. Each step is sent once; a refusal is final, the TOTP case aside.
+    """One user's way in. Each step is sent once; a refusal is final, but for what is said here.
 
-    password: what the last sign-in was accepted with, for `login` to keep.
     code: given by the caller, for the first sign-in only.
     by_person: the last code came from a person, so it cannot be repeated without one.
     """
 
-    services: "Services"
-    target: "Target"
-    secrets: "Secrets"
-    api: "SignInApi"
-    talk: "Talk"
-    pause: Callable[[float], None]
-    code: str | None = None
-    password: str | None = None
-    by_person: bool = False
-    _source: str | None = None
+    def __init__(
+        self,
+        ctx: "Context",
+        target: "Target",
+        secrets: "Secrets",
+        client: NpsClient,
+        pause: Callable[[float], None],
+        code: str | None = None,
+    ) -> None:
+        self.by_person = False
+        self._ctx = ctx
+        self._target = target
+        self._secrets = secrets
+        self._client = client
+        self._pause = pause
+        self._code = code
+        self._password: str | None = None
+        self._source: str | None = None
 
     def sign_in(self, *, may_ask: bool) -> Token:
-        """A token. Raises SignInError where something is missing or refused."""
-        username = self._username(may_ask)
-        password = self._password(username, may_ask)
-        maker = self._code_maker()
+        """A token. Raises SignInError if something is missing or refused."""
+        username = self._target.username
+        if username is None:
+            raise SignInError(
+                "no user name is known", hint="set SBPAM_USERNAME, or run `sbpam login`"
+            )
+        password = self._find_password(username, may_ask)
+        code, self._code = self._code, None
+        totp = self._secrets.find("totp-secret") if code is None else None
+        maker = code_maker(totp.value) if totp is not None else None
         first = self._first_step(username, password)
-        code, self.code = self.code, None
-        if code is not None:
-            self.by_person = code != NO_CODE
-            token = self._second_step(first, code)
-        elif maker is not None:
+        if maker is not None:
             token = self._with_totp(first, username, password, maker)
-        elif may_ask:
-            answer = _ask(self.services.ask().line, "MFA code (Enter if none): ").strip()
-            self.by_person = answer not in ("", NO_CODE)
-            token = self._second_step(first, answer or NO_CODE)
         else:
-            token = self._without_code(first)
-        self.password = password
+            if code is None and may_ask:
+                question = "MFA code (Enter if none): "
+                code = clean_code(self._ctx.ask(question, optional=True), "the code") or None
+            self.by_person = code not in (None, NO_CODE)
+            token = self._without_code(first) if code is None else self._second_step(first, code)
+        self._password = password
         return token
 
     def accepted(self) -> "dict[SecretName, str]":
         """The secrets that the last sign-in was accepted with."""
         values: dict[SecretName, str] = {}
-        if self.password is not None:
-            values["password"] = self.password
-        if (totp := self.secrets.find("totp-secret")) is not None:
+        if self._password is not None:
+            values["password"] = self._password
+        if (totp := self._secrets.find("totp-secret")) is not None:
             values["totp-secret"] = totp.value
         return values
 
-    def _username(self, may_ask: bool) -> str:
-        if self.target.username is not None:
-            return self.target.username
-        raise SignInError(
-            "no user name is known",
-            hint="set SBPAM_USERNAME, or run `sbpam login`"
-            if not may_ask
-            else "use `sbpam login --username 'DOMAIN\\user'`",
-        )
-
-    def _password(self, username: str, may_ask: bool) -> str:
-        if self.password is not None:
-            return self.password
-        found = self.secrets.find("password")
+    def _find_password(self, username: str, may_ask: bool) -> str:
+        if self._password is not None:
+            return self._password
+        found = self._secrets.find("password")
         if found is not None:
             self._source = found.source
             return found.value
@@ -94,92 +96,98 @@ class PasswordSignIn:
                 reason="neither the environment nor the keyring has one, and nobody can be asked",
                 hint="set SBPAM_PASSWORD or SBPAM_PASSWORD_FILE, or run `sbpam login`",
             )
-        return ask_secret(self.services, f"Password for {username} at {self.target.server}: ")
-
-    def _code_maker(self) -> Callable[[int], str] | None:
-        if self.code is not None:
-            return None
-        found = self.secrets.find("totp-secret")
-        return code_maker(found.value) if found is not None else None
+        return self._ctx.ask(f"Password for {username} at {self._target.server}: ", hidden=True)
 
     def _first_step(self, username: str, password: str) -> Token:
         try:
-            return self.api.sign_in(username, password)
+            return self._client.sign_in(username, password)
         except RefusedError as error:
             where = f" (the password came from {self._source})" if self._source else ""
-            error.hint = error.hint or (
-                f"check user name and password{where}; it is not tried again by itself,"
-                " because failed attempts lock accounts"
+            error.hint = _locked(error) or (
+                f"check user name and password{where}; it is not tried again by itself, because"
+                " failed attempts lock accounts. An account that signs in with SAML or OIDC has"
+                " no password here: use an application account"
             )
             raise
 
-    def _second_step(self, first: Token, code: str) -> Token:
+    def _second_step(self, first: Token, code: str, hint: str | None = None) -> Token:
         try:
-            return self.api.second_step(first, code)
+            try:
+                return self._client.second_step(first, code)
+            except RefusedError as error:
+                # A body that could not be parsed is no failed attempt: the vendor's own
+                # samples send a number.
+                if error.status != 400 or not _NUMBER.fullmatch(code):
+                    raise
+                return self._client.second_step(first, int(code))
         except RefusedError as error:
-            error.hint = error.hint or "sign in again with a new code; check the clocks"
+            error.hint = _locked(error) or hint or "sign in again with a new code; check the clocks"
             raise
 
     def _without_code(self, first: Token) -> Token:
         try:
-            return self.api.second_step(first, NO_CODE)
+            return self._client.second_step(first, NO_CODE)
         except RefusedError as error:
-            raise RefusedError(
-                "the server wants a second factor, and nobody can be asked for a code",
-                status=error.status,
-                reason=error.reason,
-                hint="set SBPAM_TOTP_SECRET or SBPAM_TOTP_SECRET_FILE,"
-                " or run `sbpam login` with --totp-secret-file, --totp or --code",
-                trace_id=error.trace_id,
-            ) from error
+            refusal = error
+        if refusal.status in (400, 401, 404):
+            # With MFA off, the token of step 1 may be good already.
+            try:
+                return self._client.fresh_token(first)
+            except (RefusedError, ServerError):
+                pass
+        raise RefusedError(
+            "the server wants a second factor, and no code was given",
+            status=refusal.status,
+            reason=refusal.reason,
+            hint=_locked(refusal)
+            or "set SBPAM_TOTP_SECRET or SBPAM_TOTP_SECRET_FILE,"
+            " or run `sbpam login` with --totp-secret-file, --totp or --code",
+            trace_id=refusal.trace_id,
+        )
 
     def _with_totp(
         self, first: Token, username: str, password: str, maker: Callable[[int], str]
     ) -> Token:
-        used = UsedSteps(self.services, self.target.server, username)
-        step = int(self.api.server_time()) // STEP_S
+        used = UsedSteps(self._ctx.services, self._target.server, username)
+        step = int(self._client.server_time()) // STEP_S
         fresh = used.claim(step)
         self.by_person = False
         try:
-            return self.api.second_step(first, maker(step))
-        except RefusedError as error:
+            return self._second_step(first, maker(step), _CHECK_TOTP)
+        except RefusedError:
             if fresh and not used.is_shared(step):
-                error.hint = error.hint or _CHECK_TOTP
                 raise
-        wait_s = max(0.0, (step + 1) * STEP_S - self.api.server_time())
-        self.talk.note(
+        wait_s = max(0.0, (step + 1) * STEP_S - self._client.server_time())
+        self._ctx.console.note(
             f"the code of this half minute was used before; the next one comes in {wait_s:.0f} s"
         )
-        self.pause(wait_s)
+        self._pause(wait_s)
         used.claim(step + 1)
-        if first.expires_at is not None and first.expires_at <= self.api.server_time():
+        if first.expires_at is not None and first.expires_at <= self._client.server_time():
             # The password was right a moment ago: no failed attempt comes of it.
             first = self._first_step(username, password)
-        try:
-            return self.api.second_step(first, maker(step + 1))
-        except RefusedError as error:
-            error.hint = error.hint or _CHECK_TOTP
-            raise
+        return self._second_step(first, maker(step + 1), _CHECK_TOTP)
 
 
-def ask_secret(services: "Services", text: str) -> str:
-    """Asks a person without echo. Raises SignInError where nothing was typed."""
-    answer = _ask(services.ask().secret, text)
-    if not answer:
-        raise SignInError("nothing was typed", hint="run it again")
-    return answer
+_NUMBER = re.compile(r"[1-9][0-9]{0,19}|0", re.ASCII)
+"""Digits that are a JSON number too."""
 
 
-def ask_line(services: "Services", text: str) -> str:
-    """Asks a person for a line. Raises SignInError where nothing was typed."""
-    answer = _ask(services.ask().line, text).strip()
-    if not answer:
-        raise SignInError("nothing was typed", hint="run it again")
-    return answer
+def clean_code(text: str, source: str) -> str:
+    """An MFA code as it is sent: digits without the spaces and hyphens that group them.
+
+    Words (`push`) stay as they are. Raises InputError for what can be no code.
+    """
+    code = text.strip()
+    digits = re.sub(r"[\s\u2010-\u2015-]", "", code)
+    code = digits if digits.isascii() and digits.isdecimal() else code
+    if not code.isprintable() or len(code) > _LONGEST_CODE:
+        raise InputError(
+            f"{source} cannot be a code", hint="a code is a line of digits, or a word such as push"
+        )
+    return code
 
 
-def _ask(question: Callable[[str], str], text: str) -> str:
-    try:
-        return question(text)
-    except EOFError:
-        raise SignInError("the terminal was closed while asking", hint="run it again") from None
+def _locked(error: RefusedError) -> str | None:
+    """What to do if the server's words are of a locked account."""
+    return _LOCKED if re.search(r"\block(ed|out)", error.reason or "", re.IGNORECASE) else None

@@ -67,7 +67,7 @@ class UsedSteps:
         A second claim is marked before it is answered, so before its code is sent.
         """
         try:
-            folder = private_folder(self._services.state_folder(), files=self._services.files())
+            folder = private_folder(self._services, self._services.state_folder())
             if not (first := self._make(folder / f"{self._prefix}{step}")):
                 self._make(folder / f"{self._prefix}again.{step}")
         except JournalError:
@@ -81,7 +81,7 @@ class UsedSteps:
 
     def _make(self, path: Path) -> bool:
         try:
-            os.close(open_private(path, create_new=True, files=self._services.files()))
+            os.close(open_private(self._services, path, create_new=True))
         except FileExistsError:
             return False
         return True

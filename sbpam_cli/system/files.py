@@ -1,18 +1,25 @@
 """Folders and files that belong to one user alone: created, checked, written whole."""
 
+import errno
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, SbpamError
 
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
 _OPEN_FLAGS = (
-    getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOINHERIT", 0)
-    | getattr(os, "O_BINARY", 0)
+    getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
 )
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+_PIPE_WITHIN_S = 3.0
+_LONGEST_PRIVATE = 1 << 20
+_OTHER_WRITERS = 0o022
 
 
 class Files:
@@ -44,29 +51,27 @@ class Files:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_FILES = Files()
-
-
 def private_folder(
-    path: Path, *, error: type[SbpamError] = JournalError, files: Files = _FILES
+    services: "Services", path: Path, *, error: type[SbpamError] = JournalError
 ) -> Path:
-    """`path` as a folder of mode 0700, created with its parents where it is missing.
+    """`path` as a folder of mode 0700, created with its parents if it is missing.
 
-    A wider one of the same owner is narrowed. Raises `error` where it belongs
-    to somebody else or cannot be made.
+    Our own, if wider, is narrowed. One that the environment names is the
+    user's: used as it is if nobody else can write there. Raises `error`.
     """
+    files = services.files()
     try:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
             files.make_folder(folder)
         if os.name == "posix":
-            _own_folder(path, error)
+            _own_folder(services, path, error)
     except OSError as failure:
-        raise _cannot_use(path, failure, error) from failure
+        raise _unusable(path, failure, error) from failure
     return path
 
 
-def _own_folder(path: Path, error: type[SbpamError]) -> None:
+def _own_folder(services: "Services", path: Path, error: type[SbpamError]) -> None:
     status = path.stat()
     if not stat.S_ISDIR(status.st_mode):
         raise error(f"{path} is not a folder", hint="remove or rename it")
@@ -76,34 +81,48 @@ def _own_folder(path: Path, error: type[SbpamError]) -> None:
             f"the folder {path} belongs to another user",
             hint="set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to folders of your own",
         )
-    if status.st_mode & stat.S_ISVTX or path == path.parent:
+    mode = stat.S_IMODE(status.st_mode)
+    if not services.is_named_folder(path):
+        if mode & 0o077:
+            path.chmod(0o700)
+    elif mode & _OTHER_WRITERS:
         raise error(
-            f"the folder {path} is shared by all users", hint="name a folder of its own inside"
+            f"other users can write to the folder {path}",
+            hint=f"chmod go-w {path}, or name a folder of its own inside",
         )
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        path.chmod(0o700)
+
+
+def require_writable(path: Path, *, error: type[SbpamError]) -> None:
+    """Raises `error` if a file at `path` could not be written; makes nothing."""
+    try:
+        above = next(folder for folder in path.parents if folder.exists())
+    except OSError as failure:
+        raise _unusable(path.parent, failure, error) from failure
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        code = errno.EROFS if above.is_dir() else errno.ENOTDIR
+        raise _unusable(path, OSError(code, f"{above} cannot be written"), error)
 
 
 def open_private(
+    services: "Services",
     path: Path,
     *,
     create_new: bool = False,
     error: type[SbpamError] = JournalError,
-    files: Files = _FILES,
 ) -> int:
-    """A descriptor of the file, for reading and writing, created 0600 where it is missing.
+    """A descriptor of the file, for reading and writing, created 0600 if it is missing.
 
     Never through a symbolic link in the last component. Raises `error`; with
-    `create_new` FileExistsError where the file is there already.
+    `create_new` FileExistsError if the file is there already.
     """
-    _refuse_link(path, error)
-    flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS | (os.O_EXCL if create_new else 0)
+    flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS | _NO_LINK | (os.O_EXCL if create_new else 0)
     try:
-        descriptor = files.open(path, flags)
+        _refuse_link(path, error)
+        descriptor = services.files().open(path, flags)
     except FileExistsError:
         raise
     except OSError as failure:
-        raise _cannot_use(path, failure, error) from failure
+        raise _unusable(path, failure, error) from failure
     try:
         _own_file(descriptor, path, error)
     except BaseException:
@@ -125,28 +144,63 @@ def _own_file(descriptor: int, path: Path, error: type[SbpamError]) -> None:
 
 
 def read_private(path: Path, *, error: type[SbpamError] = JournalError) -> bytes | None:
-    """The file's content; None where it is missing. Raises `error`, as for a link."""
-    _refuse_link(path, error)
+    """The content of a file of ours; None if it is missing. Raises `error`, as for a link."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
-        with open(descriptor, "rb") as file:
-            # Root's is fine: an administrator, or a container's image, put it there.
-            if os.name == "posix" and os.fstat(descriptor).st_uid not in (0, os.geteuid()):
-                raise error(f"the file {path} belongs to another user", hint="move it away")
-            return file.read()
+        _refuse_link(path, error)
+        # Root's is fine: an administrator, or a container's image, put it there.
+        if os.name == "posix" and path.stat().st_uid not in (0, os.geteuid()):
+            raise error(f"the file {path} belongs to another user", hint="move it away")
+        content = read_limited(path, _LONGEST_PRIVATE, pipes=False)
     except FileNotFoundError:
         return None
     except OSError as failure:
-        raise _cannot_use(path, failure, error) from failure
+        raise _unusable(path, failure, error) from failure
+    if len(content) > _LONGEST_PRIVATE:
+        raise error(f"{path} is too large", hint="move it away")
+    return content
 
 
-def write_private(path: Path, data: bytes, *, error: type[SbpamError] = JournalError) -> None:
+def read_limited(path: Path, limit: int, *, pipes: bool = True) -> bytes:
+    """What is in a file or a pipe; of more than `limit` bytes `limit + 1`.
+
+    A pipe has 3 seconds for each piece. Raises OSError, for folders and devices too.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS | _NO_WAITING)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        is_pipe = pipes and stat.S_ISFIFO(mode)
+        if not (stat.S_ISREG(mode) or is_pipe):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+            raise OSError(errno.EINVAL, f"it is {kind}, not a file")
+        content = b""
+        while len(content) <= limit:
+            if is_pipe:
+                _await_piece(descriptor)
+            piece = os.read(descriptor, limit + 1 - len(content))
+            if not piece:
+                break
+            content += piece
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def _await_piece(descriptor: int) -> None:
+    import select
+
+    if os.name == "posix" and not select.select([descriptor], [], [], _PIPE_WITHIN_S)[0]:
+        raise OSError(errno.ETIMEDOUT, f"nothing came within {_PIPE_WITHIN_S:.0f} seconds")
+
+
+def write_private(
+    services: "Services", path: Path, data: bytes, *, error: type[SbpamError] = JournalError
+) -> None:
     """Writes the whole file or leaves it as it was; its folder is made private too."""
     import tempfile
 
-    folder = private_folder(path.parent, error=error)
-    _refuse_link(path, error)
+    folder = private_folder(services, path.parent, error=error)
     try:
+        _refuse_link(path, error)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
         try:
             with open(descriptor, "wb") as file:
@@ -160,7 +214,7 @@ def write_private(path: Path, data: bytes, *, error: type[SbpamError] = JournalE
             raise
         _sync_folder(folder)
     except OSError as failure:
-        raise _cannot_use(path, failure, error) from failure
+        raise _unusable(path, failure, error) from failure
 
 
 def _sync_folder(folder: Path) -> None:
@@ -178,7 +232,7 @@ def _refuse_link(path: Path, error: type[SbpamError]) -> None:
         raise error(f"{path} is a symbolic link", hint="put the file itself there")
 
 
-def _cannot_use(path: Path, failure: OSError, error: type[SbpamError]) -> SbpamError:
+def _unusable(path: Path, failure: OSError, error: type[SbpamError]) -> SbpamError:
     return error(
         f"{path} cannot be used",
         reason=failure.strerror or str(failure),

@@ -22,11 +22,11 @@ _TURN_PAUSE_S = 0.2
 def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
     """Holds the lock of a list (`digest` of its names) on a server.
 
-    Raises LockedError at once where another process holds it. Nothing may
+    Raises LockedError at once if another process holds it. Nothing may
     fork without exec meanwhile: a forked child keeps the lock alive.
     """
     files = services.files()
-    descriptor = _open(services, files, f"{server}\n{digest}")
+    descriptor = _open(services, f"{server}\n{digest}")
     try:
         if not _try_lock(files, descriptor):
             raise LockedError(
@@ -42,9 +42,9 @@ def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
 def take_turn(
     services: "Services", what: str, *, within_s: float, pause: Callable[[float], None]
 ) -> Iterator[bool]:
-    """Holds the lock `what` against other processes; answers whether it was waited for.
+    """Holds the lock `what` against other processes; yields whether it was waited for.
 
-    After `within_s`, or where no lock can be had, it goes on without: what two
+    After `within_s`, or if no lock can be had, it goes on without: what two
     processes then do at once is done twice, which is no harm. pause: waits that
     many seconds; may raise Interrupted.
     """
@@ -52,7 +52,7 @@ def take_turn(
     until = services.clock.monotonic() + within_s
     try:
         try:
-            descriptor = _open(services, files, f"turn\n{what}")
+            descriptor = _open(services, f"turn\n{what}")
             while not _try_lock(files, descriptor) and services.clock.monotonic() < until:
                 waited = True
                 pause(_TURN_PAUSE_S)
@@ -64,20 +64,12 @@ def take_turn(
             os.close(descriptor)
 
 
-def _open(services: "Services", files: Files, what: str) -> int:
+def _open(services: "Services", what: str) -> int:
     import hashlib
 
     key = hashlib.sha256(what.encode()).hexdigest()[:32]
-    folder = private_folder(services.state_folder(), files=files)
-    folder = private_folder(folder / "locks", files=files)
-    try:
-        return open_private(folder / f"{key}.lock", files=files)
-    except OSError as error:
-        raise JournalError(
-            f"the lock in {folder} cannot be opened",
-            reason=error.strerror or str(error),
-            hint="check the folder's rights, or set SBPAM_STATE_HOME",
-        ) from error
+    folder = private_folder(services, services.state_folder())
+    return open_private(services, private_folder(services, folder / "locks") / f"{key}.lock")
 
 
 def _try_lock(files: Files, descriptor: int) -> bool:

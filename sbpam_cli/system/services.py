@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
+from sbpam_cli.errors import UsageError
 from sbpam_cli.system.clock import Clock, SystemClock
+from sbpam_cli.system.terminal import Prompt, Terminal, TerminalPrompt, is_terminal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,40 +26,6 @@ if TYPE_CHECKING:
 
     from sbpam_cli.system.files import Files
     from sbpam_cli.system.threads import Workers
-
-
-class Prompt(Protocol):
-    """A person at a terminal. Called only where `Services.can_ask` says so.
-
-    Both write to stderr and raise `SbpamError` (usage) when input ends.
-    """
-
-    def secret(self, text: str) -> str:
-        """Asks without echo."""
-
-    def line(self, text: str) -> str:
-        """Asks for a line; without its newline."""
-
-
-class TerminalPrompt:
-    """Asks on stderr and reads from the terminal, or from stdin where that is one."""
-
-    def __init__(self, stdin: BinaryIO, stderr: TextIO) -> None:
-        self._stdin = stdin
-        self._stderr = stderr
-
-    def secret(self, text: str) -> str:
-        import getpass
-
-        return getpass.getpass(text, self._stderr)
-
-    def line(self, text: str) -> str:
-        self._stderr.write(text)
-        self._stderr.flush()
-        raw = self._stdin.readline()
-        if not raw:
-            raise EOFError
-        return raw.decode("utf-8", "replace").rstrip("\r\n")
 
 
 def _system_network() -> "httpcore.NetworkBackend":
@@ -84,11 +52,7 @@ def _system_workers(count: int, clock: Clock) -> "Workers":
     return ThreadWorkers(count, clock)
 
 
-def _is_terminal(stream: object) -> bool:
-    try:
-        return bool(stream.isatty())  # type: ignore[attr-defined]
-    except (AttributeError, ValueError):
-        return False
+_CONFIG_HOME, _STATE_HOME = "SBPAM_CONFIG_HOME", "SBPAM_STATE_HOME"
 
 
 @dataclass(eq=False, repr=False)
@@ -96,8 +60,9 @@ class Services:
     """See the module. Field by field:
 
     stdin: bytes, because lists come in several encodings.
-    environ: the environment; an empty variable counts as unset (`env`).
-    keyring: a factory of keyring's back end, None for keyring's own choice.
+    environ: the environment; read it with `env`.
+    terminal: what stdin may be; by default nothing is.
+    keyring: a factory of keyring's back end, None for the system's own.
     network: makes httpcore's network back end (connect, read, write).
     database: opens SQLite in autocommit mode (`isolation_level=None`).
     files: makes the object that makes, opens and locks files.
@@ -110,6 +75,7 @@ class Services:
     environ: Mapping[str, str] = field(repr=False)
     clock: Clock = field(default_factory=SystemClock)
     random: "random.Random" = field(default_factory=random.SystemRandom)
+    terminal: Terminal = field(default_factory=Terminal)
     prompt: Prompt | None = None
     keyring: "Callable[[], KeyringBackend] | None" = None
     network: "Callable[[], httpcore.NetworkBackend]" = _system_network
@@ -119,17 +85,20 @@ class Services:
     exit_now: Callable[[int], None] = os._exit
 
     def env(self, name: str) -> str | None:
-        """The variable's value; None where it is unset or empty."""
-        return self.environ.get(name) or None
+        """The variable's value; None if it is unset or empty.
+
+        A CR or LF at its end is what is left of a file's newline.
+        """
+        return self.environ.get(name, "").rstrip("\r\n") or None
 
     def stdin_is_terminal(self) -> bool:
-        return _is_terminal(self.stdin)
+        return is_terminal(self.stdin)
 
     def stdout_is_terminal(self) -> bool:
-        return _is_terminal(self.stdout)
+        return is_terminal(self.stdout)
 
     def stderr_is_terminal(self) -> bool:
-        return _is_terminal(self.stderr)
+        return is_terminal(self.stderr)
 
     def can_ask(self, *, no_input: bool) -> bool:
         """Whether a person is there: stdin and stderr are terminals, no `--no-input`, no `CI`."""
@@ -142,23 +111,38 @@ class Services:
 
     def ask(self) -> Prompt:
         """The prompt to ask a person with."""
-        return self.prompt or TerminalPrompt(self.stdin, self.stderr)
+        return self.prompt or TerminalPrompt(self.stdin, self.stderr, self.terminal)
 
     def config_folder(self) -> Path:
-        """Where `config.toml` lives; not created here."""
-        return self._folder("SBPAM_CONFIG_HOME", "user_config_path")
+        """Where `config.toml` is; not created here. Raises UsageError."""
+        return self._folder(_CONFIG_HOME, "user_config_path")
 
     def state_folder(self) -> Path:
-        """Where the journal and its locks live; not created here."""
-        return self._folder("SBPAM_STATE_HOME", "user_state_path")
+        """Where the journal and its locks are; not created here. Raises UsageError."""
+        return self._folder(_STATE_HOME, "user_state_path")
+
+    def is_named_folder(self, path: Path) -> bool:
+        """Whether the environment names this folder: it may not be one that we made."""
+        named = [name for name in (_CONFIG_HOME, _STATE_HOME) if self.env(name) is not None]
+        return any(path == self._folder(name, "") for name in named)
 
     def _folder(self, variable: str, kind: str) -> Path:
-        if (given := self.env(variable)) is not None:
-            return Path(given)
-        import platformdirs
+        given = self.env(variable)
+        if given is not None:
+            path = Path(os.path.expanduser(given))
+        else:
+            import platformdirs
 
-        path: Path = getattr(platformdirs, kind)("sbpam", appauthor=False)
-        return path
+            try:
+                path = getattr(platformdirs, kind)("sbpam", appauthor=False)
+            except RuntimeError:
+                path = Path("~")
+        if path.is_absolute():
+            return path
+        # A crontab expands nothing: each working folder would get a journal of its own.
+        if given is not None:
+            raise UsageError(f"{variable} is not an absolute path: {given}", hint="begin it with /")
+        raise UsageError("no home folder is known", hint=f"set HOME or {variable}")
 
 
 def system_services() -> Services:
@@ -168,4 +152,5 @@ def system_services() -> Services:
         stdout=sys.stdout if sys.stdout is not None else open(os.devnull, "w"),
         stderr=sys.stderr if sys.stderr is not None else open(os.devnull, "w"),
         environ=os.environ,
+        terminal=Terminal(0),
     )

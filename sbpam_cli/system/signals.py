@@ -28,6 +28,7 @@ def leave_now(services: "Services", code: int) -> None:
         # In a handler: the stream may be in the middle of a write.
         with suppress(OSError, ValueError, RuntimeError):
             stream.flush()
+    services.terminal.restore()
     services.exit_now(code)
 
 

@@ -11,7 +11,7 @@ from sbpam_cli.errors import InputError, SbpamError, ServerError
 from sbpam_cli.models import FORMS, Form, HostRow, ScanStatus, Talk
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.forms import HOSTS, Envelope, make_printer
-from sbpam_cli.output.terminal import look_at, use_colour
+from sbpam_cli.output.look import look_at, use_colour
 from sbpam_cli.system.services import Services
 
 

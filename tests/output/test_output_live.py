@@ -11,8 +11,8 @@ from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.live import LiveProgress
+from sbpam_cli.output.look import ASCII_GLYPHS, UNICODE_GLYPHS, Look
 from sbpam_cli.output.picture import JobProgress, Pace, Progress, draw_picture
-from sbpam_cli.output.terminal import ASCII_GLYPHS, UNICODE_GLYPHS, Look
 from sbpam_cli.system.services import Services
 
 JOB_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"

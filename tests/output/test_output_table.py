@@ -8,9 +8,9 @@ from rich.cells import cell_len
 
 from sbpam_cli.models import FailureReason, HostRow, JobSummary, ScanStatus
 from sbpam_cli.output.forms import CREDENTIALS, DOCTOR, HOSTS, RUNS, Row, RowSet
+from sbpam_cli.output.look import ASCII_GLYPHS, UNICODE_GLYPHS, Glyphs, Look, look_at
 from sbpam_cli.output.summary import host_summary
 from sbpam_cli.output.table import cell_width, table_text, wrap
-from sbpam_cli.output.terminal import ASCII_GLYPHS, UNICODE_GLYPHS, Glyphs, Look, look_at
 from sbpam_cli.system.services import Services
 
 JOB_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"

@@ -13,7 +13,7 @@ from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import ScanStatus
 from sbpam_cli.sandbox.people import sample_hosts
-from sbpam_cli.settings.secrets import SECRET_NAMES, variable_of
+from sbpam_cli.settings.environment import SECRET_NAMES, variable_of
 
 
 @pytest.fixture(scope="module")

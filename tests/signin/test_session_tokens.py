@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -160,7 +161,18 @@ class _World:
         vault = Vault(services, self, attended=person)
         secrets = Secrets(services, chosen, vault, self)
         ctx = Context(services, cast("Any", self), cast("Any", None), Outcome())
-        return Session(ctx, chosen, secrets, self.server, code=code)
+        self.services = services
+        site = SimpleNamespace(
+            ctx=ctx,
+            target=chosen,
+            secrets=secrets,
+            client=self.server,
+            certificate=None,
+            pause=self.clock.sleep,
+        )
+        session = Session(cast("Any", site))
+        session.code = code
+        return session
 
     @property
     def kept_token(self) -> str | None:
@@ -252,7 +264,7 @@ def test_nobody_to_ask_for_a_code_is_said_with_the_variable(world: _World) -> No
         world.session(ALONE).token()
     assert "SBPAM_TOTP_SECRET" in (caught.value.hint or "")
     assert caught.value.trace_id == "t1"
-    assert world.server.steps() == ["sign_in", "second_step"]
+    assert world.server.steps() == ["sign_in", "second_step", "fresh_token"]
 
 
 def test_a_broken_totp_secret_is_found_before_anything_is_sent(world: _World) -> None:
@@ -475,7 +487,7 @@ def test_what_another_process_renews_is_waited_for(world: _World, life: str) -> 
         world.kept_token = world.server._grant().value
         clock.move(850)
     session = world.session(ALONE)
-    services = session._services
+    services = world.services
     turn = take_turn(services, f"p {ORIGIN}", within_s=0.0, pause=clock.sleep)
     turn.__enter__()
     fresh = world.server._grant()
@@ -491,7 +503,7 @@ def test_what_another_process_renews_is_waited_for(world: _World, life: str) -> 
 
 def test_a_process_that_hangs_is_waited_for_ten_seconds(world: _World) -> None:
     session = world.session(ALONE)
-    with take_turn(session._services, f"p {ORIGIN}", within_s=0.0, pause=world.clock.sleep):
+    with take_turn(world.services, f"p {ORIGIN}", within_s=0.0, pause=world.clock.sleep):
         before = world.clock.now()
         assert session.token().value in world.server.good
         assert 10 <= world.clock.now() - before < 11

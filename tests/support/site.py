@@ -17,7 +17,8 @@ from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 from sbpam_cli.system.clock import Clock
-from sbpam_cli.system.services import Prompt, Services
+from sbpam_cli.system.services import Services
+from sbpam_cli.system.terminal import Prompt
 
 CREDENTIAL = EXAMPLE_CREDENTIAL_ID
 _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")

@@ -91,6 +91,8 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         ("[profiles.x]\nserver = 'http://a'", "profile 'x': server: "),
         ("[profiles.x]\nfingerprint = 'ab'", "profile 'x': fingerprint: "),
         ("[profiles.'x y']\nserver = 'a'", "cannot be the name of a profile"),
+        ("x = " + "[" * 5000, "nested too deep"),
+        ("x = " + "1" * 5000, "line 1: "),
     ],
 )
 def test_a_broken_file_is_an_error_that_says_where(
@@ -200,8 +202,24 @@ def test_a_profiles_name_is_a_plain_word(tmp_path: Path, name: str) -> None:
     if not name:
         assert _resolve(tmp_path, profile=name).profile == "default"
         return
-    with pytest.raises(OptionError, match="cannot be the name of a profile"):
+    with pytest.raises(OptionError, match="cannot be"):
         _resolve(tmp_path, profile=name)
+
+
+@pytest.mark.parametrize("key", ["server", "username", "credential", "fingerprint"])
+def test_a_cr_of_windows_is_trimmed_and_other_controls_are_refused(
+    tmp_path: Path, key: str
+) -> None:
+    good = {"fingerprint": PIN, "server": B}.get(key, "CORP\\joe")
+    field = "origin" if key == "server" else key
+    variable = f"SBPAM_{key.upper()}"
+    by_option = _resolve(tmp_path, {}, **{"server": "a", key: f"{good}\r"})
+    by_variable = _resolve(tmp_path, {"SBPAM_SERVER": "a", variable: f"{good}\r\n"})
+    assert getattr(by_option, field) == getattr(by_variable, field) == good
+    for text in ("a\rb", "b\udce9"):
+        with pytest.raises(OptionError, match=variable) as caught:
+            _resolve(tmp_path, {"SBPAM_SERVER": "a", variable: text})
+        assert repr(text) in caught.value.message or key == "fingerprint"
 
 
 def test_a_bad_fingerprint_names_its_source(tmp_path: Path) -> None:

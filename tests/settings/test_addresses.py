@@ -21,6 +21,8 @@ from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
         ("10.4.1.1", "https://10.4.1.1:6500"),
         ("[::1]", "https://[::1]:6500"),
         ("https://[2001:DB8:0:0::1]:8443", "https://[2001:db8::1]:8443"),
+        ("nps.corp.example/", "https://nps.corp.example:6500"),
+        ("nps:7000/\r\n", "https://nps:7000"),
         ("xn--bro-hoa.example", "https://xn--bro-hoa.example:6500"),
     ],
 )
@@ -36,7 +38,10 @@ def test_an_address_becomes_an_origin(text: str, origin: str) -> None:
         "https://https://nps",
         "https://nps/path",
         "nps/path",
-        "nps/",
+        "nps//",
+        "xn--bro-hoa\u00fc.example",
+        "xn--zzzzzzzz99999.example",
+        "www.xn--a.example",
         "https://nps?x=1",
         "https://nps#x",
         "https://nps\\x",
@@ -86,7 +91,8 @@ def test_an_origin_is_its_own_origin_and_safe_to_build_a_url_from(text: str) -> 
 def test_a_fingerprint_in_any_spelling_is_the_same() -> None:
     digits = "0123456789abcdef" * 4
     colons = ":".join(digits[i : i + 2] for i in range(0, 64, 2)).upper()
-    assert parse_fingerprint(digits) == parse_fingerprint(f" {colons}\n") == digits
+    for text in (digits, f" {colons}\n", f"sha256 Fingerprint={colons}", colons.replace(":", " ")):
+        assert parse_fingerprint(text) == digits
 
 
 @pytest.mark.parametrize("text", ["", "ab" * 20, "0" * 63 + "g", "0" * 65, "\uff10" * 64])

@@ -50,7 +50,7 @@ def read_only(but: Path | None) -> list[str]:
 
 def test_a_container_with_a_volume(machine: Machine, tmp_path: Path) -> None:
     volume = tmp_path / "volume"
-    volume.mkdir(mode=0o777)
+    volume.mkdir(mode=0o755)
     environ = machine.environ | {"SBPAM_STATE_HOME": str(volume)}
     hosts = machine.hosts_file(HOST)
 
@@ -59,7 +59,7 @@ def test_a_container_with_a_volume(machine: Machine, tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert [row[0] for row in ended.rows()] == machine.scheduled() == [HOST]
     assert (volume / "journal.sqlite3").is_file()
-    assert volume.stat().st_mode & 0o777 == 0o700
+    assert volume.stat().st_mode & 0o777 == 0o755
     again = machine.run("runs", environ={"SBPAM_STATE_HOME": str(volume)})
     assert [row[1:5:2] for row in again.rows()] == [["finished", "1"]]
 
@@ -121,7 +121,7 @@ def test_the_credentials_of_systemd_without_their_newline(machine: Machine, tmp_
 
 MISSING = {
     "the password": ("there is no password for", "SBPAM_PASSWORD_FILE"),
-    "the code": ("nobody can be asked for a code", "SBPAM_TOTP_SECRET_FILE"),
+    "the code": ("no code was given", "SBPAM_TOTP_SECRET_FILE"),
     "the user": ("no user name is known", "SBPAM_USERNAME"),
 }
 

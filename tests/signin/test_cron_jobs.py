@@ -69,7 +69,7 @@ def test_a_keyring_that_hangs_costs_three_seconds(machine: Machine, tmp_path: Pa
     keyrings = ["there is none on this machine", "it did not answer within 3 seconds"]
     for mail, keyring in zip(mails, keyrings, strict=True):
         absent, run = talk(mail)
-        assert absent.startswith(f"sbpam: warning: going on without the keyring: {keyring};")
+        assert absent.startswith(f"sbpam: warning: continuing without the keyring: {keyring};")
         assert re.fullmatch(rf"run \S+: 2 hosts in 1 batch to {re.escape(machine.server.url)}", run)
         assert not NEVER_IN_A_MAIL.search(mail)
     assert machine.scheduled() == sorted(hosts[0] + hosts[1])

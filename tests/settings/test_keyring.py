@@ -1,0 +1,408 @@
+"""The keyring: bounded, split, read back; nothing in it that was not meant to be."""
+
+import io
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keyring.backends.fail
+import keyring.backends.null
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked, PasswordDeleteError
+from support.keyrings import HangingKeyring
+
+from sbpam_cli.settings.environment import SECRET_NAMES
+from sbpam_cli.settings.keyring import Entries, Vault
+from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.services import Services
+
+A, B = "https://a:6500", "https://b:6500"
+LONG = "ey" + "J0.x" * 900
+
+
+class ShortKeyring(KeyringBackend):
+    """Holds values of at most `limit` UTF-16 units, as Windows does."""
+
+    priority = 1
+
+    def __init__(self, limit: int = 1280) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self.limit = limit
+        self.before_set: Callable[[str, str], None] = lambda name, value: None
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.before_set(username, password)
+        if len(password.encode("utf-16-le", "surrogatepass")) // 2 > self.limit:
+            raise OSError(f"(1783, 'CredWrite', {password!r})")
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError
+
+
+class ImpatientClock(SystemClock):
+    """Records how long it was to wait, and cuts it short; time passes in full."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        self.waited.append(timeout_s)
+        if event.wait(0.05):
+            return True
+        self.passed += timeout_s
+        return False
+
+
+class HeardTalk:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.heard.append(text)
+
+    warn = trace = note
+
+
+@pytest.fixture
+def talk() -> HeardTalk:
+    return HeardTalk()
+
+
+@pytest.fixture
+def hanging() -> Iterator[HangingKeyring]:
+    backend = HangingKeyring()
+    yield backend
+    backend.release.set()
+
+
+def vault_of(
+    make: Callable[[], KeyringBackend],
+    talk: HeardTalk,
+    *,
+    attended: bool = False,
+    clock: SystemClock | None = None,
+) -> Vault:
+    streams = io.BytesIO(), io.StringIO(), io.StringIO()
+    services = Services(*streams, {}, clock=clock or SystemClock(), keyring=make)
+    return Vault(services, talk, attended=attended)
+
+
+def test_a_secret_belongs_to_profile_origin_and_name(talk: HeardTalk) -> None:
+    backend = ShortKeyring()
+    vault = vault_of(lambda: backend, talk)
+    for origin in (A, B):
+        for name in SECRET_NAMES:
+            assert vault.set("p", origin, name, f"{name} at {origin}")
+    assert vault.set("q", A, "token", LONG)
+    assert vault.get("p", A, "password") == f"password at {A}"
+    assert vault.get("p", B, "token") == f"token at {B}"
+    assert vault.get("q", A, "password") is None
+    assert {service for service, _ in backend.kept} == {"sbpam"}
+    assert vault.delete_all("p", [A, B])
+    assert vault.delete_all("p", [A, B])
+    assert vault.get("q", A, "token") == LONG
+    assert all(name.startswith(f"q {A} token") for _, name in backend.kept)
+    assert talk.heard == []
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=30),
+    st.integers(min_value=1, max_value=400),
+    st.integers(min_value=1, max_value=400),
+)
+def test_any_value_comes_back_and_leaves_nothing_behind(text: str, times: int, then: int) -> None:
+    backend = ShortKeyring()
+    entries = Entries(backend)
+    assert entries.write("e", text * times)
+    assert entries.write("e", text * then)
+    assert entries.read("e") == text * then
+    assert entries.remove("e")
+    assert backend.kept == {}
+
+
+def test_a_long_value_stays_whole_if_the_back_end_can_hold_it() -> None:
+    backend = ShortKeyring(limit=100_000)
+    assert Entries(backend).write("e", LONG)
+    assert backend.kept == {("sbpam", "e"): LONG}
+
+
+def test_windows_is_never_given_what_it_cannot_hold() -> None:
+    """Its refusal is an exception of pywin32 with the value in its words."""
+    asked: list[int] = []
+
+    class WinVaultKeyring(ShortKeyring):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            asked.append(len(password.encode("utf-16-le")))
+            super().set_password(service, username, password)
+
+    WinVaultKeyring.__module__ = "keyring.backends.Windows"
+    entries = Entries(WinVaultKeyring())
+    assert entries.write("e", LONG)
+    assert entries.read("e") == LONG
+    assert max(asked) <= 2560
+
+
+def test_a_write_cut_off_anywhere_reads_as_one_value_or_none() -> None:
+    """Every prefix of the writes of a second value over a first one."""
+    second = LONG[::-1]
+    for cut in range(1, 12):
+        backend = ShortKeyring()
+        Entries(backend).write("e", LONG)
+        writes = iter(range(1, 100))
+
+        def stop(name: str, value: str, cut: int = cut, writes: Iterator[int] = writes) -> None:
+            if next(writes) == cut:
+                raise KeyboardInterrupt
+
+        backend.before_set = stop
+        try:
+            Entries(backend).write("e", second)
+            assert Entries(backend).read("e") == second
+        except KeyboardInterrupt:
+            assert Entries(backend).read("e") in (LONG, second, None)
+        backend.before_set = lambda name, value: None
+        assert Entries(backend).remove("e")
+        assert backend.kept == {}
+
+
+@pytest.mark.parametrize("part", [None, LONG[:600], ""])
+def test_two_writes_mixed_read_as_absent(part: str | None) -> None:
+    backend = ShortKeyring()
+    Entries(backend).write("e", LONG)
+    assert Entries(backend).read("e") == LONG
+    del backend.kept["sbpam", "e part 2"]
+    if part is not None:
+        backend.kept["sbpam", "e part 2"] = part[::-1]
+    assert Entries(backend).read("e") is None
+
+
+class ForgetfulKeyring(ShortKeyring):
+    """Takes everything, keeps half of it."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password[: len(password) // 2]
+
+
+def test_a_write_that_reads_back_otherwise_was_not_kept(talk: HeardTalk) -> None:
+    backend = ForgetfulKeyring()
+    assert not vault_of(lambda: backend, talk).set("p", A, "password", "secret")
+    assert backend.kept == {}
+
+
+def test_a_refused_value_leaves_no_older_one(talk: HeardTalk) -> None:
+    backend = ShortKeyring(limit=10)
+    vault = vault_of(lambda: backend, talk)
+    assert vault.set("p", A, "password", "old")
+    assert not vault.set("p", A, "password", "much too long")
+    assert vault.get("p", A, "password") is None
+    assert "much too long" not in "".join(talk.heard)
+
+
+def test_a_keyring_that_hangs_is_waited_for_once(talk: HeardTalk, hanging: HangingKeyring) -> None:
+    clock = ImpatientClock()
+    vault = vault_of(lambda: hanging, talk, clock=clock)
+    assert vault.get("p", A, "token") is None
+    assert vault.get("p", A, "password") is None
+    assert not vault.set("p", A, "token", "x")
+    assert not vault.delete_all("p", [A])
+    assert clock.waited == [3.0]
+    assert len(talk.heard) == 1
+    assert "did not answer within 3 seconds" in talk.heard[0]
+
+
+def test_a_person_is_told_and_gets_a_minute(talk: HeardTalk, hanging: HangingKeyring) -> None:
+    clock = ImpatientClock()
+    vault = vault_of(lambda: hanging, talk, attended=True, clock=clock)
+    assert vault.get("p", A, "token") is None
+    assert clock.waited == [1.0, 59.0]
+    assert talk.heard[0] == "waiting for the keyring; it may be asking to be unlocked"
+    assert "60 seconds" in talk.heard[1]
+
+
+def test_the_bound_is_for_all_accesses_together(talk: HeardTalk) -> None:
+    clock = ImpatientClock()
+
+    def slow() -> KeyringBackend:
+        clock.passed += 2.0
+        return ShortKeyring()
+
+    vault = vault_of(slow, talk, clock=clock)
+    vault.get("p", A, "token")
+    vault.get("p", A, "token")
+    assert clock.waited == [3.0, 1.0]
+
+
+class LockedKeyring(ShortKeyring):
+    def get_password(self, service: str, username: str) -> str | None:
+        raise KeyringLocked("Failed to unlock the collection! geheim")
+
+
+def broken_keyring() -> KeyringBackend:
+    raise ImportError("no module geheim")
+
+
+class PlaintextKeyring(ShortKeyring):
+    """The name under which keyrings.alt keeps secrets in clear text."""
+
+
+class NotesKeyring(PlaintextKeyring):
+    """Its base class tells."""
+
+
+class ChainedKeyring(ShortKeyring):
+    """As keyring's chainer: whoever cannot write passes the value on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backends = [ShortKeyring(), WrappingKeyring()]
+
+
+class WrappingKeyring(ShortKeyring):
+    """As keyrings.alt's multipart wrapper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keyring = NotesKeyring()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (keyring.backends.null.Keyring, "there is none on this machine"),
+        (keyring.backends.fail.Keyring, "there is none on this machine"),
+        (LockedKeyring, "it is locked"),
+        (broken_keyring, "it failed with ImportError"),
+        (PlaintextKeyring, "clear text"),
+        (NotesKeyring, "clear text"),
+        (WrappingKeyring, "clear text"),
+        (ChainedKeyring, "clear text"),
+    ],
+)
+def test_a_keyring_that_cannot_be_used_counts_as_absent(
+    talk: HeardTalk, make: Callable[[], KeyringBackend], why: str
+) -> None:
+    vault = vault_of(make, talk)
+    assert vault.get("p", A, "password") is None
+    assert not vault.set("p", A, "password", "geheim")
+    assert not vault.delete_all("p", [A])
+    assert len(talk.heard) == 1
+    assert why in talk.heard[0]
+    assert "geheim" not in talk.heard[0]
+
+
+# In a process of its own: which back end is chosen, and what is loaded for it.
+
+BACK_END = """
+import os, sys
+from keyring.backend import KeyringBackend
+
+class Kept(KeyringBackend):
+    priority = 100
+
+    def get_password(self, service, username):
+        return "kept"
+
+    def set_password(self, service, username, password): ...
+    def delete_password(self, service, username): ...
+
+class Asking(Kept):
+    def get_password(self, service, username):
+        import getpass
+        return {"getpass": getpass.getpass, "input": input}[os.environ["HOW"]]("Passphrase: ")
+
+class Plaintext(Kept): ...
+"""
+CHILD = """
+import io, os, sys
+from sbpam_cli.system.services import system_services
+from sbpam_cli.settings.keyring import Vault
+
+class Talk:
+    def note(self, text): print("heard:", text)
+    warn = trace = note
+
+print(Vault(system_services(), Talk(), attended=False).get("p", "https://nps:6500", "token"))
+searched = {"keyring.backends.chainer", "importlib.metadata"} & set(sys.modules)
+print("searched" if "keyring.backends.chainer" in searched else "straight")
+print("left:", sys.stdin.read(), flush=True)
+os._exit(0)
+"""
+
+
+def ask_in_a_process(folder: Path, **env: str) -> list[str]:
+    (folder / "ourown.py").write_text(BACK_END)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD],
+        env={"PYTHONPATH": str(folder), "HOME": str(folder), "SBPAM_PASSWORD": "geheim"} | env,
+        input="the list of a loop\n",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there always is one")
+def test_without_a_desktop_there_is_none_and_no_search(tmp_path: Path) -> None:
+    heard, value, how, _ = ask_in_a_process(tmp_path)
+    assert heard.startswith("heard: continuing without the keyring: there is none on this machine;")
+    assert (value, how) == ("None", "straight")
+
+
+@pytest.mark.parametrize("place", ["variable", "file"])
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("ourown.Kept", "kept"),
+        ("ourown.Plaintext", "keeps its values in clear text"),
+        ("ourown.Missing", "names one that cannot be loaded"),
+        ("nowhere.Kept", "names one that cannot be loaded"),
+        ("Kept", "names one that cannot be loaded"),
+    ],
+)
+def test_the_one_that_the_user_names_comes_first(
+    tmp_path: Path, place: str, name: str, answer: str
+) -> None:
+    env, source = {"PYTHON_KEYRING_BACKEND": name}, f"PYTHON_KEYRING_BACKEND ({name})"
+    if place == "file":
+        env, source = {}, "keyring's configuration file"
+        (tmp_path / ".config" / "python_keyring").mkdir(parents=True)
+        file = tmp_path / ".config" / "python_keyring" / "keyringrc.cfg"
+        file.write_text(f"[backend]\ndefault-keyring={name}\n")
+    *lines, how, _ = ask_in_a_process(tmp_path, **env)
+    assert how == "straight"
+    assert answer in lines[0]
+    if "loaded" in answer:
+        assert source in lines[0]
+
+
+@pytest.mark.parametrize("how", ["getpass", "input"])
+def test_a_back_end_that_asks_reads_no_stdin_where_nobody_is(tmp_path: Path, how: str) -> None:
+    """In `while read host; do sbpam schedule ...; done` stdin is the loop's list."""
+    heard, value, _, left = ask_in_a_process(
+        tmp_path, PYTHON_KEYRING_BACKEND="ourown.Asking", HOW=how
+    )
+    assert "it failed with EOFError" in heard
+    assert (value, left) == ("None", "left: ")
+
+
+def test_a_process_ends_while_the_keyrings_import_hangs(tmp_path: Path) -> None:
+    (tmp_path / "keyring.py").write_text("import threading\nthreading.Event().wait()\n")
+    heard, value, *_ = ask_in_a_process(tmp_path)
+    assert "it did not answer within 3 seconds" in heard
+    assert value == "None"

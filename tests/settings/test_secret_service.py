@@ -1,0 +1,123 @@
+"""The real thing: gnome-keyring behind D-Bus, in a private home, by real processes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_NEEDED = ("dbus-run-session", "gnome-keyring-daemon", "secret-tool")
+
+# Long enough for D-Bus, short enough for a test: the keyring's own limit stays 3 seconds.
+_CHILD_TIMEOUT_S = 30
+
+
+_CHILD = """
+import io, os, sys
+from sbpam_cli.system.services import Services
+from sbpam_cli.settings.keyring import Vault
+
+class Talk:
+    def note(self, text): print("heard:", text)
+    warn = trace = note
+
+vault = Vault(Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}), Talk(), attended=False)
+action, value = sys.argv[1], sys.argv[2]
+if action == "set":
+    print(vault.set("default", "https://nps:6500", "token", value * 700))
+elif action == "get":
+    print(vault.get("default", "https://nps:6500", "token") == value * 700)
+else:
+    print(vault.delete_all("default", ["https://nps:6500"]))
+sys.stdout.flush()
+os._exit(0)
+"""
+_LOOK = 'secret-tool search --all service sbpam 2>&1 | grep -c "^label" || true'
+
+
+@dataclass
+class Desktop:
+    """A session bus in a private home; `run` runs a shell script within it."""
+
+    environ: dict[str, str]
+
+    def run(self, script: str, *, unlock: bool = True) -> list[str]:
+        start = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null\n"
+        bus = ["dbus-run-session", "--", "sh", "-ec", (start if unlock else "") + script]
+        return self.run_alone(bus)
+
+    def run_alone(self, command: list[str], **env: str) -> list[str]:
+        ended = subprocess.run(
+            command,
+            env=self.environ | env,
+            capture_output=True,
+            text=True,
+            timeout=_CHILD_TIMEOUT_S,
+            check=True,
+        )
+        return ended.stdout.splitlines()
+
+
+@pytest.fixture
+def desktop(tmp_path: Path) -> Desktop:
+    missing = [name for name in _NEEDED if shutil.which(name) is None]
+    if missing:
+        words = f"not installed: {', '.join(missing)}"
+        if os.environ.get("SBPAM_TEST_REQUIRE_ALL"):
+            pytest.fail(words)
+        pytest.skip(words)
+    program = tmp_path / "child.py"
+    program.write_text(_CHILD)
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    return Desktop(
+        {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "XDG_DATA_HOME": str(tmp_path / "data"),
+            "CHILD": f"{sys.executable} {program}",
+        }
+    )
+
+
+def test_a_secret_is_stored_read_back_by_another_process_and_forgotten(desktop: Desktop) -> None:
+    heard = desktop.run(
+        f"$CHILD set abcd; $CHILD get abcd; {_LOOK}; $CHILD set xy; $CHILD get xy;"
+        f" $CHILD forget -; {_LOOK}; $CHILD get xy"
+    )
+    assert heard == ["True", "True", "1", "True", "True", "True", "0", "False"]
+
+
+def test_a_locked_keyring_that_nobody_unlocks_is_passed_over(desktop: Desktop) -> None:
+    desktop.run("$CHILD set abcd")
+    heard = desktop.run(
+        "gnome-keyring-daemon --start --components=secrets >/dev/null; $CHILD get abcd",
+        unlock=False,
+    )
+    assert heard[0].startswith("heard: continuing without the keyring: it is locked;")
+    assert heard[1:] == ["False"]
+
+
+@pytest.mark.parametrize("address", ["unix:path=/nonexistent", "disabled:"])
+def test_without_d_bus_the_keyring_is_absent(desktop: Desktop, address: str) -> None:
+    child = [*desktop.environ["CHILD"].split(), "get", "abcd"]
+    heard = desktop.run_alone(child, DBUS_SESSION_BUS_ADDRESS=address)
+    assert heard[0].startswith("heard: continuing without the keyring: there is none")
+    assert heard[1:] == ["False"]
+
+
+def test_a_keyring_that_never_starts_is_given_three_seconds(
+    desktop: Desktop, tmp_path: Path
+) -> None:
+    """D-Bus starts the service on demand, and it never says that it is there."""
+    service = tmp_path / "data" / "dbus-1" / "services" / "org.freedesktop.secrets.service"
+    service.parent.mkdir(parents=True)
+    command = 'sh -c "exec sleep 8 >/dev/null 2>&1"'
+    service.write_text(f"[D-BUS Service]\nName=org.freedesktop.secrets\nExec=/bin/{command}\n")
+    heard = desktop.run("$CHILD get abcd", unlock=False)
+    assert "it did not answer within 3 seconds" in heard[0]
+    assert heard[1:] == ["False"]
