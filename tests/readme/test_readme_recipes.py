@@ -76,7 +76,7 @@ if action == "run":
         value = words.pop(0)
         if option == "--volume":
             source, target = value.split(":")[:2]
-            mounts[target] = source
+            mounts[target] = str(Path(source).absolute())
         elif option == "--env":
             name, _, text = value.partition("=")
             environ[name] = text
