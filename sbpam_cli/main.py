@@ -57,8 +57,6 @@ def _show_version() -> int:
 
 
 def _run(arguments: "Sequence[str]", services: "Services") -> int:
-    from contextlib import suppress
-
     import typer
 
     from sbpam_cli.commands.app import run_app
@@ -70,9 +68,7 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     # Before anything is printed: the console makes the streams take every character.
     console = Console(services, quiet=True, verbose=False)
     try:
-        code = run_app(arguments, services)
-        console.finish()
-        return code
+        return run_app(arguments, services)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
@@ -85,6 +81,4 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     except Exception as error:
         problem = as_error(error, services)
     console.error(problem)
-    with suppress(SbpamError):
-        console.finish()
     return exit_code_of(problem)

@@ -55,7 +55,6 @@ def present(
         from sbpam_cli.commands.next_step import next_step
 
         console.hint(next_step(services, command, outcome))
-    console.finish()
     if code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED
     return code

@@ -31,7 +31,8 @@ class Watching:
         self._jobs: dict[int, Followed] = {}
         self._counts: dict[int, Counter[tuple[ScanStatus, str | None]]] = {}
         self._unprinted: list[Followed] = []
-        self._printed: set[tuple[str, str | None]] = set()
+        self._printed: Counter[tuple[str, str | None]] = Counter()
+        self._printed_of: set[tuple[int, str]] = set()
 
     def __call__(self, changed: "Sequence[Followed]") -> None:
         """Looks at jobs that the server has just told of; without any, time has passed."""
@@ -45,23 +46,25 @@ class Watching:
             self._unprinted += [item for item in changed if item.seen]
             # Nothing goes out as long as a job may turn out not to exist (exit 2).
             if all(item.seen for item in self._jobs.values() if item.names is None):
-                self._print([row for item in self._unprinted for row in item.rows])
+                self._print([(id(item), row) for item in self._unprinted for row in item.rows])
                 self._unprinted.clear()
         self._live.update(self._progress())
 
     def write(self, rows: Iterable[HostRow]) -> None:
         """Rows in their final order, without those that are printed already; ends the display."""
         self._live.stop()
-        printed = self._printed
         if self._prints:
-            self._ctx.printer.write(
-                (row for row in rows if (row.host, row.job_id) not in printed) if printed else rows
-            )
+            self._ctx.printer.write(filter(self._is_unprinted, rows) if self._printed else rows)
 
-    def _print(self, rows: Iterable[HostRow]) -> None:
-        rows = [r for r in rows if r.status in FINISHED and (r.host, r.job_id) not in self._printed]
-        shown = [row for row in rows if not self._only or row.status in self._only]
-        self._printed.update((row.host, row.job_id) for row in rows)
+    def _is_unprinted(self, row: HostRow) -> bool:
+        self._printed[row.host, row.job_id] -= 1
+        return self._printed[row.host, row.job_id] < 0
+
+    def _print(self, rows: Iterable[tuple[int, HostRow]]) -> None:
+        ended = [(k, r) for k, r in rows if r[1] in FINISHED and (k, r[0]) not in self._printed_of]
+        self._printed_of.update((key, row.host) for key, row in ended)
+        shown = [row for _, row in ended if not self._only or row.status in self._only]
+        self._printed.update((row.host, row.job_id) for row in shown)
         if shown:
             if self._ctx.services.stdout_is_terminal():
                 self._live.clear()

@@ -126,11 +126,6 @@ class Console:
         if error.hint:
             self._say(f"  {self._arrow} {_one_line(error.hint)}")
 
-    def finish(self) -> None:
-        """Flushes both streams. Raises as `write` does."""
-        self._write_talk("")
-        self.flush()
-
     @property
     def _arrow(self) -> str:
         encoding = getattr(self.services.stderr, "encoding", None) or "utf-8"

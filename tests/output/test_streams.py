@@ -95,7 +95,7 @@ def test_no_encoding_is_too_small(encoding: str, form: Form) -> None:
     printer.write([HostRow("é.example.com", ScanStatus.FAILED, detail="日\ud800", host_id="😀")])
     printer.close("status", Outcome())
     console.error(SbpamError("日本", hint="\ud800é"))
-    console.finish()
+    console.flush()
     shown = out.getvalue().decode(encoding)
     assert ".example.com" in shown
     assert "Failed" in shown
