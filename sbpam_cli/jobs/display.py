@@ -54,7 +54,8 @@ class Watching:
         """Rows in their final order, without those that are printed already; ends the display."""
         self._live.stop()
         if self._prints:
-            self._ctx.printer.write(filter(self._is_unprinted, rows) if self._printed else rows)
+            left = (row for row in rows if self._is_unprinted(row))
+            self._ctx.printer.write(left if self._printed else rows)
 
     def _is_unprinted(self, row: HostRow) -> bool:
         self._printed[row.host, row.job_id] -= 1
