@@ -70,6 +70,7 @@ def sandbox(
         if stop.signal_number != SIGINT:
             raise
         console.note("")
+    console.finish()
     return 0
 
 

@@ -181,7 +181,7 @@ def _settle_trust(site: Site) -> Site:
     try:
         site.client.version()
     except UntrustedError as error:
-        der = _look_at_certificate(site)
+        der = look_at_certificate(site)
         if der is None:
             raise
         ctx.console.warn(f"{error.message}: {error.reason}")
@@ -194,7 +194,7 @@ def _settle_trust(site: Site) -> Site:
     return site
 
 
-def _look_at_certificate(site: Site) -> bytes | None:
+def look_at_certificate(site: Site) -> bytes | None:
     """The server's certificate (DER), whoever it is; nothing but the handshake is sent."""
     seen: list[bytes] = []
     settings = site.tls_settings()
