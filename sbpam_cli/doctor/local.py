@@ -59,8 +59,9 @@ def secret_checks(ctx: "Context", target: "Target", secrets: Secrets) -> list[Ch
 def check_settings(services: "Services", target: "Target") -> Result:
     """The settings in force, and where each comes from. Raises SignInError without a server."""
     stored = "" if target.stored else " (nothing stored applies to this server and user)"
-    parts = [f"{target.profile}{stored} in {services.config_folder()}", f"server {target.server}"]
-    parts += [f"{name} {getattr(target, name)} ({by})" for name, by in target.sources.items()]
+    parts = [f"{target.profile}{stored} in {services.config_folder()}"]
+    for name, source in {"server": "", **target.sources}.items():
+        parts.append(f"{name} {getattr(target, name)} ({source})")
     return True, "; ".join([*parts, f"method {target.method}"]), None
 
 
@@ -68,7 +69,7 @@ def _environment(services: "Services") -> Result:
     """What cron, systemd and containers set otherwise than a terminal."""
     names = ("HOME", "PATH", "LANG", "LC_ALL", "DBUS_SESSION_BUS_ADDRESS")
     parts = [
-        f"user {os.geteuid() if os.name == 'posix' else os.getlogin()}",
+        f"user {f'id {os.geteuid()}' if os.name == 'posix' else os.getlogin()}",
         f"Python {sys.version.split()[0]} on {sys.platform}",
         "on a terminal" if services.stdin_is_terminal() else "no terminal",
         *(f"{name} {services.env(name) or 'unset'}" for name in names),

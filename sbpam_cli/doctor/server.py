@@ -90,12 +90,13 @@ class ServerChecks:
         except ValueError:
             return None, "its end cannot be read", None
         ok, end = judge_end(known.expires_at, self._services.clock.now())
+        detail = f"{known.common_name or 'no name'}, {end}, fingerprint {fingerprint_of(der)}"
         if ok:
-            return True, f"{known.common_name}, {end}, fingerprint {fingerprint_of(der)}", None
+            return True, detail, None
         remedy = "the server's administrator renews it"
         if target.fingerprint is not None:
             remedy += "; then pin the new one: `sbpam login --fingerprint`"
-        return target.insecure, f"{known.common_name}, {end}", remedy
+        return target.insecure, detail, remedy
 
     def _check_clock(self) -> Result:
         offset_s = self._site.client.clock_offset_s

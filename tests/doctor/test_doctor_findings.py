@@ -59,15 +59,16 @@ class Clinic:
         environ.update(SBPAM_USERNAME=login, SBPAM_PASSWORD=user.password, SBPAM_TOTP_SECRET="")
         return user
 
-    def log_in(self, login: str = "CORP\\nomfa") -> None:
+    def log_in(self, *trust: str) -> None:
         """Stores a profile and its secrets; the environment is silent from then on."""
-        user = self.use(login)
+        user = self.use("CORP\\nomfa")
         for name in [n for n in self.program.environ if n.startswith("SBPAM_")]:
             if not name.endswith("_HOME"):
                 del self.program.environ[name]
-        server = ["--server", self.server.url, "--ca-bundle", self.server.ca_file]
+        trust = trust or ("--ca-bundle", self.server.ca_file)
+        server = ["--server", self.server.url, *trust]
         password = user.password.encode()
-        who = ["--username", login, "--password-stdin"]
+        who = ["--username", user.login, "--password-stdin"]
         assert self.program("login", *server, *who, stdin=password).code == 0
 
 
@@ -232,6 +233,14 @@ def test_certificate_that_ends(serve: Callable[..., Clinic], tmp_path: Path, day
         assert (code, wrong(rows)) == ((3, ["certificate"]) if days == 10 else (0, []))
         assert f"in {days} days" in rows["certificate"].detail
         assert rows["role"].ok
+
+
+def test_certificate_that_nobody_judges(clinic: Clinic) -> None:
+    clinic.log_in("--insecure")
+    code, rows = clinic(SBPAM_CA_BUNDLE="")
+    assert (code, wrong(rows)) == (0, [])
+    assert "its certificate is not verified" in rows["server"].detail
+    assert "--fingerprint" in (rows["server"].remedy or "")
 
 
 def test_pinned_certificate(clinic: Clinic) -> None:
