@@ -9,9 +9,8 @@ from typing import Literal
 
 from benchmarks.measure import Command, shell
 from benchmarks.model_server import ENTITY_JOB, LIST_JOB
-from benchmarks.stage import Stage, fresh, write_bodies
+from benchmarks.stage import CREDENTIAL, Stage, fresh
 
-LATENCY_MS = 50
 PARALLEL = 8
 
 _STATUS = '["Queued","Running","Complete","Failed"][.status]'
@@ -26,8 +25,17 @@ _JOINED = (
     ' (.statusDescription // "")] | @tsv'
 )
 _CURL = 'curl -sS --cacert "$1" -H "Authorization: Bearer $2" "$3" | jq -r "$4"'
+_CLEAN = "!seen[$0]++"
+_MIXED = """
+{ sub(/#.*/, ""); gsub(/^[ \\t]+|[ \\t]+$/, ""); name = tolower($0) }
+name != "" && !seen[name]++ { print name }
+"""
+_COLUMN = """
+NR > 1 { gsub(/"/, "", $2); name = tolower($2) }
+NR > 1 && name != "" && !seen[name]++ { print name }
+"""
 _CHUNKS = """
-split -a 4 -l "$1" "$2" chunk.
+cd "$8" && split -a 4 -l "$1" "$2" chunk.
 CA=$3 TOKEN=$4 URL=$5 PICK=$6
 export CA TOKEN URL PICK
 ls chunk.???? | xargs -P "$7" -n 1 sh -c '
@@ -35,32 +43,21 @@ jq -Rnc "[inputs]" "$1" | curl -sS --cacert "$CA" -H "Authorization: Bearer $TOK
 -H "Content-Type: application/json" --data-binary @- "$URL" | jq -r "$PICK" >"$1.out"' sh
 cat chunk.????.out
 """
-_RECORDED = """
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), b.job_id,
- coalesce(json_extract(value, '$[2]'), ''), coalesce(json_extract(value, '$[3]'), ''),
- coalesce(json_extract(value, '$[4]'), ''), coalesce(json_extract(value, '$[5]'), ''),
- CASE WHEN json_extract(value, '$[6]') IS NULL THEN '' ELSE json_extract(value, '$[6]') || '; ' END
- || 'as of ' || strftime('%Y-%m-%dT%H:%M:%SZ', w.seen_at, 'unixepoch')
-FROM batches b JOIN batch_rows w USING (run_id, number), json_each(w.rows)
-WHERE run_id = '{run}' ORDER BY b.first, key
-"""
-
-Kind = Literal["ratio", "peak", "floor"]
+Kind = Literal["wall", "cpu", "peak"]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """target: a ratio, or MiB. against: a command's name in the race; empty for peak and floor.
+    """target: a ratio, or MiB for a peak. against: a command's name in the race, none for a peak.
 
-    bound: what keeps it from being smaller.
+    bound: what a profile shows to be the most of it.
     """
 
     what: str
     against: str
     target: float | None
     bound: str
-    kind: Kind = "ratio"
-    base: float = 0.0
+    kind: Kind = "wall"
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,6 @@ class Race:
     commands: Mapping[str, Command]
     figures: Sequence[Figure]
     long: bool = False
-    latency_ms: int = 0
     same: Sequence[Callable[[], object]] = ()
 
 
@@ -94,181 +90,183 @@ def check_same(first: Path, second: Path, script: str = "cat") -> None:
         raise DifferentError(done.stdout + done.stderr)
 
 
-def starts(stage: Stage) -> list[Race]:
+def schedule_words(stage: Stage, hosts: Path, state: Path) -> list[object]:
+    """The command that sends a whole list to the quick server, with a journal of its own."""
+    settings = [
+        f"SBPAM_STATE_HOME={state}",
+        f"SBPAM_SERVER={stage.quick_origin}",
+        f"SBPAM_TOKEN={stage.token}",
+        f"SBPAM_CA_BUNDLE={stage.ca}",
+        f"SBPAM_CREDENTIAL={CREDENTIAL}",
+    ]
+    send = ["--batch-size", stage.sizes.batch, "--parallel", PARALLEL, "-o", "tsv"]
+    return ["/usr/bin/env", *settings, stage.sbpam, "schedule", *send, "--file", hosts]
+
+
+def _starts(stage: Stage) -> list[Race]:
     """What every command pays, and one host."""
-    python = stage.python
-    post = ["POST", stage.post_url, f"Authorization:Bearer {stage.token}"]
-    outputs = stage.folder / "one.tsv", stage.folder / "one.http"
+    python, http = stage.python, stage.peers / "http"
+    one, body = stage.lists / "first-1", stage.lists / "one.json"
+    post_url = f"{stage.origin}/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
+    schedule = [stage.sbpam, "schedule", "--new-run", one]
+    post = [http, "--verify", stage.ca, "POST", post_url, f"Authorization:Bearer {stage.token}"]
     return [
         Race(
             {
                 "sbpam --version": Command([stage.sbpam, "--version"]),
                 "python -c pass": Command([python, "-c", "pass"]),
-                "python -c 'import typer'": Command([python, "-c", "import typer"]),
             },
             [
                 Figure(
                     "`sbpam --version`",
                     "python -c pass",
-                    1.6,
+                    1.45,
                     "the interpreter's own start, and `re`, which pip's launcher imports",
-                ),
-                Figure(
-                    "the same",
-                    "python -c 'import typer'",
-                    0.3,
-                    "the same; Typer is not loaded",
-                ),
-            ],
-        ),
-        Race(
-            {
-                "sbpam --help": Command([stage.sbpam, "--help"]),
-                "http --help": Command([stage.peers / "http", "--help"]),
-            },
-            [
-                Figure(
-                    "`sbpam --help`",
-                    "http --help",
-                    0.75,
-                    "loading Typer and rich, which lays the page out",
                 )
             ],
         ),
         Race(
             {
-                "sbpam schedule": Command(
-                    [stage.sbpam, "schedule", stage.lists / "all-1"], stdout=outputs[0]
-                ),
-                "http POST": Command(
-                    [stage.peers / "http", "--verify", stage.ca, *post],
-                    stdin=stage.lists / "one.json",
-                    stdout=outputs[1],
-                ),
+                "sbpam --help": Command([stage.sbpam, "--help"]),
+                "http --help": Command([http, "--help"]),
+            },
+            [Figure("`sbpam --help`", "http --help", 0.65, "loading Typer and rich")],
+        ),
+        Race(
+            {
+                "sbpam schedule": Command(schedule, stdout=stage.folder / "one.tsv"),
+                "http POST": Command(post, stdin=body, stdout=stage.folder / "one.http"),
             },
             [
                 Figure(
-                    "`schedule` of one host over TLS, journal and real keyring included",
+                    "`schedule` of one host, TLS, journal, real keyring, tsv",
                     "http POST",
-                    0.65,
-                    "imports: Typer, httpx with ssl, keyring's back end, sqlite3; then four commits"
-                    " to the disk",
+                    0.62,
+                    "imports (Typer, httpx with ssl, keyring's back end, sqlite3), then commits",
                 ),
                 Figure(
-                    "the same, one host, peak memory, MiB",
+                    "the same, peak memory, MiB",
                     "",
                     38,
-                    "the same modules; cryptography, which keyring's Secret Service imports, is"
-                    " 8 MiB of it",
+                    "the same modules; cryptography, which keyring's Secret Service imports",
                     kind="peak",
                 ),
             ],
         ),
+        Race(
+            {
+                "sbpam schedule": Command(schedule, terminal=True),
+                "http POST": Command(post, stdin=body, terminal=True),
+            },
+            [Figure("the same on a terminal", "http POST", 0.90, "the same, and rich")],
+        ),
     ]
 
 
-def _dry_run(stage: Stage) -> Race:
-    mixed, output = stage.lists / "mixed", stage.folder / "read.tsv"
-    unique, seen = stage.folder / "read.sort", stage.folder / "read.mawk"
-    words = [stage.sbpam, "schedule", "--dry-run", "--offline", "--file", mixed]
-    return Race(
-        {
-            "sbpam schedule --dry-run": Command(words, stdout=output),
-            "sort -u": shell('LC_ALL=C exec sort -u "$1"', mixed, stdout=unique),
-            "mawk": Command(["mawk", "!seen[$0]++", mixed], stdout=seen),
-        },
-        [
-            Figure(
-                f"read, validate, de-duplicate {stage.sizes.hosts:,} lines"
-                " (`schedule --dry-run --offline`)",
-                "sort -u",
-                2.7,
-                "a dict of a million strings, and a row and a line of output for each;"
-                " `sort` has all processors",
-            ),
-            Figure("the same", "mawk", 0.6, "the same"),
-        ],
-        same=(
-            partial(check_same, output, seen, "cut -f1"),
-            partial(check_same, output, unique, "cut -f1 | sort"),
+def _lists(stage: Stage) -> list[Race]:
+    """Reading, checking and accounting for a list."""
+
+    def race(name: str, *figure: Figure, peer: Command) -> Race:
+        output = stage.folder / f"{name}.tsv"
+        words = [stage.sbpam, "schedule", "--dry-run", "--offline", "--file", stage.lists / name]
+        assert peer.stdout is not None
+        return Race(
+            {"sbpam schedule --dry-run": Command(words, stdout=output), figure[0].against: peer},
+            figure,
+            same=[partial(check_same, output, peer.stdout, "cut -f1")],
+        )
+
+    def mawk(script: str, name: str, *options: str) -> Command:
+        words = ["mawk", *options, script, stage.lists / name]
+        return Command(words, stdout=stage.folder / f"{name}.mawk")
+
+    unique = "awk '{ $0 = tolower($0) } !seen[$0]++'"
+    jq = f'jq -r .fqdn "$1" | {unique}'
+    ndjson = shell(jq, stage.lists / "mixed.ndjson", stdout=stage.folder / "mixed.jq")
+    lines = f"{stage.sizes.lines:,} lines"
+    dictionary = "a dict of a million strings, and a row and a line of output for each"
+    return [
+        race(
+            "clean.txt",
+            Figure(f"the names of {lines}, clean", "mawk", 0.55, dictionary),
+            peer=mawk(_CLEAN, "clean.txt"),
         ),
-    )
+        race(
+            "mixed.txt",
+            Figure(
+                f"{lines} with comments, blanks, duplicates, capitals", "mawk", 0.90, dictionary
+            ),
+            peer=mawk(_MIXED, "mixed.txt"),
+        ),
+        race(
+            "mixed.csv",
+            Figure(
+                "the same names as CSV", "mawk on the column", 1.5, "the csv module's lists of rows"
+            ),
+            peer=mawk(_COLUMN, "mixed.csv", "-F,"),
+        ),
+        race(
+            "mixed.ndjson",
+            Figure("the same names as NDJSON", "jq -r", 0.6, "a decoded object for each line"),
+            peer=ndjson,
+        ),
+    ]
 
 
 def _million(stage: Stage) -> Race:
     sizes, output = stage.sizes, stage.folder / "all.tsv"
-    hosts, state = stage.lists / f"all-{sizes.hosts}", stage.folder / "state-all"
-    chunks, bodies = stage.folder / "chunks", write_bodies(stage)
-    piped = stage.folder / "all.xargs"
-    in_chunks = f'cd "$8" && {_CHUNKS}'
-    batches = -(-sizes.hosts // sizes.batch)
-    floor_s = batches * LATENCY_MS / 1000 / PARALLEL
+    hosts, state = stage.lists / "mixed.txt", stage.folder / "state-all"
+    chunks, names = stage.folder / "chunks", stage.lists / "clean.txt"
+    baseline, piped = stage.folder / "all.baseline", stage.folder / "all.xargs"
+    url = f"{stage.quick_origin}/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
+    script = Path(__file__).parent / "perf" / "baseline.py"
+    pick = (
+        ".id as $job | .hostScanHostStatus[] | [.dnsHostName, .statusDescription, $job, "
+        '(.failureReason // ""), .os, .ipAddress, .version, ""] | @tsv'
+    )
+    what = f"the names of {sizes.lines:,} lines scheduled, {sizes.batch:,} a batch, {PARALLEL} in"
+    lock = "one interpreter with one lock decodes, matches, records and prints every row"
     return Race(
         {
             "sbpam schedule": Command(
-                schedule_words(stage, hosts, state),
-                stdout=output,
-                before=partial(fresh, state),
+                schedule_words(stage, hosts, state), stdout=output, before=partial(fresh, state)
             ),
-            "split + xargs": Command(
+            "baseline.py": Command(
                 [
-                    *("/bin/sh", "-c", in_chunks, "sh", str(sizes.batch), hosts, stage.ca),
-                    *(stage.token, stage.post_url, _LISTED, str(PARALLEL), chunks),
+                    *("/usr/bin/env", f"SBPAM_TOKEN={stage.token}", stage.python, script, url),
+                    *(stage.ca, hosts, PARALLEL, sizes.batch),
+                ],
+                stdout=baseline,
+            ),
+            "xargs pipeline": Command(
+                [
+                    *("/bin/sh", "-c", _CHUNKS, "sh", sizes.batch, names, stage.ca),
+                    *(stage.token, url, pick, PARALLEL, chunks),
                 ],
                 stdout=piped,
                 before=partial(fresh, chunks),
             ),
-            "curl --parallel": Command(
-                ["curl", "--parallel", "--parallel-max", str(PARALLEL), "-K", bodies]
-            ),
         },
         [
-            Figure(
-                f"`schedule` of {sizes.hosts:,} hosts, batches of {sizes.batch:,}, {PARALLEL} in"
-                f" flight, {LATENCY_MS} ms latency, journal on, `-o tsv` to a file",
-                "split + xargs",
-                0.25,
-                "one interpreter, with one lock, decodes, matches, packs and prints every row: 7 to"
-                " 9 µs a host while the server has its share of the processor; the rest is latency",
-            ),
-            Figure(
-                "the same, against requests prepared before",
-                "curl --parallel",
-                0.45,
-                "curl only stores the replies and is at the latency floor itself, so less than it"
-                " is less than the floor",
-            ),
+            Figure(f"{what} flight, tsv", "baseline.py", 1.25, lock),
+            Figure("the same, user + system time", "baseline.py", 1.5, lock, kind="cpu"),
+            Figure("the same, wall", "xargs pipeline", 0.22, lock),
             Figure(
                 "the same, peak memory, MiB",
                 "",
-                200,
-                "the names, and the rows of batches until the end of the run",
+                160,
+                "the names, and the rows of batches that are not printed yet",
                 kind="peak",
-            ),
-            Figure(
-                "the same, wall time against the latency floor",
-                "",
-                1.6,
-                "reading the list before, the last rows after, and the interpreter's one lock",
-                kind="floor",
-                base=floor_s,
             ),
         ],
         long=True,
-        latency_ms=LATENCY_MS,
-        same=[partial(check_same, output, piped, "cut -f1,2,4-8")],
+        same=[partial(check_same, baseline, piped, "cut -f1,2,4-8")],
     )
 
 
-def schedule_words(stage: Stage, hosts: Path, state: Path) -> list[object]:
-    """The command that sends a whole list, with a journal of its own."""
-    send = ["--batch-size", str(stage.sizes.batch), "--parallel", str(PARALLEL), "-o", "tsv"]
-    setting = f"SBPAM_STATE_HOME={state}"
-    return ["/usr/bin/env", setting, stage.sbpam, "schedule", *send, "--file", hosts]
-
-
 def _status(stage: Stage) -> list[Race]:
-    def race(name: str, path: str, pick: str, words: Sequence[str], *figures: Figure) -> Race:
+    def race(path: str, pick: str, words: Sequence[str], *figures: Figure) -> Race:
+        name = words[0].strip("-")
         ours, theirs = stage.folder / f"{name}.tsv", stage.folder / f"{name}.jq"
         url = stage.origin + path
         return Race(
@@ -281,48 +279,34 @@ def _status(stage: Stage) -> list[Race]:
         )
 
     sizes, jobs = stage.sizes, "/api/v1/HostScanJob"
-    body_mib = stage.body_mib(f"{jobs}/{ENTITY_JOB}")
+    row = "a row of eight values for each host, made in Python"
     return [
         race(
-            "listed",
             f"{jobs}/{LIST_JOB}",
             _LISTED,
             [LIST_JOB],
-            Figure(
-                f"`status` of a {sizes.listed:,}-host job, list form",
-                "curl | jq",
-                0.45,
-                "a row of eight strings for each host, made in Python",
-            ),
+            Figure(f"`status` of a {sizes.listed:,}-host job", "curl | jq", 0.40, row),
         ),
         race(
-            "every",
             jobs,
             f".[] | {_LISTED}",
             ["--all"],
-            Figure(
-                "`status --all`, the same hosts in jobs of 50",
-                "curl | jq",
-                None,
-                "the same, and each job is decoded as it arrives",
-            ),
+            Figure("`status --all`, the same hosts in jobs of 50", "curl | jq", None, row),
         ),
         race(
-            "joined",
             f"{jobs}/{ENTITY_JOB}",
             _JOINED,
             [ENTITY_JOB],
             Figure(
-                f"`status` of a {sizes.entities:,}-host job, entity form of"
-                f" {sizes.entity_bytes / 1e6:.0f} MB",
+                f"`status` of a job in the entity form, {sizes.entity_bytes / 1e6:.0f} MB",
                 "curl | jq",
-                0.45,
+                0.25,
                 "TLS and the copy into one buffer; decoding skips what is not wanted",
             ),
             Figure(
                 "the same, peak memory, MiB",
                 "",
-                body_mib + 40,
+                sizes.entity_bytes / 2**20 + 40,
                 "the body, and what every command needs",
                 kind="peak",
             ),
@@ -330,41 +314,40 @@ def _status(stage: Stage) -> list[Race]:
     ]
 
 
-def _offline(stage: Stage, run: str) -> Race:
-    ours, theirs = stage.folder / "offline.tsv", stage.folder / "offline.sqlite"
-    journal = f"file:{stage.state / 'journal.sqlite3'}?mode=ro"
-    query = _RECORDED.format(run=run)
-    return Race(
-        {
-            "sbpam status --offline": Command(
-                [stage.sbpam, "status", run, "--offline"], stdout=ours
-            ),
-            "sqlite3": Command(["sqlite3", "-batch", "-tabs", journal, query], stdout=theirs),
-        },
-        [
-            Figure(
-                f"`status RUN --offline` of {stage.sizes.listed:,} hosts",
-                "sqlite3",
-                2.5,
-                "a row of nine values for each host, made in Python",
-            )
-        ],
-        same=[partial(check_same, ours, theirs)],
-    )
+def _journal(stage: Stage) -> list[Race]:
+    """What is shown of a run that the journal has."""
+    state = stage.folder / "state-shown"
+    stage.run(*schedule_words(stage, stage.lists / f"first-{stage.sizes.shown}", fresh(state)))
+    own: list[object] = ["/usr/bin/env", f"SBPAM_STATE_HOME={state}", f"SBPAM_TOKEN={stage.token}"]
+    own += [f"SBPAM_SERVER={stage.quick_origin}", f"SBPAM_CA_BUNDLE={stage.ca}", stage.sbpam]
+    shown = f"{stage.sizes.shown:,} hosts"
+    status = [*own, "status", "--offline"]
+    return [
+        Race(
+            {
+                "status on a terminal": Command(status, terminal=True),
+                "status -o tsv": Command([*status, "-o", "tsv"], stdout=stage.folder / "shown.tsv"),
+            },
+            [Figure(f"`status` of {shown} on a terminal", "status -o tsv", 1.3, "loading rich")],
+        ),
+        Race(
+            {
+                "sbpam report": Command([*own, "report"], stdout=stage.folder / "shown.html"),
+                "status -o json": Command(
+                    [*status, "-o", "json"], stdout=stage.folder / "shown.json"
+                ),
+            },
+            [Figure(f"`report` of {shown}", "status -o json", 2.5, "jinja2's autoescaped rows")],
+        ),
+    ]
 
 
 def all_races(stage: Stage) -> list[Race]:
     """In the order of the table."""
-    listed = stage.lists / f"all-{stage.sizes.listed}"
-    if not listed.exists():
-        hosts = (stage.lists / f"all-{stage.sizes.hosts}").read_text().splitlines(keepends=True)
-        listed.write_text("".join(hosts[: stage.sizes.listed]))
-    stage.run(*schedule_words(stage, listed, stage.state))
-    run = stage.run(stage.sbpam, "runs", "-o", "tsv").split("\t")[0]
     return [
-        *starts(stage),
-        _dry_run(stage),
+        *_starts(stage),
+        *_lists(stage),
         _million(stage),
         *_status(stage),
-        _offline(stage, run),
+        *_journal(stage),
     ]

@@ -13,12 +13,16 @@ from typing import NamedTuple, Self
 
 @dataclass(frozen=True)
 class Command:
-    """What is run. stdin and stdout: files; before: done first, not measured."""
+    """What is run. stdin and stdout: files; before: done first, not measured.
+
+    terminal: stdout and stderr are a terminal.
+    """
 
     words: Sequence[object]
     stdin: Path | None = None
     stdout: Path | None = None
     before: Callable[[], object] | None = None
+    terminal: bool = False
 
 
 def shell(script: str, *arguments: object, stdout: Path) -> Command:
@@ -27,10 +31,11 @@ def shell(script: str, *arguments: object, stdout: Path) -> Command:
 
 
 class Run(NamedTuple):
-    """Wall time in seconds, and the largest process's peak in MiB."""
+    """Wall and processor time in seconds, and the largest process's peak in MiB."""
 
     seconds: float
     peak_mib: float
+    cpu_s: float
 
 
 class FailedError(Exception):
@@ -69,16 +74,17 @@ class Stopwatch:
             "files": [str(file) for file in files],
             "folder": str(self._folder),
             "environ": self._environ,
+            "terminal": command.terminal,
         }
         assert self._runner.stdin is not None
         assert self._runner.stdout is not None
         self._runner.stdin.write(json.dumps(order) + "\n")
         self._runner.stdin.flush()
-        code, seconds, peak_mib = json.loads(self._runner.stdout.readline())
+        code, *figures = json.loads(self._runner.stdout.readline())
         if code != 0:
             words = errors.read_text(errors="replace")[-2000:]
             raise FailedError(f"{command.words[0]} ended with {code}: {words}")
-        return Run(seconds, peak_mib)
+        return Run(*figures)
 
     def in_turn(self, commands: Mapping[str, Command], rounds: int) -> dict[str, list[Run]]:
         """Every command once, then every command again; the first time, to warm up, for nothing."""
@@ -93,11 +99,6 @@ class Stopwatch:
         return taken
 
 
-def median_s(runs: Sequence[Run]) -> float:
-    """Seconds."""
-    return statistics.median(run.seconds for run in runs)
-
-
-def median_mib(runs: Sequence[Run]) -> float:
-    """MiB."""
-    return statistics.median(run.peak_mib for run in runs)
+def median(runs: Sequence[Run], field: str) -> float:
+    """Of one field of the runs."""
+    return statistics.median(float(getattr(run, field)) for run in runs)

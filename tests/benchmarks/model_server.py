@@ -1,6 +1,6 @@
 """A server as quick as Python can be: canned replies over TLS, cut from the request.
 
-    python model_server.py CERTIFICATE KEY [--list-hosts N] [--entity-hosts N] [--entity-bytes N]
+    python model_server.py CERTIFICATE KEY [--list-hosts N] [--entity-hosts N] ...
 
 Prints its port. It checks nothing: what it must not be is the bottleneck.
 `POST /model/latency` takes the milliseconds that every scheduling POST waits
@@ -16,6 +16,7 @@ import time
 import uuid
 from collections import Counter
 from email.utils import formatdate
+from urllib.parse import parse_qs, urlsplit
 
 LIST_JOB = "11111111-0000-4000-8000-000000000001"
 ENTITY_JOB = "11111111-0000-4000-8000-000000000002"
@@ -27,7 +28,9 @@ _RECEIVED_BYTES = 1 << 18
 class Model:
     """What is answered. Shared by the threads, one a connection."""
 
-    def __init__(self, list_hosts: int, entity_hosts: int, entity_bytes: int) -> None:
+    def __init__(
+        self, list_hosts: int, entity_hosts: int, entity_bytes: int, enrolled: int
+    ) -> None:
         self.latency_s = 0.0
         self.asked: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -36,6 +39,7 @@ class Model:
         self._list_job = _list_job(LIST_JOB, list_hosts)
         self._entity_job = _entity_job(entity_hosts, entity_bytes)
         self._jobs_list = _jobs_list(list_hosts)
+        self._resources = [_resource(number) for number in range(enrolled)]
         self.token = make_token()
 
     def answer(self, method: str, path: str, body: bytes) -> bytes:
@@ -61,6 +65,8 @@ class Model:
             return self._entity_job
         if path == "/api/v1/HostScanJob":
             return self._jobs_list
+        if "/ManagedResource/Search" in path:
+            return self._enrolled(path)
         return json.dumps(self.token if "Token" in path else "25.12.00000").encode()
 
     def _scheduled(self, body: bytes, job: int) -> bytes:
@@ -71,6 +77,35 @@ class Model:
         )
         head = b'{"id":"22222222-0000-4000-8000-%012x",' % job
         return head + b'"status":0,"statusDescription":null,"hostScanHostStatus":[%b"}]}' % hosts
+
+    def _enrolled(self, path: str) -> bytes:
+        """A page of the enrolled hosts."""
+        asked = {key.lower(): values[0] for key, values in parse_qs(urlsplit(path).query).items()}
+        first = int(asked.get("skip", "0"))
+        page = self._resources[first : first + int(asked.get("take", "25"))]
+        return b'{"data":[%b],"recordsTotal":%d}' % (b",".join(page), len(self._resources))
+
+
+def _resource(number: int) -> bytes:
+    """An enrolled host, with a credential object that it drags along."""
+    fields = {
+        "id": _id(14, number),
+        "name": f"WEB{number:06}",
+        "type": "Host",
+        "hostId": _id(4, number),
+        "host": {"id": _id(4, number), "distinguishedName": f"CN=WEB{number:06},OU=Servers"},
+        "platformName": "Windows",
+        "hostName": f"WEB{number:06}",
+        "dnsHostName": listed_host(number),
+        "ipAddress": f"10.0.{number >> 8 & 255}.{number & 255}",
+        "os": "Windows Server 2022 Standard",
+        "saName": "svc-scan",
+        "saUsername": "CORP\\svc-scan",
+        "lastScanTimeUtc": "2026-11-23T03:15:02.123Z",
+        "disableWinRm": False,
+        "serviceAccount": {"id": _id(6, 1), "password": "x" * 40, "salt": "y" * 24},
+    }
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def make_token() -> str:
@@ -255,10 +290,11 @@ def main() -> None:
     parser.add_argument("--list-hosts", type=int, default=1000)
     parser.add_argument("--entity-hosts", type=int, default=100)
     parser.add_argument("--entity-bytes", type=int, default=1_000_000)
+    parser.add_argument("--enrolled", type=int, default=300)
     given = parser.parse_args()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(given.certificate, given.key)
-    model = Model(given.list_hosts, given.entity_hosts, given.entity_bytes)
+    model = Model(given.list_hosts, given.entity_hosts, given.entity_bytes, given.enrolled)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         print(listener.getsockname()[1], flush=True)
         while True:

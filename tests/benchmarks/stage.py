@@ -2,19 +2,24 @@
 
 import json
 import os
-import random
 import shutil
 import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.model_server import make_token
+from benchmarks.perf.lists import write_lists
 from support.programs import copy_checkout
+
+LATENCY_MS = 50
+GROWN = (1, 1_000, 10_000, 100_000)
+"""Sizes of lists for the picture of growth, the whole list aside."""
 
 CREDENTIAL = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 DEBIAN = {
@@ -37,9 +42,11 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 class Sizes:
     """How much there is of everything."""
 
-    hosts: int = 1_000_000
+    lines: int = 1_000_000
     batch: int = 1000
     listed: int = 100_000
+    shown: int = 20_000
+    enrolled: int = 30_000
     entities: int = 1000
     entity_bytes: int = 80_000_000
     short_rounds: int = 9
@@ -47,7 +54,7 @@ class Sizes:
 
 
 FULL = Sizes()
-SHORT = Sizes(10_000, 1000, 2000, 50, 4_000_000, 2, 1)
+SHORT = Sizes(10_000, 1000, 2000, 500, 300, 50, 4_000_000, 2, 1)
 
 
 class MissingError(Exception):
@@ -56,7 +63,11 @@ class MissingError(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """folder: everything is in it. ours and peers: `bin` of the two environments."""
+    """folder: everything is in it. ours and peers: `bin` of the two environments.
+
+    origin: the model server, with replies of every kind. quick_origin: the server that only
+    takes scheduling POSTs, each answered after LATENCY_MS.
+    """
 
     folder: Path
     ours: Path
@@ -64,6 +75,7 @@ class Stage:
     sizes: Sizes
     environ: dict[str, str]
     origin: str
+    quick_origin: str
     ca: Path
     token: str
 
@@ -84,15 +96,10 @@ class Stage:
         """The journal's folder, where no figure wants one of its own."""
         return self.folder / "state"
 
-    @property
-    def post_url(self) -> str:
-        return f"{self.origin}/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
-
-    def ask(self, path: str, body: bytes | None = None) -> object:
-        """The model server's answer."""
+    def ask(self, url: str) -> Any:
+        """A server's answer."""
         context = ssl.create_default_context(cafile=str(self.ca))
-        request = urllib.request.Request(self.origin + path, data=body)
-        with urllib.request.urlopen(request, context=context) as answer:
+        with urllib.request.urlopen(url, context=context) as answer:
             return json.load(answer)
 
     def body_mib(self, path: str) -> float:
@@ -100,10 +107,6 @@ class Stage:
         context = ssl.create_default_context(cafile=str(self.ca))
         with urllib.request.urlopen(self.origin + path, context=context) as answer:
             return int(answer.headers["Content-Length"]) / 2**20
-
-    def set_latency(self, milliseconds: int) -> None:
-        """How long every scheduling POST waits from now on."""
-        self.ask("/model/latency", str(milliseconds).encode())
 
     def run(self, *words: object, **given: str) -> str:
         """Runs something that is not measured; what it says on stdout."""
@@ -165,12 +168,22 @@ def _install(folder: Path) -> tuple[Path, Path]:
     _run(*pip, "--wheel-dir", folder / "wheel", source, environ=environ, folder=folder)
     [wheel] = (folder / "wheel").glob("*.whl")
     ours = _make_environment(folder / "ours", wheel)
-    return ours, _make_environment(folder / "peers", "httpie")
+    return ours, _make_environment(folder / "peers", "httpie", "orjson", "uvloop")
 
 
 @contextmanager
-def _served(folder: Path, sizes: Sizes) -> Iterator[str]:
-    """The model server in a process of its own; its origin."""
+def _served(words: Sequence[object]) -> Iterator[str]:
+    """A server in a process of its own; its origin."""
+    with subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"https://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.kill()
+
+
+def _certify(folder: Path) -> list[Path]:
+    """The servers' certificate and key; the authority's is beside them."""
     import trustme
 
     authority = trustme.CA()
@@ -178,16 +191,7 @@ def _served(folder: Path, sizes: Sizes) -> Iterator[str]:
     authority.cert_pem.write_to_path(folder / "ca.pem")
     own.cert_chain_pems[0].write_to_path(folder / "server.pem")
     own.private_key_pem.write_to_path(folder / "server.key")
-    script = Path(__file__).with_name("model_server.py")
-    words: list[object] = [sys.executable, script, folder / "server.pem", folder / "server.key"]
-    words += ["--list-hosts", str(sizes.listed), "--entity-hosts", str(sizes.entities)]
-    words += ["--entity-bytes", str(sizes.entity_bytes)]
-    with subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield f"https://127.0.0.1:{int(server.stdout.readline())}"
-        finally:
-            server.kill()
+    return [folder / "server.pem", folder / "server.key"]
 
 
 @contextmanager
@@ -229,10 +233,19 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
         "LANG": "C.UTF-8",
         "COLUMNS": "200",
     }
-    with _served(folder, sizes) as origin, _keyring(folder, environ) as address:
+    here, certificate = Path(__file__).parent, _certify(folder)
+    model: list[object] = [sys.executable, here / "model_server.py", *certificate]
+    model += ["--list-hosts", sizes.listed, "--entity-hosts", sizes.entities]
+    model += ["--entity-bytes", sizes.entity_bytes, "--enrolled", sizes.enrolled]
+    quick = [peers / "python", here / "perf" / "server.py", *certificate, LATENCY_MS]
+    with (
+        _served(model) as origin,
+        _served(quick) as quick_origin,
+        _keyring(folder, environ) as address,
+    ):
         environ["DBUS_SESSION_BUS_ADDRESS"] = address
-        token = make_token()
-        stage = Stage(folder, ours, peers, sizes, environ, origin, folder / "ca.pem", token)
+        token, ca = make_token(), folder / "ca.pem"
+        stage = Stage(folder, ours, peers, sizes, environ, origin, quick_origin, ca, token)
         login = [stage.sbpam, "login", "--server", origin, "--ca-bundle", stage.ca]
         login += ["--method", "token", "--token-stdin", "--credential", CREDENTIAL]
         _run(*login, environ=environ, folder=folder, text=token)
@@ -240,30 +253,15 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
         yield stage
 
 
-def host_names(count: int) -> Iterator[str]:
-    """FQDNs in no order, a tenth of them twice."""
-    dice = random.Random(1)
-    numbers = list(range(count))
-    dice.shuffle(numbers)
-    for place in range(10, count, 10):
-        numbers[place] = numbers[dice.randrange(place)]
-    for number in numbers:
-        yield f"srv{number * 7919 % 10_000_019:08}.ou{number % 193:03}.corp.example"
-
-
 def _write_lists(stage: Stage) -> None:
-    """`mixed` has doubles, `all` none; `one` is a single host and its request's body."""
+    """The lists of `perf`, the beginnings of the clean one, and a request's body for one host."""
     stage.lists.mkdir()
-    sizes = {10**n for n in (0, 3, 4, 5, 6) if 10**n <= stage.sizes.hosts} | {stage.sizes.hosts}
-    with (stage.lists / "mixed").open("w") as lines:
-        lines.writelines(f"{name}\n" for name in host_names(stage.sizes.hosts))
-    for size in sorted(sizes):
-        with (stage.lists / f"all-{size}").open("w") as lines:
-            lines.writelines(
-                f"srv{n * 7919 % 10_000_019:08}.ou{n % 193:03}.corp.example\n" for n in range(size)
-            )
-    [name] = (stage.lists / "all-1").read_text().split()
-    (stage.lists / "one.json").write_text(json.dumps([name]))
+    write_lists(stage.lists, stage.sizes.lines)
+    names = (stage.lists / "clean.txt").read_text().splitlines(keepends=True)
+    for size in {1, stage.sizes.shown, stage.sizes.listed, *GROWN}:
+        if size <= len(names):
+            (stage.lists / f"first-{size}").write_text("".join(names[:size]))
+    (stage.lists / "one.json").write_text(json.dumps([names[0].strip()]))
 
 
 def fresh(folder: Path) -> Path:
@@ -271,24 +269,3 @@ def fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     return folder
-
-
-def write_bodies(stage: Stage) -> Path:
-    """A request body for every batch, and the file that tells curl to send them all."""
-    folder = fresh(stage.folder / "bodies")
-    size, batch = stage.sizes.hosts, stage.sizes.batch
-    blocks = []
-    with (stage.lists / f"all-{size}").open() as lines:
-        for number in range(0, size, batch):
-            names = [next(lines).rstrip("\n") for _ in range(batch)]
-            body = folder / f"{number:07}.json"
-            body.write_text(json.dumps(names, separators=(",", ":")))
-            blocks.append(
-                f'url = "{stage.post_url}"\ncacert = "{stage.ca}"\nsilent\nshow-error\n'
-                f'header = "Authorization: Bearer {stage.token}"\n'
-                f'header = "Content-Type: application/json"\n'
-                f'data-binary = "@{body}"\noutput = "{body}.out"\n'
-            )
-    settings = folder / "settings"
-    settings.write_text("next\n".join(blocks))
-    return settings
