@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from sbpam_cli.system.services import Services
 
+_MODE_TRIES = 100
+_MODE_PAUSE_S = 0.05
 _BUSY_TIMEOUT_S = 30
 
 
@@ -58,7 +60,8 @@ def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
     except sqlite3.Error as error:
         raise journal_failure(services, path, error) from error
     try:
-        _prepare(connection, on_network=is_network(filesystem_type(folder.resolve())))
+        on_network = is_network(filesystem_type(folder.resolve()))
+        _prepare(connection, _set_mode(services, connection, "DELETE" if on_network else "WAL"))
         _migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
@@ -75,13 +78,27 @@ def _close_descriptor(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _prepare(connection: "sqlite3.Connection", *, on_network: bool) -> None:
+def _set_mode(services: "Services", connection: "sqlite3.Connection", wanted: str) -> str:
+    """The journal mode: a write-ahead log needs shared memory, which no network has."""
+    import sqlite3
+
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
+    # While another process makes the file, SQLite fails at once, whatever the timeout.
+    for left in range(_MODE_TRIES, 0, -1):
+        try:
+            [(mode,)] = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
+            return str(mode)
+        except sqlite3.OperationalError as error:
+            if left == 1 or "locked" not in str(error):
+                raise
+            services.clock.sleep(_MODE_PAUSE_S)
+    raise AssertionError
+
+
+def _prepare(connection: "sqlite3.Connection", mode: str) -> None:
     import sqlite3
 
     execute = connection.execute
-    execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
-    # A write-ahead log needs shared memory, which a network's file system has not.
-    [(mode,)] = execute(f"PRAGMA journal_mode = {'DELETE' if on_network else 'WAL'}").fetchall()
     # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
     execute("PRAGMA synchronous = FULL")
     execute("PRAGMA fullfsync = ON")

@@ -1,5 +1,6 @@
 """What goes through a command from its first function to its last."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,17 +41,19 @@ class Context:
             return False
         return answer.strip().lower() in ("y", "yes")
 
-    def ask(self, question: str, *, hidden: bool = False, optional: bool = False) -> str:
-        """What a person types, without blanks around it. Raises SignInError for nothing.
+    def ask(self, question: str, *, optional: bool = False) -> str:
+        """What a person types, without blanks around it. Raises SignInError for nothing."""
+        return self._answer(self.services.ask().line, question, optional=optional).strip()
 
-        hidden: without echo, and as it was typed. optional: nothing is fine.
-        """
-        prompt = self.services.ask()
+    def ask_secret(self, question: str) -> str:
+        """What a person types without echo. Raises SignInError for nothing."""
+        return self._answer(self.services.ask().secret, question)
+
+    def _answer(self, ask: Callable[[str], str], question: str, *, optional: bool = False) -> str:
         try:
-            answer = (prompt.secret if hidden else prompt.line)(escape_controls(question))
+            answer = ask(escape_controls(question))
         except EOFError:
             raise SignInError("the terminal was closed while asking", hint="run it again") from None
-        answer = answer if hidden else answer.strip()
-        if not (answer or optional):
+        if not (answer.strip() or optional):
             raise SignInError("nothing was typed", hint="run it again")
         return answer

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,19 @@ if TYPE_CHECKING:
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.system.services import Services
 
+_LABELS: dict[SecretName, str] = {
+    "token": "token",
+    "password": "password",
+    "totp-secret": "TOTP secret",
+    "api-key": "API key",
+    "client-key-password": "passphrase",
+}
 LONGEST_SECRET = 1 << 16
 """Bytes that are read of a file, a pipe or stdin."""
 
 
 class Secrets:
-    """The secrets of one command and one target; prompts are the caller's business.
+    """The secrets of one command and one target; a person is asked only by `require`.
 
     given: what options brought (files and stdin, read already).
     """
@@ -52,6 +59,24 @@ class Secrets:
     def find(self, name: SecretName) -> Found | None:
         """The first source that has it. Raises SbpamError for one that cannot be used."""
         return self._given.get(name) or self._from_environment(name) or self.stored(name)
+
+    def require(self, name: SecretName, whom: str, ask: Callable[[str], str] | None) -> Found:
+        """As `find`, else what a person types; ask: None if nobody is there.
+
+        Raises SignInError if there is none.
+        """
+        if (found := self.find(name)) is not None:
+            return found
+        label = _LABELS[name]
+        if ask is not None:
+            typed = ask(f"{label[0].upper()}{label[1:]} for {whom}: ")
+            return Found(check_secret(typed, "what was typed", SignInError), "")
+        variable = variable_of(name)
+        raise SignInError(
+            f"there is no {label} for {whom}",
+            reason="neither the environment nor the keyring has one, and nobody can be asked",
+            hint=f"set {variable} or {variable}_FILE, or run `sbpam login`",
+        )
 
     def stored(self, name: SecretName) -> Found | None:
         """What the keyring has, if the profile was stored for this server and user."""

@@ -9,7 +9,7 @@ from sbpam_cli.nps.client_certificates import ClientCertificate, read_client_cer
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import SecretName
+    from sbpam_cli.settings.environment import Found, SecretName
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.settings.secrets import Secrets
 
@@ -21,23 +21,15 @@ class KeyPassphrase:
     """The key's passphrase, found or asked for when OpenSSL wants it; `value`: once it did."""
 
     def __init__(self, ctx: "Context", target: "Target", secrets: "Secrets") -> None:
-        self._ctx = ctx
-        self._key = client_key(target) or target.client_cert
+        self._ask = ctx.ask_secret if ctx.can_ask else None
+        self._whom = f"the private key in {client_key(target) or target.client_cert}"
         self._secrets = secrets
         self.value: str | None = None
 
     def __call__(self) -> str:
         if self.value is None:
-            if (found := self._secrets.find("client-key-password")) is not None:
-                self.value = found.value
-            elif self._ctx.can_ask:
-                self.value = self._ctx.ask(f"Passphrase of {self._key}: ", hidden=True)
-            else:
-                raise SignInError(
-                    f"the private key in {self._key} needs its passphrase",
-                    hint="set SBPAM_CLIENT_KEY_PASSWORD or SBPAM_CLIENT_KEY_PASSWORD_FILE,"
-                    " or run `sbpam login`",
-                )
+            found = self._secrets.require("client-key-password", self._whom, self._ask)
+            self.value = found.value
         return self.value
 
 
@@ -100,7 +92,7 @@ class ApplicationSignIn:
         self._client = client
         self._certificate = certificate
         self._serial = certificate.serial
-        self._api_key: str | None = None
+        self._api_key: Found | None = None
 
     def sign_in(self, *, may_ask: bool) -> Token:
         """A token. Raises SignInError if something is missing or refused."""
@@ -111,10 +103,12 @@ class ApplicationSignIn:
                 hint="set SBPAM_USERNAME, or use"
                 " `sbpam login --method application --username NAME`",
             )
-        api_key, source = self._find_api_key(name, may_ask)
+        whom, ask = f"{name} at {self._target.server}", self._ctx.ask_secret if may_ask else None
+        api_key = self._api_key or self._secrets.require("api-key", whom, ask)
         try:
-            token = self._with_serial(name, api_key)
+            token = self._with_serial(name, api_key.value)
         except RefusedError as error:
+            source = f" ({api_key.source})" if api_key.source else ""
             error.hint = error.hint or (
                 f"check the application's name, its API key{source} and whether the server"
                 f" knows its certificate (serial number {self._certificate.serial})"
@@ -127,7 +121,7 @@ class ApplicationSignIn:
         """The secrets that the last sign-in was accepted with."""
         passphrase = getattr(self._certificate.passphrase, "value", None)
         accepted: dict[SecretName, str | None] = {
-            "api-key": self._api_key,
+            "api-key": self._api_key.value if self._api_key is not None else None,
             "client-key-password": passphrase,
         }
         return {name: value for name, value in accepted.items() if value is not None}
@@ -143,16 +137,3 @@ class ApplicationSignIn:
         token = self._client.application_token(name, api_key, serial[2:])
         self._serial = serial[2:]
         return token
-
-    def _find_api_key(self, name: str, may_ask: bool) -> tuple[str, str]:
-        if self._api_key is not None:
-            return self._api_key, ""
-        if (found := self._secrets.find("api-key")) is not None:
-            return found.value, f" ({found.source})"
-        if not may_ask:
-            raise SignInError(
-                f"there is no API key for {name}",
-                reason="neither the environment nor the keyring has one, and nobody can be asked",
-                hint="set SBPAM_API_KEY or SBPAM_API_KEY_FILE, or run `sbpam login`",
-            )
-        return self._ctx.ask(f"API key of {name} at {self._target.server}: ", hidden=True), ""

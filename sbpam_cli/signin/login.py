@@ -10,7 +10,7 @@ from sbpam_cli.models import METHODS, Method, Profile, Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
 from sbpam_cli.nps.transport import NoReplyError, Transport
-from sbpam_cli.settings.environment import SECRET_NAMES, Found, SecretName, given_by_environment
+from sbpam_cli.settings.environment import Found, SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     ConnectionOptions,
@@ -159,7 +159,7 @@ def _read_given(
     if options.ask_totp:
         if not ctx.can_ask:
             raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
-        secret = check_secret(ctx.ask("TOTP secret: ", hidden=True), "--totp", InputError)
+        secret = check_secret(ctx.ask_secret("TOTP secret: "), "--totp", InputError)
         given["totp-secret"] = Found(secret, "--totp")
     elif "totp-secret" not in given and not given_by_environment(services, "totp-secret"):
         found = stored.stored("totp-secret")
@@ -255,13 +255,9 @@ def _store(
 ) -> None:
     """Leaves exactly `wanted` in the keyring for this profile; warns of what it did not keep."""
     profile, origin = target.profile, target.server
+    if previous is not None:
+        vault.delete_all(profile, {origin, previous.server or origin})
     lost = [name for name, value in wanted.items() if not vault.set(profile, origin, name, value)]
-    if previous is not None and previous.server not in (None, origin):
-        vault.delete_all(profile, [str(previous.server)])
-    if previous is not None and previous.server == origin:
-        for name in SECRET_NAMES:
-            if name not in wanted:
-                vault.delete(profile, origin, name)
     if not lost:
         return
     if len(lost) == len(wanted):

@@ -11,7 +11,7 @@ from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import SecretName
+    from sbpam_cli.settings.environment import Found, SecretName
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.settings.secrets import Secrets
 
@@ -48,8 +48,7 @@ class PasswordSignIn:
         self._client = client
         self._pause = pause
         self._code = code
-        self._password: str | None = None
-        self._source: str | None = None
+        self._password: Found | None = None
 
     def sign_in(self, *, may_ask: bool) -> Token:
         """A token. Raises SignInError if something is missing or refused."""
@@ -58,7 +57,11 @@ class PasswordSignIn:
             raise SignInError(
                 "no user name is known", hint="set SBPAM_USERNAME, or run `sbpam login`"
             )
-        password = self._find_password(username, may_ask)
+        whom, ask = (
+            f"{username} at {self._target.server}",
+            self._ctx.ask_secret if may_ask else None,
+        )
+        password = self._password or self._secrets.require("password", whom, ask)
         code, self._code = self._code, None
         totp = self._secrets.find("totp-secret") if code is None else None
         maker = code_maker(totp.value) if totp is not None else None
@@ -76,33 +79,18 @@ class PasswordSignIn:
 
     def accepted(self) -> "dict[SecretName, str]":
         """The secrets that the last sign-in was accepted with."""
-        values: dict[SecretName, str] = {}
-        if self._password is not None:
-            values["password"] = self._password
-        if (totp := self._secrets.find("totp-secret")) is not None:
-            values["totp-secret"] = totp.value
-        return values
+        totp = self._secrets.find("totp-secret")
+        accepted: dict[SecretName, Found | None] = {
+            "password": self._password,
+            "totp-secret": totp,
+        }
+        return {name: found.value for name, found in accepted.items() if found is not None}
 
-    def _find_password(self, username: str, may_ask: bool) -> str:
-        if self._password is not None:
-            return self._password
-        found = self._secrets.find("password")
-        if found is not None:
-            self._source = found.source
-            return found.value
-        if not may_ask:
-            raise SignInError(
-                f"there is no password for {username}",
-                reason="neither the environment nor the keyring has one, and nobody can be asked",
-                hint="set SBPAM_PASSWORD or SBPAM_PASSWORD_FILE, or run `sbpam login`",
-            )
-        return self._ctx.ask(f"Password for {username} at {self._target.server}: ", hidden=True)
-
-    def _first_step(self, username: str, password: str) -> Token:
+    def _first_step(self, username: str, password: "Found") -> Token:
         try:
-            return self._client.sign_in(username, password)
+            return self._client.sign_in(username, password.value)
         except RefusedError as error:
-            where = f" (the password came from {self._source})" if self._source else ""
+            where = f" (the password came from {password.source})" if password.source else ""
             error.hint = _locked(error) or (
                 f"check user name and password{where}; it is not tried again by itself, because"
                 " failed attempts lock accounts. An account that signs in with SAML or OIDC has"
@@ -146,7 +134,7 @@ class PasswordSignIn:
         )
 
     def _with_totp(
-        self, first: Token, username: str, password: str, maker: Callable[[int], str]
+        self, first: Token, username: str, password: "Found", maker: Callable[[int], str]
     ) -> Token:
         used = UsedSteps(self._ctx.services, self._target.server, username)
         step = int(self._client.server_time()) // STEP_S
