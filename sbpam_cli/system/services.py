@@ -140,9 +140,11 @@ class Services:
         if path.is_absolute():
             return path
         # A crontab expands nothing: each working folder would get a journal of its own.
-        if given is not None:
-            raise UsageError(f"{variable} is not an absolute path: {given}", hint="begin it with /")
-        raise UsageError("no home folder is known", hint=f"set HOME or {variable}")
+        where = f"{variable} names {given}, which" if given else f"the folder {path}"
+        raise UsageError(
+            f"{where} is not an absolute path",
+            hint="write it in full" if given else f"set HOME or {variable}",
+        )
 
 
 def system_services() -> Services:

@@ -1,0 +1,60 @@
+"""Where profiles and journal are: `~` is expanded, and what is not absolute is refused."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.process import PROGRAM
+from support.site import PrivateProgram
+
+
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        ("SBPAM_STATE_HOME", "runs"),
+        ("SBPAM_CONFIG_HOME", "whoami"),
+        ("SBPAM_CONFIG_HOME", "logout"),
+    ],
+)
+@pytest.mark.parametrize("given", ["state", "./state", "../state", "~nobody-at-all/state"])
+def test_what_is_not_absolute_is_refused(
+    program: PrivateProgram, variable: str, command: str, given: str
+) -> None:
+    ended = program(command, env={variable: given})
+    assert ended.code == 2
+    assert f"{variable} names {given}, which is not an absolute path" in ended.err
+
+
+@pytest.mark.parametrize("given", ["~/state", "~/state\r", "~/a/../state"])
+def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path, given: str) -> None:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "SBPAM_STATE_HOME": given,
+    }
+    (tmp_path / "home").mkdir()
+    (tmp_path / "cwd").mkdir()
+    subprocess.run([*PROGRAM, "runs"], env=environ, cwd=tmp_path / "cwd", timeout=60, check=True)
+    assert (tmp_path / "home" / "state" / "journal.sqlite3").exists()
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="only root can be a user without a passwd entry",
+)
+def test_nobody_without_a_home_is_told_what_to_set() -> None:
+    user = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
+    for command, variable in [("runs", "SBPAM_STATE_HOME"), ("whoami", "SBPAM_CONFIG_HOME")]:
+        done = subprocess.run(
+            [*user, *PROGRAM, command],
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert f"set HOME or {variable}" in done.stderr
