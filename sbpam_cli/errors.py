@@ -56,9 +56,14 @@ class SbpamError(Exception):
 
 
 class OutputError(SbpamError):
-    """stdout cannot take what is printed: a full disk."""
+    """stdout cannot take what is printed: a full disk, or it is closed."""
 
     code = "output"
+
+    def __init__(self, error: OSError | ValueError) -> None:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "make room where it goes"
+        super().__init__("stdout could not be written", reason=reason, hint=hint)
 
 
 class OptionError(SbpamError):

@@ -45,34 +45,30 @@ def _show_version() -> int:
             sys.stdout.write(f"sbpam {__version__}\n")
             sys.stdout.flush()
     except OSError as error:
-        from sbpam_cli.errors import ExitCode
-        from sbpam_cli.output.console import Console, unwritable
+        from sbpam_cli.errors import ExitCode, OutputError
+        from sbpam_cli.output.console import Console
         from sbpam_cli.system.services import system_services
 
         if isinstance(error, BrokenPipeError):
             return ExitCode.STDOUT_CLOSED
-        Console(system_services(), quiet=True, verbose=False).error(unwritable(error))
+        Console(system_services(), quiet=True, verbose=False).error(OutputError(error))
         return ExitCode.BUG
     return 0
 
 
 def _run(arguments: "Sequence[str]", services: "Services") -> int:
-    from contextlib import suppress
-
     import typer
 
     from sbpam_cli.commands.app import run_app
     from sbpam_cli.commands.mistakes import as_option_error
     from sbpam_cli.commands.present import as_error, exit_code_of
-    from sbpam_cli.errors import ExitCode, SbpamError
-    from sbpam_cli.output.console import Console, unwritable
+    from sbpam_cli.errors import ExitCode, OutputError, SbpamError
+    from sbpam_cli.output.console import Console
 
     # Before anything is printed: the console makes the streams take every character.
     console = Console(services, quiet=True, verbose=False)
     try:
-        code = run_app(arguments, services)
-        console.finish()
-        return code
+        return run_app(arguments, services)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
@@ -81,10 +77,8 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
         problem = error
     except OSError as error:
         # Commands turn theirs into words; what is left is Typer's, printing help.
-        problem = unwritable(error)
+        problem = OutputError(error)
     except Exception as error:
         problem = as_error(error, services)
     console.error(problem)
-    with suppress(SbpamError):
-        console.finish()
     return exit_code_of(problem)

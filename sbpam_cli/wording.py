@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+_LETTERS_OFF = 2
+
 
 def counted(number: int, noun: str) -> str:
     """`1 host`, `1,000 hosts`, `2 batches`."""
@@ -16,15 +18,25 @@ def utc(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def did_you_mean(
-    word: str, known: Iterable[str], otherwise: str | None = None, *, likeness: float = 0.6
-) -> str | None:
-    """A hint with the known word that is nearest, in any case; `otherwise` where none is near.
+def local_time(text: str) -> str:
+    """What `utc` made, as `2026-11-23 04:15:02` in this machine's time zone; else as it is."""
+    from datetime import datetime
 
-    likeness: how near, 0 to 1, as `difflib` counts; more for words that are all alike.
-    """
-    from difflib import get_close_matches
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OSError, OverflowError, ValueError):
+        return text
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """A hint with the known word that is one or two letters off, in any case; else `otherwise`."""
+    from difflib import SequenceMatcher, get_close_matches
 
     folded = {name.casefold(): name for name in known}
-    near = get_close_matches(word[:60].casefold(), folded, 1, likeness)
-    return f"did you mean {folded[near[0]]}?" if near else otherwise
+    word = word[:60].casefold()
+    for near in get_close_matches(word, folded, 1):
+        changes = SequenceMatcher(None, word, near, autojunk=False).get_opcodes()
+        off = (max(i2 - i1, j2 - j1) for kind, i1, i2, j1, j2 in changes if kind != "equal")
+        if sum(off) <= _LETTERS_OFF:
+            return f"did you mean {folded[near]}?"
+    return otherwise

@@ -43,7 +43,7 @@ def cancel(
     from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.jobs.cancel import CancelOptions, run_cancel
     from sbpam_cli.jobs.display import following
-    from sbpam_cli.output.forms import CANCEL
+    from sbpam_cli.output.columns import CANCEL
 
     options = CancelOptions(
         connection=connection_options(common),

@@ -28,7 +28,7 @@ def credentials(
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.lookups.accounts import run_credentials
-    from sbpam_cli.output.forms import CREDENTIALS
+    from sbpam_cli.output.columns import CREDENTIALS
 
     options = connection_options(common)
 

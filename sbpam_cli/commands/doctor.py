@@ -20,7 +20,7 @@ def doctor(ctx: typer.Context, common: Common) -> int:
     """
     from sbpam_cli.commands.present import present
     from sbpam_cli.doctor.diagnosis import run_doctor
-    from sbpam_cli.output.forms import DOCTOR
+    from sbpam_cli.output.columns import DOCTOR
     from sbpam_cli.settings.profiles import ConnectionOptions
 
     options = ConnectionOptions(

@@ -28,7 +28,7 @@ def hosts(
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.lookups.known_hosts import UnitOptions, run_unit
-    from sbpam_cli.output.forms import OU_HOSTS
+    from sbpam_cli.output.columns import OU_HOSTS
 
     options = UnitOptions(
         connection=connection_options(common), dn=ou, recursive=recursive, sure=yes

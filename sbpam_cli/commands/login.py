@@ -69,7 +69,7 @@ def login(
 ) -> int:
     """Signs in, keeps the secrets in the keyring and the server in a profile."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.forms import WHOAMI_COLUMNS, RowSet
+    from sbpam_cli.output.columns import LOGIN
     from sbpam_cli.signin.login import LoginOptions, run_login
 
     files: dict[SecretName, str | None] = {
@@ -104,6 +104,6 @@ def login(
         ctx.obj,
         common,
         "login",
-        RowSet("login", WHOAMI_COLUMNS),
+        LOGIN,
         lambda context: run_login(context, options),
     )

@@ -18,7 +18,7 @@ def logout(
 ) -> int:
     """Forgets the secrets of a profile; its settings stay."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.forms import WHOAMI_COLUMNS, RowSet
+    from sbpam_cli.output.columns import LOGOUT
     from sbpam_cli.signin.logout import run_logout
 
     options = ConnectionOptions(
@@ -28,6 +28,6 @@ def logout(
         ctx.obj,
         common,
         "logout",
-        RowSet("logout", WHOAMI_COLUMNS),
+        LOGOUT,
         lambda context: run_logout(context, options, every_profile=every_profile),
     )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from sbpam_cli.commands.app import Common
 from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
 from sbpam_cli.outcome import Outcome
+from sbpam_cli.output.columns import RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context
-from sbpam_cli.output.forms import Envelope, RowSet, choose_form, make_printer
+from sbpam_cli.output.forms import Printer, choose_form
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
@@ -29,7 +30,7 @@ def present(
     """
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
     form = choose_form(common.output, services)
-    printer = make_printer(form, console, row_set)
+    printer = Printer(form, console, row_set)
     outcome = Outcome(profile=common.profile)
     try:
         body(Context(services, console, printer, outcome, common.no_input))
@@ -37,17 +38,7 @@ def present(
         raise
     except (Exception, KeyboardInterrupt) as error:
         outcome.errors.append(as_error(error, services))
-    envelope = Envelope(
-        command,
-        outcome.exit_code,
-        outcome.server,
-        outcome.profile,
-        outcome.run,
-        outcome.jobs,
-        outcome.errors,
-        outcome.accepted_some,
-    )
-    _try_output(lambda: printer.close(envelope), outcome)
+    _try_output(lambda: printer.close(command, outcome), outcome)
     _try_output(console.flush, outcome)
     code = outcome.exit_code
     if form == "table" and outcome.counts:
@@ -64,7 +55,6 @@ def present(
         from sbpam_cli.commands.next_step import next_step
 
         console.hint(next_step(services, command, outcome))
-    console.finish()
     if code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED
     return code

@@ -34,7 +34,7 @@ def report(
     From the journal; `sbpam status RUN` brings that up to date.
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.forms import RUNS
+    from sbpam_cli.output.columns import RUNS
     from sbpam_cli.report.facts import report_run
     from sbpam_cli.report.page import render_report
 
@@ -55,7 +55,7 @@ def report(
         found = report_run(services, run)
         outcome.run, outcome.server = found.run.run_id, found.run.server
         outcome.profile = found.run.profile
-        context.console.write_utf8(render_report(found, form))
+        context.console.write(render_report(found, form))
         if found.going:
             outcome.next_step = f"`sbpam status {outcome.run}` asks about scans that had not ended"
 

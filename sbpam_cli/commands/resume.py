@@ -43,7 +43,7 @@ def resume(
     """Finds out what became of a run's hosts, sends what is left, prints the whole run."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.commands.schedule import connection_options
-    from sbpam_cli.output.forms import HOSTS
+    from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.resume import ResumeOptions, run_resume
     from sbpam_cli.runs.send import SendLimits
 

@@ -68,7 +68,7 @@ def prune(
     """Forgets old runs; unfinished ones stay."""
     from sbpam_cli.commands.present import present
     from sbpam_cli.journal.journal import open_journal
-    from sbpam_cli.output.forms import RUNS
+    from sbpam_cli.output.columns import RUNS
 
     services = ctx.obj
     age_s = parse_duration(older_than, "--older-than")
@@ -85,7 +85,7 @@ def prune(
 def _show(services: "Services", common: Common, name: str | None) -> int:
     from sbpam_cli.commands.present import present
     from sbpam_cli.journal.journal import open_journal
-    from sbpam_cli.output.forms import RUNS
+    from sbpam_cli.output.columns import RUNS
 
     def body(context: "Context") -> None:
         console, outcome = context.console, context.outcome

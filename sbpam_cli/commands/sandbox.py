@@ -70,7 +70,6 @@ def sandbox(
         if stop.signal_number != SIGINT:
             raise
         console.note("")
-    console.finish()
     return 0
 
 

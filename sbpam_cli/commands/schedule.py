@@ -182,7 +182,7 @@ def show_schedule(
 ) -> int:
     """Runs the job and shows it; returns the exit code."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.forms import HOSTS
+    from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.schedule import run_schedule
 
     return present(services, common, command, HOSTS, lambda ctx: run_schedule(ctx, options))

@@ -66,7 +66,7 @@ def status(
     from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.jobs.display import following
     from sbpam_cli.jobs.status import StatusOptions, run_status
-    from sbpam_cli.output.forms import HOSTS
+    from sbpam_cli.output.columns import HOSTS
 
     if offline and watch:
         raise OptionError("--watch asks the server, --offline does not")

@@ -10,7 +10,7 @@ from sbpam_cli.settings.profiles import ConnectionOptions
 def whoami(ctx: typer.Context, common: Common) -> int:
     """Shows who is signed in where, and where each secret comes from (never its value)."""
     from sbpam_cli.commands.present import present
-    from sbpam_cli.output.forms import WHOAMI
+    from sbpam_cli.output.columns import WHOAMI
     from sbpam_cli.signin.whoami import run_whoami
 
     options = ConnectionOptions(

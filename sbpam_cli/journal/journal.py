@@ -179,7 +179,6 @@ class Journal:
                     prefix,
                     [run.run_id for run in self.runs(limit=_RUNS_COMPARED)],
                     "`sbpam runs` lists them; a job is named by its UUID, a host by its FQDN",
-                    likeness=0.8,
                 ),
             )
         raise UsageError(

@@ -2,21 +2,28 @@
 
 Nothing written here raises because of an encoding, a closed stderr or a
 reader that left: `stdout_closed` says that, and later writes are dropped.
+What each stream can show, rich decides; it is loaded for terminals alone.
 """
 
 import contextlib
 import errno
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TextIO
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sbpam_cli.errors import InputError, OutputError, SbpamError
 from sbpam_cli.output.escape import escape_controls
-from sbpam_cli.output.look import BOLD, DIM, RED, YELLOW, Look, look_at
 
 if TYPE_CHECKING:
+    import rich.console
+
     from sbpam_cli.system.services import Services
+
+_SIZE = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)
+_NARROWEST = 10
 
 
 class Console:
@@ -24,7 +31,6 @@ class Console:
 
     quiet: errors only. verbose: `trace` is shown too.
     stdout_closed: the reader of stdout left (`| head`).
-    lines_above: where a live display is on, writes a line of talk above it.
     """
 
     def __init__(self, services: "Services", *, quiet: bool = False, verbose: bool = False) -> None:
@@ -32,37 +38,35 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self.stdout_closed = False
-        self.lines_above: Callable[[str], None] | None = None
         self._stdout_gone = False
         self._stderr_gone = False
-        # Reentrant: a signal's handler may speak while its own thread does.
+        # Reentrant: a signal's handler may write while its own thread does.
         self._lock = threading.RLock()
-        newline = None if services.stdout_is_terminal() else "\n"
-        _tolerate(services.stdout, newline)
-        _tolerate(services.stderr, None)
+        newline = {} if services.stdout_is_terminal() else {"newline": "\n"}
+        _tolerate(services.stdout, **newline)
+        _tolerate(services.stderr)
 
-    def stdout_look(self) -> Look:
-        """What stdout can show, at its present size."""
-        return look_at(self.services.stdout, self.services)
+    @cached_property
+    def rich_stdout(self) -> "rich.console.Console":
+        """Prints through `write`."""
+        return _make_rich(self.services.stdout, self.write, self.services)
 
-    def stderr_look(self) -> Look:
-        """What stderr can show, at its present size."""
-        return look_at(self.services.stderr, self.services)
+    @cached_property
+    def rich_stderr(self) -> "rich.console.Console":
+        """Prints as talk does; a live display on it stays below what is said."""
+        return _make_rich(self.services.stderr, self._write_talk, self.services)
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether stderr is a terminal on which a display can be redrawn in place."""
+        return self.services.stderr_is_terminal() and not self.rich_stderr.is_dumb_terminal
 
     def write(self, text: str) -> None:
         """Data to stdout; the text is ready and ends its own lines.
 
-        Raises SbpamError, once, where stdout cannot take it (a full disk).
+        Raises SbpamError, once, if stdout cannot take it (a full disk).
         """
-        self._to_stdout(_put, self.services.stdout, text)
-
-    def write_utf8(self, text: str) -> None:
-        """As `write`, in UTF-8 whatever the locale, but on a terminal."""
-        reconfigure = getattr(self.services.stdout, "reconfigure", None)
-        if reconfigure is not None and not self.services.stdout_is_terminal():
-            with contextlib.suppress(OSError, ValueError):
-                reconfigure(encoding="utf-8", errors="backslashreplace")
-        self.write(text)
+        self._to_stdout(self.services.stdout.write, text)
 
     def flush(self) -> None:
         """What was written goes out now. Raises as `write` does."""
@@ -76,89 +80,93 @@ class Console:
     def warn(self, text: str) -> None:
         """A warning, one line."""
         if not self.quiet:
-            mark = self.stderr_look().paint("warning:", YELLOW)
-            self._say(f"sbpam: {mark} {escape_controls(text)}")
+            self._say(f"sbpam: warning: {escape_controls(text)}", mark=("warning:", "yellow"))
 
     def trace(self, text: str) -> None:
         """A line for `--verbose`."""
         if self.verbose and not self.quiet:
-            self._say(self.stderr_look().paint(escape_controls(text), DIM))
+            self._say(escape_controls(text), style="dim")
 
     @property
     def gives_hints(self) -> bool:
         """Whether a person is there who wants any."""
-        wanted = not self.quiet and self.services.env("SBPAM_NO_HINTS") is None
-        return wanted and self.services.stderr_is_terminal()
+        services = self.services
+        wanted = not self.quiet and services.env("SBPAM_NO_HINTS") is None
+        return wanted and services.stderr_is_terminal() and services.stdout_is_terminal()
 
     def hint(self, text: str | None) -> None:
         """What one may do next; shown to a person alone."""
         if text is not None and self.gives_hints:
-            look = self.stderr_look()
-            self._say(look.paint(f"{look.glyphs.arrow} {escape_controls(text)}", DIM))
+            self._say(f"{self._arrow} {escape_controls(text)}", style="dim")
 
     def summary(self, lines: Iterable[str]) -> None:
-        """What became of it all, after the data; the first line stands out.
-
-        On a terminal no word is broken, so that a job's id can be marked and copied.
-        """
+        """What became of it all, after the data; the first line stands out."""
         if self.quiet:
             return
         first, *rest = map(escape_controls, lines)
-        look, apart = self.stderr_look(), []
         if self.services.stderr_is_terminal():
-            apart = [""]
-            rest = [part for line in rest for part in _folded(line, look.width)]
-        self._say("\n".join([*apart, look.paint(first, BOLD), *rest]))
+            self._say("")
+        self._say(first, style="bold")
+        for line in rest:
+            self._say(line)
 
     def error(self, error: SbpamError) -> None:
         """What happened, why, the trace id, what to do next: up to four lines.
 
         The reason of an InputError may be several lines: a refused entry each.
         """
-        look = self.stderr_look()
-        lines = [f"{look.paint('sbpam:', f'{BOLD};{RED}')} {_one_line(error.message)}"]
+        self._say(f"sbpam: {_one_line(error.message)}", mark=("sbpam:", "bold red"))
         if error.reason:
             many = isinstance(error, InputError)
             reasons = error.reason.split("\n") if many else [_one_line(error.reason)]
-            lines += [f"  {escape_controls(reason)}" for reason in reasons]
+            for reason in reasons:
+                self._say(f"  {escape_controls(reason)}")
         if error.trace_id:
-            lines.append(f"  trace id: {_one_line(error.trace_id)}")
+            self._say(f"  trace id: {_one_line(error.trace_id)}")
         if error.hint:
-            lines.append(f"  {look.glyphs.arrow} {_one_line(error.hint)}")
-        self._say("\n".join(lines))
+            self._say(f"  {self._arrow} {_one_line(error.hint)}")
 
-    def write_talk(self, text: str) -> None:
-        """Ready text to stderr; for a live display."""
+    @property
+    def _arrow(self) -> str:
+        encoding = getattr(self.services.stderr, "encoding", None) or "utf-8"
+        return "→" if encoding.lower().startswith("utf") else "->"
+
+    def _say(self, text: str, *, style: str = "", mark: tuple[str, str] | None = None) -> None:
+        """A line on stderr, in rich's styles; on a terminal no word is broken at the edge.
+
+        mark: a word of it that has a style of its own, and that style.
+        """
+        if not self.services.stderr_is_terminal() and not _is_colour_forced(self.services):
+            self._write_talk(text + "\n")
+            return
+        from textwrap import wrap
+
+        from rich.text import Text
+
+        lines = wrap(
+            text,
+            max(self.rich_stderr.width, _NARROWEST),
+            subsequent_indent=" " * (len(text) - len(text.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        styled = Text("\n".join(lines), style)
+        if mark is not None:
+            start = text.index(mark[0])
+            styled.stylize(mark[1], start, start + len(mark[0]))
+        self.rich_stderr.print(styled, soft_wrap=True)
+
+    def _write_talk(self, text: str) -> None:
         with self._lock:
             if self._stderr_gone:
                 return
             try:
-                _put(self.services.stderr, text)
+                self.services.stderr.write(text)
                 self.services.stderr.flush()
             except (OSError, ValueError):
                 self._stderr_gone = True
 
-    def finish(self) -> None:
-        """Flushes both streams for the last time, so that the interpreter's exit is quiet.
-
-        Raises as `write` does.
-        """
-        try:
-            self.flush()
-        finally:
-            self.write_talk("")
-            if self._stdout_gone:
-                _drain(self.services.stdout)
-            if self._stderr_gone:
-                _drain(self.services.stderr)
-
-    def _say(self, text: str) -> None:
-        if self.lines_above is not None:
-            self.lines_above(text)
-        else:
-            self.write_talk(text + "\n")
-
-    def _to_stdout(self, action: Callable[..., None], *arguments: object) -> None:
+    def _to_stdout(self, action: Callable[..., object], *arguments: object) -> None:
         with self._lock:
             if self._stdout_gone:
                 return
@@ -166,23 +174,53 @@ class Console:
                 action(*arguments)
             except (OSError, ValueError) as error:
                 self._stdout_gone = True
-                self.stdout_closed = _reader_left(error)
+                # Windows calls a broken pipe EINVAL.
+                self.stdout_closed = isinstance(error, BrokenPipeError) or (
+                    os.name == "nt" and getattr(error, "errno", None) == errno.EINVAL
+                )
                 if not self.stdout_closed:
-                    raise unwritable(error) from error
+                    raise OutputError(error) from error
 
 
-def unwritable(error: OSError | ValueError) -> OutputError:
-    """The error of a stdout that takes nothing any more."""
-    reason = getattr(error, "strerror", None) or str(error)
-    return OutputError("stdout could not be written", reason=reason, hint="make room where it goes")
+class _Sink:
+    """What rich takes for a stream; `write` is the console's."""
+
+    def __init__(self, stream: TextIO, write: Callable[[str], None]) -> None:
+        self._stream = stream
+        self.write = write
+
+    def flush(self) -> None:
+        """The console does that."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
-def _folded(line: str, width: int) -> list[str]:
-    import textwrap
+def _make_rich(
+    stream: TextIO, write: Callable[[str], None], services: "Services"
+) -> "rich.console.Console":
+    from rich.console import Console as RichConsole
 
-    return textwrap.wrap(
-        line, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    environ = {name: value for name, value in services.environ.items() if name != "FORCE_COLOR"}
+    for name in ("COLUMNS", "LINES"):
+        if not _SIZE.fullmatch(environ.get(name, "")):
+            environ.pop(name, None)
+    return RichConsole(
+        file=cast("TextIO", _Sink(stream, write)),
+        force_terminal=True if _is_colour_forced(services) else None,
+        # rich's own NO_COLOR keeps bold and dim.
+        color_system=None if services.env("NO_COLOR") is not None else "auto",
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ=environ,
     )
+
+
+def _is_colour_forced(services: "Services") -> bool:
+    """`0` is no wish; rich takes it for one, and does not know the second."""
+    names = ("FORCE_COLOR", "CLICOLOR_FORCE")
+    return any(services.env(name) not in (None, "0") for name in names)
 
 
 def _one_line(text: str) -> str:
@@ -191,35 +229,8 @@ def _one_line(text: str) -> str:
     return escape_controls(" ".join(line for line in lines if line))
 
 
-def _tolerate(stream: TextIO, newline: str | None) -> None:
+def _tolerate(stream: TextIO, **more: str) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         with contextlib.suppress(OSError, ValueError):
-            reconfigure(errors="backslashreplace")
-            if newline is not None:
-                reconfigure(newline=newline)
-
-
-def _put(stream: TextIO, text: str) -> None:
-    try:
-        stream.write(text)
-    except UnicodeEncodeError as error:
-        stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
-
-
-def _reader_left(error: Exception) -> bool:
-    # Windows says EINVAL for a broken pipe; a closed file object raises ValueError.
-    return isinstance(error, BrokenPipeError | ValueError) or (
-        os.name == "nt" and getattr(error, "errno", None) == errno.EINVAL
-    )
-
-
-def _drain(stream: TextIO) -> None:
-    # What is still buffered would fail again at the interpreter's exit, with a complaint.
-    with contextlib.suppress(AttributeError, OSError, ValueError):
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(descriptor, stream.fileno())
-        finally:
-            os.close(descriptor)
-        stream.flush()
+            reconfigure(errors="backslashreplace", **more)

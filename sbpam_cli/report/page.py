@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbpam_cli import __version__
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.output.escape import escape_controls
-from sbpam_cli.output.look import status_kind
+from sbpam_cli.output.summary import status_kind
 from sbpam_cli.report.facts import RunReport, scan_duration_s
 from sbpam_cli.wording import counted, utc
 

@@ -18,7 +18,6 @@ PACKAGE = Path(sbpam_cli.__file__).parent
 
 NOT_YET: set[str] = {
     "circles_of_files",
-    "escape_sequences",
     "forbidden_names",
     "long_files",
     "too_many_parameters",

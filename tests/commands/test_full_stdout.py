@@ -1,6 +1,7 @@
 """A disk that is full where stdout goes: no error is hidden, and nobody is led to double hosts."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,15 @@ pytestmark = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 @pytest.fixture
 def full(site: Site) -> Iterator[Site]:
     """The program of the site, whose stdout takes nothing."""
-    with FULL.open("w", encoding="utf-8") as stdout:
+    stdout = FULL.open("w", encoding="utf-8")
 
-        def redirect(services: Services) -> None:
-            services.stdout = stdout
+    def redirect(services: Services) -> None:
+        services.stdout = stdout
 
-        site.program.prepare = redirect
-        yield site
+    site.program.prepare = redirect
+    yield site
+    with suppress(OSError):
+        stdout.close()
 
 
 def said_once(ended: Ended) -> None:

@@ -58,8 +58,8 @@ def test_case_is_no_difference() -> None:
 
 
 def test_the_form_in_the_environment(site: Site) -> None:
-    ended = site.program("status", env={"SBPAM_OUTPUT": "nsjon"})
-    assert "SBPAM_OUTPUT: there is no form 'nsjon'" in ended.err
+    ended = site.program("status", env={"SBPAM_OUTPUT": "ndjsn"})
+    assert "SBPAM_OUTPUT: there is no form 'ndjsn'" in ended.err
     assert "did you mean ndjson?" in ended.err
 
 

@@ -1,22 +1,19 @@
-"""What a person sees while 400 hosts are watched: whole screens at fixed moments of the clock.
+"""What is seen while 400 hosts in forty jobs are watched: whole screens at moments of the clock."""
 
-`python tests/support/regenerate.py screens` writes them anew.
-"""
-
-import os
+import re
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pyte import Screen, Stream
+from pyte import HistoryScreen, Screen, Stream
 from support.clock import Inline, MovedClock
-from support.site import Site
+from support.site import Ended, Site
 
 from sbpam_cli.system.services import Services
 
-SCREENS = Path(__file__).parent / "screens"
 BEFORE = "$ sbpam status --all --watch"
+HEAD = " of 400 hosts"
 
 
 class WatchedClock(MovedClock):
@@ -35,42 +32,34 @@ class WatchedClock(MovedClock):
         self._now = until
 
 
-class _LowerScreen(Screen):
-    """Gets lower as terminals do: what is below the cursor goes first."""
-
-    def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        lines, columns = lines or self.lines, columns or self.columns
-        spare = self.lines - 1 - self.cursor.y
-        self.lines -= max(0, min(self.lines - lines, spare))
-        for y in [y for y in self.buffer if y >= self.lines]:
-            del self.buffer[y]
-        super().resize(lines, columns)
-
-
 class ScreenStream:
-    """Stdout and stderr of a terminal that is held in memory."""
+    """Stdout and stderr of a terminal that is held in memory, one line of which is in use."""
 
     encoding = "utf-8"
 
-    def __init__(self, columns: int, lines: int) -> None:
-        self.screen = _LowerScreen(columns, lines)
-        self.written = 0
+    def __init__(self, columns: int, lines: int, clock: WatchedClock) -> None:
+        self.screen: Screen = HistoryScreen(columns, lines)
+        self.clock = clock
+        self.drawings: Counter[int] = Counter()
+        self.written: Counter[int] = Counter()
         self._feed = Stream(self.screen)
-        self.write(f"{BEFORE}\n")
+        self._feed.feed(f"{BEFORE}\r\n")
 
     def isatty(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        self.written += len(text.encode())
-        self._feed.feed(text.replace("\n", "\r\n").replace("\r\r\n", "\r\n"))
+        second = int(self.clock.now())
+        self.drawings[second] += HEAD in text
+        self.written[second] += len(text.encode())
+        self._feed.feed(text.replace("\n", "\r\n"))
         return len(text)
 
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def seen(self) -> str:
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip() + "\n"
+    def lines(self) -> list[str]:
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
 
 
 @pytest.fixture
@@ -88,62 +77,95 @@ def watched(site: Site) -> Site:
     return site
 
 
-def run(site: Site, sizes: dict[float, tuple[int, int]], moments: list[float]) -> dict[str, str]:
-    """The screens at moments (seconds from the start) and at the end; sizes: from when on."""
-    clock, program = site.clock, site.program
+def watch(
+    site: Site,
+    size: tuple[int, int],
+    look: Callable[[ScreenStream], None],
+    *more: str,
+) -> ScreenStream:
+    """look: called every two seconds while scans go on."""
+    clock = site.clock
     assert isinstance(clock, WatchedClock)
-    start, taken = clock.now(), {}
-    stream = ScreenStream(*sizes.pop(0.0))
-    used: list[Services] = []
+    start = clock.now()
+    stream = ScreenStream(*size, clock)
 
     def prepare(services: Services) -> None:
-        stream_of_both: Any = stream
-        services.stdout = services.stderr = stream_of_both
+        of_both: Any = stream
+        services.stdout = services.stderr = of_both
         services.workers = lambda _, clock: Inline(clock)
-        used.append(services)
 
-    def resize(size: tuple[int, int]) -> None:
-        environ: Any = used[0].environ
-        environ["COLUMNS"], environ["LINES"] = map(str, size)
-        stream.screen.resize(size[1], size[0])
-
-    def take(moment: float) -> None:
-        taken[f"{moment:03.0f}s"] = stream.seen()
-        assert stream.seen().startswith(BEFORE), "what was above is still there"
-        assert len(stream.seen().splitlines()) < stream.screen.lines
-
-    arranged: list[tuple[float, Callable[[], None]]] = []
-    arranged += [(start + at, lambda size=size: resize(size)) for at, size in sizes.items()]  # type: ignore[misc]
-    arranged += [(start + at, lambda at=at: take(at)) for at in moments]  # type: ignore[misc]
-    clock.arranged = sorted(arranged, key=lambda pair: pair[0])
-    program.prepare = prepare
-    columns, lines = stream.screen.columns, stream.screen.lines
-    environ = {"COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm", "NO_COLOR": "1"}
-    ended = program("status", "--all", "--watch", terminal=True, env=environ)
+    clock.arranged = [(start + at, lambda: look(stream)) for at in range(2, 86, 2)]
+    site.program.prepare = prepare
+    environ = {"COLUMNS": str(size[0]), "LINES": str(size[1]), "TERM": "xterm"}
+    ended = site.program("status", "--all", "--watch", *more, terminal=True, env=environ)
     assert ended.code == 0
     assert not clock.arranged, "it ended before the last moment"
-    taken["end"] = stream.seen()
-    assert stream.written < 20_000 * (clock.now() - start)
-    return taken
+    return stream
 
 
-@pytest.mark.parametrize(
-    ("name", "sizes", "moments"),
-    [
-        ("80x24", {0.0: (80, 24)}, [1.0, 30.0, 60.0, 85.0]),
-        ("200x50", {0.0: (200, 50)}, [1.0, 30.0, 60.0, 85.0]),
-        (
-            "resized",
-            {0.0: (200, 50), 40.0: (80, 24), 60.0: (60, 12), 75.0: (120, 40)},
-            [30.0, 41.0, 61.0, 76.0],
-        ),
-    ],
-)
-def test_screens(
-    watched: Site, name: str, sizes: dict[float, tuple[int, int]], moments: list[float]
-) -> None:
-    for moment, screen in run(watched, dict(sizes), moments).items():
-        path = SCREENS / f"{name}-{moment}.txt"
-        if os.environ.get("SBPAM_WRITE_SCREENS"):
-            path.write_text(screen, encoding="utf-8", newline="\n")
-        assert screen == path.read_text(encoding="utf-8"), path.name
+@pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 10)])
+def test_the_display_fits_and_leaves_what_was_above(watched: Site, size: tuple[int, int]) -> None:
+    heads: list[str] = []
+
+    def look(stream: ScreenStream) -> None:
+        shown = stream.lines()
+        heads.extend(line for line in shown if HEAD in line)
+        assert shown[0] == BEFORE
+        assert HEAD in shown[1]
+        assert len(shown) < size[1]
+        assert max(map(len, shown)) in range(size[0] - 11, size[0] + 1), "the whole width is used"
+
+    stream = watch(watched, size, look)
+
+    assert len(heads) == 42
+    assert heads != sorted(heads, reverse=True)
+    assert max(stream.drawings.values()) <= 4
+    assert max(list(stream.written.values())[:-1]) < 40_000
+    end = stream.lines()
+    assert not [line for line in end if HEAD in line]
+    assert any(line.startswith("400 hosts: 38") for line in end)
+    assert not stream.screen.cursor.hidden
+
+
+def test_jobs_statuses_and_reasons_are_counted(watched: Site) -> None:
+    screens = []
+    watch(watched, (100, 30), lambda stream: screens.append("\n".join(stream.lines())))
+    late = screens[-3]
+    for part in ("● ", " Running", "✓ ", " Complete", "✗ ", " Failed", "/10", "%"):
+        assert part in late
+    assert re.search("✗ [0-9]+ (AccessDenied|FailedToConnect|InvalidHostName)", late)
+    assert "left" in late
+    assert "elapsed 0:01:" in late
+
+
+def test_what_is_said_meanwhile_stands_above(watched: Site) -> None:
+    def look(stream: ScreenStream) -> None:
+        shown = stream.lines()
+        [head] = [number for number, line in enumerate(shown) if HEAD in line]
+        assert all(line.startswith(("GET", "POST", BEFORE, "  ")) for line in shown[:head])
+        assert not [line for line in shown[head:] if line.startswith("GET")]
+
+    watch(watched, (120, 30), look, "--verbose")
+
+
+def lines_said(site: Site, *more: str, **how: Any) -> Ended:
+    def prepare(services: Services) -> None:
+        services.workers = lambda _, clock: Inline(clock)
+
+    site.program.prepare = prepare
+    return site.program("status", "--all", "--watch", *more, **how)
+
+
+@pytest.mark.parametrize("how", [{}, {"terminal": True, "env": {"TERM": "dumb"}}])
+def test_elsewhere_a_line_a_minute(watched: Site, how: dict[str, Any]) -> None:
+    ended = lines_said(watched, **how)
+    said = [line for line in ended.err.splitlines() if HEAD in line]
+    assert ended.code == 0
+    assert len(said) == 3
+    assert said[0].startswith("0 of 400 hosts done: ")
+    assert said[-1].startswith("400 of 400 hosts done: 38")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_quiet_shows_nothing(watched: Site, terminal: bool) -> None:
+    assert lines_said(watched, "--quiet", terminal=terminal).err == ""

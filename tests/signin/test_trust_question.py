@@ -63,7 +63,7 @@ def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: Priva
     ended = login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
     assert ended.code == 3, ended.err  # There is no keyring.
     assert "Trust exactly this certificate" in ended.asked[0]
-    assert f"SHA-256 fingerprint {server.pin}" in ended.err
+    assert f"SHA-256 fingerprint {server.pin}" in " ".join(ended.err.split())
     assert "for nps.corp.example, good until 2049-01-01" in ended.err
     assert profiles(program)["default"]["fingerprint"] == server.pin
     environ = {"SBPAM_PASSWORD": PASSWORD}

@@ -1,8 +1,8 @@
-"""Makes what is made from the program: completions, README tables, pictures, screens.
+"""Makes what is made from the program: completions, README tables, pictures.
 
-    python tests/support/regenerate.py [completions] [readme] [pictures] [screens]
+    python tests/support/regenerate.py [completions] [readme] [pictures]
 
-Without arguments all four. Pictures need tmux and Chromium. Tests fail where a file is not
+Without arguments all three. Pictures need tmux and Chromium. Tests fail where a file is not
 what this would make.
 """
 
@@ -201,21 +201,11 @@ def _picture(name: str, screen: str) -> None:
     (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8", newline="\n")
 
 
-def write_screens() -> None:
-    """The screens of the live display, by the test that compares them."""
-    test = ROOT / "tests" / "output" / "test_watch_screens.py"
-    for path in (test.parent / "screens").glob("*.txt"):
-        path.unlink()
-    environ = {**os.environ, "SBPAM_WRITE_SCREENS": "1"}
-    subprocess.run([sys.executable, "-m", "pytest", "-q", str(test)], env=environ, check=True)
-
-
 def main(wanted: list[str]) -> None:
     makers = {
         "completions": [write_completions],
         "readme": [write_readme],
         "pictures": [take_pictures, take_report_picture],
-        "screens": [write_screens],
     }
     for name in wanted or list(makers):
         for make in makers[name]:

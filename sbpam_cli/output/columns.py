@@ -1,0 +1,55 @@
+"""The columns of each kind of rows: one list for table, tsv, csv, json and ndjson."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+Row = Sequence[object]
+"""A value a column (str, int, bool, an enumeration's member, None), then those of `json_only`.
+
+What follows those is not printed.
+"""
+
+
+class RowSet(NamedTuple):
+    """A kind of rows. `name` is the array's in JSON; `json_only` are columns of JSON alone."""
+
+    name: str
+    columns: tuple[str, ...]
+    json_only: tuple[str, ...] = ()
+
+
+def _rows(name: str, columns: str, json_only: tuple[str, ...] = ()) -> RowSet:
+    return RowSet(name, tuple(columns.split()), json_only)
+
+
+HOSTS = _rows(
+    "hosts", "host status job_id failure_reason os ip_address version detail", ("host_id",)
+)
+RUNS = _rows("runs", "run state started hosts accepted failed unknown server credential")
+CREDENTIALS = _rows(
+    "credentials", "credential_id user_name domain display_name resource platform managed_type"
+)
+OU_HOSTS = _rows("hosts", "host")
+DOCTOR = _rows("doctor", "check ok detail remedy")
+WHOAMI = _rows("whoami", "profile server user method expires source")
+LOGIN = WHOAMI._replace(name="login")
+LOGOUT = WHOAMI._replace(name="logout")
+CANCEL = _rows("cancel", "job_id status detail")
+
+TIMES = frozenset({"started", "expires", "sent", "answered", "last_scan"})
+"""Columns that hold a time in UTC; a terminal's table shows it as local time."""
+
+
+def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[list[Row]]:
+    """`rows` in lists of at most `size`."""
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def text_of(value: object) -> str:
+    """A value as a cell's text, nothing escaped."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
