@@ -6,12 +6,9 @@ costs five times as much to build.
 Names and order of the server's enumerations: vendor's 4.2 pages.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from functools import partial
-from itertools import repeat
-from operator import itemgetter
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
+from typing import Literal, NamedTuple, Protocol
 
 
 class ScanStatus(StrEnum):
@@ -114,83 +111,6 @@ class HostRow(NamedTuple):
     host_id: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
-
-
-Kept = TypeVar("Kept", bound=tuple[Any, ...])
-
-
-class Columns(Sequence[Kept]):
-    """Named tuples of one kind, kept as columns; each is made when it is looked at.
-
-    Replies, the journal and the printed forms all read a column at a time: most
-    rows of a large run are never needed as such. columns: one for each field,
-    all of one length.
-    """
-
-    __slots__ = ("columns", "kind")
-
-    def __init__(self, kind: type[Kept], columns: Sequence[Sequence[Any]]) -> None:
-        self.kind = kind
-        self.columns = columns
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
-
-    def __iter__(self) -> Iterator[Kept]:
-        return map(partial(tuple.__new__, self.kind), zip(*self.columns, strict=True))
-
-    @overload
-    def __getitem__(self, index: int) -> Kept: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Columns[Kept]": ...
-    def __getitem__(self, index: int | slice) -> "Kept | Columns[Kept]":
-        picked = [column[index] for column in self.columns]
-        return Columns(self.kind, picked) if isinstance(index, slice) else self.kind(*picked)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def column(rows: Sequence[tuple[Any, ...]], index: int) -> Sequence[Any]:
-    """One value of each row."""
-    return rows.columns[index] if isinstance(rows, Columns) else list(map(itemgetter(index), rows))
-
-
-def build_rows(*columns: Sequence[object]) -> Columns[HostRow]:
-    """Rows from a column for each field; the last fields may have none: they are None."""
-    absent = [None] * len(columns[0])
-    return Columns(HostRow, [*columns, *[absent] * (len(HostRow._fields) - len(columns))])
-
-
-def join_rows(parts: Iterable[Sequence[HostRow]]) -> Sequence[HostRow]:
-    """The rows of all parts, one after another."""
-    listed = list(parts)
-    if len(listed) == 1:
-        return listed[0]
-    fields = range(len(HostRow._fields))
-    return build_rows(*[[v for part in listed for v in column(part, n)] for n in fields])
-
-
-class AlikeRows(Collection[HostRow]):
-    """Rows that differ in nothing but the host, made when they are looked at.
-
-    A million names that are only checked need no million rows. same: all but the host of each.
-    """
-
-    def __init__(self, names: Sequence[str], same: HostRow) -> None:
-        self.names = names
-        self.same = same
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[HostRow]:
-        return map(HostRow, self.names, *map(repeat, self.same[1:]))
-
-    def __contains__(self, row: object) -> bool:
-        return any(row == own for own in self)
 
 
 class ScanHost(NamedTuple):

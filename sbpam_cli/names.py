@@ -1,7 +1,6 @@
 """Names as they are compared: host names, and ids that become part of a URL."""
 
 import re
-from collections.abc import Sequence
 
 UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _UUID = re.compile(UUID, re.ASCII)
@@ -21,10 +20,3 @@ def canonical_uuid(text: object) -> str | None:
 def fold_host(name: str) -> str:
     """A host name as it is compared: case and one trailing dot don't count."""
     return name.strip().removesuffix(".").lower()
-
-
-def fold_hosts(names: Sequence[str]) -> Sequence[str]:
-    """`fold_host` of each, at once where none changes."""
-    joined = "\n".join(names)
-    same = joined == joined.lower() and ".\n" not in joined and not joined.endswith(".")
-    return names if same and joined.split() == names else [*map(fold_host, names)]

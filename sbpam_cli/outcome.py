@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
-from sbpam_cli.models import SCHEDULED, AlikeRows, Columns, HostRow, JobSummary, ScanStatus, column
+from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus
 
 _PRECEDENCE = (
     ExitCode.USAGE,
@@ -43,11 +43,8 @@ class Outcome:
 
     def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""
-        if isinstance(rows, AlikeRows):
-            self.counts[rows.same.status] += len(rows)
-            return rows
-        counted = rows if isinstance(rows, list | Columns) else list(rows)
-        self.counts.update(column(counted, 1))
+        counted = rows if isinstance(rows, list) else list(rows)
+        self.counts.update(row.status for row in counted)
         return counted
 
     @property

@@ -8,7 +8,7 @@ from sbpam_cli.errors import SbpamError, SignInError
 from sbpam_cli.jobs.follow import FAILURES_SAID_EVERY_S, SILENCE_S, no_good_answer
 from sbpam_cli.jobs.job import Followed
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import FINISHED, SCHEDULED, Talk, column
+from sbpam_cli.models import FINISHED, SCHEDULED, Talk
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.system.threads import Done, Workers
 
@@ -106,4 +106,4 @@ class Crowd:
         if batch.state != "accepted" or (item is not None and item.is_over):
             return 0
         going = SCHEDULED - FINISHED
-        return sum(status in going for status in column(batch.rows or (), 1))
+        return sum(row.status in going for row in batch.rows or ())

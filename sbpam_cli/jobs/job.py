@@ -18,10 +18,8 @@ from sbpam_cli.models import (
     JobSummary,
     ScanJob,
     ScanStatus,
-    column,
     sum_status,
 )
-from sbpam_cli.names import fold_hosts
 
 _FIRST_INTERVAL_S = 2.0
 _LOST_S = 60.0
@@ -67,7 +65,7 @@ class Followed:
             return self.gone
         if not self.rows and not self.told:
             return self.status in FINISHED
-        if not _GOING.intersection(column(self.rows, 1)):
+        if not any(row.status in _GOING for row in self.rows):
             return True
         return self.lacking >= _LOOKS_BELIEVED and all(
             row.status not in _GOING or (row.detail or "").startswith((NOT_IN_REPLY, _UNNAMED))
@@ -139,13 +137,11 @@ class Followed:
 
 def summarise(job_id: str, status: ScanStatus | None, rows: Sequence[HostRow]) -> JobSummary:
     """A job in a line; status: what the server says of the whole, where it says anything."""
-    statuses = SCHEDULED.intersection(column(rows, 1))
+    statuses = {row.status for row in rows} & SCHEDULED
     return JobSummary(job_id, sum_status(status, statuses), len(rows))
 
 
 def held_rows(job: ScanJob) -> Sequence[HostRow]:
     """Every host that the server holds in a job."""
     hosts = job.hosts or ()
-    named = column(hosts, 1)
-    names = fold_hosts(named) if None not in named else [*map(host_name, hosts)]
-    return make_rows(names, job.job_id, hosts, ScanStatus.UNKNOWN)
+    return make_rows([*map(host_name, hosts)], job.job_id, hosts, ScanStatus.UNKNOWN)

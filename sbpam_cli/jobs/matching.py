@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus, build_rows, column
+from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 from sbpam_cli.names import fold_host
 
 NOT_IN_REPLY = "not in the reply"
@@ -26,9 +26,7 @@ def make_rows(
     names: Sequence[str], job_id: str | None, hosts: Sequence[ScanHost], unsaid: ScanStatus
 ) -> Sequence[HostRow]:
     """The rows of hosts under these names, as `make_row` has them."""
-    _, _, status, *others = [column(hosts, n) for n in range(len(HostRow._fields))]
-    statuses = [said or unsaid for said in status] if None in status else status
-    return build_rows(names, statuses, [job_id] * len(names), *others)
+    return [make_row(name, job_id, host, unsaid) for name, host in zip(names, hosts, strict=True)]
 
 
 def make_row(host: str, job_id: str | None, found: ScanHost, unsaid: ScanStatus) -> HostRow:
@@ -94,7 +92,7 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     """
     if job.hosts is None:
         return Match([HostRow(name, unsaid, job.job_id) for name in names], [], [])
-    if column(job.hosts, 1) == names:
+    if [host.dns_host_name for host in job.hosts] == names:
         return Match(make_rows(names, job.job_id, job.hosts, unsaid), [], [])
     hosts = list(job.hosts)
     found = match_hosts(names, hosts)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.journal.records import Aside, Batch
-from sbpam_cli.models import HostRow, ScanStatus, column, sum_status
+from sbpam_cli.models import HostRow, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
 
 _STATES: dict[str, ScanStatus] = {
@@ -86,7 +86,7 @@ class RowStream:
         rows = batch_rows(batch, why_not_sent)
         self._write(merge_aside(batch.first, rows, aside) if aside else rows)
         if batch.rows is not None and not self._keep_rows:
-            batch.job_status = sum_status(None, set(column(batch.rows, 1)))
+            batch.job_status = sum_status(None, {row.status for row in batch.rows})
             batch.rows = None
 
 

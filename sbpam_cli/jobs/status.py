@@ -18,9 +18,6 @@ from sbpam_cli.models import (
     JobSummary,
     ScanJob,
     ScanStatus,
-    build_rows,
-    column,
-    join_rows,
 )
 from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
@@ -60,7 +57,7 @@ class _Section:
     def write(self, put: Callable[[Iterable[HostRow]], None], *, offline: bool) -> None:
         """The rows, in the order asked for, else the server's; a batch at a time."""
         if self.run is None:
-            put(join_rows([item.rows for item in self.followed]))
+            put([row for item in self.followed for row in item.rows])
             return
         told = {item.first: item for item in self.followed}
         rows = RowStream(put, self.run.aside, keep_rows=False)
@@ -347,8 +344,7 @@ def dated_rows(batch: Batch, run: Run) -> Sequence[HostRow]:
 
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
     as_of = f"as of {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    rows = batch_rows(batch)
-    columns = [column(rows, n) for n in range(len(HostRow._fields))]
-    *columns, details, host_id, started, finished = columns
-    dated = [f"{detail}; {as_of}" if detail else as_of for detail in details]
-    return build_rows(*columns, dated, host_id, started, finished)
+    return [
+        row._replace(detail=f"{row.detail}; {as_of}" if row.detail else as_of)
+        for row in batch_rows(batch)
+    ]

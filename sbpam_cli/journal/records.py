@@ -13,8 +13,6 @@ from sbpam_cli.models import (
     FailureReason,
     HostRow,
     ScanStatus,
-    build_rows,
-    column,
 )
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
@@ -105,9 +103,9 @@ def digest_names(names: Iterable[str]) -> str:
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
     """The rows of a batch as one JSON text; the job id is the batch's. Times only where known."""
-    timed = any(column(rows, -1)) or any(column(rows, -2))
+    timed = any(row.started_at or row.finished_at for row in rows)
     end = len(HostRow._fields) - (0 if timed else 2)
-    packed = list(zip(*[column(rows, n) for n in (0, 1, *range(3, end))], strict=True))
+    packed = [(row[0], row[1], *row[3:end]) for row in rows]
     if len(packed) < _MANY_ROWS:
         return json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
     import msgspec
@@ -117,14 +115,10 @@ def pack_rows(rows: Sequence[HostRow]) -> str:
 
 def unpack_rows(text: str, job_id: str | None) -> Sequence[HostRow]:
     """The rows of a batch."""
-    packed = _decode(text)
-    if not packed:
-        return []
-    hosts, statuses, reasons, *rest = zip(*packed, strict=True)
-    return build_rows(
-        hosts, [*map(_STATUSES.__getitem__, statuses)], [job_id] * len(hosts),
-        [*map(_REASONS.__getitem__, reasons)], *rest,
-    )  # fmt: skip
+    return [
+        HostRow(host, _STATUSES[status], job_id, _REASONS[reason], *rest)
+        for host, status, reason, *rest in _decode(text)
+    ]
 
 
 def _decode(text: str) -> list[Any]:
@@ -137,7 +131,7 @@ def _decode(text: str) -> list[Any]:
 
 def count_rows(rows: Sequence[HostRow]) -> tuple[int, int]:
     """How many were accepted, and how many of those scans ended without success."""
-    counts = Counter(column(rows, 1))
+    counts = Counter(row.status for row in rows)
     accepted = sum(counts[status] for status in SCHEDULED)
     failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
     return accepted, failed

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sbpam_cli.models import Columns, ScanHost, ScanJob, ScanStatus, column
+from sbpam_cli.models import ScanHost, ScanJob, ScanStatus
 from sbpam_cli.names import UUID, canonical_uuid
 from sbpam_cli.nps import replies as wire
 
@@ -43,8 +43,7 @@ def read_large_job(content: bytes) -> ScanJob | None:
             return None
         hosts = _joined_hosts(joined)
     # An empty object looks the same.
-    nameless = hosts and None in column(hosts, 1)
-    if nameless and any(host.name is None and host.dns_host_name is None for host in hosts or ()):
+    if any(host.name is None and host.dns_host_name is None for host in hosts or ()):
         return None
     return wire.make_job({key: getattr(job, key) for key in (*_JOB, *_CREATOR)}, hosts)
 
@@ -83,8 +82,7 @@ def _listed_hosts(items: Sequence[Any]) -> Sequence[ScanHost]:
         outcomes = list(map(wire.read_outcome, *told))
     status, reason, detail = zip(*outcomes, strict=True) if items else ((), (), ())
     columns = (name, dns, status, reason, system, address, version, detail, host_id)
-    absent = [None] * len(items)
-    return Columns(ScanHost, [*columns, *[absent] * (len(ScanHost._fields) - len(columns))])
+    return [*map(ScanHost, *columns)]
 
 
 def _joined_hosts(items: Sequence[Any]) -> list[ScanHost]:

@@ -29,7 +29,7 @@ from sbpam_cli.jobs.matching import (
 )
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import HostRow, ScanStatus, Talk, column
+from sbpam_cli.models import HostRow, ScanStatus, Talk
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import NpsClient, Tokens, backoff_s
 from sbpam_cli.nps.transport import NoReplyError
@@ -376,11 +376,7 @@ class Sending:
 def lacks_second_look(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
     rows = batch.rows or ()
-    return (
-        batch.state == "accepted"
-        and ScanStatus.ACCEPTED in column(rows, 1)
-        and any(map(is_unconfirmed, rows))
-    )
+    return batch.state == "accepted" and any(map(is_unconfirmed, rows))
 
 
 def _with_unasked(listed: Sequence[HostRow], unasked: Sequence[str]) -> Sequence[HostRow]:

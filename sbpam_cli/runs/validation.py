@@ -8,7 +8,7 @@ from sbpam_cli.hosts.lists import HostList
 from sbpam_cli.jobs.rows import RowStream
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.lookups.accounts import find_credential_id
-from sbpam_cli.models import AlikeRows, HostRow, ScanStatus, build_rows
+from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.settings.profiles import Target
@@ -32,7 +32,7 @@ def run_validation(
     if options.offline and not aside:
         for start in range(0, len(hosts.names), _TOLD_AT_ONCE):
             names = hosts.names[start : start + _TOLD_AT_ONCE]
-            ctx.printer.write(outcome.count(AlikeRows(names, HostRow("", ScanStatus.VALID))))
+            ctx.printer.write(outcome.count([HostRow(name, ScanStatus.VALID) for name in names]))
         return
     batches = cut_batches(hosts.names, options.batch_size)
     rows = RowStream(lambda part: ctx.printer.write(outcome.count(part)), aside, keep_rows=False)
@@ -61,7 +61,7 @@ def run_validation(
 
 def _check(client: NpsClient | None, credential_id: str, batch: Batch) -> Sequence[HostRow]:
     if client is None:
-        return build_rows(batch.names, [ScanStatus.VALID] * len(batch.names))
+        return [HostRow(name, ScanStatus.VALID) for name in batch.names]
     answers = client.validate_hosts(credential_id, batch.names)
     # A row that came back without its name is the one that was sent in its place.
     places = list(batch.names) + [""] * len(answers)
