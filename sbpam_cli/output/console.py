@@ -42,8 +42,9 @@ class Console:
         self._stderr_gone = False
         # Reentrant: a signal's handler may write while its own thread does.
         self._lock = threading.RLock()
-        newline = {} if services.stdout_is_terminal() else {"newline": "\n"}
-        _tolerate(services.stdout, **newline)
+        # What goes to a pipe or a file is read back by programs, whatever the locale.
+        terminal = services.stdout_is_terminal()
+        _tolerate(services.stdout, **({} if terminal else {"newline": "\n", "encoding": "utf-8"}))
         _tolerate(services.stderr)
 
     @cached_property

@@ -28,10 +28,18 @@ ROWS = [
 ]
 
 
+class Screen(io.TextIOWrapper):
+    """Keeps its own encoding, as a terminal does; what a pipe gets is UTF-8."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def table(row_set: RowSet, rows: Sequence[Row], width: int, encoding: str = "utf-8") -> list[str]:
     raw = io.BytesIO()
-    stdout = io.TextIOWrapper(raw, encoding=encoding)
-    services = Services(io.BytesIO(), stdout, io.StringIO(), {"COLUMNS": str(width)})
+    stdout = Screen(raw, encoding=encoding) if encoding != "utf-8" else io.TextIOWrapper(raw)
+    environ = {"COLUMNS": str(width), "TERM": "dumb"}
+    services = Services(io.BytesIO(), stdout, io.StringIO(), environ)
     printer = Printer("table", Console(services), row_set)
     printer.write(rows)
     printer.close("status", Outcome())
