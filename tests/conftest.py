@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from support.clock import MovedClock
-from support.faults import Faults
-from support.site import PrivateProgram, Site
-
-from sbpam_cli.sandbox.rehearsal import describe
-from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
+from support.faults import StagedWorld
+from support.site import Program, Site, served
 
 # A shell's `&` starts what it runs with SIGINT ignored, and so would be every program under test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -34,17 +30,14 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture
-def program(tmp_path: Path, clock: MovedClock) -> PrivateProgram:
+def program(tmp_path: Path, clock: MovedClock) -> Program:
     """The program with a private home; knows no server."""
-    return PrivateProgram(tmp_path, clock)
+    return Program(tmp_path, clock)
 
 
 @pytest.fixture
-def site(program: PrivateProgram, clock: MovedClock) -> Iterator[Site]:
+def site(tmp_path: Path, clock: MovedClock) -> Iterator[Site]:
     """The sandbox on a loopback port; scans take 10 s of the moved clock, none fails."""
-    world = World(seed=1, now=clock.now, scan_duration_s=10.0, failing_share=0.0)
-    faults = Faults(seed=1)
-    with SandboxServer(world, faults) as server:
-        program.environ.update(describe(server).environment)
-        yield Site(world, faults, server, program, clock)
-        faults.release()
+    world = StagedWorld(seed=1, now=clock.now, scan_duration_s=10.0, failing_share=0.0)
+    with served(Site(tmp_path, clock), world) as site:
+        yield site

@@ -9,8 +9,6 @@ import typer
 from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.durations import parse_duration
 
-_SCANS_TAKE_S = "6s"
-
 
 @with_common
 def demo(
@@ -26,8 +24,7 @@ def demo(
     ] = None,
     scan_duration: Annotated[
         str, typer.Option(metavar="TIME", help="How long the pretended scans take.")
-    ] = _SCANS_TAKE_S,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same world.")] = 0,
+    ] = "6s",
     common: Common,
 ) -> int:
     """Shows the whole job against a pretended server: nothing to set up, nothing left behind."""
@@ -38,18 +35,14 @@ def demo(
     from sbpam_cli.jobs.follow import FollowLimits
     from sbpam_cli.runs.schedule import ScheduleOptions
     from sbpam_cli.sandbox.people import sample_hosts
-    from sbpam_cli.sandbox.rehearsal import describe
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
     from sbpam_cli.settings.profiles import ConnectionOptions
     from sbpam_cli.system.signals import Interruption, leave_now
 
     services = ctx.obj
-    world = World(
-        seed=seed,
-        now=services.clock.now,
-        scan_duration_s=parse_duration(scan_duration, "--scan-duration"),
-    )
+    scans_take_s = parse_duration(scan_duration, "--scan-duration")
+    world = World(now=services.clock.now, scan_duration_s=scans_take_s)
     with ExitStack() as stack:
         # A signal that comes before or after the job itself leaves nothing behind either.
         stack.enter_context(Interruption(lambda code: leave_now(services, code)))
@@ -60,7 +53,7 @@ def demo(
             for name, value in services.environ.items()
             if not name.startswith("SBPAM_") and name.upper() not in _PROXIES
         }
-        environ = private | describe(server).environment
+        environ = private | server.environment()
         environ |= {"SBPAM_CONFIG_HOME": folder, "SBPAM_STATE_HOME": folder}
         for name in ("SBPAM_OUTPUT", "SBPAM_NO_HINTS", "SBPAM_DEBUG"):
             if value := services.env(name):

@@ -1,5 +1,6 @@
 """`sbpam sandbox`: the embedded server, for rehearsals."""
 
+from collections.abc import Iterator
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,13 @@ from sbpam_cli.commands.durations import parse_duration
 from sbpam_cli.errors import Interrupted
 
 if TYPE_CHECKING:
-    from sbpam_cli.sandbox.rehearsal import Rehearsal
+    from sbpam_cli.sandbox.serve import SandboxServer
 
 
 @with_common
 def sandbox(
     ctx: typer.Context,
     *,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="N", help="Its port; 0 for a free one.")
     ] = 6500,
@@ -28,7 +28,6 @@ def sandbox(
     failing: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of hosts that fail.")
     ] = 0.1,
-    latency: Annotated[str, typer.Option(metavar="TIME", help="Delay of each reply.")] = "0",
     sign_in_life: Annotated[
         str, typer.Option("--token-life", metavar="TIME", help="How long a token lasts.")
     ] = "15m",
@@ -36,7 +35,6 @@ def sandbox(
 ) -> int:
     """Serves a pretended NPS server over HTTPS until Ctrl-C."""
     from sbpam_cli.output.console import Console
-    from sbpam_cli.sandbox.rehearsal import serve_forever
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
     from sbpam_cli.system.signals import Interruption, leave_now
@@ -50,22 +48,17 @@ def sandbox(
         failing_share=failing,
         token_life_s=parse_duration(sign_in_life, "--token-life"),
     )
-    server = SandboxServer(
-        world,
-        host=host,
-        port=port,
-        latency_s=parse_duration(latency, "--latency"),
-    )
-
-    def announce(rehearsal: "Rehearsal") -> None:
-        for line in describe(rehearsal):
-            console.write(line + "\n")
-        console.flush()
-        console.note("serving until Ctrl-C")
-
     try:
-        with Interruption(lambda code: leave_now(services, code)) as interruption:
-            serve_forever(server, announce, interruption.event)
+        with (
+            Interruption(lambda code: leave_now(services, code)) as interruption,
+            SandboxServer(world, port=port) as server,
+        ):
+            for line in describe(server):
+                console.write(line + "\n")
+            console.flush()
+            console.note("serving until Ctrl-C")
+            while not interruption.event.wait(0.5):
+                pass
     except Interrupted as stop:
         if stop.signal_number != SIGINT:
             raise
@@ -73,14 +66,15 @@ def sandbox(
     return 0
 
 
-def describe(rehearsal: "Rehearsal") -> list[str]:
+def describe(server: "SandboxServer") -> Iterator[str]:
     """Lines for a shell: what to export, and who may sign in."""
-    lines = [f"# sandbox at {rehearsal.url}; paste this into another shell:"]
-    lines += [f"export {name}='{value}'" for name, value in rehearsal.environment.items()]
-    lines += ["# then: sbpam schedule web01.corp.example web02.corp.example --wait"]
-    lines += [f"# fingerprint {rehearsal.fingerprint}"]
-    for user in rehearsal.users:
-        lines.append(f"# user {user.login}  password {user.password}  MFA {user.mfa}")
-    for name, credential_id in rehearsal.credentials:
-        lines.append(f"# credential {credential_id}  {name}")
-    return lines
+    yield f"# sandbox at {server.url}; paste this into another shell:"
+    for name, value in server.environment().items():
+        yield f"export {name}='{value}'"
+    yield "# then: sbpam schedule web01.corp.example web02.corp.example --wait"
+    yield f"# fingerprint {server.fingerprint}"
+    for user in server.world.users:
+        yield f"# user {user.login}  password {user.password}  MFA {user.mfa}"
+    for row in server.world.credentials:
+        if row["credentialId"] is not None and row["credentialType"] == "Configuration":
+            yield f"# credential {row['credentialId']}  {row['domain']}\\{row['userName']}"

@@ -29,14 +29,13 @@ _SAMPLE = {
 
 @dataclass(slots=True, eq=False)
 class User:
-    """`password` is an application's API key; `certificate_serial` as Windows prints it.
+    """password: an application's API key. certificate_serial: as Windows prints it.
 
     mfa: `none` takes the code `0`, `push` the word `push`, `totp` six digits.
     """
 
     login: str
     password: str = field(repr=False)
-    what: str = ""
     mfa: Literal["none", "totp", "push"] = "none"
     totp_secret: str = field(default="", repr=False)
     roles: tuple[str, ...] = ("Admin",)
@@ -49,38 +48,29 @@ class User:
 
 def default_users() -> list[User]:
     return [
-        User("CORP\\demo", "Sandbox-Demo-1", "password and TOTP", "totp", _TOTP_SECRET),
-        User("CORP\\nomfa", "Sandbox-Nomfa-1", "password alone (the code is 0)"),
-        User("CORP\\push", "Sandbox-Push-1", "password and push (the code is push)", "push"),
-        User("CORP\\viewer", "Sandbox-Viewer-1", "lacks the role for scans", roles=("Viewer",)),
-        User("CORP\\locked", "Sandbox-Locked-1", "locked account", locked=True),
-        User(
-            "sbpam-app",
-            "Sandbox-Api-Key-1",
-            "application: API key and client certificate",
-            roles=("App",),
-            application=True,
-        ),
+        User("CORP\\demo", "Sandbox-Demo-1", "totp", _TOTP_SECRET),
+        User("CORP\\nomfa", "Sandbox-Nomfa-1"),
+        User("CORP\\push", "Sandbox-Push-1", "push"),
+        User("CORP\\viewer", "Sandbox-Viewer-1", roles=("Viewer",)),
+        User("CORP\\locked", "Sandbox-Locked-1", locked=True),
+        User("sbpam-app", "Sandbox-Api-Key-1", roles=("App",), application=True),
     ]
 
 
-def make_credentials(count: int, new_id: Callable[[str], str]) -> list[dict[str, Any]]:
-    """`count` accounts as `Credential/Search` answers them.
+def default_credentials(new_id: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Accounts as `Credential/Search` returns them.
 
-    Among the first: one of another type, one that is not managed (its
-    `credentialId` is null), and two of one name in two domains.
+    Among them: one of another type, one that is not managed (its `credentialId` is
+    null), and two of one name in two domains.
     """
-    first = [
+    accounts = [
         ("svc-scan", "CORP", EXAMPLE_CREDENTIAL_ID, "Configuration"),
         ("svc-scan", "EMEA", new_id("svc-scan EMEA"), "Configuration"),
         ("svc-onboard", "CORP", new_id("svc-onboard CORP"), "Configuration"),
         ("svc-discovered", "CORP", None, "Configuration"),
         ("helpdesk", "CORP", new_id("helpdesk CORP"), "Standard"),
+        *((f"svc-{n:05}", "CORP", new_id(f"svc-{n}"), "Configuration") for n in range(6, 13)),
     ]
-    rest = (
-        (f"svc-{number:05d}", "CORP", new_id(f"svc-{number}"), "Configuration")
-        for number in range(len(first) + 1, count + 1)
-    )
     return [
         {
             "id": new_id(f"row {name} {domain}"),
@@ -93,11 +83,9 @@ def make_credentials(count: int, new_id: Callable[[str], str]) -> list[dict[str,
             "platform": "Active Directory",
             "credentialType": kind,
             "managedType": "Unmanaged" if credential_id is None else "Managed",
-            "password": PLANTED_SECRETS["password"],
-            "salt": PLANTED_SECRETS["salt"],
-            "privateKey": PLANTED_SECRETS["privateKey"],
+            **{key: PLANTED_SECRETS[key] for key in ("password", "salt", "privateKey")},
         }
-        for name, domain, credential_id, kind in [*first, *rest][:count]
+        for name, domain, credential_id, kind in accounts
     ]
 
 

@@ -1,14 +1,14 @@
 """The sandbox's world: hosts, jobs, scans, and what was asked of it.
 
-Everything is a function of the seed, the clock and the requests, so that a
-rehearsal can be repeated. Hosts are not stored but derived from their names.
+Everything is a function of the seed, the clock and the requests, so that a rehearsal can
+be repeated. Hosts are not stored but derived from their names.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.models import FINISHED, FailureReason, ScanStatus
 from sbpam_cli.sandbox import people
@@ -31,6 +31,9 @@ FAILURES = {
     FailureReason.INVALID_HOST_NAME: "The host name could not be resolved.",
     FailureReason.UNKNOWN_ERROR: "An unexpected error occurred.",
 }
+_CANCELLING_TAKES_S = 2.0
+_SPREAD = 0.8
+"""The share of a job's time over which the ends of its scans are strewn."""
 
 
 class Machine(NamedTuple):
@@ -54,108 +57,52 @@ class Scan(NamedTuple):
     finished_at: float | None = None
 
 
-class Effects(NamedTuple):
-    """What a fault does to the job being scheduled; see `faults`."""
-
-    later_s: float = 0.0
-    hide_s: float = 0.0
-    fill_s: float = 0.0
-    leave_out: Callable[[str], object] | None = None
-    leave_out_count: int = 0
-
-
 @dataclass(slots=True)
 class Job:
-    """It exists from `created_at` on, is listed from `listed_at` on, and fills over `fill_s`."""
-
     job_id: str
     names: Sequence[str] = field(repr=False)
     credential_id: str
     creator: str
-    address: str
     created_at: float
-    listed_at: float
-    fill_s: float
     cancelled_at: float | None = None
-
-    def names_at(self, now: float) -> Sequence[str]:
-        age_s = max(now - self.created_at, 0.0)
-        return self.names[
-            : int(len(self.names) * age_s / self.fill_s) if age_s < self.fill_s else None
-        ]
 
 
 class LogEntry(NamedTuple):
-    """One request and what it was answered; `violation`: a call that nobody may make."""
+    """One request and the status of its response; violation: a call that nobody may make."""
 
     at: float
     request: Request
     status: int
-    ending: str
-    faults: tuple[str, ...]
     violation: bool
-
-
-def known_by_default(name: str) -> bool:
-    return not name.lower().startswith("unknown")
 
 
 @dataclass(kw_only=True)
 class World:
-    """All settings may be changed while it is served.
+    """now: epoch seconds; the only clock there is.
 
-    now: epoch seconds; the only clock there is.
-    scan_duration_s: every scan of a job has ended this long after the job was made;
-        spread (0..1): the share of it over which the ends are strewn.
-    failing_share, unknown_share: of hosts, drawn by name and seed.
-    knows: a name for which it is false is left out of jobs and replies.
-    overrides: fields of a host in replies, by lower-case name (raw wire values).
-    status_form: enumerations as integers, names, or null with a description.
-    refusal_form, refusal_status: how a refused sign-in is worded.
-    missing: path segments or whole paths that this version does not serve.
-    lock_after: refused sign-ins that lock an account; 0: never.
-    push_s: how long step 2 blocks for a user with push.
-    accounts_per_host: users and groups in the single-job form (about 0.5 kB each).
+    scan_duration_s: every scan of a job has ended this long after the job was made.
+    failing_share: of hosts, drawn by name and seed.
     scheduled: job id -> names, of every job that was scheduled over HTTP.
     """
 
     seed: int = 0
     now: Callable[[], float]
     scan_duration_s: float = 20.0
-    spread: float = 0.8
-    cancel_takes_s: float = 2.0
     failing_share: float = 0.1
-    unknown_share: float = 0.0
-    knows: Callable[[str], bool] = known_by_default
-    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
-    status_form: Literal["integer", "name", "null"] = "integer"
-    accounts_per_host: int = 3
-    credential_count: int = 12
     token_life_s: float = 900.0
-    refuse_replay: bool = True
-    lock_after: int = 5
-    push_s: float = 10.0
-    refusal_form: Literal["problem", "string", "text", "html", "empty"] = "problem"
-    refusal_status: int = 401
-    missing: set[str] = field(default_factory=lambda: {"/sigin2fa", "/api/v1/AppUserToken"})
-    version: str = "25.12.00000"
-    body_limit_bytes: int = 28 * 1024 * 1024
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
         self.users = people.default_users()
         self.units = people.default_units()
-        self.credentials = people.make_credentials(self.credential_count, self.new_id)
+        self.credentials = people.default_credentials(self.new_id)
         self.log: list[LogEntry] = []
         self.scheduled: dict[str, Sequence[str]] = {}
         self.jobs: dict[str, Job] = {}
         self.sessions: dict[str, str] = {}
         self.token_key = self.new_id("token key").encode()
         self._host_key = str(self.seed).encode()[:64]
-        self._generation = 0
         self._counter = 0
-        self._newest: dict[str, str] = {}
-        self._indexed = 0
 
     @property
     def violations(self) -> list[LogEntry]:
@@ -177,41 +124,26 @@ class World:
 
     def issue_token(self, user: User, *, owes_mfa: bool = False) -> tuple[str, str]:
         """A JWT and its `jti`."""
-        now = self.now()
-        jti = self.next_id("token")
+        now, jti = self.now(), self.next_id("token")
         claims = {
             "sub": user.login,
             "role": user.roles,
             "iat": int(now),
             "exp": int(now + self.token_life_s),
             "jti": jti,
-            "generation": self._generation,
             "owes_mfa": owes_mfa,
         }
         return sign_token(claims, self.token_key), jti
 
-    def token_is_alive(self, claims: dict[str, Any]) -> bool:
-        return bool(claims["exp"] > self.now() and claims["generation"] == self._generation)
-
-    def revoke_tokens(self) -> None:
-        """Every token issued so far is refused from now on."""
-        self._generation += 1
-
     def knows_credential(self, credential_id: str) -> bool:
         return any(row["credentialId"] == credential_id for row in self.credentials)
 
-    def _digest(self, name: str) -> bytes:
-        return blake2b(
-            name.lower().encode(errors="replace"), digest_size=24, key=self._host_key
-        ).digest()
-
     def knows_host(self, name: str) -> bool:
-        share = self.unknown_share
-        drawn = int.from_bytes(self._digest(name)[20:22], "big") / 65536 if share else 1.0
-        return drawn >= share and self.knows(name)
+        return not name.lower().startswith("unknown")
 
     def machine(self, name: str) -> Machine:
-        d = self._digest(name)
+        spelt = name.lower().encode(errors="replace")
+        d = blake2b(spelt, digest_size=24, key=self._host_key).digest()
         h = d.hex()
         fails = int.from_bytes(d[18:20], "big") / 65536 < self.failing_share
         return Machine(
@@ -225,11 +157,11 @@ class World:
 
     def scan(self, job: Job, machine: Machine, now: float) -> Scan:
         """A pure function of the clock."""
-        needs_s = self.scan_duration_s * (1 - self.spread * machine.pace)
+        needs_s = self.scan_duration_s * (1 - _SPREAD * machine.pace)
         start = job.created_at + needs_s * machine.wait / 2
         end = job.created_at + needs_s
         if job.cancelled_at is not None:
-            stop = job.cancelled_at + self.cancel_takes_s
+            stop = job.cancelled_at + _CANCELLING_TAKES_S
             if stop < end and stop <= now:
                 return Scan(ScanStatus.CANCELLED, None, start if start < stop else None, stop)
         if now < start:
@@ -246,41 +178,14 @@ class World:
         *,
         credential_id: str = people.EXAMPLE_CREDENTIAL_ID,
         creator: str = "CORP\\somebody",
-        address: str = "10.0.0.9",
         age_s: float = 0.0,
-        effects: Effects | None = None,
     ) -> Job:
         """Makes a job of the known names, `age_s` seconds ago."""
-        effects = effects or Effects()
-        drop = effects.leave_out or (lambda _: False)
         with self.lock:
-            kept = [name for name in names if self.knows_host(name) and not drop(name)]
-            created_at = self.now() - age_s + effects.later_s
-            job = Job(
-                self.next_id("job"),
-                kept[effects.leave_out_count :],
-                credential_id,
-                creator,
-                address,
-                created_at,
-                created_at + effects.hide_s,
-                effects.fill_s,
-            )
+            known = [name for name in names if self.knows_host(name)]
+            job = Job(self.next_id("job"), known, credential_id, creator, self.now() - age_s)
             self.jobs[job.job_id] = job
             return job
-
-    def job(self, job_id: str) -> Job | None:
-        """None also for one that does not exist yet."""
-        job = self.jobs.get(job_id)
-        return job if job is not None and job.created_at <= self.now() else None
-
-    def current_job(self, host_id: str) -> Job | None:
-        """The newest job of a host."""
-        for job in list(self.jobs.values())[self._indexed :]:
-            for name in job.names:
-                self._newest[self.machine(name).host_id] = job.job_id
-        self._indexed = len(self.jobs)
-        return self.job(self._newest.get(host_id, ""))
 
     def hosts_of_unit(self, dn: str, *, children: bool) -> list[str] | None:
         """None for a unit that does not exist."""

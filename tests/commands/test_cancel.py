@@ -139,7 +139,7 @@ def test_a_server_that_goes_leaves_the_rest_unasked(site: Site) -> None:
 
 def test_a_wait_that_runs_out_keeps_the_rows(site: Site) -> None:
     site.world.scan_duration_s = 10_000.0
-    site.world.cancel_takes_s = 5000.0
+    site.faults.add(Fault(action="status", method="DELETE", status=202, body=" "))
     run, jobs = schedule(site)
     ended = site.program("cancel", "--yes", "--wait", "--timeout", "10s", run)
     assert ended.code == 124

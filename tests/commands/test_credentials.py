@@ -18,7 +18,6 @@ from sbpam_cli.errors import ServerError
 from sbpam_cli.lookups.accounts import MOST_PAGES, PAGE, list_accounts
 from sbpam_cli.models import ServiceAccount
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.sandbox.people import make_credentials
 
 COLUMNS = [
     *("credential_id", "user_name", "domain", "display_name", "resource", "platform"),
@@ -28,7 +27,8 @@ COLUMNS = [
 
 def furnish(site: Site, count: int) -> list[dict[str, Any]]:
     """`count` service accounts (and one of another type) in the sandbox."""
-    site.world.credentials = make_credentials(count + 1, site.world.new_id)
+    site.world.add_accounts(max(count - 11, 0))
+    del site.world.credentials[count + 1 :]
     return [row for row in site.world.credentials if row["credentialType"] == "Configuration"]
 
 

@@ -274,7 +274,7 @@ def unquoted_by_powershell(text: str) -> str:
 @pytest.mark.parametrize("dn", DNS)
 @pytest.mark.parametrize("recursive", [False, True])
 def test_an_older_server_is_not_asked(site: Site, dn: str, recursive: bool) -> None:
-    site.world.version = "4.1.0.12"
+    site.faults.add(Fault(action="edit", path="Version", edit=lambda _: "4.1.0.12"))
     ended = site.program("hosts", "--ou", dn, *(["--recursive"] if recursive else []))
     shell, powershell = recipes(ended)
     assert "it is version 4.1.0.12" in ended.err

@@ -101,8 +101,7 @@ def test_expired_token(site: Site, make_environ: Callable[[Site], dict[str, str]
 @pytest.mark.parametrize("form", ["problem", "string", "text", "html", "empty"])
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refusals_in_any_wording(site: Site, form: str, status: int) -> None:
-    site.world.refusal_form = form  # type: ignore[assignment]
-    site.world.refusal_status = status
+    site.faults.add(Fault(action="reword", body=form, status=status))
     ended = site.program("schedule", *HOSTS, env={"SBPAM_PASSWORD": "wrong"})
     words = [] if form == "empty" else ["user name or password is incorrect"]
     assert_refused(site, ended, words)

@@ -7,20 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import trustme
 from keyring.backend import KeyringBackend
+from support.certificates import application_environ
 from support.clock import MovedClock, RealWaits
-from support.faults import Fault, Faults
+from support.faults import Fault, StagedWorld
 from support.keyrings import HangingKeyring, MemoryKeyring
-from support.site import PrivateProgram
+from support.site import Program, Site, served
 
 from sbpam_cli.sandbox.people import User
-from sbpam_cli.sandbox.rehearsal import describe
-from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
 from sbpam_cli.system.clock import SystemClock
 
 LOCAL = ["profile", "environment", "state folder", "journal", "keyring"]
@@ -35,18 +33,17 @@ class Row(NamedTuple):
     remedy: str | None
 
 
-class Clinic:
-    """A sandbox on the real clock, a program pointed at it, and a keyring in memory."""
+class Clinic(Site):
+    """A site on the real clock, with a keyring in memory."""
 
-    def __init__(self, program: PrivateProgram, server: SandboxServer) -> None:
-        self.program, self.server = program, server
-        self.world, self.faults = server.world, server.faults
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, SystemClock())
         self.keyring: KeyringBackend = MemoryKeyring()
-        program.prepare = lambda services: setattr(services, "keyring", lambda: self.keyring)
+        self.prepare = lambda services: setattr(services, "keyring", lambda: self.keyring)
 
-    def __call__(self, **env: str) -> tuple[int, dict[str, Row]]:
+    def examine(self, **env: str) -> tuple[int, dict[str, Row]]:
         """Exit code and rows; a variable set to nothing is as good as unset."""
-        ended = self.program("doctor", "-o", "json", env=env)
+        ended = self.run("doctor", "-o", "json", env=env)
         envelope = ended.json()
         assert envelope["errors"] == []
         assert envelope["exit_code"] == ended.code
@@ -55,21 +52,21 @@ class Clinic:
     def use(self, login: str) -> User:
         """Signs in as this user from the environment."""
         user = next(user for user in self.world.users if user.login == login)
-        environ = self.program.environ
+        environ = self.environ
         environ.update(SBPAM_USERNAME=login, SBPAM_PASSWORD=user.password, SBPAM_TOTP_SECRET="")
         return user
 
     def log_in(self, *trust: str) -> None:
         """Stores a profile and its secrets; the environment is silent from then on."""
         user = self.use("CORP\\nomfa")
-        for name in [n for n in self.program.environ if n.startswith("SBPAM_")]:
+        for name in [n for n in self.environ if n.startswith("SBPAM_")]:
             if not name.endswith("_HOME"):
-                del self.program.environ[name]
+                del self.environ[name]
         trust = trust or ("--ca-bundle", self.server.ca_file)
         server = ["--server", self.server.url, *trust]
         password = user.password.encode()
         who = ["--username", user.login, "--password-stdin"]
-        assert self.program("login", *server, *who, stdin=password).code == 0
+        assert self.run("login", *server, *who, stdin=password).code == 0
 
 
 @pytest.fixture
@@ -79,14 +76,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
 
     with ExitStack() as stack:
 
-        def make(ca_file: str | None = None, **how: Any) -> Clinic:
-            world, faults = World(seed=1, now=time.time, failing_share=0.0), Faults(seed=1)
-            server = stack.enter_context(SandboxServer(world, faults, **how))
-            stack.callback(faults.release)
-            program = PrivateProgram(tmp_path, SystemClock())
-            program.environ.update(describe(server).environment)
-            program.environ["SBPAM_CA_BUNDLE"] = ca_file or server.ca_file
-            return Clinic(program, server)
+        def make(ca_file: str | None = None, *tls_files: str) -> Clinic:
+            world = StagedWorld(seed=1, now=time.time, failing_share=0.0)
+            clinic = stack.enter_context(served(Clinic(tmp_path), world, *tls_files))
+            clinic.environ["SBPAM_CA_BUNDLE"] = ca_file or clinic.server.ca_file
+            return clinic
 
         yield make
 
@@ -104,7 +98,7 @@ def certified(clinic: Callable[..., Clinic], folder: Path, days: float) -> Clini
     leaf.cert_chain_pems[0].write_to_path(chain)
     leaf.private_key_pem.write_to_path(key)
     ca.cert_pem.write_to_path(ca_file)
-    return clinic(ca_file, tls_files=(chain, key))
+    return clinic(ca_file, chain, key)
 
 
 def wrong(rows: dict[str, Row]) -> list[str]:
@@ -117,7 +111,7 @@ def skipped(rows: dict[str, Row], broken: str) -> list[str]:
 
 
 def test_all_is_well(clinic: Clinic) -> None:
-    code, rows = clinic()
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (0, [])
     assert list(rows) == [*LOCAL, *SECRETS, *SERVER]
     assert f"server {clinic.server.url} (SBPAM_SERVER)" in rows["profile"].detail
@@ -127,19 +121,19 @@ def test_all_is_well(clinic: Clinic) -> None:
 
 
 def test_nothing_is_scheduled_recorded_or_stored(clinic: Clinic) -> None:
-    clinic()
+    clinic.examine()
     methods = {(e.request.method, e.request.target.split("?")[0]) for e in clinic.world.log}
     assert {path for method, path in methods if method != "GET"} == {"/signinBody", "/signin2fa"}
     assert not [entry for entry in clinic.world.log if entry.violation]
-    assert not (clinic.program.folder / "state" / "journal.sqlite3").exists()
-    assert not (clinic.program.folder / "config").exists()
+    assert not (clinic.folder / "state" / "journal.sqlite3").exists()
+    assert not (clinic.folder / "config").exists()
     assert isinstance(clinic.keyring, MemoryKeyring)
     assert clinic.keyring.kept == {}
 
 
 def test_a_terminal_is_shown_signs_and_asked_nothing(clinic: Clinic) -> None:
-    clinic.program.environ["SBPAM_PASSWORD"] = ""
-    ended = clinic.program("doctor", terminal=True, env={"COLUMNS": "120"})
+    clinic.environ["SBPAM_PASSWORD"] = ""
+    ended = clinic.run("doctor", terminal=True, env={"COLUMNS": "120"})
     assert ended.code == 3
     assert ended.asked == []
     lines = {line.split("  ")[0]: line for line in ended.out.splitlines()}
@@ -150,7 +144,7 @@ def test_a_terminal_is_shown_signs_and_asked_nothing(clinic: Clinic) -> None:
 
 def test_stored_profile(clinic: Clinic) -> None:
     clinic.log_in()
-    code, rows = clinic()
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (0, [])
     assert "(profile)" in rows["profile"].detail
     assert "MemoryKeyring answers" in rows["keyring"].detail
@@ -181,7 +175,7 @@ def test_what_is_wrong_is_named_once_with_its_remedy(
 ) -> None:
     if check == "role":
         clinic.use(env["SBPAM_USERNAME"])
-    code, rows = clinic(**env)
+    code, rows = clinic.examine(**env)
     assert (code, wrong(rows)) == (3, [check])
     assert detail in rows[check].detail
     assert remedy in (rows[check].remedy or "")
@@ -193,7 +187,7 @@ def test_what_is_wrong_is_named_once_with_its_remedy(
     assert sum("signinBody" in entry.request.target for entry in clinic.world.log) <= 1
 
 
-def test_no_server(program: PrivateProgram) -> None:
+def test_no_server(program: Program) -> None:
     ended = program("doctor")
     rows = {row[0]: row[1:] for row in ended.rows()}
     assert (ended.code, ended.err) == (3, "")
@@ -204,13 +198,13 @@ def test_no_server(program: PrivateProgram) -> None:
 
 
 def test_what_was_just_typed_is_a_usage_error(clinic: Clinic) -> None:
-    assert clinic(SBPAM_PROFILE="nobody", SBPAM_SERVER="")[0] == 3
-    assert clinic.program("doctor", "--server", "http://nps.corp.example").code == 2
-    assert clinic.program("doctor", "--profile", "nobody", env={"SBPAM_SERVER": ""}).code == 2
+    assert clinic.examine(SBPAM_PROFILE="nobody", SBPAM_SERVER="")[0] == 3
+    assert clinic.run("doctor", "--server", "http://nps.corp.example").code == 2
+    assert clinic.run("doctor", "--profile", "nobody", env={"SBPAM_SERVER": ""}).code == 2
 
 
 def test_a_proxy_that_is_not_for_this_server(clinic: Clinic) -> None:
-    _, rows = clinic(HTTPS_PROXY="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
+    _, rows = clinic.examine(HTTPS_PROXY="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
     assert wrong(rows) == []
 
 
@@ -223,7 +217,7 @@ def test_certificate_that_ends(serve: Callable[..., Clinic], tmp_path: Path, day
     leaf.private_key_pem.write_to_path(key)
     ca.cert_pem.write_to_path(ca_file)
 
-    code, rows = serve(ca_file, tls_files=(chain, key))()
+    code, rows = serve(ca_file, chain, key).examine()
 
     if days < 0:
         assert (code, wrong(rows)) == (3, ["server"])
@@ -237,7 +231,7 @@ def test_certificate_that_ends(serve: Callable[..., Clinic], tmp_path: Path, day
 
 def test_certificate_that_nobody_judges(clinic: Clinic) -> None:
     clinic.log_in("--insecure")
-    code, rows = clinic(SBPAM_CA_BUNDLE="")
+    code, rows = clinic.examine(SBPAM_CA_BUNDLE="")
     assert (code, wrong(rows)) == (0, [])
     assert "its certificate is not verified" in rows["server"].detail
     assert "--fingerprint" in (rows["server"].remedy or "")
@@ -245,7 +239,7 @@ def test_certificate_that_nobody_judges(clinic: Clinic) -> None:
 
 def test_pinned_certificate(clinic: Clinic) -> None:
     pin = clinic.server.fingerprint
-    code, rows = clinic(SBPAM_CA_BUNDLE="", SBPAM_FINGERPRINT=pin)
+    code, rows = clinic.examine(SBPAM_CA_BUNDLE="", SBPAM_FINGERPRINT=pin)
     assert (code, wrong(rows)) == (0, [])
     assert "the pinned one" in rows["server"].detail
     assert f"fingerprint {pin}" in rows["certificate"].detail
@@ -254,7 +248,7 @@ def test_pinned_certificate(clinic: Clinic) -> None:
 @pytest.mark.parametrize(("skew_s", "ok"), [(60, True), (3600, False), (-3600, False)])
 def test_clocks_that_differ(clinic: Clinic, skew_s: int, ok: bool) -> None:
     clinic.world.now = lambda: time.time() + skew_s
-    code, rows = clinic()
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == ((0, []) if ok else (3, ["clock"]))
     assert ("behind the server's" if skew_s > 0 else "ahead of") in rows["clock"].detail
     assert "NTP" in (rows["clock"].remedy or "")
@@ -262,8 +256,8 @@ def test_clocks_that_differ(clinic: Clinic, skew_s: int, ok: bool) -> None:
 
 def test_server_that_fails(clinic: Clinic) -> None:
     clinic.faults.add(Fault(action="status", status=500, path="Version"))
-    clinic.program.clock = RealWaits(MovedClock(time.time()), 0.2)
-    code, rows = clinic()
+    clinic.clock = RealWaits(MovedClock(time.time()), 0.2)
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (3, ["server"])
     assert "HTTP 500" in rows["server"].detail
     assert "trace id" in rows["server"].detail
@@ -272,8 +266,8 @@ def test_server_that_fails(clinic: Clinic) -> None:
 
 def test_server_that_never_answers(clinic: Clinic) -> None:
     clinic.faults.add(Fault(action="hang", path="Version"))
-    clinic.program.clock = MovedClock(time.time())
-    code, rows = clinic()
+    clinic.clock = MovedClock(time.time())
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (3, ["server"])
     assert rows["server"].detail == "no answer within 75 seconds"
     assert rows["server"].remedy
@@ -283,9 +277,9 @@ def test_server_that_never_answers(clinic: Clinic) -> None:
 def test_keyring_that_never_answers(clinic: Clinic, given: bool) -> None:
     clinic.log_in()
     hanging = clinic.keyring = HangingKeyring()
-    clinic.program.clock = RealWaits(MovedClock(time.time()), 0.2)
+    clinic.clock = RealWaits(MovedClock(time.time()), 0.2)
     try:
-        code, rows = clinic(SBPAM_PASSWORD="Sandbox-Nomfa-1" if given else "")
+        code, rows = clinic.examine(SBPAM_PASSWORD="Sandbox-Nomfa-1" if given else "")
     finally:
         hanging.release.set()
     assert "did not answer within 3 seconds" in rows["keyring"].detail
@@ -297,8 +291,8 @@ def test_keyring_that_never_answers(clinic: Clinic, given: bool) -> None:
 def test_torn_journal(clinic: Clinic) -> None:
     """It opens well; only reading all of it shows what is wrong."""
     clinic.use("CORP\\nomfa")
-    assert clinic.program("schedule", "web01.corp.example").code == 0
-    path = clinic.program.folder / "state" / "journal.sqlite3"
+    assert clinic.run("schedule", "web01.corp.example").code == 0
+    path = clinic.folder / "state" / "journal.sqlite3"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'batch_names'"
@@ -308,7 +302,7 @@ def test_torn_journal(clinic: Clinic) -> None:
     content[(root - 1) * size : (root - 1) * size + 8] = b"\xff" * 8
     path.write_bytes(content)
 
-    code, rows = clinic()
+    code, rows = clinic.examine()
 
     assert (code, wrong(rows)) == (3, ["journal"])
     assert "damaged" in rows["journal"].detail
@@ -320,8 +314,8 @@ def test_unfinished_run_is_named_and_breaks_nothing(clinic: Clinic) -> None:
     clinic.use("CORP\\nomfa")
     clinic.faults.add(Fault(action="reset", when="after", method="POST", path="OuMapping"))
     how = ["--settle-after", "0", "-o", "json"]
-    run = clinic.program("schedule", "web01.corp.example", *how).json()["run"]
-    code, rows = clinic()
+    run = clinic.run("schedule", "web01.corp.example", *how).json()["run"]
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (0, [])
     newest = f"1 unfinished run, the newest {run} (1 in doubt, 0 not scheduled)"
     assert newest in rows["journal"].detail
@@ -335,7 +329,7 @@ def test_state_that_ends_with_the_container_is_told(clinic: Clinic) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        code, rows = clinic(SBPAM_STATE_HOME=f"{folder}/state")
+        code, rows = clinic.examine(SBPAM_STATE_HOME=f"{folder}/state")
     assert code == 0
     assert "on tmpfs: what it holds may end with the container" in rows["state folder"].detail
     assert "volume" in (rows["state folder"].remedy or "")
@@ -346,12 +340,12 @@ def test_secret_file_that_others_can_read_is_told(clinic: Clinic, tmp_path: Path
     file = tmp_path / "password"
     file.write_text(clinic.use("CORP\\nomfa").password + "\n")
     file.chmod(0o644)
-    code, rows = clinic(SBPAM_PASSWORD="", SBPAM_PASSWORD_FILE=str(file))
+    code, rows = clinic.examine(SBPAM_PASSWORD="", SBPAM_PASSWORD_FILE=str(file))
     assert code == 0
     assert rows["secret password"].detail == f"from SBPAM_PASSWORD_FILE: {file} (0644)"
     assert f"chmod 600 {file}" in (rows["secret password"].remedy or "")
     file.unlink()
-    code, rows = clinic(SBPAM_PASSWORD="", SBPAM_PASSWORD_FILE=str(file))
+    code, rows = clinic.examine(SBPAM_PASSWORD="", SBPAM_PASSWORD_FILE=str(file))
     assert wrong(rows) == ["secret password", "sign-in"]
 
 
@@ -360,32 +354,32 @@ def test_token_method(clinic: Clinic) -> None:
     clinic.use("CORP\\nomfa")
     user = next(user for user in clinic.world.users if user.login == "CORP\\nomfa")
     token = clinic.world.issue_token(user, owes_mfa=False)[0]
-    code, rows = clinic(SBPAM_TOKEN=token)
+    code, rows = clinic.examine(SBPAM_TOKEN=token)
     assert (code, wrong(rows)) == (0, [])
     assert "the token expires" in rows["sign-in"].detail
-    ended = clinic.program("login", "--method", "token", "--token-stdin", stdin=token.encode())
+    ended = clinic.run("login", "--method", "token", "--token-stdin", stdin=token.encode())
     assert ended.code == 0
-    code, rows = clinic()
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (3, ["sign-in"])
 
 
 @posix_only
-def test_client_certificate(clinic: Clinic) -> None:
-    environ = describe(clinic.server).application_environment
-    clinic.program.environ.update(environ, SBPAM_PASSWORD="", SBPAM_TOTP_SECRET="")
-    code, rows = clinic()
+def test_client_certificate(clinic: Clinic, tmp_path: Path) -> None:
+    environ = application_environ(clinic.server, tmp_path)
+    clinic.environ.update(environ, SBPAM_PASSWORD="", SBPAM_TOTP_SECRET="")
+    code, rows = clinic.examine()
     assert (code, wrong(rows)) == (0, [])
     assert rows["sign-in"].detail == "works unattended as sbpam-app"
     assert Path(environ["SBPAM_CLIENT_CERT"]).stem in rows["client certificate"].detail
     Path(environ["SBPAM_CLIENT_KEY"]).chmod(0o644)
-    code, rows = clinic()
+    code, rows = clinic.examine()
     assert code == 3
     assert "other users can read the private key" in rows["client certificate"].detail
 
 
 def test_differences_from_a_terminal(clinic: Clinic) -> None:
     nothing = dict.fromkeys(("HOME", "LANG", "LC_ALL", "LC_CTYPE"), "")
-    _, rows = clinic(PATH="/usr/bin:/bin", **nothing)
+    _, rows = clinic.examine(PATH="/usr/bin:/bin", **nothing)
     assert rows["environment"].ok
     for words in ("no terminal", "HOME unset", "PATH /usr/bin:/bin", "LANG unset"):
         assert words in rows["environment"].detail
@@ -397,7 +391,7 @@ def test_requests_are_shown_and_nothing_is_told_twice(clinic: Clinic) -> None:
     from keyring.backends.fail import Keyring
 
     clinic.keyring = Keyring()  # type: ignore[no-untyped-call]
-    ended = clinic.program("doctor", "--verbose")
+    ended = clinic.run("doctor", "--verbose")
     assert "GET /api/v1/Version 200" in ended.err
     assert "keyring" in ended.out
     assert "keyring" not in ended.err

@@ -7,16 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.process import (
-    QUICK,
-    check_exactly_once,
-    check_journal,
-    check_none_twice,
-    finish,
-    host_names,
-    read_aside,
-    staged,
-)
+from support.oracle import check_exactly_once, check_journal, check_none_twice, finish, read_aside
+from support.process import QUICK, host_names, staged
 
 HOSTS = 10_000
 _AGAIN = 0.3

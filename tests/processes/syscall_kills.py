@@ -21,20 +21,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pytest
-from support.process import (
-    QUICK,
-    Ended,
-    Running,
-    Stage,
-    check_exactly_once,
-    check_journal,
-    check_none_twice,
-    finish,
-    host_names,
-    staged,
-    until,
-)
+from support.oracle import check_exactly_once, check_journal, check_none_twice, finish
+from support.process import QUICK, RealSite, Running, host_names, staged, until
 from support.programs import find_program
+from support.site import Ended
 
 HOSTS = 200
 BATCH = ("--batch-size", "10")
@@ -152,7 +142,7 @@ def _kind_of(call: str, file: str) -> Kind | None:
 
 
 def _start(
-    stage: Stage, attached: bool, parallel: int, options: Sequence[str]
+    stage: RealSite, attached: bool, parallel: int, options: Sequence[str]
 ) -> tuple[Running, Sequence[str]]:
     """Starts the run under strace; answers it and the list's arguments."""
     listed = stage.write_list(host_names(HOSTS))
@@ -204,7 +194,7 @@ def try_point(point: Point, folder: Path) -> Ended:
     return first
 
 
-def _check_failed_end(stage: Stage, names: Sequence[str], ended: Ended) -> None:
+def _check_failed_end(stage: RealSite, names: Sequence[str], ended: Ended) -> None:
     """A journal that fails: said in one error, a row for every host, and no false `0`."""
     assert ended.code in (0, 5, 6), f"exit {ended.code}\n{ended.err[-800:]}"
     assert "Traceback" not in ended.err

@@ -9,33 +9,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.process import (
-    QUICK,
-    Ended,
-    Stage,
-    check_exactly_once,
-    check_journal,
-    check_none_twice,
-    host_names,
-    staged,
-    until,
-)
+from support.oracle import check_exactly_once, check_journal, check_none_twice
+from support.process import QUICK, RealSite, host_names, staged, until
+from support.site import Ended
 
 NAMES = host_names(40)
 FOUR = ("--batch-size", "10")
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[RealSite]:
     with staged(tmp_path / "stage") as stage:
         yield stage
 
 
-def _schedule(stage: Stage, *options: str) -> Ended:
+def _schedule(stage: RealSite, *options: str) -> Ended:
     return stage.run("schedule", stage.write_list(NAMES), *FOUR, *QUICK, *options)
 
 
-def _check_refused(stage: Stage, ended: Ended) -> None:
+def _check_refused(stage: RealSite, ended: Ended) -> None:
     """Exit 6, nothing was sent, and every host has a row that says so."""
     assert ended.code == 6, ended.err
     assert "Traceback" not in ended.err
@@ -43,12 +35,12 @@ def _check_refused(stage: Stage, ended: Ended) -> None:
     assert stage.posts() == 0
 
 
-def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: Stage) -> None:
+def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: RealSite) -> None:
     assert _schedule(stage).code == 0
     [done] = stage.run("runs").rows()
     stage.hang_posts("after")
     others = host_names(80)[40:]
-    listed = stage.write_list(others, "others.txt")
+    listed = stage.write_list(others)
     cut = stage.start("schedule", listed, *FOUR, *QUICK)
     until(lambda: stage.posts() == 8)
     cut.signal(9)
@@ -71,7 +63,7 @@ def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: Stage) -> Non
     check_journal(stage)
 
 
-def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: Stage) -> None:
+def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: RealSite) -> None:
     assert stage.run("runs").code == 0
     with closing(sqlite3.connect(stage.journal)) as database:
         database.execute("PRAGMA user_version = 99")
@@ -88,7 +80,7 @@ def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: Stage) -> N
 
 
 @pytest.mark.parametrize("how", ["header", "pages", "text", "cut"])
-def test_damaged_journal_is_named_and_a_copy_kept(stage: Stage, how: str) -> None:
+def test_damaged_journal_is_named_and_a_copy_kept(stage: RealSite, how: str) -> None:
     assert _schedule(stage).code == 0
     sent = stage.posts()
     content = bytearray(stage.journal.read_bytes())
@@ -138,7 +130,7 @@ def _small_disk(folder: Path, size_kb: int, *options: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_read_only_state_is_said_before_anything_is_sent(stage: Stage) -> None:
+def test_read_only_state_is_said_before_anything_is_sent(stage: RealSite) -> None:
     assert stage.run("runs").code == 0
     kept = stage.folder / "kept"
     shutil.copytree(stage.state, kept)
@@ -154,7 +146,7 @@ def test_read_only_state_is_said_before_anything_is_sent(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("left_kb", [0, 40, 80, 100])
-def test_full_disk_during_a_run_loses_nothing(stage: Stage, left_kb: int) -> None:
+def test_full_disk_during_a_run_loses_nothing(stage: RealSite, left_kb: int) -> None:
     """The disk fills before, while and after the run is recorded; then there is room again."""
     with _small_disk(stage.state, 2048):
         assert stage.run("runs").code == 0
@@ -174,7 +166,7 @@ def test_full_disk_during_a_run_loses_nothing(stage: Stage, left_kb: int) -> Non
         check_journal(stage)
 
 
-def test_tmpfs_is_said(stage: Stage) -> None:
+def test_tmpfs_is_said(stage: RealSite) -> None:
     with _small_disk(stage.state, 4096):
         ended = _schedule(stage)
     assert ended.code == 0, ended.err

@@ -7,27 +7,20 @@ from typing import Any
 
 import pytest
 from support.faults import Fault
-from support.process import (
-    POSTS,
-    QUICK,
-    Stage,
-    check_exactly_once,
-    check_journal,
-    host_names,
-    staged,
-)
+from support.oracle import check_exactly_once, check_journal
+from support.process import POSTS, QUICK, RealSite, host_names, staged
 
 NAMES = host_names(100)
 TWENTY = ("--batch-size", "5")
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[RealSite]:
     with staged(tmp_path / "stage") as stage:
         yield stage
 
 
-def _kill_token_after_each_third_batch(stage: Stage) -> None:
+def _kill_token_after_each_third_batch(stage: RealSite) -> None:
     accepted = itertools.count(1)
 
     def revoke(reply: Any) -> Any:
@@ -41,13 +34,13 @@ def _kill_token_after_each_third_batch(stage: Stage) -> None:
     stage.faults.add(Fault(action="edit", method="POST", path=POSTS, edit=revoke))
 
 
-def _refused(stage: Stage) -> int:
+def _refused(stage: RealSite) -> int:
     return sum(e.status == 401 and POSTS in e.request.target for e in stage.world.log)
 
 
 @pytest.mark.parametrize("login", ["CORP\\demo", "CORP\\nomfa"])
 @pytest.mark.parametrize("parallel", ["1", "4"])
-def test_run_renews_its_token_without_a_person(stage: Stage, login: str, parallel: str) -> None:
+def test_run_renews_its_token_without_a_person(stage: RealSite, login: str, parallel: str) -> None:
     _kill_token_after_each_third_batch(stage)
     stage.sign_in_as(login)
     listed = stage.write_list(NAMES)
@@ -59,7 +52,7 @@ def test_run_renews_its_token_without_a_person(stage: Stage, login: str, paralle
 
 
 @pytest.mark.slow
-def test_short_lived_tokens_are_renewed_in_good_time(stage: Stage) -> None:
+def test_short_lived_tokens_are_renewed_in_good_time(stage: RealSite) -> None:
     # The server's clock is known to a second: a fifth of the life must be more.
     stage.world.token_life_s = 8.0
     stage.sign_in_as("CORP\\nomfa")
@@ -73,7 +66,7 @@ def test_short_lived_tokens_are_renewed_in_good_time(stage: Stage) -> None:
 
 @pytest.mark.parametrize("parallel", ["1", "4"])
 def test_ready_token_that_dies_ends_with_4_and_nothing_in_doubt(
-    stage: Stage, parallel: str
+    stage: RealSite, parallel: str
 ) -> None:
     _kill_token_after_each_third_batch(stage)
     listed = stage.write_list(NAMES)
@@ -98,7 +91,7 @@ def test_ready_token_that_dies_ends_with_4_and_nothing_in_doubt(
 
 
 @pytest.mark.slow
-def test_totp_codes_that_serve_once_are_waited_for(stage: Stage) -> None:
+def test_totp_codes_that_serve_once_are_waited_for(stage: RealSite) -> None:
     """A real server takes a code once: each renewal waits for the next 30 s."""
     stage.world.refuse_replay = True
     stage.sign_in_as("CORP\\demo")

@@ -6,16 +6,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.process import Ended, Stage, check_exactly_once, host_names, staged
+from support.oracle import check_exactly_once
+from support.process import RealSite, host_names, staged
+from support.site import Ended
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[RealSite]:
     with staged(tmp_path / "stage") as stage:
         yield stage
 
 
-def _measure(stage: Stage, *command: str) -> Ended:
+def _measure(stage: RealSite, *command: str) -> Ended:
     """Runs it, and prints its time and the most memory it held (where the system tells)."""
     running = stage.start(*command)
     status, peak_mb = Path(f"/proc/{running.pid}/status"), 0
@@ -33,7 +35,7 @@ def _measure(stage: Stage, *command: str) -> Ended:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("hosts", [10_000, 100_000])
-def test_long_list_is_scheduled_and_told(stage: Stage, hosts: int) -> None:
+def test_long_list_is_scheduled_and_told(stage: RealSite, hosts: int) -> None:
     names = host_names(hosts)
     ended = _measure(stage, "schedule", stage.write_list(names))
     check_exactly_once(stage, names, ended)

@@ -10,17 +10,8 @@ from pathlib import Path
 
 import pytest
 from support.faults import Fault
-from support.process import (
-    QUICK,
-    Running,
-    Stage,
-    check_exactly_once,
-    check_journal,
-    check_none_twice,
-    host_names,
-    staged,
-    until,
-)
+from support.oracle import check_exactly_once, check_journal, check_none_twice
+from support.process import QUICK, RealSite, Running, host_names, staged, until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -29,12 +20,12 @@ GRACE_S = 8.0
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[RealSite]:
     with staged(tmp_path / "stage") as stage:
         yield stage
 
 
-def _start_hanging(stage: Stage, *before: str) -> Running:
+def _start_hanging(stage: RealSite, *before: str) -> Running:
     """A run of twelve batches; two are accepted, then four POSTs are never answered."""
     stage.hang_posts("after", nth=range(3, 100))
     listed = stage.write_list(host_names(HOSTS))
@@ -45,7 +36,7 @@ def _start_hanging(stage: Stage, *before: str) -> Running:
     return running
 
 
-def _settle_and_check(stage: Stage) -> None:
+def _settle_and_check(stage: RealSite) -> None:
     """`resume` finds the four jobs that were made, and sends the rest."""
     stage.faults.clear()
     stage.faults.release()
@@ -79,7 +70,7 @@ def test_first_signal_ends_the_run_within_the_grace(tmp_path: Path) -> None:
             _settle_and_check(stage)
 
 
-def test_second_interrupt_leaves_within_a_second(stage: Stage) -> None:
+def test_second_interrupt_leaves_within_a_second(stage: RealSite) -> None:
     """Four workers are blocked in a read that never ends, and the exit waits for none."""
     process = _start_hanging(stage)
     process.signal(signal.SIGINT)
@@ -93,7 +84,7 @@ def test_second_interrupt_leaves_within_a_second(stage: Stage) -> None:
     _settle_and_check(stage)
 
 
-def test_signal_while_signing_in_leaves_nothing_behind(stage: Stage) -> None:
+def test_signal_while_signing_in_leaves_nothing_behind(stage: RealSite) -> None:
     stage.faults.add(Fault(action="hang", method="GET", path="/Version"))
     process = stage.start("schedule", stage.write_list(host_names(5)))
     until(lambda: stage.world.log)
@@ -104,7 +95,7 @@ def test_signal_while_signing_in_leaves_nothing_behind(stage: Stage) -> None:
     assert stage.run("runs").out == ""
 
 
-def test_ignored_signals_stay_ignored(stage: Stage) -> None:
+def test_ignored_signals_stay_ignored(stage: RealSite) -> None:
     """As `nohup` and a shell's `&` start it."""
     process = _start_hanging(stage, "sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh")
     process.signal(signal.SIGINT)
@@ -116,7 +107,7 @@ def test_ignored_signals_stay_ignored(stage: Stage) -> None:
     check_exactly_once(stage, host_names(HOSTS), ended)
 
 
-def test_schedule_continues_a_killed_run(stage: Stage) -> None:
+def test_schedule_continues_a_killed_run(stage: RealSite) -> None:
     """systemd's `Restart=` and the next cron call `schedule`, never `resume`."""
     process = _start_hanging(stage)
     process.signal(signal.SIGKILL)
@@ -126,7 +117,7 @@ def test_schedule_continues_a_killed_run(stage: Stage) -> None:
     stage.faults.clear()
     stage.faults.release()
     # The same list, spelt otherwise.
-    listed = stage.write_list([f"{name.upper()}." for name in host_names(HOSTS)], "again.txt")
+    listed = stage.write_list([f"{name.upper()}." for name in host_names(HOSTS)])
     ended = stage.run("schedule", listed, *QUICK)
     assert f"continuing run {run[0]}: 10 of 60 hosts accepted" in ended.err
     check_exactly_once(stage, host_names(HOSTS), ended)
@@ -134,7 +125,7 @@ def test_schedule_continues_a_killed_run(stage: Stage) -> None:
     assert [row[:2] for row in stage.run("runs").rows()] == [[run[0], "finished"]]
 
 
-def test_new_run_starts_afresh_beside_a_killed_one(stage: Stage) -> None:
+def test_new_run_starts_afresh_beside_a_killed_one(stage: RealSite) -> None:
     process = _start_hanging(stage)
     process.signal(signal.SIGKILL)
     process.end()
@@ -155,7 +146,7 @@ def test_new_run_starts_afresh_beside_a_killed_one(stage: Stage) -> None:
     assert list(states.values()) == ["finished"]
 
 
-def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: Stage) -> None:
+def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: RealSite) -> None:
     """The hosts are known from an earlier run, and could be asked about one by one."""
     names = host_names(6)
     how = ("--batch-size", "1", "--parallel", "6", "--new-run")
@@ -175,7 +166,7 @@ def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: Stage) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_schedule_continues_a_run_that_was_cut_short_while_it_followed(
-    stage: Stage, number: signal.Signals
+    stage: RealSite, number: signal.Signals
 ) -> None:
     """Every host is in a job by then: once more would be a second scan of each."""
     stage.world.scan_duration_s = 3600.0

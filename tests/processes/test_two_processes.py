@@ -5,33 +5,25 @@ from pathlib import Path
 
 import pytest
 from support.faults import Fault
-from support.process import (
-    POSTS,
-    QUICK,
-    Stage,
-    check_exactly_once,
-    check_journal,
-    host_names,
-    staged,
-    until,
-)
+from support.oracle import check_exactly_once, check_journal
+from support.process import POSTS, QUICK, RealSite, host_names, staged, until
 
 SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)
 """So that whoever starts second comes while the first is sending."""
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[RealSite]:
     with staged(tmp_path / "stage") as stage:
         yield stage
 
 
 @pytest.mark.parametrize("repetition", range(3))
-def test_one_of_two_starts_of_one_list_works(stage: Stage, repetition: int) -> None:
+def test_one_of_two_starts_of_one_list_works(stage: RealSite, repetition: int) -> None:
     stage.faults.add(SLOW_POSTS)
     names = host_names(40)
     # The same set: another order and another spelling are the same list.
-    lists = [stage.write_list(names, "a.txt"), stage.write_list(names[::-1], "b.txt")]
+    lists = [stage.write_list(names), stage.write_list(names[::-1])]
     both = [stage.start("schedule", listed, "--batch-size", "10", *QUICK) for listed in lists]
     ended = [running.end() for running in both]
     assert sorted(end.code for end in ended) == [0, 75], [end.err for end in ended]
@@ -45,10 +37,10 @@ def test_one_of_two_starts_of_one_list_works(stage: Stage, repetition: int) -> N
 
 
 @pytest.mark.parametrize("repetition", range(3))
-def test_two_lists_on_one_new_journal_both_work(stage: Stage, repetition: int) -> None:
+def test_two_lists_on_one_new_journal_both_work(stage: RealSite, repetition: int) -> None:
     """Both make the journal's tables, both write to it: neither fails for the other."""
     names = host_names(60)
-    lists = [stage.write_list(names[:30], "a.txt"), stage.write_list(names[30:], "b.txt")]
+    lists = [stage.write_list(names[:30]), stage.write_list(names[30:])]
     both = [stage.start("schedule", listed, "--batch-size", "3", *QUICK) for listed in lists]
     ended = [running.end() for running in both]
     assert [end.code for end in ended] == [0, 0], [end.err for end in ended]
@@ -58,7 +50,7 @@ def test_two_lists_on_one_new_journal_both_work(stage: Stage, repetition: int) -
     check_journal(stage, runs=2)
 
 
-def test_resume_beside_a_live_run_is_locked(stage: Stage) -> None:
+def test_resume_beside_a_live_run_is_locked(stage: RealSite) -> None:
     stage.hang_posts("after")
     names = host_names(20)
     live = stage.start("schedule", stage.write_list(names), "--batch-size", "5", *QUICK)

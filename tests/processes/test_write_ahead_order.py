@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from processes.syscall_kills import find_strace
-from support.process import QUICK, Stage, check_exactly_once, host_names, staged
+from support.oracle import check_exactly_once
+from support.process import QUICK, RealSite, host_names, staged
 
 _CALL = re.compile(r'(\d+) +(\w+)\(\d+<([^>]*)>(?:, "([^"]*)"(?:\.\.\.)?, (\d+)(?:, (\d+))?)?')
 _RESUMED = re.compile(r"(\d+) +<\.\.\. fdatasync resumed>\) += 0")
@@ -79,12 +80,12 @@ def _power_cuts(trace: str, folder: Path) -> Iterator[dict[int, str]]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[RealSite]:
     with staged(tmp_path / "stage") as stage:
         yield stage
 
 
-def _trace(stage: Stage, tmp_path: Path, parallel: int) -> list[dict[int, str]]:
+def _trace(stage: RealSite, tmp_path: Path, parallel: int) -> list[dict[int, str]]:
     strace = find_strace()
     names = host_names(2000, width=60)
     trace = tmp_path / "trace"
@@ -107,7 +108,7 @@ def _trace(stage: Stage, tmp_path: Path, parallel: int) -> list[dict[int, str]]:
     return list(_power_cuts(readable, tmp_path / "disk"))
 
 
-def test_row_is_on_disk_before_first_byte_of_its_post(stage: Stage, tmp_path: Path) -> None:
+def test_row_is_on_disk_before_first_byte_of_its_post(stage: RealSite, tmp_path: Path) -> None:
     """One POST at a time: the nth is batch n, and a power cut would have left it `sending`."""
     cuts = _trace(stage, tmp_path, parallel=1)
     assert len(cuts) == 10
@@ -117,7 +118,7 @@ def test_row_is_on_disk_before_first_byte_of_its_post(stage: Stage, tmp_path: Pa
         assert all(states[later] == "planned" for later in range(number + 1, 11))
 
 
-def test_rows_are_on_disk_first_with_four_posts_under_way(stage: Stage, tmp_path: Path) -> None:
+def test_rows_are_on_disk_first_with_four_posts_under_way(stage: RealSite, tmp_path: Path) -> None:
     cuts = _trace(stage, tmp_path, parallel=4)
     assert len(cuts) == 10
     for started, states in enumerate(cuts, 1):

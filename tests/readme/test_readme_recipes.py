@@ -13,18 +13,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.certificates import application_environ
+from support.faults import StagedWorld
+from support.process import RealSite
 from support.programs import BIN, copy_checkout, find_program
 from support.regenerate import README
-from support.site import CREDENTIAL
+from support.site import CREDENTIAL, served
 
-from sbpam_cli.sandbox.people import User, sample_hosts
-from sbpam_cli.sandbox.rehearsal import describe
-from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
+from sbpam_cli.sandbox.people import sample_hosts
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "file01.corp.example"]
 
@@ -100,30 +99,21 @@ def blocks(mark: str) -> list[tuple[str, str]]:
     return found
 
 
-@dataclass
-class Office:
-    """A sandbox, a home with the lists that recipes name, and programs that are not here."""
-
-    home: Path
-    server: SandboxServer
-    world: World
-    environ: dict[str, str]
-
-    def user(self, mfa: str) -> User:
-        return next(u for u in self.world.users if u.mfa == mfa and not u.application)
+class Office(RealSite):
+    """A site whose home has the lists that recipes name, and programs that are not here."""
 
     def here(self, text: str) -> str:
         """A recipe with the names of this office for those of the example."""
         changes = {
             "https://nps.example.com:6500": self.server.url,
-            "CORP\\\\svc-scan": self.user("totp").login.replace("\\", "\\\\"),
-            "CORP\\svc-scan": self.user("totp").login,
-            "/run/secrets/": f"{self.home}/.secrets/",
+            "CORP\\\\svc-scan": self.world.person("totp").login.replace("\\", "\\\\"),
+            "CORP\\svc-scan": self.world.person("totp").login,
+            "/run/secrets/": f"{self.folder}/.secrets/",
             "/home/scan/.local/bin/": f"{BIN}/",
-            "/home/scan/": f"{self.home}/",
-            "/etc/sbpam/": f"{self.home}/",
+            "/home/scan/": f"{self.folder}/",
+            "/etc/sbpam/": f"{self.folder}/",
             "C:\\sbpam\\Scripts\\sbpam.exe": f"{BIN}/sbpam",
-            "C:\\sbpam\\": f"{self.home}/",
+            "C:\\sbpam\\": f"{self.folder}/",
             "/opt/sbpam/bin/": f"{BIN}/",
         }
         for old, new in changes.items():
@@ -135,7 +125,7 @@ class Office:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [shell, "-c", script],
-            cwd=self.home,
+            cwd=self.folder,
             env=dict(self.environ if environ is None else environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -143,32 +133,25 @@ class Office:
             timeout=120,
         )
 
-    def scheduled(self) -> list[str]:
-        return sorted(name for names in self.world.scheduled.values() for name in names)
-
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    world = World(seed=1, now=time.time, scan_duration_s=0.3, failing_share=0.0)
-    with SandboxServer(world) as server:
-        office = Office(tmp_path, server, world, {})
-        person, application = office.user("none"), describe(server).application_environment
-        office.environ = {
+    world = StagedWorld(seed=1, now=time.time, scan_duration_s=0.3, failing_share=0.0)
+    with served(Office(tmp_path), world) as office:
+        person = world.person("none")
+        office.environ = office.where() | {
             "PATH": f"{tmp_path}/bin:{BIN}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-            "SBPAM_SERVER": server.url,
-            "SBPAM_CA_BUNDLE": server.ca_file,
-            "SBPAM_CREDENTIAL": CREDENTIAL,
             "SBPAM_USERNAME": person.login,
             "SBPAM_PASSWORD": person.password,
         }
-        _furnish(office, application)
+        _furnish(office, application_environ(office.server, tmp_path))
         yield office
 
 
 def _furnish(office: Office, application: Mapping[str, str]) -> None:
-    home, scanner = office.home, office.user("totp")
+    home, scanner = office.folder, office.world.person("totp")
     (home / "hosts.txt").write_text("\n".join(HOSTS))
     office.world.units["OU=Servers,DC=corp,DC=example"] = HOSTS
     (home / "hosts.csv").write_text("Name;DNSHostName\n" + "\n".join(f"x;{h}" for h in HOSTS))
@@ -210,28 +193,28 @@ def test_shell_recipes_run(number: int, office: Office) -> None:
     done = office.sh("set -euo pipefail\n" + office.here(script), environ=environ)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert office.scheduled() == sorted(HOSTS)
+    assert sorted(office.scheduled()) == sorted(HOSTS)
 
 
 def test_the_csv_of_powershell_is_read(office: Office) -> None:
     [(_, script)] = blocks("powershell")
     foreign, own = re.split(r"\n(?=sbpam )", script)
     assert "Export-Csv hosts.csv -Encoding Unicode" in foreign
-    (office.home / "hosts.csv").write_bytes(
+    (office.folder / "hosts.csv").write_bytes(
         EXPORT_CSV_OUTPUT.replace("\n", "\r\n").encode("utf-16")
     )
 
     done = office.sh(own)
 
     assert done.returncode == 0, done.stderr
-    assert office.scheduled() == sorted(HOSTS)
+    assert sorted(office.scheduled()) == sorted(HOSTS)
 
 
 def test_the_crontab_runs_in_its_bare_environment(office: Office) -> None:
     [(_, crontab)] = blocks("cron")
     *settings, line = office.here(crontab).strip().splitlines()
     bare = {
-        "HOME": str(office.home),
+        "HOME": str(office.folder),
         "LOGNAME": "scan",
         "SHELL": "/bin/sh",
         "PATH": "/usr/bin:/bin",
@@ -245,7 +228,7 @@ def test_the_crontab_runs_in_its_bare_environment(office: Office) -> None:
     assert when == ["15", "2", "*", "*", "*"]
     assert "%" not in command, "a percent sign ends a command of cron's"
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    rows = (office.home / "last-run.tsv").read_text().splitlines()
+    rows = (office.folder / "last-run.tsv").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows] == HOSTS
 
 
@@ -253,7 +236,7 @@ def test_the_certificate_that_openssl_makes_signs_in(office: Office) -> None:
     find_program("openssl")
     (_, request), (_, alone) = blocks("openssl")
     [(_, doctor)] = blocks("doctor")
-    folder = office.home / "made"
+    folder = office.folder / "made"
     folder.mkdir()
 
     asked = office.sh(f"set -e; cd made; {request}")
@@ -266,7 +249,7 @@ def test_the_certificate_that_openssl_makes_signs_in(office: Office) -> None:
     application.certificate_serial = made.stdout.strip().removeprefix("serial=")
     office.server.context.load_verify_locations(folder / "sbpam-app.crt")
     office.server.context.verify_mode = ssl.CERT_REQUIRED
-    (folder / "sbpam-app.pem").replace(office.home / ".secrets" / "sbpam-app.pem")
+    (folder / "sbpam-app.pem").replace(office.folder / ".secrets" / "sbpam-app.pem")
     bare = {name: office.environ[name] for name in ("PATH", "HOME", "SBPAM_CA_BUNDLE")}
     bare["SBPAM_CREDENTIAL"] = CREDENTIAL
 
@@ -285,7 +268,7 @@ def test_what_windows_would_run_of_sbpam(office: Office) -> None:
     signed_in, doctor = login.splitlines()
     [run] = re.findall(r"^\$run = '(.+)'$", task, re.M)
     secrets = {
-        "SBPAM_API_KEY_FILE": str(office.home / "nps-api-key"),
+        "SBPAM_API_KEY_FILE": str(office.folder / "nps-api-key"),
         "SBPAM_CLIENT_KEY_PASSWORD": "geheim",
     }
     bare = {name: office.environ[name] for name in ("PATH", "HOME", "SBPAM_CA_BUNDLE")} | secrets
@@ -297,14 +280,14 @@ def test_what_windows_would_run_of_sbpam(office: Office) -> None:
     assert done.returncode == 0, done.stdout
     done = office.sh(run, environ=bare)
 
-    assert done.returncode == 0, (office.home / "last-run.log").read_text()
-    rows = (office.home / "last-run.tsv").read_text().splitlines()
+    assert done.returncode == 0, (office.folder / "last-run.log").read_text()
+    rows = (office.folder / "last-run.tsv").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows] == HOSTS
 
 
 @pytest.fixture
 def units(office: Office) -> Path:
-    folder = office.home / "units"
+    folder = office.folder / "units"
     folder.mkdir()
     for name, unit in blocks("unit"):
         (folder / name).write_text(office.here(unit).replace("User=sbpam", "User=root"))
@@ -330,7 +313,7 @@ def test_the_units_are_sound(units: Path) -> None:
 
 def test_the_service_signs_in_with_the_credentials_of_systemd(units: Path, office: Office) -> None:
     text = (units / "sbpam-schedule.service").read_text()
-    folder = office.home / "credentials"
+    folder = office.folder / "credentials"
     folder.mkdir(mode=0o700)
     for name, path in re.findall(r"^LoadCredential=(.+):(.+)$", text, re.M):
         (folder / name).write_bytes(Path(path).read_bytes())
@@ -341,7 +324,7 @@ def test_the_service_signs_in_with_the_credentials_of_systemd(units: Path, offic
         "CREDENTIALS_DIRECTORY": str(folder),
         "SBPAM_CA_BUNDLE": office.environ["SBPAM_CA_BUNDLE"],
         **{
-            name: value.replace("%S", str(office.home / "state")).replace("%d", str(folder))
+            name: value.replace("%S", str(office.folder / "state")).replace("%d", str(folder))
             for name, value in settings.items()
         },
     }
@@ -350,8 +333,8 @@ def test_the_service_signs_in_with_the_credentials_of_systemd(units: Path, offic
     done = office.sh(command, "sh", environ)
 
     assert done.returncode == 0, done.stderr
-    assert office.scheduled() == sorted(HOSTS)
-    assert (office.home / "state" / "sbpam" / "journal.sqlite3").is_file()
+    assert sorted(office.scheduled()) == sorted(HOSTS)
+    assert (office.folder / "state" / "sbpam" / "journal.sqlite3").is_file()
 
 
 @pytest.mark.slow

@@ -19,12 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.faults import Faults
-from support.programs import BIN, find_program
-
-from sbpam_cli.sandbox.rehearsal import describe
-from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
+from support.faults import StagedWorld
+from support.process import RealSite
+from support.programs import SBPAM, find_program
+from support.site import served
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,46 +31,30 @@ pytestmark = [
 
 HOSTS, JOBS, SCANS_TAKE_S = 20_000, 40, 60.0
 BYTES_A_SECOND, SHARE_OF_A_CORE = 20_000, 0.15
-SBPAM = str(BIN / "sbpam")
 NAMES = [f"srv{n:05}.site{n % 7}.corp.example" for n in range(HOSTS)]
 PATIENCE_S = 300
 
 
-@dataclass
-class Stage:
-    """A served sandbox in real time, a list of hosts, an environment as cron's."""
+class Stage(RealSite):
+    """A site in real time, with a list of hosts and an environment as cron's."""
 
-    folder: Path
-    world: World
-    environ: dict[str, str]
-
-    @property
-    def list_file(self) -> str:
-        return str(self.folder / "servers.txt")
+    list_file: str
 
     def statuses(self) -> dict[str, str]:
         """How every scan ends."""
         return {n: "Failed" if self.world.machine(n).reason else "Complete" for n in NAMES}
 
     def schedule(self) -> None:
-        command = [SBPAM, "schedule", self.list_file, "-o", "tsv"]
-        subprocess.run(command, env=self.environ, check=True, capture_output=True, timeout=120)
+        assert self.run("schedule", self.list_file, "-o", "tsv").code == 0
         assert len(self.world.scheduled) == JOBS
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    world = World(seed=3, now=time.time, scan_duration_s=SCANS_TAKE_S, failing_share=0.02)
-    with SandboxServer(world, Faults()) as server:
-        environ = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            "SBPAM_STATE_HOME": str(tmp_path / "state"),
-            "SBPAM_CONFIG_HOME": str(tmp_path / "config"),
-            **describe(server).environment,
-        }
-        stage = Stage(tmp_path, world, environ)
-        Path(stage.list_file).write_text("".join(f"{name}\n" for name in NAMES))
+    world = StagedWorld(seed=3, now=time.time, scan_duration_s=SCANS_TAKE_S, failing_share=0.02)
+    with served(Stage(tmp_path), world) as stage:
+        stage.environ["PATH"] = "/usr/bin:/bin"
+        stage.list_file = stage.write_list(NAMES)
         yield stage
 
 
@@ -126,7 +108,7 @@ def run_in_pty(argv: list[str], environ: dict[str, str], columns: int, lines: in
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
 def test_few_bytes_and_little_work(stage: Stage, columns: int, lines: int) -> None:
     environ = {**stage.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-    arguments = ["schedule", stage.list_file, "--wait", "--yes", "--notify"]
+    arguments = ["schedule", stage.list_file, "--wait", "--yes"]
     watched = run_in_pty([SBPAM, *arguments], environ, columns, lines)
     assert watched.code == 3
     assert watched.wall_s > SCANS_TAKE_S * 0.9

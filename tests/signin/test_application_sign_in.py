@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.certificates import API_KEY, APPLICATION, FAR, issue, write
 from support.clock import RealWaits
+from support.faults import Fault
 from support.keyrings import MemoryKeyring
 from support.site import CREDENTIAL, Ended, Site
 from support.tunnel import Tunnel
@@ -155,7 +156,7 @@ def test_a_leading_00_is_left_out_where_the_server_does_without(
     assert machine.schedule("--new-run").code == 0
     assert len(machine.sent()) == 1
     application.certificate_serial = "9A00000000000001"
-    machine.site.world.refusal_status = status
+    machine.site.faults.add(Fault(action="reword", body="problem", status=status))
     assert machine.schedule("--new-run").code == 0
     assert [b'"009A' in body for body in machine.sent()] == [True, True, False]
 
@@ -246,8 +247,8 @@ def test_a_certificate_that_the_server_does_not_know_is_named(machine: _Machine)
 def tls_proxy(site: Site) -> Iterator[Tunnel]:
     """A proxy behind TLS that would take any client certificate it is shown."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    site.server._ca.issue_cert("127.0.0.1").configure_cert(context)
-    site.server._ca.configure_trust(context)
+    site.server.authority.issue_cert("127.0.0.1").configure_cert(context)
+    site.server.authority.configure_trust(context)
     context.verify_mode = ssl.CERT_OPTIONAL
     proxy = Tunnel(context)
     yield proxy

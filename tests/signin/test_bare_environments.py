@@ -1,6 +1,7 @@
 """Environments that hold next to nothing: containers, systemd, CI, no terminal."""
 
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from pathlib import Path
 from select import select
 
 import pytest
-from support.machine import SBPAM, Machine, equipped, silent_bus
-from support.programs import find_program
+from support.keyrings import silent_bus
+from support.process import RealSite, real_site
+from support.programs import SBPAM, find_program
 
 HOST = "web01.corp.example"
 _READ_ONLY = """\
@@ -23,15 +25,17 @@ exec "$@"
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    with equipped(tmp_path / "home") as machine:
+def machine(tmp_path: Path) -> Iterator[RealSite]:
+    with real_site(tmp_path / "home") as machine:
+        machine.server.context.verify_mode = ssl.CERT_REQUIRED
+        machine.environ = machine.application_environ()
         yield machine
 
 
 @pytest.fixture
-def users(tmp_path: Path) -> Iterator[Machine]:
+def users(tmp_path: Path) -> Iterator[RealSite]:
     """Where people sign in, who have no client certificate."""
-    with equipped(tmp_path / "home", demand_certificate=False) as machine:
+    with real_site(tmp_path / "home") as machine:
         yield machine
 
 
@@ -48,11 +52,11 @@ def read_only(but: Path | None) -> list[str]:
     return [*namespace, "sh", "-c", _READ_ONLY, "sh", str(but or "")]
 
 
-def test_a_container_with_a_volume(machine: Machine, tmp_path: Path) -> None:
+def test_a_container_with_a_volume(machine: RealSite, tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir(mode=0o755)
     environ = machine.environ | {"SBPAM_STATE_HOME": str(volume)}
-    hosts = machine.hosts_file(HOST)
+    hosts = machine.write_list([HOST])
 
     ended = machine.run("schedule", "-q", hosts, environ=environ, before=read_only(volume))
 
@@ -65,9 +69,9 @@ def test_a_container_with_a_volume(machine: Machine, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("home", ["unset", "read-only"])
-def test_a_container_without_a_folder_for_the_journal(machine: Machine, home: str) -> None:
-    environ = machine.environ | ({"HOME": str(machine.home)} if home != "unset" else {})
-    hosts = machine.hosts_file(HOST)
+def test_a_container_without_a_folder_for_the_journal(machine: RealSite, home: str) -> None:
+    environ = machine.environ | ({"HOME": str(machine.folder)} if home != "unset" else {})
+    hosts = machine.write_list([HOST])
 
     ended = machine.run("schedule", hosts, environ=environ, before=read_only(None))
 
@@ -83,15 +87,17 @@ def test_a_container_without_a_folder_for_the_journal(machine: Machine, home: st
 
 @pytest.mark.parametrize("variables", [{}, {"HOME": "/nonexistent"}, {"LC_ALL": "C"}])
 def test_nothing_but_our_own_variables_is_needed(
-    machine: Machine, tmp_path: Path, variables: dict[str, str]
+    machine: RealSite, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     environ = machine.environ | {"SBPAM_STATE_HOME": str(tmp_path / "state")} | variables
-    ended = machine.run("schedule", "-q", machine.hosts_file(HOST), environ=environ)
+    ended = machine.run("schedule", "-q", machine.write_list([HOST]), environ=environ)
     assert (ended.code, ended.err) == (0, "")
     assert machine.scheduled() == [HOST]
 
 
-def test_the_credentials_of_systemd_without_their_newline(machine: Machine, tmp_path: Path) -> None:
+def test_the_credentials_of_systemd_without_their_newline(
+    machine: RealSite, tmp_path: Path
+) -> None:
     folder = tmp_path / "credentials"
     folder.mkdir(mode=0o700)
     key = Path(machine.environ["SBPAM_CLIENT_KEY"])
@@ -109,10 +115,10 @@ def test_the_credentials_of_systemd_without_their_newline(machine: Machine, tmp_
     }
     del environ["SBPAM_API_KEY_FILE"]
 
-    ended = machine.run("schedule", "-q", machine.hosts_file(HOST), environ=environ)
+    ended = machine.run("schedule", "-q", machine.write_list([HOST]), environ=environ)
 
     assert (ended.code, ended.err) == (0, "")
-    [body] = machine.sent("AppUserToken")
+    [body] = machine.bodies("AppUserToken")
     assert b'"password": "Sandbox-Api-Key-1"' in body
 
 
@@ -126,8 +132,8 @@ MISSING = {
 }
 
 
-def lacking(users: Machine, missing: str) -> dict[str, str]:
-    environ = users.password_environ(users.user("totp")) | {"HOME": str(users.home)}
+def lacking(users: RealSite, missing: str) -> dict[str, str]:
+    environ = users.password_environ(users.world.person("totp")) | {"HOME": str(users.folder)}
     del environ["SBPAM_TOTP_SECRET_FILE"]
     if missing == "the password":
         del environ["SBPAM_PASSWORD_FILE"]
@@ -137,8 +143,8 @@ def lacking(users: Machine, missing: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("missing", MISSING)
-def test_without_a_terminal_what_is_missing_is_named(users: Machine, missing: str) -> None:
-    hosts = users.hosts_file(HOST)
+def test_without_a_terminal_what_is_missing_is_named(users: RealSite, missing: str) -> None:
+    hosts = users.write_list([HOST])
 
     ended = users.run("schedule", hosts, environ=lacking(users, missing), timeout_s=15)
 
@@ -153,12 +159,12 @@ def test_without_a_terminal_what_is_missing_is_named(users: Machine, missing: st
 
 @pytest.mark.parametrize("missing", MISSING)
 @pytest.mark.parametrize("said", ["CI", "--no-input"])
-def test_a_terminal_of_ci_is_nobody(users: Machine, missing: str, said: str) -> None:
+def test_a_terminal_of_ci_is_nobody(users: RealSite, missing: str, said: str) -> None:
     """Pipelines often have a terminal: the program leads it, and could ask there."""
     environ = lacking(users, missing) | ({"CI": "true"} if said == "CI" else {})
     option = [said] if said == "--no-input" else []
 
-    code, screen = on_terminal(["schedule", users.hosts_file(HOST), *option], environ)
+    code, screen = on_terminal(["schedule", users.write_list([HOST]), *option], environ)
 
     assert code == 4
     words, remedy = MISSING[missing]
@@ -167,10 +173,10 @@ def test_a_terminal_of_ci_is_nobody(users: Machine, missing: str, said: str) -> 
     assert users.scheduled() == []
 
 
-def test_a_terminal_of_a_person_is_asked(users: Machine) -> None:
+def test_a_terminal_of_a_person_is_asked(users: RealSite) -> None:
     environ = lacking(users, "the password")
     code, screen = on_terminal(
-        ["schedule", users.hosts_file(HOST)], environ, question="Password for CORP"
+        ["schedule", users.write_list([HOST])], environ, question="Password for CORP"
     )
     assert code == 4
     assert "nothing was typed" in screen
@@ -204,12 +210,12 @@ def on_terminal(
     return code, shown.decode().replace("\r\n", " ")
 
 
-def test_a_hanging_keyring_does_not_hold_a_failing_run(users: Machine, tmp_path: Path) -> None:
+def test_a_hanging_keyring_does_not_hold_a_failing_run(users: RealSite, tmp_path: Path) -> None:
     """All that there was is in the keyring, and that never answers."""
-    home = {"HOME": str(users.home)}
-    user = users.password_environ(users.user("none")) | home
+    home = {"HOME": str(users.folder)}
+    user = users.password_environ(users.world.person("none")) | home
     assert users.run("login", "--no-store", environ=user).code == 0
-    hosts = users.hosts_file(HOST)
+    hosts = users.write_list([HOST])
 
     with silent_bus() as address:
         environ = home | {"DBUS_SESSION_BUS_ADDRESS": address}

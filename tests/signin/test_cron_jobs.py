@@ -1,17 +1,19 @@
 """Scheduled by a real cron: nobody there, nothing in the environment, the mail all there is."""
 
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.machine import SBPAM, Machine, equipped, silent_bus
-from support.programs import ROOT
+from support.keyrings import silent_bus
+from support.process import RealSite, real_site
+from support.programs import ROOT, SBPAM
 from unattended.cron_daemon import Job, need_cron, run_jobs
 
-from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.http import Request, Response
 
 README = ROOT / "README.md"
 NEVER_IN_A_MAIL = re.compile(r"password for|code \(|api key of|passphrase of|\x1b|traceback", re.I)
@@ -19,9 +21,11 @@ NEVER_IN_A_MAIL = re.compile(r"password for|code \(|api key of|passphrase of|\x1
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path) -> Iterator[RealSite]:
     need_cron()
-    with equipped(tmp_path / "home") as machine:
+    with real_site(tmp_path / "home") as machine:
+        machine.server.context.verify_mode = ssl.CERT_REQUIRED
+        machine.environ = machine.application_environ()
         yield machine
 
 
@@ -40,13 +44,13 @@ def talk(mail: str) -> list[str]:
     return [line for line in mail.splitlines() if "\t" not in line]
 
 
-def test_a_keyring_that_hangs_costs_three_seconds(machine: Machine, tmp_path: Path) -> None:
+def test_a_keyring_that_hangs_costs_three_seconds(machine: RealSite, tmp_path: Path) -> None:
     """As somebody set it up on a terminal: a profile, whose keyring cron's jobs cannot reach."""
-    home = {"HOME": str(machine.home)}
+    home = {"HOME": str(machine.folder)}
     login = ["--method", "application", "--no-store"]
     assert machine.run("login", *login, environ=home | machine.environ).code == 0
-    plain = machine.hosts_file("a.corp.example", "b.corp.example")
-    hanging = machine.hosts_file("c.corp.example", "d.corp.example")
+    plain = machine.write_list(["a.corp.example", "b.corp.example"])
+    hanging = machine.write_list(["c.corp.example", "d.corp.example"])
     schedule = f"{SBPAM} schedule --credential {machine.environ['SBPAM_CREDENTIAL']}"
     settings = home | {"SBPAM_API_KEY_FILE": machine.environ["SBPAM_API_KEY_FILE"]}
 
@@ -72,19 +76,19 @@ def test_a_keyring_that_hangs_costs_three_seconds(machine: Machine, tmp_path: Pa
         assert absent.startswith(f"sbpam: warning: continuing without the keyring: {keyring};")
         assert re.fullmatch(rf"run \S+: 2 hosts in 1 batch to {re.escape(machine.server.url)}", run)
         assert not NEVER_IN_A_MAIL.search(mail)
-    assert machine.scheduled() == sorted(hosts[0] + hosts[1])
+    assert sorted(machine.scheduled()) == sorted(hosts[0] + hosts[1])
 
 
-def test_the_mail_of_a_failed_run_says_what_to_do(machine: Machine, tmp_path: Path) -> None:
+def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite, tmp_path: Path) -> None:
     """The README's crontab as it stands there: as it should be, and with what goes wrong."""
     *settings, line = machine_of(machine, block("cron")).strip().splitlines()
-    env = dict(setting.split("=", 1) for setting in settings) | {"HOME": str(machine.home)}
+    env = dict(setting.split("=", 1) for setting in settings) | {"HOME": str(machine.folder)}
     env["SBPAM_CA_BUNDLE"] = machine.server.ca_file
     command = line.split(None, 5)[5]
-    assert f"{machine.home}/hosts.csv" in command
+    assert f"{machine.folder}/hosts.csv" in command
     for name in ("good", "refused", "down"):
-        (machine.home / name).mkdir()
-        (machine.home / name / "hosts.csv").write_text(f"DNSHostName\n{name}.corp.example\n")
+        (machine.folder / name).mkdir()
+        (machine.folder / name / "hosts.csv").write_text(f"DNSHostName\n{name}.corp.example\n")
     wrong = machine.secret_file("wrong", "wrong-api-key-geheim")
     changes = {
         "good": {},
@@ -96,7 +100,9 @@ def test_the_mail_of_a_failed_run_says_what_to_do(machine: Machine, tmp_path: Pa
         [
             *(
                 Job(
-                    name, command.replace(f"{machine.home}/", f"{machine.home}/{name}/"), env | more
+                    name,
+                    command.replace(f"{machine.folder}/", f"{machine.folder}/{name}/"),
+                    env | more,
                 )
                 for name, more in changes.items()
             ),
@@ -111,7 +117,7 @@ def test_the_mail_of_a_failed_run_says_what_to_do(machine: Machine, tmp_path: Pa
         "doctor": 3,
     }
     assert ended["good"].mail is None
-    kept = {name: (machine.home / name / "last-run.tsv").read_text() for name in changes}
+    kept = {name: (machine.folder / name / "last-run.tsv").read_text() for name in changes}
     statuses = {name: [row[:2] for row in rows(text)] for name, text in kept.items()}
     assert statuses == {
         "good": [["good.corp.example", "Queued"]],
@@ -135,9 +141,9 @@ def test_the_mail_of_a_failed_run_says_what_to_do(machine: Machine, tmp_path: Pa
     assert machine.scheduled() == ["good.corp.example"]
 
 
-def machine_of(machine: Machine, recipe: str) -> str:
+def machine_of(machine: RealSite, recipe: str) -> str:
     """A recipe with this machine's names for those of the example."""
-    secrets = machine.home / ".secrets"
+    secrets = machine.folder / ".secrets"
     secrets.mkdir(mode=0o700)
     for name, variables in (
         ("nps-api-key", ["SBPAM_API_KEY_FILE"]),
@@ -149,23 +155,23 @@ def machine_of(machine: Machine, recipe: str) -> str:
     for old, new in (
         ("https://nps.example.com:6500", machine.server.url),
         ("/home/scan/.local/bin/sbpam", SBPAM),
-        ("/home/scan/", f"{machine.home}/"),
+        ("/home/scan/", f"{machine.folder}/"),
     ):
         recipe = recipe.replace(old, new)
     return recipe
 
 
-def like_the_example(machine: Machine, mail: str) -> str:
+def like_the_example(machine: RealSite, mail: str) -> str:
     """Without what differs from run to run."""
     mail = re.sub(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-00\b", "TRACE-ID", mail)
     return re.sub(r"serial number [0-9A-F]+", "serial number SERIAL", mail)
 
 
 @pytest.fixture
-def totp_machine(tmp_path: Path) -> Iterator[Machine]:
+def totp_machine(tmp_path: Path) -> Iterator[RealSite]:
     """Its clock is 20 seconds into a code's half minute, so that the next one is not far."""
     ahead_s = (20 - time.time()) % 30
-    with equipped(tmp_path / "home", demand_certificate=False, ahead_s=ahead_s) as machine:
+    with real_site(tmp_path / "home", ahead_s=ahead_s) as machine:
         assert machine.world.refuse_replay
         yield machine
 
@@ -173,34 +179,34 @@ def totp_machine(tmp_path: Path) -> Iterator[Machine]:
 @pytest.mark.slow
 @pytest.mark.parametrize("overtaking", [False, True])
 def test_two_jobs_that_start_together_both_get_in_with_totp(
-    totp_machine: Machine, tmp_path: Path, overtaking: bool
+    totp_machine: RealSite, tmp_path: Path, overtaking: bool
 ) -> None:
     """overtaking: the code of the process that came second arrives first."""
     need_cron()
     machine = totp_machine
     if overtaking:
         let_the_second_code_pass(machine)
-    user = machine.user("totp")
-    env = machine.password_environ(user) | {"HOME": str(machine.home)}
+    user = machine.world.person("totp")
+    env = machine.password_environ(user) | {"HOME": str(machine.folder)}
     names = ("one.corp.example", "two.corp.example")
-    jobs = [Job(name, f"{SBPAM} schedule {machine.hosts_file(name)}", env) for name in names]
+    jobs = [Job(name, f"{SBPAM} schedule {machine.write_list([name])}", env) for name in names]
 
     ended = run_jobs(tmp_path / "cron", jobs)
 
     assert [job.code for job in ended.values()] == [0, 0], ended
-    assert machine.scheduled() == sorted(names)
+    assert sorted(machine.scheduled()) == sorted(names)
     mails = [job.mail or "" for job in ended.values()]
     assert sum("the next one comes in" in mail for mail in mails) >= 1
-    codes = machine.sent("/signin2fa")
+    codes = machine.bodies("/signin2fa")
     assert (len(codes), len(set(codes))) == (3, 2)
     assert not user.locked
 
 
-def let_the_second_code_pass(machine: Machine) -> None:
+def let_the_second_code_pass(machine: RealSite) -> None:
     """Holds the first code that arrives until the second one was answered."""
     handle, passed, arrivals = machine.server.app.handle, threading.Event(), iter(range(99))
 
-    def overtaken(request: Request) -> Reply:
+    def overtaken(request: Request) -> Response:
         if "signin2fa" not in request.target:
             return handle(request)
         number = next(arrivals)

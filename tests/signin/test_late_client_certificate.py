@@ -22,7 +22,7 @@ from support.programs import find_program
 from support.site import Site
 from support.tunnel import PASSWORD, Tunnel
 
-from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
 
 pytestmark = pytest.mark.slow
@@ -67,7 +67,7 @@ class _Behind:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Response:
         serial = request.header("X-Client-Serial") or None
         return self.app.handle(replace(request, peer_certificate_serial=serial))
 
@@ -116,7 +116,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[_Front]:
     program = find_program("apache2")
     site.server.app = _Behind(site.server.app)  # type: ignore[assignment]
-    leaf = site.server._ca.issue_cert("127.0.0.1", "localhost")
+    leaf = site.server.authority.issue_cert("127.0.0.1", "localhost")
     folder = tmp_path / "apache"
     folder.mkdir()
     leaf.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from support.certificates import API_KEY, APPLICATION, issue
+from support.faults import Fault, Faults, StagedWorld
 from support.site import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.rehearsal import describe
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World
 
@@ -55,7 +55,7 @@ BY_THEMSELVES = [application, with_totp, without_mfa]
 def slow_site(site: Site) -> Site:
     """Scans take five minutes, tokens live 20 seconds."""
     site.world.scan_duration_s = 300.0
-    site.world.spread = 0.0
+    site.world.even = True
     site.world.token_life_s = 20.0
     return site
 
@@ -177,10 +177,10 @@ def test_two_jobs_that_start_in_the_same_second_both_get_in(environ: dict[str, s
     """Both have the same code, which the server takes once; one waits for the next."""
     two_s_before_the_next_step = int(time.time()) // 30 * 30 + 28.0
     together = _Together(two_s_before_the_next_step, "signin2fa")
-    world = World(now=together, refuse_replay=True, failing_share=0.0)
+    world = World(now=together, failing_share=0.0)
     together.world = world
     with SandboxServer(world) as server:
-        environ |= describe(server).environment
+        environ |= server.environment()
         jobs = [_start(environ, "schedule", host) for host in HOSTS[:2]]
         ended = [(*job.communicate(timeout=60), job.returncode) for job in jobs]
     assert [code for _, _, code in ended] == [0, 0], ended
@@ -231,18 +231,19 @@ def test_two_jobs_renew_a_stored_token_once(
     """The server is slow to renew: the other job waits, and reads what was stored meanwhile."""
     passed = threading.Event()
     start = time.time()
-    world = World(now=lambda: time.time() + (850 if passed.is_set() else 0))
+    world = StagedWorld(now=lambda: time.time() + (850 if passed.is_set() else 0))
     user = world.user("CORP\\nomfa")
     assert user is not None
     secret = tmp_path / "password"
     secret.write_text(user.password)
     secret.chmod(0o600)
-    with SandboxServer(world) as server:
+    faults = Faults(world)
+    with SandboxServer(world, faults) as server:
         login = ["--server", server.url, "--ca-bundle", server.ca_file, "--username", user.login]
         job = _start(environ, "login", *login, "--password-file", str(secret))
         assert job.communicate(timeout=60)[1].count("signed in") == 1
         passed.set()
-        server.latency_s = 0.5
+        faults.add(Fault(action="delay", seconds=0.5))
         jobs = [_start(environ, "schedule", "--credential", CREDENTIAL, host) for host in HOSTS[:2]]
         ended = [(*job.communicate(timeout=60), job.returncode) for job in jobs]
     assert [code for _, _, code in ended] == [0, 0], ended

@@ -13,7 +13,7 @@ from support.keyrings import MemoryKeyring
 from support.site import Ended, Site
 from support.tunnel import Tunnel
 
-from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
 from sbpam_cli.system.services import Services
 
@@ -63,10 +63,10 @@ class _Redirecting:
         self.status = 302
         self.target = ""
 
-    def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Response:
         reply = self.app.handle(request)
         if self.path and self.path in request.target:
-            return Reply(self.status, (("Location", f"{self.target}{request.target}"),))
+            return Response(self.status, (("Location", f"{self.target}{request.target}"),))
         return reply
 
 
@@ -76,7 +76,7 @@ class _Scene:
     def __init__(self, site: Site) -> None:
         self.site = site
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        site.server._ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+        site.server.authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
         self.tls, self.plain, self.proxy = _Stranger(context), _Stranger(None), Tunnel()
         self.redirecting = _Redirecting(site.server.app)
         site.server.app = self.redirecting  # type: ignore[assignment]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.certificates import API_KEY, APPLICATION, Issued, issue
+from support.certificates import API_KEY, APPLICATION, CertifiedServer, Issued, issue
 from support.clock import MovedClock
 from support.site import CREDENTIAL, Ended, PrivateProgram, Site
 
@@ -29,9 +29,8 @@ class _SelfSigned:
 
     def show(self, issued: Issued) -> None:
         self.close()
-        server = SandboxServer(
-            self.world, port=self.port, tls_files=issued.files(self.folder)
-        ).__enter__()
+        files = issued.files(self.folder)
+        server = CertifiedServer(self.world, None, *files, port=self.port).__enter__()
         self.server, self.url, self.pin = server, server.url, server.fingerprint
         self.port = int(server.url.rpartition(":")[2])
 

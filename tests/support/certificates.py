@@ -1,5 +1,6 @@
 """Client certificates that tests make: with the number, end, passphrase and form they need."""
 
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from cryptography.x509.oid import NameOID
 
+from sbpam_cli.sandbox.routes import Intercept
 from sbpam_cli.sandbox.serve import SandboxServer
+from sbpam_cli.sandbox.world import World
 
 APPLICATION, API_KEY = "sbpam-app", "Sandbox-Api-Key-1"
 FAR = datetime(2049, 1, 1, tzinfo=UTC)
@@ -77,7 +80,7 @@ def issue(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     ca, ca_key, issuer = None, cast("Any", key), subject
     if server is not None:
-        authority = server._ca
+        authority = server.authority
         ca = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
         ca_key = load_pem_private_key(authority.private_key_pem.bytes(), None)
         issuer = ca.subject
@@ -89,6 +92,36 @@ def issue(
         octets = serial.bit_length() // 8 + 1
         user.certificate_serial = serial.to_bytes(octets, "big").hex().upper()
     return issued
+
+
+def application_environ(server: SandboxServer, folder: Path) -> dict[str, str]:
+    """Variables with which the sandbox's application signs in."""
+    cert, key = issue(server).files(folder)
+    return {
+        "SBPAM_USERNAME": APPLICATION,
+        "SBPAM_API_KEY": API_KEY,
+        "SBPAM_CLIENT_CERT": cert,
+        "SBPAM_CLIENT_KEY": key,
+    }
+
+
+class CertifiedServer(SandboxServer):
+    """Shows a certificate that a test made, and asks for none.
+
+    files: the chain and its key, PEM.
+    """
+
+    def __init__(
+        self, world: World, intercept: Intercept | None, *files: str, port: int = 0
+    ) -> None:
+        super().__init__(world, intercept, port=port)
+        self._files = files
+
+    def certify(self, context: ssl.SSLContext, folder: Path) -> None:
+        self.ca_file = self._files[0]
+        context.load_cert_chain(*self._files)
+        shown = x509.load_pem_x509_certificate(Path(self.ca_file).read_bytes())
+        self.fingerprint = shown.fingerprint(SHA256()).hex()
 
 
 def _encryption(passphrase: str | None) -> KeySerializationEncryption:

@@ -1,29 +1,22 @@
-"""The installed program as a real process, a sandbox that this process serves, and the oracle.
-
-The oracle believes the sandbox's own record alone: which job holds which host.
-"""
+"""The installed program in processes of its own, against a sandbox that this one serves."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from support.faults import Fault, Faults
+from support.certificates import application_environ
+from support.faults import Fault, StagedWorld
+from support.programs import SBPAM
+from support.site import Ended, Served, served
 
-from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
-from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
+from sbpam_cli.sandbox.people import User
 
-PROGRAM = (sys.executable, "-m", "sbpam_cli")
 POSTS = "/api/v1/HostScanJob/OuMapping/"
 QUICK = ("--settle-after", "1s", "--send-timeout", "5s")
 """Waits as short as they can be; what is believed after them is the same."""
@@ -44,32 +37,29 @@ def host_names(count: int, width: int = 0) -> list[str]:
     return [f"h{number:06d}{label}.{domain}" for number in range(count)]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended: its code (negative: the signal), and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-    def rows(self) -> list[list[str]]:
-        """The fields of tsv rows."""
-        return [line.split("\t") for line in self.out.splitlines()]
-
-
 class Running:
     """A started process. Its streams are files, so that nothing it writes can block it."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        stdin: bytes = b"",
+    ) -> None:
         self._out, self._err = folder / "stdout", folder / "stderr"
         self._started = time.monotonic()
-        with self._out.open("wb") as out, self._err.open("wb") as err:
+        (folder / "stdin").write_bytes(stdin)
+        with (
+            self._out.open("wb") as out,
+            self._err.open("wb") as err,
+            (folder / "stdin").open("rb") as given,
+        ):
             self._process = subprocess.Popen(
                 command,
                 env=dict(environ),
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
@@ -102,48 +92,50 @@ class Running:
             raise AssertionError(f"still running after {timeout_s:.0f} s: {self.said()[-800:]}")
         seconds = time.monotonic() - self._started
         out = self._out.read_text(encoding="utf-8")
-        return Ended(self._process.returncode, out, self.said(), seconds)
+        return Ended(self._process.returncode, out, self.said(), seconds=seconds)
+
+    def stop(self) -> None:
+        if self.is_running():
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
 
 
-@dataclass
-class Stage:
-    """One world on a loopback port, and a home for the program that knows nothing else.
+class RealSite(Served):
+    """The form in which the program is the installed one, in processes of its own."""
 
-    environ: the whole environment of the program; it signs in with a token.
-    """
-
-    folder: Path
-    world: World
-    faults: Faults
-    server: SandboxServer
-    environ: dict[str, str]
-    _started: list[Running] = field(default_factory=list)
-
-    @property
-    def state(self) -> Path:
-        return Path(self.environ["SBPAM_STATE_HOME"])
-
-    @property
-    def journal(self) -> Path:
-        return self.state / "journal.sqlite3"
-
-    def write_list(self, names: Sequence[str], name: str = "hosts.txt") -> str:
-        path = self.folder / name
-        path.write_text("".join(f"{host}\n" for host in names))
-        return str(path)
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.state = folder / "state"
+        self.journal = self.state / "journal.sqlite3"
+        self.environ = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            "SBPAM_CONFIG_HOME": str(folder / "config"),
+            "SBPAM_STATE_HOME": str(self.state),
+        }
+        self._started: list[Running] = []
 
     def start(
         self,
         *arguments: str,
         before: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
     ) -> Running:
-        """Starts the program; before: a command that runs it, as `strace`."""
+        """Starts the program. before: a command that runs it, as `strace`; environ: all of it."""
+        command = [*before, SBPAM, *arguments]
+        return self._start(command, self.environ if environ is None else environ, stdin)
+
+    def _start(
+        self, command: Sequence[str], environ: Mapping[str, str], stdin: bytes = b""
+    ) -> Running:
         folder = self.folder / f"process-{len(self._started)}"
         folder.mkdir()
-        running = Running(
-            [*before, *PROGRAM, *arguments], {**self.environ, **(environ or {})}, folder
-        )
+        running = Running(command, environ, folder, stdin)
         self._started.append(running)
         return running
 
@@ -152,34 +144,59 @@ class Stage:
         *arguments: str,
         before: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
         timeout_s: float = 120.0,
     ) -> Ended:
-        return self.start(*arguments, before=before, environ=environ).end(timeout_s)
+        return self.start(*arguments, before=before, environ=environ, stdin=stdin).end(timeout_s)
 
     def watch(self, running: Running, strace: Sequence[str]) -> None:
         """Attaches strace to a process that is waiting; returns when it is attached."""
-        folder = self.folder / f"process-{len(self._started)}"
-        folder.mkdir()
-        watcher = Running([*strace, "-p", str(running.pid)], self.environ, folder)
-        self._started.append(watcher)
+        watcher = self._start([*strace, "-p", str(running.pid)], self.environ)
         status = Path(f"/proc/{running.pid}/status")
         until(lambda: "TracerPid:\t0" not in status.read_text() or not watcher.is_running())
         assert watcher.is_running(), watcher.said()
 
+    def write_list(self, names: Sequence[str]) -> str:
+        path = self.folder / f"hosts-{len(list(self.folder.glob('hosts-*')))}.txt"
+        path.write_text("".join(f"{host}\n" for host in names))
+        return str(path)
+
+    def secret_file(self, name: str, value: str) -> str:
+        """A private file, with a newline at its end as people's files have one."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(value + "\n")
+        return str(path)
+
     def new_token(self) -> str:
         """A token of the user with TOTP, as a browser would have got it."""
-        user = next(user for user in self.world.users if user.mfa == "totp")
-        return self.world.issue_token(user)[0]
+        return self.world.issue_token(self.world.person("totp"))[0]
+
+    def where(self) -> dict[str, str]:
+        """Variables that name the server and the service account, and nobody."""
+        kept = ("SBPAM_SERVER", "SBPAM_CA_BUNDLE", "SBPAM_CREDENTIAL")
+        return {name: value for name, value in self.server.environment().items() if name in kept}
+
+    def password_environ(self, user: User) -> dict[str, str]:
+        """Only what that user needs, the secrets in files."""
+        environ = self.where() | {"SBPAM_USERNAME": user.login}
+        environ["SBPAM_PASSWORD_FILE"] = self.secret_file("password", user.password)
+        if user.totp_secret:
+            environ["SBPAM_TOTP_SECRET_FILE"] = self.secret_file("totp", user.totp_secret)
+        return environ
+
+    def application_environ(self) -> dict[str, str]:
+        """Only what the application needs, its API key in a file."""
+        environ = application_environ(self.server, self.folder)
+        key = environ.pop("SBPAM_API_KEY")
+        return self.where() | environ | {"SBPAM_API_KEY_FILE": self.secret_file("api-key", key)}
 
     def sign_in_as(self, login: str) -> None:
         """The program signs in with that user's password (and TOTP) from now on."""
         user = self.world.user(login)
         assert user is not None
         self.environ.pop("SBPAM_TOKEN", None)
-        self.environ["SBPAM_USERNAME"] = user.login
-        self.environ["SBPAM_PASSWORD"] = user.password
-        if user.totp_secret:
-            self.environ["SBPAM_TOTP_SECRET"] = user.totp_secret
+        self.environ |= self.password_environ(user)
 
     def hang_posts(self, when: Literal["before", "after"], nth: int | Sequence[int] = ()) -> None:
         """Scheduling POSTs are not answered until `faults.release`; after: they have acted."""
@@ -187,7 +204,7 @@ class Stage:
 
     def posts(self) -> int:
         """How many scheduling POSTs the server has received."""
-        return sum(POSTS in entry.request.target for entry in list(self.world.log))
+        return len(self.requests(POSTS))
 
     def accepted(self) -> int:
         """How many batches the journal has as accepted."""
@@ -198,118 +215,35 @@ class Stage:
 
     def stop_all(self) -> None:
         for running in self._started:
-            if running.is_running():
-                with suppress(ProcessLookupError):
-                    os.killpg(running.pid, signal.SIGKILL)
-                running.end()
+            running.stop()
 
 
 @contextmanager
-def staged(folder: Path, *, seed: int = 1) -> Iterator[Stage]:
-    """A stage in this folder. Somebody else's job is on the server, and no scan ends."""
-    world = World(
-        seed=seed,
-        now=time.time,
-        scan_duration_s=86_400.0,
-        failing_share=0.0,
-        accounts_per_host=0,
-        refuse_replay=False,
+def real_site(
+    folder: Path, *, ahead_s: float = 0.0, scans_take_s: float = 20.0
+) -> Iterator[RealSite]:
+    """Signed in with a token. ahead_s: the server's clock before this one's."""
+    world = StagedWorld(
+        seed=1, now=lambda: time.time() + ahead_s, scan_duration_s=scans_take_s, failing_share=0.0
     )
-    world.add_job(["elsewhere.corp.example"])
-    faults = Faults(seed=seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    with SandboxServer(world, faults, client_cert_mode="none") as server:
-        environ = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(folder),
-            "LANG": "C.UTF-8",
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-            "SBPAM_CONFIG_HOME": str(folder / "config"),
-            "SBPAM_STATE_HOME": str(folder / "state"),
-            "SBPAM_SERVER": server.url,
-            "SBPAM_CA_BUNDLE": server.ca_file,
-            "SBPAM_CREDENTIAL": EXAMPLE_CREDENTIAL_ID,
+    with served(RealSite(folder), world) as site:
+        site.environ = {
+            name: value
+            for name, value in site.environ.items()
+            if name not in ("SBPAM_USERNAME", "SBPAM_PASSWORD", "SBPAM_TOTP_SECRET")
         }
-        stage = Stage(folder, world, faults, server, environ)
-        environ["SBPAM_TOKEN"] = stage.new_token()
+        site.environ["SBPAM_TOKEN"] = site.new_token()
         try:
-            yield stage
+            yield site
         finally:
-            faults.release()
-            stage.stop_all()
+            site.faults.release()
+            site.stop_all()
 
 
-# The oracle.
-
-
-def check_none_twice(stage: Stage) -> None:
-    """No host is in two jobs: true at every moment."""
-    held = Counter(name for names in list(stage.world.scheduled.values()) for name in names)
-    twice = [name for name, jobs in held.items() if jobs > 1]
-    assert not twice, f"{len(twice)} hosts are in several jobs: {twice[:3]}"
-
-
-def check_exactly_once(stage: Stage, names: Sequence[str], ended: Ended) -> None:
-    """Every host is in exactly one job, and the rows of the last command say in which."""
-    check_none_twice(stage)
-    job_of = {name: job for job, held in stage.world.scheduled.items() for name in held}
-    missing = [name for name in names if name not in job_of]
-    assert not missing, f"{len(missing)} hosts are in no job: {missing[:3]}\n{ended.err[-800:]}"
-    assert len(job_of) == len(names), "a host was scheduled that nobody named"
-    assert ended.code == 0, f"exit {ended.code}\n{ended.err[-800:]}"
-    rows = [(row[0], row[2]) for row in ended.rows()]
-    assert rows == [(name, job_of[name]) for name in names], "rows and jobs disagree"
-    assert not stage.world.violations
-
-
-def check_journal(stage: Stage, runs: int = 1) -> None:
-    """SQLite finds its file whole, and no run is unfinished."""
-    with closing(sqlite3.connect(stage.journal)) as database:
-        [(verdict,)] = database.execute("PRAGMA integrity_check").fetchall()
-        found = [state for (state,) in database.execute("SELECT state FROM batches")]
-        [(recorded,)] = database.execute("SELECT count(*) FROM runs").fetchall()
-    assert verdict == "ok", verdict
-    assert recorded == runs
-    assert set(found) <= {"accepted", "split"}, Counter(found)
-
-
-def read_aside(stage: Stage) -> tuple[str, str | None]:
-    """SQLite's verdict on a copy of the journal as it lies there, and its one run's id.
-
-    A copy, because reading it would already repair what a kill left.
-    """
-    copy = stage.folder / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir()
-    for path in stage.state.glob("journal.sqlite3*"):
-        if not path.name.endswith("-shm"):
-            shutil.copy2(path, copy)
-    path = copy / "journal.sqlite3"
-    if not path.exists():
-        return "ok", None
-    with closing(sqlite3.connect(path)) as database:
-        [(verdict,)] = database.execute("PRAGMA integrity_check").fetchall()
-        tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall()
-        runs = database.execute("SELECT run_id FROM runs").fetchall() if tables else []
-    assert len(runs) <= 1
-    return verdict, runs[0][0] if runs else None
-
-
-def finish(stage: Stage, listed: str, *arguments: str, tries: int = 6) -> Ended:
-    """Recovers from a kill as a person would: `resume` until nothing is open.
-
-    Where the kill came before the run was recorded, nothing was sent and the
-    list is scheduled again.
-    """
-    verdict, run = read_aside(stage)
-    assert verdict == "ok", f"after the kill: {verdict}"
-    again = ("resume", run, *QUICK) if run else ("schedule", listed, *arguments, *QUICK)
-    for _ in range(tries):
-        ended = stage.run(*again)
-        check_none_twice(stage)
-        if ended.code == 0:
-            return ended
-        _, run = read_aside(stage)
-        if run is not None:
-            again = ("resume", run, *QUICK)
-    return ended
+@contextmanager
+def staged(folder: Path) -> Iterator[RealSite]:
+    """Somebody else's job is on the server, no scan ends, and a code may be used again."""
+    with real_site(folder, scans_take_s=86_400.0) as site:
+        site.world.refuse_replay = False
+        site.world.add_job(["elsewhere.corp.example"])
+        yield site

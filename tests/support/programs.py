@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 """Where `sbpam` is installed."""
+SBPAM = str(BIN / "sbpam")
 
 
 def find_program(name: str) -> str:

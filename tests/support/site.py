@@ -1,27 +1,84 @@
-"""What tests stage: a clock that they move, the program in a private world, a served sandbox."""
+"""A served sandbox and the program pointed at it, in two forms.
+
+`Site` runs the program within this process, on a clock that is moved; `support.process`
+has `RealSite`, where it is the installed program in processes of its own.
+"""
 
 import io
 import json
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from support.clock import MovedClock
-from support.faults import Faults
+from support.certificates import CertifiedServer
+from support.faults import Faults, StagedWorld
 
 from sbpam_cli.main import main
 from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
-from sbpam_cli.system.terminal import Prompt
 
 CREDENTIAL = EXAMPLE_CREDENTIAL_ID
 _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended; a negative code is the signal that ended the process.
+
+    asked: the questions to a person. seconds: of a real process.
+    """
+
+    code: int
+    out: str
+    err: str
+    asked: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def json(self) -> dict[str, Any]:
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+    def rows(self) -> list[list[str]]:
+        """The fields of tsv rows."""
+        return [line.split("\t") for line in self.out.splitlines()]
+
+
+class Served:
+    """What a site has in either form; `environ` is the program's whole environment."""
+
+    world: StagedWorld
+    faults: Faults
+    server: SandboxServer
+    folder: Path
+    environ: dict[str, str]
+
+    def serve(self, world: StagedWorld, faults: Faults, server: SandboxServer) -> None:
+        """Points the program at this server, signed in as the user with TOTP."""
+        self.world, self.faults, self.server = world, faults, server
+        self.environ.update(server.environment())
+
+    def requests(self, path: str = "") -> list[tuple[str, str]]:
+        """Method and path of what the server received, if the path contains `path`."""
+        return [
+            (entry.request.method, entry.request.target)
+            for entry in list(self.world.log)
+            if path in entry.request.target
+        ]
+
+    def bodies(self, path: str) -> list[bytes]:
+        """What was sent to this path."""
+        return [e.request.body for e in list(self.world.log) if path in e.request.target]
+
+    def scheduled(self) -> list[str]:
+        """Every host that is in a job, once for each job that it is in."""
+        return [name for names in list(self.world.scheduled.values()) for name in names]
 
 
 class _Terminal(io.StringIO):
@@ -51,37 +108,16 @@ class Answers:
         return self.answers.pop(0)
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command line ended."""
-
-    code: int
-    out: str
-    err: str
-    asked: list[str]
-
-    def json(self) -> dict[str, Any]:
-        value = json.loads(self.out)
-        assert isinstance(value, dict)
-        return value
-
-    def rows(self) -> list[list[str]]:
-        """The fields of tsv rows."""
-        return [line.split("\t") for line in self.out.splitlines()]
-
-
-class PrivateProgram:
+class Program:
     """Runs `main(argv, services)` with folders, environment and clock of its own.
 
-    No keyring (keyring's own null back end), seeded randomness. `prepare` may
-    change the services of every later call.
-
-    terminal: of all three streams; stdout_terminal: of stdout, where it differs.
+    No keyring (keyring's own null back end), seeded randomness. `prepare` may change the
+    services of every later call. Knows no server.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder = folder
-        self.clock = clock
+        self.clock: Any = clock
         self.environ: dict[str, str] = {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             "SBPAM_CONFIG_HOME": str(folder / "config"),
@@ -90,7 +126,7 @@ class PrivateProgram:
         self.prepare: Callable[[Services], None] = lambda _: None
         self._random = random.Random(7)
 
-    def __call__(
+    def run(
         self,
         *arguments: str,
         stdin: bytes = b"",
@@ -99,13 +135,13 @@ class PrivateProgram:
         answers: list[str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Ended:
+        """terminal: of all three streams; stdout_terminal: of stdout, if it differs."""
         from keyring.backends.null import Keyring
 
         person = Answers(list(answers or ()))
         out_terminal = terminal if stdout_terminal is None else stdout_terminal
         out = _Terminal() if out_terminal else io.StringIO()
         err = _Terminal() if terminal else io.StringIO()
-        prompt: Prompt = person
         services = Services(
             stdin=_TerminalInput(stdin) if terminal else io.BytesIO(stdin),
             stdout=out,
@@ -113,35 +149,42 @@ class PrivateProgram:
             environ={**self.environ, **(env or {})},
             clock=self.clock,
             random=self._random,
-            prompt=prompt,
+            prompt=person,
             keyring=Keyring,
         )
         self.prepare(services)
         code = main(list(arguments), services)
         return Ended(code, out.getvalue(), err.getvalue(), person.asked)
 
+    # The name of before, while tests are being moved.
+    __call__ = run
 
-@dataclass
-class Site:
-    """A sandbox that is served, and the program pointed at it by the environment.
 
-    `environ` signs in as the user with TOTP; `world.log` has every request.
+class Site(Program, Served):
+    """The form in which the program runs within this process."""
+
+    @property
+    def program(self) -> "Site":
+        return self
+
+
+AnySite = TypeVar("AnySite", bound=Served)
+
+
+@contextmanager
+def served(site: AnySite, world: StagedWorld, *tls_files: str) -> Iterator[AnySite]:
+    """Serves this world on a loopback port, to this site's program.
+
+    tls_files: the chain and the key that the server shows, instead of its own.
     """
+    faults = Faults(world)
+    own = CertifiedServer(world, faults, *tls_files) if tls_files else SandboxServer(world, faults)
+    with own as server:
+        site.serve(world, faults, server)
+        try:
+            yield site
+        finally:
+            faults.release()
 
-    world: World
-    faults: Faults
-    server: SandboxServer
-    program: PrivateProgram
-    clock: MovedClock
 
-    def requests(self, path: str = "") -> list[tuple[str, str]]:
-        """Method and path of what the server received, where the path contains `path`."""
-        return [
-            (entry.request.method, entry.request.target)
-            for entry in self.world.log
-            if path in entry.request.target
-        ]
-
-    def scheduled(self) -> list[str]:
-        """Every host that is in a job, once for each job that it is in."""
-        return [name for names in self.world.scheduled.values() for name in names]
+PrivateProgram = Program

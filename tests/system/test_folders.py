@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.process import PROGRAM
+from support.programs import SBPAM
 from support.site import PrivateProgram
 
 
@@ -36,7 +36,7 @@ def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path, given: str) -> None
     }
     (tmp_path / "home").mkdir()
     (tmp_path / "cwd").mkdir()
-    subprocess.run([*PROGRAM, "runs"], env=environ, cwd=tmp_path / "cwd", timeout=60, check=True)
+    subprocess.run([SBPAM, "runs"], env=environ, cwd=tmp_path / "cwd", timeout=60, check=True)
     assert (tmp_path / "home" / "state" / "journal.sqlite3").exists()
     assert list((tmp_path / "cwd").iterdir()) == []
 
@@ -49,7 +49,7 @@ def test_nobody_without_a_home_is_told_what_to_set() -> None:
     user = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
     for command, variable in [("runs", "SBPAM_STATE_HOME"), ("whoami", "SBPAM_CONFIG_HOME")]:
         done = subprocess.run(
-            [*user, *PROGRAM, command],
+            [*user, SBPAM, command],
             env={"PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.keyrings import MemoryKeyring
-from support.process import PROGRAM
+from support.programs import SBPAM
 from support.pty_program import PtyProgram
 
 from sbpam_cli.errors import SignInError
@@ -76,7 +76,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., PtyProgram]]:
 def test_every_way_out_of_a_secret_prompt_puts_echo_back(
     start: Callable[..., PtyProgram], how: str, question: str, arguments: tuple[str, ...]
 ) -> None:
-    program = start(*PROGRAM, *arguments)
+    program = start(SBPAM, *arguments)
     program.wait_for(question, echo=False)
 
     if how.startswith("SIG"):
@@ -100,7 +100,7 @@ def test_echo_is_on_while_it_is_stopped_and_off_after_that(
 ) -> None:
     shell = start("bash", "--norc", "-i", PS1="ready$ ", HISTFILE="/dev/null")
     shell.wait_for("ready")
-    shell.type(f"{' '.join(PROGRAM)} {' '.join(arguments)}\n")
+    shell.type(f"{SBPAM} {' '.join(arguments)}\n")
     shell.wait_for(question, echo=False)
 
     shell.type(b"\x1a")
@@ -122,7 +122,7 @@ def test_no_back_end_asks_where_nobody_is_to_be_asked(
 ) -> None:
     if leads and how == "/dev/tty":
         pytest.skip("a session's leader keeps its terminal")
-    command = [*PROGRAM, "logout", "--no-input", "--server", "nps"]
+    command = [SBPAM, "logout", "--no-input", "--server", "nps"]
     before = [] if leads else ["sh", "-c", '"$@"; exit $?', "sh"]
 
     program = start(*before, *command, HOW=how)
@@ -159,7 +159,7 @@ def test_a_terminal_that_is_given_up_still_interrupts(start: Callable[..., PtyPr
 def test_what_can_be_no_secret_is_refused_at_the_prompt(
     start: Callable[..., PtyProgram], typed: bytes, words: str, code: int
 ) -> None:
-    program = start(*PROGRAM, *SIGN_IN, LANG="C.UTF-8")
+    program = start(SBPAM, *SIGN_IN, LANG="C.UTF-8")
     program.wait_for("Password for", echo=False)
     program.type(typed)
     assert program.end() == code

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from support.faults import Fault, Faults
+from support.faults import Fault, Faults, StagedWorld
 from torture.audit import inside_seam, watched
 from torture.process import BATCHES, Process
 from torture.table import ANSWERS, kind_of
@@ -27,9 +27,8 @@ from torture.turns import Killed, Turns
 
 from sbpam_cli.commands.app import build_program
 from sbpam_cli.main import main
-from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
-from sbpam_cli.sandbox.world import World
 
 _TIMING = ("hide_job", "later")
 START = 1_795_403_702.0
@@ -109,9 +108,11 @@ class Machine:
         self.choose = choose
         self.seed = seed
         self.time = START
-        self.world = World(seed=1, now=lambda: self.time, failing_share=0.0, scan_duration_s=10.0)
-        self.world.body_limit_bytes = script.body_limit
-        self.app = App(self.world)
+        self.world = StagedWorld(
+            seed=1, now=lambda: self.time, failing_share=0.0, scan_duration_s=10.0
+        )
+        self.faults = Faults(self.world)
+        self.app = App(self.world, self.faults)
         self.points: list[Point] = []
         self.endings: list[Ended] = []
         self.excused: set[str] = set()
@@ -226,7 +227,7 @@ class Machine:
     def pass_time(self, seconds: float) -> None:
         self.time += seconds
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Response:
         """The server's answer, with what the script and the plan do to it."""
         operation, what = kind_of(request)
         failure = self.reach(operation, what)
@@ -240,7 +241,9 @@ class Machine:
                 rules = [*rules, Fault(action="hide_job", seconds=self.script.lag_s)]
             if len(request.body) > self.script.body_limit:
                 rules = [rule for rule in rules if rule.action != "edit"]
-        self.app.faults = Faults(rules)
+                rules = [Fault(action="status", status=413), *rules]
+        self.faults.clear()
+        self.faults.add(*rules)
         reply = self.app.handle(request)
         self._durable = None
         if any(rule.action == "leave_out" for rule in rules):
@@ -290,12 +293,10 @@ class Machine:
     def durable_state(self) -> str:
         """A digest of what would be left if the machine died now, times aside."""
         if self._durable is None:
-            jobs = {job_id: n for n, job_id in enumerate(self.world.jobs)}
+            known = self.faults.jobs()
+            jobs = {job_id: n for n, job_id in enumerate(known)}
             rows = [(*row[:-1], jobs.get(row[-1])) for row in self._rows]
-            world = [
-                (list(job.names), job.listed_at > self.time, job.created_at > self.time)
-                for job in self.world.jobs.values()
-            ]
+            world = list(known.values())
             below = [[*folders, *names] for _, folders, names in os.walk(self.folder)]
             files = sorted(name for names in below for name in names if "totp" not in name)
             text = json.dumps([rows, world, files, self._posts])

@@ -7,8 +7,9 @@ after the other. A parser for everything took longer than the answers.
 from typing import Any, Protocol
 
 import httpcore
+from support.faults import FaultyResponse
 
-from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.http import Request, Response
 
 
 class Wire(Protocol):
@@ -17,7 +18,7 @@ class Wire(Protocol):
     def reach(self, operation: str, what: str) -> str | None: ...
     def give_up_turn(self) -> None: ...
     def pass_time(self, seconds: float) -> None: ...
-    def answer(self, request: Request) -> Reply: ...
+    def answer(self, request: Request) -> Response: ...
 
 
 class MemoryNetwork(httpcore.NetworkBackend):
@@ -137,7 +138,8 @@ class MemoryStream(httpcore.NetworkStream):
 
     def _answer(self, request: Request) -> None:
         reply = self._wire.answer(request)
-        how = reply.behaviour
+        how = reply
+        assert isinstance(how, FaultyResponse)
         if how.ending in ("reset", "close"):
             self._reset, self._ended = how.ending == "reset", True
             return

@@ -77,12 +77,12 @@ def _had_no_second_look(machine: Machine, row: Sequence[str]) -> bool:
 
 def _fills_slowly(machine: Machine, host: str) -> bool:
     """NotAccepted is what two looks at the job showed; that it fills later is nobody's promise."""
-    return any(job.fill_s and host in job.names for job in machine.world.jobs.values())
+    return machine.faults.fills_slowly(host)
 
 
 def _holds_nobody(machine: Machine) -> bool:
     """Whether a job was left with no host at all: it could be that of any batch in doubt."""
-    return any(not job.names for job in machine.world.jobs.values())
+    return any(not names for names, *_ in machine.faults.jobs().values())
 
 
 def _could_not_know(machine: Machine, ended: Ended) -> bool:

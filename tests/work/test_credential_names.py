@@ -7,8 +7,6 @@ import pytest
 from support.faults import Fault
 from support.site import CREDENTIAL, Ended, Site
 
-from sbpam_cli.sandbox.people import make_credentials
-
 HOSTS = ("web01.corp.example", "web02.corp.example", "web03.corp.example")
 
 
@@ -83,7 +81,7 @@ def test_the_environment_and_the_profile_name_it_too(site: Site) -> None:
 
 
 def test_one_among_2500(site: Site) -> None:
-    site.world.credentials = make_credentials(2501, site.world.new_id)
+    site.world.add_accounts(2489)
     ended = site.program("schedule", HOSTS[0], "--credential", "CORP\\svc-02501")
     assert ended.code == 0
     assert used(site) == {id_of(site, "svc-02501")}

@@ -239,7 +239,7 @@ def test_at_most_four_polls_are_in_flight(site: Site, follow: list[str]) -> None
 
 def test_a_fixed_interval(site: Site) -> None:
     site.world.scan_duration_s = 300
-    site.world.spread = 0.0
+    site.world.even = True
     site.program("schedule", "a.corp.example", "--wait", "--interval", "20s")
     times = polls(site)
     gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -249,7 +249,7 @@ def test_a_fixed_interval(site: Site) -> None:
 
 def test_without_an_interval_it_grows_to_half_a_minute(site: Site) -> None:
     site.world.scan_duration_s = 600
-    site.world.spread = 0.0
+    site.world.even = True
     site.program.prepare = lambda services: setattr(
         services, "workers", lambda _, clock: Inline(clock)
     )
@@ -276,7 +276,7 @@ def test_ten_minutes_of_silence_end_it(site: Site) -> None:
 
 def test_many_jobs_are_followed_by_the_list(site: Site) -> None:
     site.world.scan_duration_s = 150
-    site.world.spread = 0.0
+    site.world.even = True
     hosts = [f"h{n}.corp.example" for n in range(201)]
     site.program("schedule", *hosts, "--batch-size", "1")
     ended = site.program("status", "--watch")

@@ -58,7 +58,7 @@ def crowded(site: Site, *hosts: str) -> tuple[int | None, list[str], float]:
 
 def test_the_next_batch_waits_until_there_is_room(site: Site) -> None:
     site.world.scan_duration_s = 100.0
-    site.world.spread = 0.0
+    site.world.even = True
     code, found, seconds = crowded(site, *HOSTS, "c.corp.example")
     assert (code, found) == (0, ["Queued"] * 3)
     assert seconds >= 90

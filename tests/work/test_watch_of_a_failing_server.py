@@ -8,13 +8,12 @@ from itertools import pairwise
 
 import pytest
 from support.clock import Inline, MovedClock
-from support.faults import Fault, Faults
+from support.faults import Fault, Faults, StagedWorld
 from support.site import CREDENTIAL, Ended, PrivateProgram
 from torture.network import MemoryNetwork
 
-from sbpam_cli.sandbox.http import Reply, Request
+from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
-from sbpam_cli.sandbox.world import World
 from sbpam_cli.system.services import Services
 
 WAYS = {
@@ -52,7 +51,7 @@ class FailingServer:
     takes_s: for each answer.
     """
 
-    world: World
+    world: StagedWorld
     clock: MovedClock
     drawn: random.Random
     share: float = 0.3
@@ -61,7 +60,8 @@ class FailingServer:
     asked: list[tuple[float, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.app = App(self.world, Faults())
+        self.faults = Faults(self.world)
+        self.app = App(self.world, self.faults)
 
     def reach(self, operation: str, what: str) -> str | None:
         return None
@@ -72,19 +72,20 @@ class FailingServer:
     def pass_time(self, seconds: float) -> None:
         self.clock.move(seconds)
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Response:
         fate = None
         if request.method == "GET" and "HostScanJob" in request.target:
             fate = self.drawn.choice(self.ways) if self.drawn.random() < self.share else None
             self.asked.append((self.clock.now(), fate))
         self.clock.move(self.takes_s)
-        self.app.faults = Faults([WAYS[fate]] if fate else [])
+        self.faults.clear()
+        self.faults.add(*([WAYS[fate]] if fate else []))
         return self.app.handle(request)
 
 
 @pytest.fixture
 def server(program: PrivateProgram, clock: MovedClock) -> FailingServer:
-    world = World(seed=1, now=clock.now, scan_duration_s=300.0, failing_share=0.1)
+    world = StagedWorld(seed=1, now=clock.now, scan_duration_s=300.0, failing_share=0.1)
     server = FailingServer(world, clock, random.Random(0))
 
     def prepare(services: Services) -> None:
