@@ -62,7 +62,7 @@ class OutputError(SbpamError):
 
     def __init__(self, error: OSError | ValueError) -> None:
         reason = getattr(error, "strerror", None) or str(error)
-        hint = "make room where it goes"
+        hint = "see that what it goes to is open and has room"
         super().__init__("stdout could not be written", reason=reason, hint=hint)
 
 

@@ -17,67 +17,47 @@ def main(argv: "Sequence[str] | None" = None, services: "Services | None" = None
     services: None for the real world.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments == ["--version"] and services is None:
-        return _show_version()
-    from sbpam_cli.errors import ExitCode
-
     if services is None:
+        if arguments in (["--version"], ["-V"]) and _show_version():
+            return 0
         from sbpam_cli.system.services import system_services
 
         services = system_services()
     try:
         return _run(arguments, services)
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except SystemExit as leaving:
-        # Typer leaves this way: with 0 from completion, with 1 where the reader of its help left.
-        return ExitCode.STDOUT_CLOSED if leaving.code == 1 else ExitCode.DONE
+        return 130
     finally:
         services.terminal.restore()
 
 
-def _show_version() -> int:
-    """Without the services: the one answer that nothing need be loaded for."""
+def _show_version() -> bool:
+    """Whether it was possible without services, the one answer that nothing need be loaded for."""
     from sbpam_cli import __version__
 
     try:
-        if sys.stdout is not None:
-            sys.stdout.write(f"sbpam {__version__}\n")
-            sys.stdout.flush()
-    except OSError as error:
-        from sbpam_cli.errors import ExitCode, OutputError
-        from sbpam_cli.output.console import Console
-        from sbpam_cli.system.services import system_services
-
-        if isinstance(error, BrokenPipeError):
-            return ExitCode.STDOUT_CLOSED
-        Console(system_services(), quiet=True, verbose=False).error(OutputError(error))
-        return ExitCode.BUG
-    return 0
+        sys.stdout.write(f"sbpam {__version__}\n")
+        sys.stdout.flush()
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def _run(arguments: "Sequence[str]", services: "Services") -> int:
     import typer
 
-    from sbpam_cli.commands.app import run_app
-    from sbpam_cli.commands.mistakes import as_option_error
+    from sbpam_cli.commands.app import as_option_error, run_app
     from sbpam_cli.commands.present import as_error, exit_code_of
-    from sbpam_cli.errors import ExitCode, OutputError, SbpamError
     from sbpam_cli.output.console import Console
 
     # Before anything is printed: the console makes the streams take every character.
-    console = Console(services, quiet=True, verbose=False)
+    console = Console(services)
     try:
         return run_app(arguments, services)
     except typer.Abort:
-        return ExitCode.INTERRUPTED
+        return 130
     except typer.TyperException as error:
-        problem: SbpamError = as_option_error(error)
-    except SbpamError as error:
-        problem = error
-    except OSError as error:
-        # Commands turn theirs into words; what is left is Typer's, printing help.
-        problem = OutputError(error)
+        problem = as_error(as_option_error(error), services)
     except Exception as error:
         problem = as_error(error, services)
     console.error(problem)

@@ -1,164 +1,136 @@
-"""The command line's frame: lazily loaded commands, and the options they share."""
+"""The command line's frame: lazily loaded commands, and what Typer cannot make sense of."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from sbpam_cli.commands.completing import (
-    COMPLETION_VARIABLE,
-    complete_profiles,
-    keep_help_whole,
-)
-from sbpam_cli.commands.mistakes import NamedGroup
-from sbpam_cli.errors import ExitCode
-from sbpam_cli.models import FORMS, Form
+from sbpam_cli.commands.completing import complete_line, completion_option
+from sbpam_cli.errors import ExitCode, OptionError
+from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.console import Console
     from sbpam_cli.system.services import Services
 
-COMMANDS: tuple[str, ...] = (
-    "login",
-    "logout",
-    "whoami",
-    "schedule",
-    "status",
-    "resume",
-    "runs",
-    "cancel",
-    "credentials",
-    "hosts",
-    "report",
-    "doctor",
-    "demo",
-    "sandbox",
-)
-"""Each is a function of its name in a module of its name; in the order of the help page."""
+COMMANDS = {
+    "schedule": "Scan",
+    "status": "Scan",
+    "cancel": "Scan",
+    "report": "Scan",
+    "credentials": "Look up",
+    "hosts": "Look up",
+    "runs": "Look up",
+    "login": "Set up",
+    "logout": "Set up",
+    "whoami": "Set up",
+    "doctor": "Set up",
+    "resume": "Recover",
+    "demo": "Try",
+    "sandbox": "Try",
+}
+"""Each is a function of its name in a module of its name; its panel on the help page."""
+
+_LONGEST_MESSAGE = 300
 
 
-def _on_every(words: str, metavar: str | None = None, *names: str, **more: Any) -> Any:
-    panel = "Options of every command"
-    return typer.Option(
-        *names, help=words, metavar=metavar, show_default=False, rich_help_panel=panel, **more
-    )
+def _show_help(ctx: Any) -> str:
+    from sbpam_cli.commands.help import print_help
+
+    _leave(print_help(ctx))
 
 
-class Common(NamedTuple):
-    """The options that mean the same on every command and stand after it."""
-
-    profile: Annotated[
-        str | None,
-        _on_every("The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=complete_profiles),
-    ] = None
-    server: Annotated[
-        str | None, _on_every("The server, HOST[:PORT] or URL (SBPAM_SERVER).", "URL")
-    ] = None
-    ca_bundle: Annotated[
-        str | None, _on_every("Trust these CA certificates (SBPAM_CA_BUNDLE).", "FILE")
-    ] = None
-    fingerprint: Annotated[
-        str | None,
-        _on_every("Trust exactly this server certificate (SBPAM_FINGERPRINT).", "SHA256"),
-    ] = None
-    output: Annotated[
-        Form | None,
-        _on_every(
-            f"Form of stdout: {', '.join(FORMS)} (SBPAM_OUTPUT); without it, table on a terminal,"
-            " tsv elsewhere.",
-            "FORM",
-            "--output",
-            "-o",
-        ),
-    ] = None
-    quiet: Annotated[bool, _on_every("Only errors on stderr.", None, "--quiet", "-q")] = False
-    verbose: Annotated[
-        bool,
-        _on_every("Show each request: method, path, status, time.", None, "--verbose", "-v"),
-    ] = False
-    no_input: Annotated[
-        bool, _on_every("Never ask, not even on a terminal.", None, "--no-input")
-    ] = False
+def _leave(console: "Console") -> NoReturn:
+    console.flush()
+    raise typer.Exit(ExitCode.STDOUT_CLOSED if console.stdout_closed else ExitCode.DONE)
 
 
-def with_common(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the common options to a Typer function and hands them over as `common`."""
-    signature = inspect.signature(command)
-    hints = get_type_hints(Common, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=Common._field_defaults[name],
-            annotation=hints[name],
-        )
-        for name in Common._fields
-    ]
-    own = [p for name, p in signature.parameters.items() if name != "common"]
+class Command(TyperCommand):
+    """A command with a help page of ours."""
 
-    def adapted(**values: Any) -> int:
-        common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared})
-        return command(**values, common=common)
-
-    parameters = [
-        *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
-        *shared,
-    ]
-    adapted.__name__ = command.__name__
-    adapted.__doc__ = command.__doc__
-    adapted.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    adapted.__annotations__ = {p.name: p.annotation for p in parameters}
-    return adapted
+    def get_help(self, ctx: Any) -> str:
+        return _show_help(ctx)
 
 
-class LazyGroup(NamedGroup):
+class Group(TyperGroup):
+    """A group that says which of its commands a word was meant to be."""
+
+    command_class = Command
+
+    def get_help(self, ctx: Any) -> str:
+        return _show_help(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        word, known = args[0], self.list_commands(ctx)
+        if word not in known and not word.startswith("-"):
+            hint = did_you_mean(word, known, f"{ctx.command_path} --help shows what there is")
+            raise OptionError(f"there is no command {word[:40]!r}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
     """Imports a command's module when the command is asked for."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        if cmd_name not in self.commands:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
             module = import_module(f"sbpam_cli.commands.{cmd_name}")
             self.commands[cmd_name] = _build(cmd_name, getattr(module, cmd_name))
-        return self.commands[cmd_name]
+        return self.commands.get(cmd_name)
 
 
 def _build(name: str, command: Callable[..., int] | typer.Typer) -> Any:
     if isinstance(command, typer.Typer):
         return typer.main.get_command(command)
     single = typer.Typer(add_completion=False)
-    single.command(name)(command)
+    single.command(name, cls=Command)(command)
     return typer.main.get_command(single)
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from sbpam_cli import __version__
+        from sbpam_cli.output.console import Console
 
-        typer.echo(f"sbpam {__version__}")
-        raise typer.Exit
+        console = Console(ctx.obj)
+        console.write(f"sbpam {__version__}\n")
+        _leave(console)
 
 
 def _frame(
-    version: Annotated[
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001
         bool,
-        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+        typer.Option("--version", "-V", help="Show the version.", callback=_version, is_eager=True),
     ] = False,
+    install_completion: Annotated[  # noqa: ARG001
+        str | None, completion_option("Set up completion for a shell.", install=True)
+    ] = None,
+    show_completion: Annotated[  # noqa: ARG001
+        str | None, completion_option("Show the script that does it.", install=False)
+    ] = None,
 ) -> None:
-    """Schedules host scans on Netwrix Privilege Secure and shows what became of each host."""
+    """Schedules host scans on Netwrix Privilege Secure and shows what became of each host.
+
+    Examples:
+      sbpam login --server nps.example.com
+      sbpam schedule --credential svc-scan hosts.txt --wait
+      sbpam status
+    """
+    if ctx.invoked_subcommand is None:
+        _show_help(ctx)
 
 
 def build_program() -> TyperGroup:
     """`sbpam` as Typer's command, for running, completing and describing it."""
     app = typer.Typer(
         name="sbpam",
-        cls=LazyGroup,
-        no_args_is_help=False,
+        invoke_without_command=True,
+        add_completion=False,
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback(cls=LazyGroup)(_frame)
@@ -169,18 +141,32 @@ def build_program() -> TyperGroup:
 
 def run_app(arguments: Sequence[str], services: "Services") -> int:
     """Parses the arguments and runs the command; returns its exit code."""
+    line = list(arguments)
     program = build_program()
-    if services.env(COMPLETION_VARIABLE) is not None:
-        return _complete(program, services)
-    code = program.main(list(arguments), prog_name="sbpam", standalone_mode=False, obj=services)
-    return int(code or 0)
+    if (code := complete_line(program, services)) is not None:
+        return code
+    if line[:1] == ["help"]:
+        line = [*line[1:], "--help"]
+    if line in (["--install-completion"], ["--show-completion"]):
+        line.append("")
+    return int(program.main(line, prog_name="sbpam", standalone_mode=False, obj=services) or 0)
 
 
-def _complete(program: TyperGroup, services: "Services") -> int:
-    """Typer finds the variable by itself; a shell that asks for words gets no messages."""
-    keep_help_whole()
-    try:
-        program.main([], prog_name="sbpam", standalone_mode=False, obj=services)
-    except Exception:
-        return ExitCode.BUG
-    return ExitCode.DONE
+def as_option_error(error: typer.TyperException) -> OptionError:
+    """Typer's message, and the option or value that is nearest to what was given."""
+    message, word, known = error.format_message(), "", []
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    path = context.command_path if context is not None else "sbpam"
+    otherwise = f"{path} --help shows what it takes"
+    if hasattr(error, "possibilities") and context is not None:
+        message, word = error.message, str(getattr(error, "option_name", ""))
+        known = [name for one in context.command.get_params(context) for name in one.opts]
+        if context.parent is None:
+            otherwise = f"options stand after the command; {otherwise}"
+    elif choices := getattr(getattr(parameter, "type", None), "choices", ()):
+        # The value is in the message alone.
+        word, known = error.message.partition(" is not one of ")[0].strip("'\""), [*choices]
+    if len(message) > _LONGEST_MESSAGE:
+        # Whatever was given is quoted in the middle.
+        message = f"{message[: _LONGEST_MESSAGE // 2]}...{message[-_LONGEST_MESSAGE // 2 :]}"
+    return OptionError(message, hint=did_you_mean(word, known, otherwise))

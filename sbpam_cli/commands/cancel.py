@@ -2,61 +2,60 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.durations import read_limits
+from sbpam_cli.commands.options import (
+    Common,
+    Timeout,
+    Wait,
+    Yes,
+    argument,
+    follow_limits,
+    with_common,
+)
 
 if TYPE_CHECKING:
+    from sbpam_cli.jobs.cancel import CancelRow
     from sbpam_cli.output.context import Context
 
 
 @with_common
 def cancel(
-    ctx: typer.Context,
-    *,
+    common: Common,
     names: Annotated[
         list[str],
-        typer.Argument(
-            metavar="JOB_ID|RUN...",
-            help="A job's UUID, or a run (or the beginning of its id) for all its jobs.",
+        argument(
+            "A job's UUID, or a run (or the beginning of its id) for all its jobs.",
+            "JOB_ID|RUN...",
             autocompletion=complete_runs,
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the jobs to their end.")] = False,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="With --wait: follow at most so long.", show_default=False
-        ),
-    ] = None,
-    common: Common,
+    yes: Yes = False,
+    wait: Wait = False,
+    timeout: Timeout = None,
 ) -> int:
     """Asks the server to stop jobs; scans that have ended stay as they are.
 
-    A job's row says `asked to stop` (with --wait how it ended), `unknown`,
-    `refused`, `no answer`, or `not asked`.
+    Examples:
+      sbpam cancel 20261123-031502-7f3a
+      sbpam cancel 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --yes --wait
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.jobs.cancel import CancelOptions, run_cancel
     from sbpam_cli.jobs.display import following
     from sbpam_cli.output.columns import CANCEL
 
     options = CancelOptions(
-        connection=connection_options(common),
+        connection=common.connection(),
         names=names,
         sure=yes,
         wait=wait,
-        follow=read_limits(timeout, None, follows=wait, by="--wait"),
+        follow=follow_limits(timeout, None, wait=wait),
     )
 
-    def body(context: "Context") -> None:
-        with following(context, prints=False) as progress:
-            rows = run_cancel(context, options, progress)
-        context.printer.write(rows)
-        context.outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
+    def body(ctx: "Context") -> "list[CancelRow]":
+        with following(ctx, prints=False) as progress:
+            rows = run_cancel(ctx, options, progress)
+        ctx.outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
+        return rows
 
-    return present(ctx.obj, common, "cancel", CANCEL, body)
+    return present(common, "cancel", CANCEL, body)

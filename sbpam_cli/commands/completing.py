@@ -1,19 +1,28 @@
-"""What the shell offers when a word is being typed.
+"""What the shell offers when a word is being typed, and the scripts that make it ask.
 
-Nothing here creates a file, writes to stderr or fails: where something cannot
-be read, there is nothing to offer.
+Nothing here creates a file, writes to stderr or fails while a word is typed: what cannot be
+read offers nothing. Only well-formed words are offered, because shells run what others are.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sbpam_cli.errors import SbpamError
+from sbpam_cli.errors import ExitCode, OptionError, SbpamError, UsageError
 from sbpam_cli.wording import counted
 
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
 COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
+_SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _RUNS_OFFERED = 20
+_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", re.ASCII)
+_PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_SERVER = re.compile(r"https://[A-Za-z0-9.:_\[\]-]{1,260}", re.ASCII)
 
 
 def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
@@ -25,8 +34,8 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
     except SbpamError:
         return
     for name, profile in sorted(profiles.items()):
-        if name.startswith(incomplete):
-            yield name, profile.server or ""
+        if name.startswith(incomplete) and _PROFILE.fullmatch(name):
+            yield name, _server_words(profile.server)
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
@@ -42,17 +51,77 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, st
         journal.close()
     except (SbpamError, OSError):
         return
-    fitting = (run for run in runs if run.run_id.startswith(incomplete))
+    fitting = (r for r in runs if r.run_id.startswith(incomplete) and _RUN.fullmatch(r.run_id))
     for run in islice(fitting, _RUNS_OFFERED):
-        yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
+        yield run.run_id, f"{counted(run.hosts, 'host')} on {_server_words(run.server)}"
 
 
-def keep_help_whole() -> None:
-    """Keeps the help beside a word in one line.
+def _server_words(server: str | None) -> str:
+    return server if server is not None and _SERVER.fullmatch(server) else ""
 
-    Typer 0.26 to 0.28 wrap it at the terminal's width, and a shell takes the
-    second line for another word. (Nor is rich imported then, twice the time.)
-    """
+
+def complete_line(program: Any, services: "Services") -> int | None:
+    """Prints the words for the line that a shell asks about; None if none does."""
+    if services.env(COMPLETION_VARIABLE) is None:
+        return None
     import typer._completion_classes
 
+    typer._completion_classes.completion_init()
+    # Typer 0.26 to 0.28 wrap the help beside a word at the terminal's width, and a shell takes
+    # the second line for another word. (Nor is rich imported then, twice the time.)
     typer._completion_classes._sanitize_help_text = lambda text: text
+    try:
+        program.main([], prog_name="sbpam", standalone_mode=False, obj=services)
+    except SystemExit as leaving:
+        # fish asks whether there is any word.
+        return int(leaving.code or 0)
+    except Exception:
+        return ExitCode.BUG
+    return ExitCode.DONE
+
+
+def completion_option(words: str, *, install: bool) -> Any:
+    """An option that takes a shell; an empty one means the shell that is running."""
+
+    def callback(ctx: typer.Context, shell: str | None) -> None:
+        if shell is not None and not ctx.resilient_parsing:
+            _set_up(ctx.obj, shell, install=install)
+            raise typer.Exit
+
+    return typer.Option(
+        help=words,
+        metavar="[SHELL]",
+        show_default=False,
+        callback=callback,
+        is_eager=True,
+        expose_value=False,
+        autocompletion=lambda incomplete: [s for s in _SHELLS if s.startswith(incomplete)],
+    )
+
+
+def _set_up(services: "Services", shell: str, *, install: bool) -> None:
+    from typer import _completion_shared as scripts
+
+    from sbpam_cli.output.console import Console
+
+    console = Console(services)
+    shell = shell or scripts._get_shell_name() or ""
+    if shell not in _SHELLS:
+        raise OptionError(f"no completion for the shell {shell[:40]!r}", hint=", ".join(_SHELLS))
+    if not install:
+        script = scripts.get_completion_script(
+            prog_name="sbpam", complete_var=COMPLETION_VARIABLE, shell=shell
+        )
+        console.write(script + "\n")
+    else:
+        try:
+            _, path = scripts.install(shell, "sbpam", COMPLETION_VARIABLE)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"completion for {shell} was not installed",
+                reason=str(error),
+                hint=f"put what `sbpam --show-completion {shell}` prints where {shell} reads it",
+            ) from None
+        console.write(f"{path}\n")
+        console.note(f"{shell} completes the words of sbpam once it is started anew")
+    console.flush()

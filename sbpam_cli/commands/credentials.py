@@ -1,39 +1,32 @@
 """`sbpam credentials`: finds service accounts, and the id to schedule with."""
 
-from typing import TYPE_CHECKING, Annotated
+from itertools import chain
+from typing import Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
+from sbpam_cli.commands.options import Common, argument, with_common
 
 
 @with_common
 def credentials(
-    ctx: typer.Context,
-    *,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TEXT]",
-            help="A part of the user name, in any case, or of DOMAIN\\name.",
-            show_default=False,
-        ),
-    ] = None,
     common: Common,
+    text: Annotated[
+        str, argument("A part of the user name, in any case, or of DOMAIN\\name.", "[TEXT]")
+    ] = "",
 ) -> int:
-    """Finds service accounts and the id to schedule with."""
+    """Finds service accounts and the id to schedule with.
+
+    Examples:
+      sbpam credentials scan
+      sbpam credentials "CORP\\svc-scan" -o csv
+    """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.lookups.accounts import run_credentials
     from sbpam_cli.output.columns import CREDENTIALS
 
-    options = connection_options(common)
-
-    def body(context: "Context") -> None:
-        for page in run_credentials(context, options, text or ""):
-            context.printer.write(page)
-
-    return present(ctx.obj, common, "credentials", CREDENTIALS, body)
+    options = common.connection()
+    return present(
+        common,
+        "credentials",
+        CREDENTIALS,
+        lambda ctx: chain.from_iterable(run_credentials(ctx, options, text)),
+    )

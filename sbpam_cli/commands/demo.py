@@ -2,47 +2,41 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Annotated
 
-import typer
+from sbpam_cli.commands.options import Common, HostArguments, ScanDuration, with_common
 
-from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.commands.durations import parse_duration
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY"})
 
 
 @with_common
 def demo(
-    ctx: typer.Context,
-    *,
-    hosts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[HOST|FILE|-]...",
-            help="FQDNs or files of them; without any, a bundled list.",
-            show_default=False,
-        ),
-    ] = None,
-    scan_duration: Annotated[
-        str, typer.Option(metavar="TIME", help="How long the pretended scans take.")
-    ] = "6s",
     common: Common,
+    hosts: HostArguments = None,
+    scan_duration: ScanDuration = 6.0,
 ) -> int:
-    """Shows the whole job against a pretended server: nothing to set up, nothing left behind."""
+    """Shows the whole job against a pretended server: nothing to set up, nothing left behind.
+
+    Without hosts it takes a list of its own.
+
+    Examples:
+      sbpam demo
+      sbpam demo web01.corp.example web02.corp.example -o json
+    """
     import tempfile
 
-    from sbpam_cli.commands.schedule import show_schedule
+    from sbpam_cli.commands.present import present
     from sbpam_cli.hosts.lists import HostSource
     from sbpam_cli.jobs.follow import FollowLimits
-    from sbpam_cli.runs.schedule import ScheduleOptions
+    from sbpam_cli.output.columns import HOSTS
+    from sbpam_cli.runs.schedule import ScheduleOptions, run_schedule
     from sbpam_cli.sandbox.people import sample_hosts
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
     from sbpam_cli.settings.profiles import ConnectionOptions
     from sbpam_cli.system.signals import Interruption, leave_now
 
-    services = ctx.obj
-    scans_take_s = parse_duration(scan_duration, "--scan-duration")
-    world = World(now=services.clock.now, scan_duration_s=scans_take_s)
+    services = common.services
+    world = World(now=services.clock.now, scan_duration_s=scan_duration)
     with ExitStack() as stack:
         # A signal that comes before or after the job itself leaves nothing behind either.
         stack.enter_context(Interruption(lambda code: leave_now(services, code)))
@@ -58,7 +52,6 @@ def demo(
         for name in ("SBPAM_OUTPUT", "SBPAM_NO_HINTS", "SBPAM_DEBUG"):
             if value := services.env(name):
                 environ[name] = value
-        own = replace(services, environ=environ)
         sources = [HostSource("argument", name) for name in hosts or ()]
         sources = sources or [HostSource("host", name) for name in sample_hosts()]
         options = ScheduleOptions(
@@ -69,7 +62,5 @@ def demo(
             judge_scans=False,
             follow=FollowLimits(interval_s=0.5),
         )
-        return show_schedule(own, options, common, "demo")
-
-
-_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY"})
+        own = common._replace(services=replace(services, environ=environ))
+        return present(own, "demo", HOSTS, lambda ctx: run_schedule(ctx, options))

@@ -2,32 +2,28 @@
 
 from typing import Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.settings.profiles import ConnectionOptions
+from sbpam_cli.commands.options import Common, flag, with_common
 
 
 @with_common
 def logout(
-    ctx: typer.Context,
     common: Common,
-    every_profile: Annotated[
-        bool, typer.Option("--all", help="Forget the secrets of every profile.")
-    ] = False,
+    every_profile: Annotated[bool, flag("Forget the secrets of every profile.", "--all")] = False,
 ) -> int:
-    """Forgets the secrets of a profile; its settings stay."""
+    """Forgets the secrets of a profile; its settings stay.
+
+    Examples:
+      sbpam logout
+      sbpam logout --all
+    """
     from sbpam_cli.commands.present import present
     from sbpam_cli.output.columns import LOGOUT
     from sbpam_cli.signin.logout import run_logout
 
-    options = ConnectionOptions(
-        profile=common.profile, server=common.server, no_input=common.no_input
-    )
+    options = common.connection()
     return present(
-        ctx.obj,
         common,
         "logout",
         LOGOUT,
-        lambda context: run_logout(context, options, every_profile=every_profile),
+        lambda ctx: run_logout(ctx, options, every_profile=every_profile),
     )

@@ -1,46 +1,62 @@
-"""From a command's end to what is seen of it: rows, envelope, errors, exit code."""
+"""From a command's end to what is seen of it: rows, envelope, errors, hint, exit code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from sbpam_cli.commands.app import Common
+from sbpam_cli.commands.options import Common
 from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
+from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.output.columns import RowSet
+from sbpam_cli.output.columns import HOSTS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context
 from sbpam_cli.output.forms import Printer, choose_form
+from sbpam_cli.settings.profiles import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
-Body = Callable[[Context], None]
+Body = Callable[[Context], Iterable[Row] | None]
+_LEFT = {ScanStatus.OUTCOME_UNKNOWN, ScanStatus.NOT_SENT}
+_AFTER = {
+    "login": "`sbpam doctor{profile}` checks everything that a run needs",
+    "logout": "`sbpam login{profile}` signs in again",
+    "whoami": "`sbpam doctor{profile}` checks everything that a run needs",
+    "doctor": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans",
+    "hosts": "`sbpam hosts{profile} ... | sbpam schedule{profile} --credential ID -`"
+    " schedules scans of them",
+    "demo": "`sbpam login --server HOST` signs in to a server of yours",
+}
+"""The next step, if the command did what it was to do. Those on hosts have `_step_for_hosts`."""
 
 
 def present(
-    services: "Services",
-    common: Common,
-    command: str,
-    row_set: RowSet,
-    body: Body,
+    common: Common, command: str, row_set: RowSet, body: Body, *, full: bool = False
 ) -> int:
-    """Runs `body` and shows how it ended; returns the exit code.
+    """Runs `body`, prints the rows that it returns, and shows how it ended.
 
-    Raises OptionError: errors in the options themselves are on stderr only.
+    Returns the exit code. Raises OptionError: errors in the options themselves are on
+    stderr only. full: every row, on a terminal too.
     """
+    services = common.services
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
     form = choose_form(common.output, services)
-    printer = Printer(form, console, row_set)
+    by_name = common.output or services.env("SBPAM_OUTPUT")
+    printer = Printer(form, console, row_set, every_row=full or by_name is not None)
     outcome = Outcome(profile=common.profile)
     try:
-        body(Context(services, console, printer, outcome, common.no_input))
+        rows = body(Context(services, console, printer, outcome, common.no_input))
+        if rows is not None:
+            printer.write(rows)
     except OptionError:
         raise
     except (Exception, KeyboardInterrupt) as error:
         outcome.errors.append(as_error(error, services))
-    _try_output(lambda: printer.close(command, outcome), outcome)
-    _try_output(console.flush, outcome)
-    code = outcome.exit_code
+    try:
+        printer.close(command, outcome)
+    except OutputError as error:
+        # It hides no error that came before.
+        outcome.errors.append(error)
     if form == "table" and outcome.counts:
         from sbpam_cli.output.summary import host_summary
 
@@ -51,21 +67,11 @@ def present(
             if command == "schedule":
                 shown.hint += "; don't schedule them again"
         console.error(shown)
-    if console.gives_hints:
-        from sbpam_cli.commands.next_step import next_step
-
-        console.hint(next_step(services, command, outcome))
-    if code == ExitCode.DONE and console.stdout_closed:
+    if not any(error.hint for error in outcome.errors):
+        console.hint(_next_step(services, command, row_set, outcome))
+    if outcome.exit_code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED
-    return code
-
-
-def _try_output(action: Callable[[], None], outcome: Outcome) -> None:
-    """A stdout that fails at the end hides no error that came before."""
-    try:
-        action()
-    except OutputError as error:
-        outcome.errors.append(error)
+    return outcome.exit_code
 
 
 def exit_code_of(error: SbpamError) -> int:
@@ -80,16 +86,39 @@ def as_error(error: BaseException, services: "Services") -> SbpamError:
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("interrupted", signal_number=2)
     if services.env("SBPAM_DEBUG") is not None:
-        _show_stack(error, services)
+        import traceback
+
+        # Places in the program's text: no values, no messages.
+        stack = traceback.extract_tb(error.__traceback__)
+        services.stderr.write("".join(traceback.format_list(stack)))
     return SbpamError(
         f"a bug in sbpam: {type(error).__name__}",
         hint="please report it; SBPAM_DEBUG=1 shows where it happened",
     )
 
 
-def _show_stack(error: BaseException, services: "Services") -> None:
-    """Places in the program's text: no values, no messages."""
-    import traceback
+def _next_step(services: "Services", command: str, row_set: RowSet, outcome: Outcome) -> str | None:
+    if row_set is HOSTS and command not in _AFTER:
+        return _step_for_hosts(command, outcome)
+    step = _AFTER.get(command) or outcome.next_step
+    if outcome.exit_code != ExitCode.DONE or step is None:
+        return None
+    # What is typed next takes the environment's, else the default one.
+    known = outcome.profile in (None, services.env("SBPAM_PROFILE") or DEFAULT_PROFILE)
+    return step.replace("{profile}", "" if known else f" --profile {outcome.profile}")
 
-    stack = traceback.extract_tb(error.__traceback__)
-    services.stderr.write("".join(traceback.format_list(stack)))
+
+def _step_for_hosts(command: str, outcome: Outcome) -> str | None:
+    run, found = outcome.run, set(outcome.counts)
+    if found and found <= {ScanStatus.VALID, ScanStatus.SKIPPED}:
+        return "without --dry-run they are scheduled" if ScanStatus.VALID in found else None
+    if run is not None and found & _LEFT:
+        return f"`sbpam resume {run}` goes on with it"
+    if found & (SCHEDULED - FINISHED):
+        if command == "status":
+            again = f"`sbpam status {run} --watch`" if run is not None else "the same with --watch"
+            return f"{again} follows the scans to their end"
+        return f"`sbpam status {run}` shows how far the scans are"
+    if run is not None and found & FINISHED:
+        return f"`sbpam report {run} > report.html` makes a page of it"
+    return None

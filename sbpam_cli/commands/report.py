@@ -2,10 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.commands.completing import complete_runs
+from sbpam_cli.commands.options import Common, option, run_argument, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.report.page import ReportForm
 
@@ -15,30 +12,26 @@ if TYPE_CHECKING:
 
 @with_common
 def report(
-    ctx: typer.Context,
-    *,
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="A run (or the beginning of its id); without it, the newest.",
-            show_default=False,
-            autocompletion=complete_runs,
-        ),
-    ] = None,
-    form: Annotated[ReportForm, typer.Option("--format", help="Form of the page.")] = "html",
     common: Common,
+    run: Annotated[str | None, run_argument("the newest")] = None,
+    form: Annotated[
+        ReportForm, option("html or md.", "FORM", "--format", show_default=True)
+    ] = "html",
 ) -> int:
     """Writes one self-contained page about a run, for a ticket or a mail.
 
     From the journal; `sbpam status RUN` brings that up to date.
+
+    Examples:
+      sbpam report > report.html
+      sbpam report 20261123-031502-7f3a --format md
     """
     from sbpam_cli.commands.present import present
     from sbpam_cli.output.columns import RUNS
     from sbpam_cli.report.facts import report_run
     from sbpam_cli.report.page import render_report
 
-    services = ctx.obj
+    services = common.services
     if common.output is not None:
         raise OptionError(
             "`report` writes a page, not rows",
@@ -50,14 +43,14 @@ def report(
             hint="sbpam report > report.html, or --format md",
         )
 
-    def body(context: "Context") -> None:
-        outcome = context.outcome
+    def body(ctx: "Context") -> None:
+        outcome = ctx.outcome
         found = report_run(services, run)
         outcome.run, outcome.server = found.run.run_id, found.run.server
         outcome.profile = found.run.profile
-        context.console.write(render_report(found, form))
+        ctx.console.write(render_report(found, form))
         if found.going:
             outcome.next_step = f"`sbpam status {outcome.run}` asks about scans that had not ended"
 
     # `SBPAM_OUTPUT` is for commands with rows.
-    return present(services, common._replace(output="tsv"), "report", RUNS, body)
+    return present(common._replace(output="tsv"), "report", RUNS, body)

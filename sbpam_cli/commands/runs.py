@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sbpam_cli.commands.app import Common, with_common
+from sbpam_cli.commands.app import Command, Group
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.durations import parse_duration
-from sbpam_cli.commands.mistakes import NamedGroup
-from sbpam_cli.wording import counted
+from sbpam_cli.commands.options import Common, argument, duration, with_common
+from sbpam_cli.wording import counted, utc
 
 if TYPE_CHECKING:
     from sbpam_cli.journal.journal import Journal
@@ -17,96 +16,86 @@ if TYPE_CHECKING:
     from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
     from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
 
-runs = typer.Typer(
-    name="runs",
-    cls=NamedGroup,
-    help="Lists past runs, newest first.",
-    subcommand_metavar="[COMMAND] [ARGS]...",
-    invoke_without_command=True,
-    add_completion=False,
-)
+runs = typer.Typer(name="runs", cls=Group, invoke_without_command=True, add_completion=False)
 
 
 @runs.callback()
 @with_common
-def list_runs(ctx: typer.Context, *, common: Common) -> int:
-    """Lists past runs, newest first."""
-    if ctx.invoked_subcommand is not None:
-        return 0
-    return _show(ctx.obj, common, None)
+def list_runs(common: Common) -> int:
+    """Lists past runs, newest first.
+
+    Examples:
+      sbpam runs
+      sbpam runs show 20261123-031502-7f3a
+      sbpam runs prune --older-than 90d
+    """
+    return _show(common, None)
 
 
-@runs.command("show")
+@runs.command("show", cls=Command)
 @with_common
 def show(
-    ctx: typer.Context,
-    *,
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN", help="A run, or the beginning of its id.", autocompletion=complete_runs
-        ),
-    ],
     common: Common,
+    run: Annotated[
+        str, argument("A run, or the beginning of its id.", "RUN", autocompletion=complete_runs)
+    ],
 ) -> int:
-    """Shows one run, its batches and jobs."""
-    return _show(ctx.obj, common, run)
+    """Shows one run, its batches and jobs.
+
+    Examples:
+      sbpam runs show 20261123-031502-7f3a
+    """
+    return _show(common, run)
 
 
-@runs.command("prune")
+@runs.command("prune", cls=Command)
 @with_common
 def prune(
-    ctx: typer.Context,
-    *,
-    older_than: Annotated[
-        str, typer.Option(metavar="TIME", help="Forget those that began longer ago, e.g. 90d.")
-    ],
     common: Common,
+    older_than: Annotated[float, duration("Forget those that began longer ago, e.g. 90d.")],
 ) -> int:
-    """Forgets old runs; unfinished ones stay."""
+    """Forgets old runs; unfinished ones stay.
+
+    Examples:
+      sbpam runs prune --older-than 90d
+    """
     from sbpam_cli.commands.present import present
     from sbpam_cli.journal.journal import open_journal
     from sbpam_cli.output.columns import RUNS
 
-    services = ctx.obj
-    age_s = parse_duration(older_than, "--older-than")
-
-    def body(context: "Context") -> None:
-        journal = open_journal(services)
-        removed = journal.prune(services.clock.now() - age_s)
+    def body(ctx: "Context") -> None:
+        journal = open_journal(ctx.services)
+        removed = journal.prune(ctx.services.clock.now() - older_than)
         journal.close()
-        context.console.note(f"{counted(removed, 'run')} forgotten")
+        ctx.console.note(f"{counted(removed, 'run')} forgotten")
 
-    return present(services, common, "runs", RUNS, body)
+    return present(common, "runs", RUNS, body)
 
 
-def _show(services: "Services", common: Common, name: str | None) -> int:
+def _show(common: Common, name: str | None) -> int:
     from sbpam_cli.commands.present import present
     from sbpam_cli.journal.journal import open_journal
     from sbpam_cli.output.columns import RUNS
 
-    def body(context: "Context") -> None:
-        console, outcome = context.console, context.outcome
-        journal = open_journal(services)
+    def body(ctx: "Context") -> None:
+        journal = open_journal(ctx.services)
         try:
             chosen = journal.runs() if name is None else [journal.find_run(name)]
             rows = run_rows(journal, chosen)
-            context.printer.write(rows)
-            outcome.next_step = _step_after(rows)
+            ctx.printer.write(rows)
+            ctx.outcome.next_step = _step_after(rows)
             if name is not None:
-                _describe(journal, chosen[0], console, outcome)
+                _describe(journal, chosen[0], ctx.console, ctx.outcome)
         finally:
             journal.close()
 
-    return present(services, common, "runs", RUNS, body)
+    return present(common, "runs", RUNS, body)
 
 
 def run_rows(journal: "Journal", chosen: "Sequence[Run]") -> list[tuple[object, ...]]:
     """A row a run: `run state started hosts accepted failed unknown server credential`."""
     from sbpam_cli.models import ScanStatus
-    from sbpam_cli.wording import utc
 
     counts = journal.counts()
     rows: list[tuple[object, ...]] = []
@@ -138,7 +127,6 @@ def _step_after(rows: "Sequence[tuple[object, ...]]") -> str | None:
 def _describe(journal: "Journal", run: "Run", console: "Console", outcome: "Outcome") -> None:
     """The batches of a run, for a person; their jobs in the JSON form."""
     from sbpam_cli.models import JobSummary, sum_status
-    from sbpam_cli.wording import utc
 
     batches = journal.batches(run.run_id)
     outcome.run, outcome.server, outcome.profile = run.run_id, run.server, run.profile

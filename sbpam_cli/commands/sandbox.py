@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.commands.durations import parse_duration
+from sbpam_cli.commands.options import Common, ScanDuration, duration, option, with_common
 from sbpam_cli.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -16,37 +13,38 @@ if TYPE_CHECKING:
 
 @with_common
 def sandbox(
-    ctx: typer.Context,
-    *,
+    common: Common,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Its port; 0 for a free one.")
+        int, option("Its port; 0 for a free one.", "N", min=0, max=65535, show_default=True)
     ] = 6500,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same world.")] = 0,
-    scan_duration: Annotated[
-        str, typer.Option(metavar="TIME", help="How long the scans of a job take.")
-    ] = "30s",
+    seed: Annotated[int, option("The same seed makes the same world.", "N", show_default=True)] = 0,
+    scan_duration: ScanDuration = 30.0,
     failing: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of hosts that fail.")
+        float, option("Share of hosts that fail.", "SHARE", min=0, max=1, show_default=True)
     ] = 0.1,
     sign_in_life: Annotated[
-        str, typer.Option("--token-life", metavar="TIME", help="How long a token lasts.")
-    ] = "15m",
-    common: Common,
+        float, duration("How long a token lasts.", "15m", "--token-life")
+    ] = 900.0,
 ) -> int:
-    """Serves a pretended NPS server over HTTPS until Ctrl-C."""
+    """Serves a pretended NPS server over HTTPS until Ctrl-C.
+
+    Examples:
+      sbpam sandbox
+      sbpam sandbox --port 0 --scan-duration 5m --failing 0.5
+    """
     from sbpam_cli.output.console import Console
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
     from sbpam_cli.system.signals import Interruption, leave_now
 
-    services = ctx.obj
+    services = common.services
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
     world = World(
         seed=seed,
         now=services.clock.now,
-        scan_duration_s=parse_duration(scan_duration, "--scan-duration"),
+        scan_duration_s=scan_duration,
         failing_share=failing,
-        token_life_s=parse_duration(sign_in_life, "--token-life"),
+        token_life_s=sign_in_life,
     )
     try:
         with (

@@ -1,152 +1,133 @@
 """`sbpam schedule`: the main job."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
-from sbpam_cli.commands.durations import parse_duration, positive_duration, read_limits
+from sbpam_cli.commands.options import (
+    SENDING,
+    Common,
+    Credential,
+    Full,
+    HostArguments,
+    Interval,
+    Offline,
+    SendTimeout,
+    SettleAfter,
+    Timeout,
+    Wait,
+    Yes,
+    duration,
+    flag,
+    follow_limits,
+    option,
+    with_common,
+)
 from sbpam_cli.errors import OptionError
 
-if TYPE_CHECKING:
-    from sbpam_cli.runs.schedule import ScheduleOptions
-    from sbpam_cli.settings.profiles import ConnectionOptions
-    from sbpam_cli.system.services import Services
+_LIST = {"rich_help_panel": "The list of hosts"}
 
 
 @with_common
 def schedule(
-    ctx: typer.Context,
-    *,
-    hosts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[HOST|FILE|-]...",
-            help="FQDNs, files of them, - for stdin.",
-            show_default=False,
-        ),
-    ] = None,
-    credential: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID|NAME",
-            help="The service account (SBPAM_CREDENTIAL): its id, its name, or DOMAIN\\name.",
-            show_default=False,
-        ),
-    ] = None,
+    common: Common,
+    hosts: HostArguments = None,
+    credential: Credential = None,
+    yes: Yes = False,
+    full: Full = False,
+    dry_run: Annotated[
+        bool, flag("Check the list with the server, schedule nothing.", "--dry-run")
+    ] = False,
+    offline: Offline = False,
     file: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FILE", help="A file of hosts, whatever its name.", show_default=False
-        ),
+        option("A file of hosts, whatever its name.", "FILE", **_LIST),
     ] = None,
-    host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FQDN", help="A host, whatever its name.", show_default=False),
-    ] = None,
+    host: Annotated[list[str] | None, option("A host, whatever its name.", "FQDN", **_LIST)] = None,
     column: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME|NUMBER",
-            help="The column of a CSV that holds the FQDN.",
-            show_default=False,
-        ),
+        option("The column of a table with the FQDN.", "NAME|NUMBER", **_LIST),
     ] = None,
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Send the good names, report the others.")
+        bool, flag("Send the good names, report the others.", "--skip-invalid", **_LIST)
     ] = False,
+    skip_recent: Annotated[
+        float | None, duration("Skip hosts accepted within that time.", **_LIST)
+    ] = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="An empty list is a success.")
+        bool, flag("An empty list is a success.", "--allow-empty", **_LIST)
     ] = False,
+    max_hosts: Annotated[
+        int | None, option("Refuse a list of more hosts.", "N", min=0, **_LIST)
+    ] = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Hosts in a POST; each makes one job.")
+        int,
+        option(
+            "Hosts in a POST; each makes one job.",
+            "N",
+            min=1,
+            show_default=True,
+            **SENDING,
+        ),
     ] = 500,
     parallel: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", help="POSTs in flight at a time.")
+        int,
+        option(
+            "POSTs in flight at a time, 64 at most.",
+            "N",
+            min=1,
+            max=64,
+            show_default=True,
+            **SENDING,
+        ),
     ] = 4,
-    max_hosts: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Refuse a list of more hosts.", show_default=False),
-    ] = None,
     max_running: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "The next batch starts when fewer hosts are unfinished.",
+            "N",
             min=1,
-            metavar="N",
-            help="The next batch starts when fewer hosts are unfinished.",
-            show_default=False,
+            **SENDING,
         ),
     ] = None,
-    skip_recent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Skip hosts accepted within that time.", show_default=False
-        ),
-    ] = None,
-    send_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="Limit for one POST, answer included.")
-    ] = "2m",
-    settle_after: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="How long until 'no such job' is believed."),
-    ] = "3m",
-    new_run: Annotated[
-        bool, typer.Option("--new-run", help="Don't continue an unfinished run of this list.")
-    ] = False,
+    send_timeout: SendTimeout = 120.0,
+    settle_after: SettleAfter = 180.0,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first batch that fails.")
+        bool, flag("Stop at the first batch that fails.", "--fail-fast", **SENDING)
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the list with the server, schedule nothing.")
+    new_run: Annotated[
+        bool, flag("Don't continue an unfinished run of this list.", "--new-run", **SENDING)
     ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="With --dry-run: check the list alone.")
-    ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the scans to their end.")] = False,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="With --wait: follow at most so long.", show_default=False
-        ),
-    ] = None,
-    interval: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="With --wait: time between looks; else 2s, growing to 30s.",
-            show_default=False,
-        ),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Don't ask before more than 1,000 hosts.")
-    ] = False,
-    common: Common,
+    wait: Wait = False,
+    timeout: Timeout = None,
+    interval: Interval = None,
 ) -> int:
     """Schedules scans of hosts and prints one row for each.
 
     Hosts are FQDNs: arguments, files (text, CSV, JSON, NDJSON, LDIF) or stdin.
+
+    Examples:
+      sbpam schedule --dry-run hosts.csv
+      sbpam schedule --credential svc-scan hosts.csv --wait --timeout 2h
+      sbpam status --only failed | sbpam schedule --credential svc-scan -
     """
+    from sbpam_cli.commands.present import present
     from sbpam_cli.hosts.lists import HostSource
-    from sbpam_cli.runs.schedule import ScheduleOptions
+    from sbpam_cli.output.columns import HOSTS
+    from sbpam_cli.runs.schedule import ScheduleOptions, run_schedule
     from sbpam_cli.runs.send import SendLimits
 
+    if offline and not dry_run:
+        raise OptionError("--offline goes with --dry-run")
     sources = [HostSource("argument", name) for name in hosts or ()]
     sources += [HostSource("file", name) for name in file or ()]
     sources += [HostSource("host", name) for name in host or ()]
-    if offline and not dry_run:
-        raise OptionError("--offline goes with --dry-run")
     options = ScheduleOptions(
-        connection=connection_options(common, credential=credential),
+        connection=common.connection(credential=credential),
         sources=sources,
         column=column,
         batch_size=batch_size,
-        limits=SendLimits(
-            parallel, positive_duration(send_timeout, "--send-timeout"), fail_fast, max_running
-        ),
-        settle_after_s=parse_duration(settle_after, "--settle-after"),
-        skip_recent_s=(
-            positive_duration(skip_recent, "--skip-recent") if skip_recent is not None else None
-        ),
+        limits=SendLimits(parallel, send_timeout, fail_fast, max_running),
+        settle_after_s=settle_after,
+        skip_recent_s=skip_recent,
         new_run=new_run,
         max_hosts=max_hosts,
         assume_yes=yes,
@@ -155,34 +136,6 @@ def schedule(
         dry_run=dry_run,
         offline=offline,
         wait=wait,
-        follow=read_limits(timeout, interval, follows=wait, by="--wait"),
+        follow=follow_limits(timeout, interval, wait=wait),
     )
-    return show_schedule(ctx.obj, options, common, "schedule")
-
-
-def connection_options(common: Common, *, credential: str | None = None) -> "ConnectionOptions":
-    """What the shared options say about server and user."""
-    from sbpam_cli.settings.profiles import ConnectionOptions
-
-    return ConnectionOptions(
-        profile=common.profile,
-        server=common.server,
-        ca_bundle=common.ca_bundle,
-        fingerprint=common.fingerprint,
-        credential=credential,
-        no_input=common.no_input,
-    )
-
-
-def show_schedule(
-    services: "Services",
-    options: "ScheduleOptions",
-    common: Common,
-    command: str,
-) -> int:
-    """Runs the job and shows it; returns the exit code."""
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import HOSTS
-    from sbpam_cli.runs.schedule import run_schedule
-
-    return present(services, common, command, HOSTS, lambda ctx: run_schedule(ctx, options))
+    return present(common, "schedule", HOSTS, lambda ctx: run_schedule(ctx, options), full=full)

@@ -2,11 +2,20 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from sbpam_cli.commands.app import Common, with_common
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.durations import read_limits
+from sbpam_cli.commands.options import (
+    Common,
+    Full,
+    Interval,
+    Offline,
+    Timeout,
+    Wait,
+    argument,
+    flag,
+    follow_limits,
+    option,
+    with_common,
+)
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import ScanStatus
 from sbpam_cli.wording import did_you_mean
@@ -15,94 +24,75 @@ if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
 
+def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
+    """Names of statuses, separated by commas, in any case."""
+    if not isinstance(text, str):
+        return text
+    known = {status.lower(): status for status in ScanStatus}
+    names = [name for one in text.split(",") if (name := one.strip().lower())]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known.values(), ", ".join(known.values()))
+            raise OptionError(f"--only: there is no status {name[:40]}", hint=hint)
+    if not names:
+        raise OptionError("--only names no status", hint=", ".join(known.values()))
+    return frozenset(known[name] for name in names)
+
+
 @with_common
 def status(
-    ctx: typer.Context,
-    *,
+    common: Common,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[RUN|JOB_ID|HOST]...",
-            help="A run (or the beginning of its id), a job's UUID, a host's FQDN.",
-            show_default=False,
+        argument(
+            "A run (or the beginning of its id), a job's UUID, a host's FQDN.",
+            "[RUN|JOB_ID|HOST]...",
             autocompletion=complete_runs,
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every job that the server holds.")] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="From the journal; the server is not asked.")
-    ] = False,
+    every: Annotated[bool, flag("Every job that the server holds.", "--all")] = False,
+    offline: Offline = False,
     only: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STATUS,...", help="Print only these, e.g. failed,running.", show_default=False
-        ),
+        frozenset[ScanStatus] | None,
+        option("Print only these, e.g. failed,running.", "STATUS,...", parser=read_statuses),
     ] = None,
+    full: Full = False,
     exit_status: Annotated[
-        bool,
-        typer.Option(
-            "--exit-status", help="Exit with 8 while going, 5 in doubt, 3 not all Complete."
-        ),
+        bool, flag("Exit with 8 while going, 5 in doubt, 3 not all Complete.", "--exit-status")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow the scans to their end.")] = False,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="With --watch: follow at most so long.", show_default=False
-        ),
-    ] = None,
-    interval: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="With --watch: time between looks; else 2s, growing to 30s.",
-            show_default=False,
-        ),
-    ] = None,
-    common: Common,
+    wait: Wait = False,
+    timeout: Timeout = None,
+    interval: Interval = None,
 ) -> int:
-    """Shows the status of every host: of the newest run, or of what is named."""
+    """Shows the status of every host: of the newest run, or of what is named.
+
+    Examples:
+      sbpam status --watch
+      sbpam status 20261123 --only failed,cancelled
+      sbpam status web01.corp.example -o json
+    """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.commands.schedule import connection_options
     from sbpam_cli.jobs.display import following
     from sbpam_cli.jobs.status import StatusOptions, run_status
     from sbpam_cli.output.columns import HOSTS
 
-    if offline and watch:
+    if offline and wait:
         raise OptionError("--watch asks the server, --offline does not")
     if every and (offline or names):
         raise OptionError("--all asks the server, and for everything", hint="leave the rest out")
     options = StatusOptions(
-        connection=connection_options(common),
+        connection=common.connection(),
         names=names or (),
         every=every,
         offline=offline,
-        watch=watch,
+        watch=wait,
         exit_status=exit_status,
-        only=read_statuses(only),
-        follow=read_limits(timeout, interval, follows=watch, by="--watch"),
+        only=only or frozenset(),
+        follow=follow_limits(timeout, interval, wait=wait),
     )
 
-    def body(context: "Context") -> None:
-        with following(context, options.only) as watching:
-            run_status(context, options, watching.write, watching)
+    def body(ctx: "Context") -> None:
+        with following(ctx, options.only) as watching:
+            run_status(ctx, options, watching.write, watching)
 
-    return present(ctx.obj, common, "status", HOSTS, body)
-
-
-def read_statuses(text: str | None) -> frozenset[ScanStatus]:
-    """Names of statuses, separated by commas, in any case. Raises OptionError."""
-    known = {status.lower(): status for status in ScanStatus}
-    found = set()
-    for name in (text or "").split(","):
-        if not (wanted := name.strip().lower()):
-            continue
-        if wanted not in known:
-            raise OptionError(
-                f"--only: there is no status {name.strip()[:40]}",
-                hint=did_you_mean(wanted, known.values(), ", ".join(known.values())),
-            )
-        found.add(known[wanted])
-    if text is not None and not found:
-        raise OptionError("--only names no status", hint=", ".join(known.values()))
-    return frozenset(found)
+    return present(common, "status", HOSTS, body, full=full)

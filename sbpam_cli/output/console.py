@@ -43,9 +43,9 @@ class Console:
         # Reentrant: a signal's handler may write while its own thread does.
         self._lock = threading.RLock()
         # What goes to a pipe or a file is read back by programs, whatever the locale.
-        terminal = services.stdout_is_terminal()
-        _tolerate(services.stdout, **({} if terminal else {"newline": "\n", "encoding": "utf-8"}))
-        _tolerate(services.stderr)
+        piped = {"newline": "\n", "encoding": "utf-8"}
+        _set_up(services.stdout, **({} if services.stdout_is_terminal() else piped))
+        _set_up(services.stderr)
 
     @cached_property
     def rich_stdout(self) -> "rich.console.Console":
@@ -230,8 +230,6 @@ def _one_line(text: str) -> str:
     return escape_controls(" ".join(line for line in lines if line))
 
 
-def _tolerate(stream: TextIO, **more: str) -> None:
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        with contextlib.suppress(OSError, ValueError):
-            reconfigure(errors="backslashreplace", **more)
+def _set_up(stream: TextIO, **settings: str) -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        stream.reconfigure(errors="backslashreplace", **settings)  # type: ignore[attr-defined]

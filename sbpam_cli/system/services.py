@@ -151,7 +151,8 @@ def system_services() -> Services:
     """The real world of this process."""
     return Services(
         stdin=sys.stdin.buffer if sys.stdin is not None else open(os.devnull, "rb"),
-        stdout=sys.stdout if sys.stdout is not None else open(os.devnull, "w"),
+        # If it is closed, what is written must not pass for printed: this is open for reading.
+        stdout=sys.stdout if sys.stdout is not None else open(os.devnull),
         stderr=sys.stderr if sys.stderr is not None else open(os.devnull, "w"),
         environ=os.environ,
         terminal=Terminal(0),

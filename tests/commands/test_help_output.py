@@ -1,14 +1,72 @@
-"""What Typer prints by itself (help, version) into streams that cannot take it."""
+"""Help and version: what every page has, and streams that cannot take it."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from support.command_tree import all_commands, calls_in, parse_call
 from support.programs import BIN
+from support.site import PrivateProgram
 
 SBPAM = str(BIN / "sbpam")
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells and /dev/full")
+PATHS = [path.split()[1:] for path in all_commands()]
+ODD = ["0", "1", "40", "-5", "x", "²", "9" * 30, ""]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_a_page_fits_80_columns_and_ends_with_examples(
+    program: PrivateProgram, path: list[str]
+) -> None:
+    ended = program(*path, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"Usage: {' '.join(['sbpam', *path])} [OPTIONS]")
+    assert max(map(cell_len, ended.out.splitlines())) <= 80
+    assert not re.search(r"<\w+>|x<=|x>=|\[default|\[required|INTEGER|TEXT\b(?!\])", ended.out)
+    for option in all_commands()[" ".join(["sbpam", *path])].params:
+        for name in option.opts if option.param_type_name == "option" else ():
+            assert f" {name}" in ended.out
+    calls = calls_in(ended.out.partition("\nExamples:\n")[2])
+    assert len(calls) in (1, 2, 3, 4)
+    for words in calls:
+        assert parse_call(words) != "sbpam"
+    # The pages that one is sent to are the same.
+    assert program("help", *path).out == ended.out == program(*path, "-h").out
+
+
+def test_the_program_alone_shows_its_help(program: PrivateProgram) -> None:
+    ended = program()
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == program("--help").out
+    panels = re.findall("(?m)^╭─ (.+?) ─", ended.out)
+    assert panels == ["Scan", "Look up", "Set up", "Recover", "Try", "Options"]
+
+
+@pytest.mark.parametrize("variable", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
+@pytest.mark.parametrize("value", ODD)
+def test_odd_sizes(program: PrivateProgram, variable: str, value: str) -> None:
+    for arguments in (["--help"], ["schedule", "--help"], ["runs", "-o", "table"], ["nonsense"]):
+        ended = program(*arguments, terminal=True, env={variable: value})
+        assert ended.code == (2 if arguments == ["nonsense"] else 0)
+        assert ended.out or arguments[0] in ("runs", "nonsense")
+
+
+def test_colours_of_help(program: PrivateProgram) -> None:
+    pages = [program("login", "--help", terminal=True, env=env) for env in ({}, {"NO_COLOR": "1"})]
+    assert "\x1b[" in pages[0].out
+    assert "\x1b" not in pages[1].out
+    assert re.sub(r"\x1b\[[0-9;]*m", "", pages[0].out) == pages[1].out
+
+
+@pytest.mark.parametrize("asked", ["--version", "-V"])
+def test_version(program: PrivateProgram, asked: str) -> None:
+    assert re.fullmatch(r"sbpam \d+\.\d+\.\d+\n", program(asked).out)
+    assert shell(f'"$0" {asked}').stdout == program(asked).out
+
+
+on_posix = pytest.mark.skipif(os.name != "posix", reason="shells and /dev/full")
 
 
 def shell(script: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -22,40 +80,32 @@ def shell(script: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@on_posix
 @pytest.mark.parametrize("asked", ["--help", "schedule --help", "--version"])
 def test_reader_that_left(asked: str) -> None:
     ended = shell(f'exec 3> >(exec true); wait $!; "$0" {asked} >&3; echo "$?"')
     assert (ended.stdout, ended.stderr) == ("141\n", "")
 
 
+@on_posix
 @pytest.mark.parametrize("asked", ["--help", "--version", "runs -o json"])
-def test_full_disk(asked: str, tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
+@pytest.mark.parametrize(
+    ("target", "reason"), [("/dev/full", "No space left on device"), ("&-", "not writable")]
+)
+def test_stdout_that_takes_nothing(asked: str, target: str, reason: str, tmp_path: Path) -> None:
+    if target == "/dev/full" and not Path(target).exists():
         pytest.skip("no /dev/full")
-    ended = shell(f'"$0" {asked} > /dev/full', SBPAM_STATE_HOME=str(tmp_path / "state"))
+    ended = shell(f'"$0" {asked} >{target}', SBPAM_STATE_HOME=str(tmp_path / "state"))
     assert ended.returncode == 1
     assert ended.stderr == (
-        "sbpam: stdout could not be written\n  No space left on device\n"
-        "  → make room where it goes\n"
+        f"sbpam: stdout could not be written\n  {reason}\n"
+        "  → see that what it goes to is open and has room\n"
     )
 
 
-@pytest.mark.parametrize("asked", ["--help", "--version"])
-def test_closed_stdout(asked: str) -> None:
-    ended = shell(f'"$0" {asked} >&-')
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("command", ["", "schedule", "status", "login", "demo", "sandbox"])
-def test_old_locale(command: str) -> None:
+@on_posix
+def test_old_locale() -> None:
     old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
-    ended = shell(f'"$0" {command} --help', **old)
+    ended = shell('"$0" schedule --help', **old)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Usage: sbpam" in ended.stdout
-    assert ended.stdout.isascii()
-
-
-def test_no_command() -> None:
-    ended = shell('"$0"')
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "sbpam --help" in ended.stderr

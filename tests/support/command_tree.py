@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from sbpam_cli.commands.app import Common, build_program
+from sbpam_cli.commands.app import build_program
+from sbpam_cli.commands.options import Common
 
 PROGRAM = "sbpam"
 
