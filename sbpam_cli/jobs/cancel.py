@@ -1,26 +1,26 @@
 """Asks the server to stop jobs. Ids are strict: beside the call sits one that wipes every table."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
     Interrupted,
     OptionError,
     SbpamError,
+    ServerError,
     SignInError,
     UnreachableError,
     UsageError,
 )
-from sbpam_cli.jobs.follow import HELD, POLLS_IN_FLIGHT, Follower, FollowLimits
-from sbpam_cli.jobs.job import Followed
+from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits
+from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.jobs.status import target_of_run
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Run
-from sbpam_cli.models import Talk
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
-from sbpam_cli.outcome import Outcome
-from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
+from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
 from sbpam_cli.signin.session import open_site
 from sbpam_cli.wording import counted
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
-ASKED = "asked to stop"
+_REQUESTED, _ENDED = "stop requested", "had ended already"
 
 
 class CancelRow(NamedTuple):
@@ -36,7 +36,7 @@ class CancelRow(NamedTuple):
 
     job_id: str
     status: str
-    detail: str | None
+    detail: str | None = None
 
 
 class CancelOptions(NamedTuple):
@@ -52,67 +52,76 @@ class CancelOptions(NamedTuple):
 def run_cancel(
     ctx: "Context",
     options: CancelOptions,
-    progress: Callable[[Sequence[Followed]], None],
+    progress: Callable[[Sequence[FollowedJob]], None],
 ) -> list[CancelRow]:
     """A row a job. Raises OptionError and UsageError before anything is sent."""
-    services, talk, outcome = ctx.services, ctx.console, ctx.outcome
-    jobs, run = _jobs_of(services, options.names)
+    outcome = ctx.outcome
+    jobs, run = _find_jobs(ctx.services, options.names)
     if run is None:
-        target = resolve_target(services, options.connection)
+        target = resolve_target(ctx.services, options.connection)
     else:
-        target = target_of_run(services, options.connection, run)
+        target = target_of_run(ctx.services, options.connection, run)
     outcome.server, outcome.profile = target.server, target.profile
     if not options.sure:
-        _make_sure(ctx, target, len(jobs))
+        _confirm(ctx, f"Ask {target.server} to stop {counted(len(jobs), 'job')}?")
     site = open_site(ctx, target)
     # What ends the command for all of them ends it before the first.
     site.client.version()
     site.session.token()
-    rows, stopped = _ask_all(site.client, jobs, talk, outcome)
-    asked = [row for row in rows if row.status == ASKED]
-    outcome.partial = len(asked) < len(rows)
-    if options.wait and asked and not stopped:
-        followed = [Followed(row.job_id, seen=True) for row in asked]
-        workers = services.workers(POLLS_IN_FLIGHT, services.clock)
-        follower = Follower(services, site.client, workers, talk, options.follow, progress)
+    rows = _ask_all(ctx, site.client, jobs)
+    outcome.partial = any(row.status not in (_REQUESTED, _ENDED) for row in rows)
+    requested = [FollowedJob(row.job_id, seen=True) for row in rows if row.status == _REQUESTED]
+    if options.wait and requested and not outcome.errors:
+        again = f"sbpam status {' '.join(options.names)} --watch"
         try:
-            follower.follow(followed)
+            Follower(ctx, site, again, options.follow, progress).follow(requested)
         except SbpamError as error:
             outcome.errors.append(error)
-        ended = {item.job_id: str(item.summary().status) for item in followed if item.is_over}
-        rows = [row._replace(status=ended.get(row.job_id, row.status)) for row in rows]
+        ends = {job.job_id: str(job.summary.status) for job in requested if job.is_over}
+        rows = [row._replace(detail=ends.get(row.job_id, row.detail)) for row in rows]
     return rows
 
 
-def _ask_all(
-    client: NpsClient, jobs: Sequence[str], talk: Talk, outcome: Outcome
-) -> tuple[list[CancelRow], bool]:
-    """A row a job, and whether something stopped it that would befall every other call too."""
+def _ask_all(ctx: "Context", client: NpsClient, jobs: Sequence[str]) -> list[CancelRow]:
+    """A row a job; what would befall every other call too leaves the rest unasked."""
     rows: list[CancelRow] = []
-    stopped = False
-    for job_id in jobs:
-        if stopped:
-            rows.append(CancelRow(job_id, "not asked", None))
-            continue
+    unknown: list[NotFoundError] = []
+    for number, job_id in enumerate(jobs):
         try:
-            client.cancel(job_id)
-            rows.append(CancelRow(job_id, ASKED, None))
+            rows.append(_ask(client, job_id))
         except NotFoundError as error:
-            if len(jobs) == 1:
-                error.hint = HELD
-                raise
-            talk.warn(f"{error.message}: {error.reason}")
+            unknown.append(error)
             rows.append(CancelRow(job_id, "unknown", error.reason))
         except SbpamError as error:
-            outcome.errors.append(error)
-            stopped = isinstance(error, Interrupted | SignInError | UnreachableError)
+            ctx.outcome.errors.append(error)
             unanswered = isinstance(error, Interrupted | UnreachableError)
             status = "no answer" if unanswered else "refused"
             rows.append(CancelRow(job_id, status, error.reason or error.message))
-    return rows, stopped
+            if unanswered or isinstance(error, SignInError):
+                return rows + [CancelRow(job, "not asked") for job in jobs[number + 1 :]]
+    for missing in unknown:
+        missing.hint = HELD
+        if len(unknown) == len(jobs):
+            ctx.outcome.errors.append(missing)
+        else:
+            ctx.console.warn(f"{missing.message}: {missing.reason}")
+    return rows
 
 
-def _jobs_of(services: "Services", names: Sequence[str]) -> tuple[list[str], Run | None]:
+def _ask(client: NpsClient, job_id: str) -> CancelRow:
+    """Asks to stop a job; a server may refuse that, or not know it, because it has ended."""
+    try:
+        client.cancel(job_id)
+    except (NotFoundError, ServerError):
+        job = FollowedJob(job_id)
+        job.see(client.job(job_id))
+        if not job.is_over:
+            raise
+        return CancelRow(job_id, _ENDED, str(job.summary.status))
+    return CancelRow(job_id, _REQUESTED)
+
+
+def _find_jobs(services: "Services", names: Sequence[str]) -> tuple[list[str], Run | None]:
     """The jobs that the arguments name, once each, and a run among them."""
     jobs: dict[str, None] = {}
     run: Run | None = None
@@ -125,12 +134,9 @@ def _jobs_of(services: "Services", names: Sequence[str]) -> tuple[list[str], Run
             raise OptionError(
                 f"neither a job's id nor a run: {name[:60]}", hint="a job's id is a UUID"
             )
-        journal = open_journal(services)
-        try:
+        with closing(open_journal(services)) as journal:
             found = journal.find_run(name)
             batches = journal.batches(found.run_id, with_rows=False)
-        finally:
-            journal.close()
         if run is not None and run.server != found.server:
             raise UsageError("the runs are of several servers", hint="cancel one at a time")
         run = found
@@ -140,9 +146,8 @@ def _jobs_of(services: "Services", names: Sequence[str]) -> tuple[list[str], Run
     return list(jobs), run
 
 
-def _make_sure(ctx: "Context", target: Target, jobs: int) -> None:
+def _confirm(ctx: "Context", question: str) -> None:
     if not ctx.can_ask:
-        raise OptionError("nobody can be asked whether to stop the jobs", hint="say --yes")
-    question = f"Ask {target.server} to stop {counted(jobs, 'job')}?"
+        raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")
     if not ctx.confirm(question):
-        raise UsageError("not confirmed, nothing was asked", hint="--yes answers the question")
+        raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")

@@ -11,7 +11,7 @@ from sbpam_cli.output.summary import done_of
 from sbpam_cli.system.signals import Interruption, leave_now
 
 if TYPE_CHECKING:
-    from sbpam_cli.jobs.job import Followed
+    from sbpam_cli.jobs.job import FollowedJob
     from sbpam_cli.output.context import Context
 
 
@@ -28,13 +28,13 @@ class Watching:
         self._live = live
         self._only = only
         self._prints = prints
-        self._jobs: dict[int, Followed] = {}
+        self._jobs: dict[int, FollowedJob] = {}
         self._counts: dict[int, Counter[tuple[ScanStatus, str | None]]] = {}
-        self._unprinted: list[Followed] = []
+        self._unprinted: list[FollowedJob] = []
         self._printed: Counter[tuple[str, str | None]] = Counter()
         self._printed_of: set[tuple[int, str]] = set()
 
-    def __call__(self, changed: "Sequence[Followed]") -> None:
+    def __call__(self, changed: "Sequence[FollowedJob]") -> None:
         """Looks at jobs that the server has just told of; without any, time has passed."""
         if not changed:
             self._live.tick()
@@ -81,7 +81,7 @@ class Watching:
                 own[status] += number
                 if status not in (ScanStatus.COMPLETE, *(SCHEDULED - FINISHED)):
                     problems[reason or status] += number
-            jobs.append((item.summary(), done_of(own)))
+            jobs.append((item.summary, done_of(own)))
             counts.update(own)
         return ScanProgress(counts, jobs, problems, all(i.seen for i in self._jobs.values()))
 

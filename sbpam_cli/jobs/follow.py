@@ -1,5 +1,6 @@
 """Asks the server what became of jobs: once, or until they end."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,8 +12,9 @@ from sbpam_cli.errors import (
     TimeoutPassed,
     UnreachableError,
 )
-from sbpam_cli.jobs.job import Followed
-from sbpam_cli.models import ScanJob, Talk
+from sbpam_cli.jobs.job import FollowedJob
+from sbpam_cli.journal.records import Batch
+from sbpam_cli.models import FINISHED, SCHEDULED, ScanJob, ScanStatus
 from sbpam_cli.nps.client import (
     LONGEST_RETRY_AFTER_S,
     NotFoundError,
@@ -20,75 +22,27 @@ from sbpam_cli.nps.client import (
     RefusedError,
     backoff_s,
 )
-from sbpam_cli.system.threads import WAIT_SLICE_S, Workers
+from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers
 
 if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
+    from sbpam_cli.signin.session import Site
 
-POLLS_IN_FLIGHT = 4
-_POLLS_PER_S = 2.0
+LOOKS_IN_FLIGHT = 4
+_LOOKS_PER_S = 2.0
 _LIST_ABOVE_JOBS = 200
 _LIST_EVERY_S = 60.0
 _LONGEST_INTERVAL_S = 30.0
 _INTERVAL_GROWTH = 1.5
 _LONGEST_BACKOFF_S = 8.0
 _SHORTEST_CAP_S = 2.0
-SILENCE_S = 600.0
+_FAILING_S = 600.0
+_STILL_S = 600.0
 _REFUSED_S = 60.0
 _REFUSED_AT_FIRST = 3
-FAILURES_SAID_EVERY_S = 60.0
+_WARNED_EVERY_S = 60.0
+_RUNNING_LIMIT_EVERY_S = 2.0
 HELD = "`sbpam status --all` shows what the server holds"
-
-
-def fetch(client: NpsClient, workers: Workers, followed: Sequence[Followed]) -> None:
-    """Looks at each job once; a list read where they are many.
-
-    A job that the server does not know keeps the hosts that were asked for, as
-    Unknown. Raises NotFoundError where it was the job itself that was asked
-    for, and any SbpamError after which the server cannot be asked.
-    """
-    if len(followed) > _LIST_ABOVE_JOBS:
-        jobs = _listed(client, followed)
-        for item in followed:
-            if item.job_id in jobs:
-                item.see(jobs[item.job_id])
-        # The list can lag. Beyond these, what the journal has is all that is shown.
-        unlisted = [item for item in followed if item.job_id not in jobs]
-        unlisted.sort(key=lambda item: bool(item.rows))
-        followed = unlisted[:_LIST_ABOVE_JOBS]
-    for item in followed:
-        workers.submit(item, partial(_look, client, item.job_id))
-    for _ in followed:
-        while (done := workers.next(WAIT_SLICE_S)) is None:
-            pass
-        if done.error is not None:
-            raise done.error
-        assert isinstance(done.key, Followed)
-        if isinstance(done.result, ScanJob):
-            done.key.see(done.result)
-        else:
-            _check_known(done.key, done.result)
-            done.key.lose()
-
-
-def _listed(client: NpsClient, followed: Sequence[Followed]) -> dict[str, ScanJob]:
-    """The jobs of the server's list that are followed, by id."""
-    wanted = {item.job_id for item in followed}
-    return client.jobs(lambda jobs: {job.job_id: job for job in jobs if job.job_id in wanted})
-
-
-def _look(client: NpsClient, job_id: str, *, once: bool = False) -> ScanJob | NotFoundError:
-    try:
-        return client.job(job_id, once=once)
-    except NotFoundError as error:
-        return error
-
-
-def _check_known(item: Followed, error: NotFoundError) -> None:
-    """Raises the error for a job that nobody ever knew."""
-    if item.names is None and not item.seen and not item.rows:
-        error.hint = HELD
-        raise error
 
 
 class FollowLimits(NamedTuple):
@@ -98,179 +52,298 @@ class FollowLimits(NamedTuple):
     interval_s: float | None = None
 
 
-class Follower:
-    """Follows jobs to their end; the single jobs, or the list where they are many.
+class Look(NamedTuple):
+    """A request under way: about one job, or about all by the list. The key of its task."""
 
-    At most 4 requests in flight and 2 a second over all jobs, the longest
-    waiting first. Failed polls are said, once a minute at most, and repeated.
-    changed: called with the jobs that an answer was about, first with all;
-    in between with none, some times a second.
+    jobs: Sequence[FollowedJob]
+    by_list: bool = False
+
+
+class Follower:
+    """Looks at jobs, once or to their end: at each by its id, at many by the list.
+
+    goes_on: the command that goes on if this one is cut short. changed: called
+    with the jobs that an answer was about, first with all; in between with
+    none, some times a second.
     """
 
     def __init__(
         self,
-        services: "Services",
-        client: NpsClient,
-        workers: Workers,
-        talk: Talk,
+        ctx: "Context",
+        site: "Site",
+        goes_on: str,
         limits: FollowLimits,
-        changed: Callable[[Sequence[Followed]], None],
+        changed: Callable[[Sequence[FollowedJob]], None] = lambda _: None,
+        workers: Workers | None = None,
     ) -> None:
-        self._services = services
-        self._clock = services.clock
-        self._client = client
-        self._workers = workers
-        self._talk = talk
+        self._ctx = ctx
+        self._clock = ctx.services.clock
+        self._client = site.client
         self._limits = limits
         self._changed = changed
+        self._workers = workers or ctx.services.workers(LOOKS_IN_FLIGHT, self._clock)
+        self._goes_on = goes_on
         self._in_flight: set[str] = set()
-        self._next_poll_at = 0.0
+        self._next_look_at = 0.0
         self._next_list_at = 0.0
-        self._answered_at: float | None = None
+        self._was_answered = False
+        self._failing_since: float | None = None
         self._refusals = 0
-        self._refused_since: float | None = None
+        self._refused_since = 0.0
         self._failures_unsaid = 0
-        self._failures_said_at: float | None = None
-        self._newest_failure: SbpamError | None = None
+        self._warned_at: float | None = None
+        self._still_since: float | None = None
+        self._counts: Counter[ScanStatus] = Counter()
 
-    def follow(self, followed: Sequence[Followed]) -> None:
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._in_flight)
+
+    def look_once(self, jobs: Sequence[FollowedJob]) -> None:
+        """Looks at each job once.
+
+        A job that the server does not know keeps the hosts that were asked for,
+        as Unknown. Raises NotFoundError if it was the job itself that was asked
+        for, and any SbpamError after which the server cannot be asked.
+        """
+        if len(jobs) > _LIST_ABOVE_JOBS:
+            listed = _read_list(self._client, jobs)
+            for job in jobs:
+                if job.job_id in listed:
+                    job.see(listed[job.job_id])
+            # The list can lag. Beyond these, what the journal has is all that is shown.
+            unlisted = [job for job in jobs if job.job_id not in listed]
+            jobs = sorted(unlisted, key=lambda job: bool(job.rows))[:_LIST_ABOVE_JOBS]
+        for job in jobs:
+            self._workers.submit(Look([job]), partial(_read_job, self._client, job.job_id))
+        for _ in jobs:
+            while (done := self._workers.next(WAIT_SLICE_S)) is None:
+                pass
+            if done.error is not None:
+                raise done.error
+            assert isinstance(done.key, Look)
+            [job] = done.key.jobs
+            if not _see(job, done.result):
+                job.lose()
+
+    def follow(self, jobs: Sequence[FollowedJob]) -> None:
         """Returns when all have ended.
 
         Raises TimeoutPassed, UnreachableError after 10 minutes without any
-        good answer, SignInError where the session ended and cannot be renewed
-        or the server refuses its tokens for a minute (three times, where it
-        has taken none yet), NotFoundError where it never knew a job that was asked for by its id.
+        good answer, SignInError if the session ended and cannot be renewed
+        or the server refuses its tokens for a minute (three times, if it has
+        taken none yet), NotFoundError if it never knew a job that was asked for by its id.
         """
         started = self._clock.monotonic()
-        timeout_s = self._limits.timeout_s
-        self._changed(followed)
-        going = [item for item in followed if not item.is_over]
+        self._changed(jobs)
+        going = [job for job in jobs if not job.is_over]
         while going:
             now = self._clock.monotonic()
-            if timeout_s is not None and now - started >= timeout_s:
+            if self._limits.timeout_s is not None and now - started >= self._limits.timeout_s:
                 raise TimeoutPassed(
-                    "the time is over, the scans go on",
-                    hint="`sbpam status` shows how far they are",
+                    "timed out; the scans continue on the server",
+                    hint=f"`{self._goes_on}` goes on waiting",
                 )
-            if now - (self._answered_at or started) >= SILENCE_S:
-                raise self._silence()
-            self._poll(going, now)
-            changed = self._take()
+            self.start(going)
+            changed = self._wait()
             self._changed(changed)
             if changed:
-                going = [item for item in going if not item.is_over]
+                going = [job for job in going if not job.is_over]
+                self._warn_of_stillness(jobs)
 
-    def _poll(self, going: list[Followed], now: float) -> None:
+    def start(self, going: Sequence[FollowedJob]) -> float:
+        """Starts what is due: 4 looks in flight and 2 a second at most, the longest waiting first.
+
+        Returns when the next may be due, by the monotonic clock.
+        """
+        now = self._clock.monotonic()
         if len(going) > _LIST_ABOVE_JOBS:
-            if "list" not in self._in_flight and now >= max(self._next_poll_at, self._next_list_at):
-                self._next_poll_at = now + 1 / _POLLS_PER_S
+            if now >= max(self._next_look_at, self._next_list_at) and "list" not in self._in_flight:
                 self._next_list_at = now + _LIST_EVERY_S
-                self._in_flight.add("list")
-                self._workers.submit(list(going), partial(_listed, self._client, list(going)))
-            going = [item for item in going if item.unlisted]
-        going.sort(key=lambda item: item.due_at)
-        for item in going:
-            if (
-                item.due_at > now
-                or now < self._next_poll_at
-                or len(self._in_flight) >= POLLS_IN_FLIGHT
-            ):
-                return
-            if item.job_id not in self._in_flight:
-                self._next_poll_at = now + 1 / _POLLS_PER_S
-                self._in_flight.add(item.job_id)
-                task = partial(_look, self._client, item.job_id, once=True)
-                self._workers.submit(item, task)
+                jobs = list(going)
+                self._submit(
+                    "list", Look(jobs, by_list=True), partial(_read_list, self._client, jobs)
+                )
+            going = [job for job in going if job.unlisted]
+        waiting = [job for job in going if job.job_id not in self._in_flight]
+        waiting.sort(key=lambda job: job.due_at)
+        for job in waiting:
+            if max(job.due_at, self._next_look_at) > now or len(self._in_flight) >= LOOKS_IN_FLIGHT:
+                return max(job.due_at, self._next_look_at)
+            read = partial(_read_job, self._client, job.job_id, once=True)
+            self._submit(job.job_id, Look([job]), read)
+        return now + WAIT_SLICE_S
 
-    def _take(self) -> Sequence[Followed]:
-        """The jobs that an answer told of, where one comes in half a second."""
+    def _submit(self, key: str, look: Look, task: Callable[[], object]) -> None:
+        self._next_look_at = self._clock.monotonic() + 1 / _LOOKS_PER_S
+        self._in_flight.add(key)
+        self._workers.submit(look, task)
+
+    def _wait(self) -> Sequence[FollowedJob]:
+        """The jobs that an answer told of, if one comes in half a second."""
         if not self._in_flight:
             self._clock.sleep(WAIT_SLICE_S)
             return ()
         done = self._workers.next(WAIT_SLICE_S)
-        if done is None:
-            return ()
-        one = isinstance(done.key, Followed)
-        items = [done.key] if isinstance(done.key, Followed) else done.key
-        assert isinstance(items, list)
-        self._in_flight.discard(items[0].job_id if one else "list")
+        return self.take(done) if done is not None else ()
+
+    def take(self, done: Done) -> Sequence[FollowedJob]:
+        """The jobs that an answer told of. Raises what no repetition helps."""
+        look = done.key
+        assert isinstance(look, Look)
+        self._in_flight.discard("list" if look.by_list else look.jobs[0].job_id)
         now = self._clock.monotonic()
         if done.error is not None:
-            self._fail(done.error, items, now)
+            self._fail(done.error, look.jobs, now)
             return ()
-        self._answered_at, self._refusals, self._refused_since = now, 0, None
-        found = {items[0].job_id: done.result} if one else done.result
-        for item in items:
-            item.failures = 0
-            item.due_at = now + (self._limits.interval_s or item.interval_s)
-            item.interval_s = min(item.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
-            self._take_look(item, found.get(item.job_id), now)
-        return items
+        self._was_answered, self._failing_since, self._refusals = True, None, 0
+        for job in look.jobs:
+            job.failures = 0
+            job.due_at = now + (self._limits.interval_s or job.interval_s)
+            job.interval_s = min(job.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
+            found = done.result.get(job.job_id) if look.by_list else done.result
+            # The list can lag, and so can any answer by an id.
+            job.unlisted = found is None
+            if found is not None and not _see(job, found):
+                job.miss(now)
+        return look.jobs
 
-    def _take_look(self, item: Followed, found: ScanJob | NotFoundError | None, now: float) -> None:
-        """None: it is not in the list, which can lag; so can any answer by its id."""
-        if found is None:
-            item.unlisted = True
-        elif isinstance(found, ScanJob):
-            item.unlisted = False
-            item.see(found)
-        else:
-            _check_known(item, found)
-            item.miss(now)
-
-    def _fail(self, error: BaseException, items: list[Followed], now: float) -> None:
-        """Says a failed poll and sets when it is repeated; raises what no repetition helps."""
-        if not isinstance(error, SbpamError) or self._is_final(error, now):
+    def _fail(self, error: BaseException, jobs: Sequence[FollowedJob], now: float) -> None:
+        """Sets when a failed look is repeated; raises what no repetition helps."""
+        if not isinstance(error, SbpamError):
             raise error
+        if self._is_refused_for_good(error, now):
+            remedy = error.hint or "sign in with `sbpam login`"
+            error.hint = f"{remedy}; then `{self._goes_on}` goes on"
+            raise error
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        if now - self._failing_since >= _FAILING_S:
+            raise UnreachableError(
+                f"no good answer from {self._client.origin} for 10 minutes",
+                reason=_words(error),
+                trace_id=error.trace_id,
+                hint=f"when it is back, `{self._goes_on}` goes on; the scans continue meanwhile",
+            )
         longest_s = _LONGEST_BACKOFF_S
         if self._limits.interval_s is not None:
             longest_s = min(longest_s, max(_SHORTEST_CAP_S, self._limits.interval_s))
-        for item in items:
-            item.failures += 1
-            item.due_at = now + backoff_s(self._services, item.failures, longest_s)
+        for job in jobs:
+            job.failures += 1
+            job.due_at = now + backoff_s(self._ctx.services, job.failures, longest_s)
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             wait_s = min(error.retry_after_s, LONGEST_RETRY_AFTER_S)
-            self._next_poll_at = max(self._next_poll_at, now + wait_s)
-        self._newest_failure = error
+            self._next_look_at = max(self._next_look_at, now + wait_s)
         self._failures_unsaid += 1
-        said_at = self._failures_said_at
-        if said_at is None or now - said_at >= FAILURES_SAID_EVERY_S:
-            polls = "a poll failed and is repeated"
+        if self._warned_at is None or now - self._warned_at >= _WARNED_EVERY_S:
+            looks = "a look failed and is repeated"
             if self._failures_unsaid > 1:
-                polls = f"{self._failures_unsaid:,} polls failed and are repeated, the last one"
-            self._talk.warn(f"{polls}: {_words(error)}")
-            self._failures_unsaid, self._failures_said_at = 0, now
+                looks = f"{self._failures_unsaid:,} looks failed and are repeated, the last one"
+            self._ctx.console.warn(f"{looks}: {_words(error)}")
+            self._failures_unsaid, self._warned_at = 0, now
 
-    def _is_final(self, error: SbpamError, now: float) -> bool:
+    def _is_refused_for_good(self, error: SbpamError, now: float) -> bool:
         """Whether nobody is signed in any more. A server may refuse a token in passing."""
         if not isinstance(error, RefusedError):
             return isinstance(error, SignInError)
+        self._refused_since = self._refused_since if self._refusals else now
         self._refusals += 1
-        self._refused_since = now if self._refused_since is None else self._refused_since
         # Each may have cost a sign-in.
-        pause_s = backoff_s(self._services, self._refusals, _LONGEST_BACKOFF_S)
-        self._next_poll_at = max(self._next_poll_at, now + pause_s)
-        if self._answered_at is None:
+        pause_s = backoff_s(self._ctx.services, self._refusals, _LONGEST_BACKOFF_S)
+        self._next_look_at = max(self._next_look_at, now + pause_s)
+        if not self._was_answered:
             return self._refusals >= _REFUSED_AT_FIRST
         return now - self._refused_since >= _REFUSED_S
 
-    def _silence(self) -> UnreachableError:
-        return no_good_answer(
-            self._client.origin,
-            self._newest_failure,
-            "the scans go on; `sbpam status` shows them when it is back",
-        )
+    def _warn_of_stillness(self, jobs: Sequence[FollowedJob]) -> None:
+        """Warns once if nothing has started for 10 minutes."""
+        counts = sum((job.counts for job in jobs), Counter())
+        now = self._clock.monotonic()
+        if counts != self._counts or counts[ScanStatus.RUNNING]:
+            self._counts, self._still_since = counts, now
+        elif self._still_since is not None and now - self._still_since >= _STILL_S:
+            self._still_since = None
+            self._ctx.console.warn(
+                "nothing has started for 10 minutes: is a host scan service running? Start it in"
+                " the NPS console (Service Nodes); sbpam goes on waiting"
+            )
 
 
-def no_good_answer(origin: str, newest: SbpamError | None, hint: str) -> UnreachableError:
-    """The error after 10 minutes in which every look failed."""
-    return UnreachableError(
-        f"no good answer from {origin} for 10 minutes",
-        reason=_words(newest) if newest is not None else None,
-        trace_id=newest.trace_id if newest is not None else None,
-        hint=hint,
-    )
+def _read_list(client: NpsClient, jobs: Sequence[FollowedJob]) -> dict[str, ScanJob]:
+    wanted = {job.job_id for job in jobs}
+    return client.jobs(lambda listed: {job.job_id: job for job in listed if job.job_id in wanted})
+
+
+def _read_job(client: NpsClient, job_id: str, *, once: bool = False) -> ScanJob | NotFoundError:
+    try:
+        return client.job(job_id, once=once)
+    except NotFoundError as error:
+        return error
+
+
+def _see(job: FollowedJob, found: ScanJob | NotFoundError) -> bool:
+    """Whether the server knows the job. Raises its error for one that nobody ever knew."""
+    if isinstance(found, ScanJob):
+        job.see(found)
+        return True
+    if job.names is None and not job.seen and not job.rows:
+        found.hint = HELD
+        raise found
+    return False
 
 
 def _words(error: SbpamError) -> str:
     return f"{error.message}: {error.reason}" if error.reason else error.message
+
+
+class RunningLimit:
+    """`--max-running`: a batch starts only while fewer hosts than that are unfinished.
+
+    workers: the sending's own.
+    """
+
+    def __init__(
+        self, ctx: "Context", site: "Site", run_id: str, limit: int | None, workers: Workers
+    ) -> None:
+        every = FollowLimits(interval_s=_RUNNING_LIMIT_EVERY_S)
+        self._follower = Follower(ctx, site, f"sbpam resume {run_id}", every, workers=workers)
+        self._limit = limit
+        self._jobs: dict[int, FollowedJob] = {}
+        self.due_at = 0.0
+
+    @property
+    def is_looking(self) -> bool:
+        return self._follower.is_waiting
+
+    def has_room(self, batches: Sequence[Batch]) -> bool:
+        """Whether one more batch may start."""
+        return self._limit is None or sum(map(self._unfinished, batches)) < self._limit
+
+    def look(self, batches: Sequence[Batch]) -> None:
+        """Looks at the jobs that hold up the next batch, where that is due."""
+        for batch in batches:
+            if batch.state == "accepted" and batch.number not in self._jobs:
+                assert batch.job_id is not None
+                self._jobs[batch.number] = FollowedJob(
+                    batch.job_id, batch.names, batch.rows or (), batch
+                )
+        going = [self._jobs[b.number] for b in batches if b.state == "accepted"]
+        self.due_at = self._follower.start([job for job in going if not job.is_over])
+
+    def take(self, done: Done) -> SbpamError | None:
+        """Takes what a look showed; returns the error to stop with."""
+        try:
+            for job in self._follower.take(done):
+                if job.batch is not None:
+                    job.batch.rows = job.rows
+        except SbpamError as error:
+            return error
+        return None
+
+    def _unfinished(self, batch: Batch) -> int:
+        """How many hosts of a batch are in a job, or about to be, and have not ended."""
+        if batch.state == "sending":
+            return len(batch.names)
+        job = self._jobs.get(batch.number)
+        if batch.state != "accepted" or (job is not None and job.is_over):
+            return 0
+        return sum(row.status in SCHEDULED - FINISHED for row in batch.rows or ())

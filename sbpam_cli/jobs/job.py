@@ -1,62 +1,176 @@
-"""A job whose hosts are looked at, and what is believed of one look."""
+"""A job's hosts, as the server spells them <-> the hosts that were asked for."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sbpam_cli.jobs.matching import (
-    NOT_IN_REPLY,
-    Match,
-    host_name,
-    is_unconfirmed,
-    make_rows,
-    match_job,
-)
+from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import (
     FINISHED,
     SCHEDULED,
     HostRow,
     JobSummary,
+    ScanHost,
     ScanJob,
     ScanStatus,
     sum_status,
 )
+from sbpam_cli.names import fold_host
 
+NOT_IN_REPLY = "not in the reply"
+_UNNAMED = "the job does not name this host any more"
+_UNTOLD = "the job tells nothing of this host"
+_GONE = "the server does not know this job any more"
+_GOING = SCHEDULED - FINISHED
 _FIRST_INTERVAL_S = 2.0
 _LOST_S = 60.0
 _LOOKS_BELIEVED = 3
-_GONE = "the server does not know this job any more"
-_UNNAMED = "the job does not name this host any more"
-_GOING = SCHEDULED - FINISHED
+
+
+class Match(NamedTuple):
+    """rows: one per asked name, in order. missing: those that the job does not hold.
+
+    unasked: names in the job that nobody asked for. nameless: it holds hosts
+    without a name, so those that are missing may be in it.
+    """
+
+    rows: Sequence[HostRow]
+    missing: list[str]
+    unasked: list[str]
+    nameless: bool = False
+
+
+def host_name(found: ScanHost) -> str:
+    """The name of a host that the server holds: its FQDN if it has one, else its name."""
+    return fold_host(found.dns_host_name or found.name or "")
+
+
+def match_hosts(names: Sequence[str], hosts: Iterable[ScanHost]) -> dict[str, ScanHost]:
+    """Asked name -> the job's host of that name.
+
+    By `dnsHostName`, else by `name` if it is the FQDN or the first label of
+    exactly one asked host; case and a trailing dot don't count.
+    """
+    asked = set(names)
+    labels: dict[str, str | None] = {}
+    for name in names:
+        label = name.partition(".")[0]
+        labels[label] = None if label in labels else name
+    found: dict[str, ScanHost] = {}
+    for host in hosts:
+        own: str | None = host_name(host)
+        if own not in asked and host.dns_host_name is None:
+            own = labels.get(own or "")
+        if own is not None and own in asked:
+            found.setdefault(own, host)
+    return found
+
+
+def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Match:
+    """The rows of a batch from its job.
+
+    unsaid: the status of a host about whose status the server says nothing.
+    A null or absent array says nothing about any host: all have `unsaid`.
+    Missing hosts have the status Accepted here, with a detail: that they are
+    not in the job is believed only after a second look.
+    """
+    if job.hosts is None:
+        return Match([HostRow(name, unsaid, job.job_id) for name in names], [], [])
+    if [host.dns_host_name for host in job.hosts] == names:
+        pairs = zip(names, job.hosts, strict=True)
+        return Match([_row(name, job.job_id, host, unsaid) for name, host in pairs], [], [])
+    found = match_hosts(names, job.hosts)
+    rows = [
+        _row(name, job.job_id, found[name], unsaid)
+        if name in found
+        else HostRow(name, ScanStatus.ACCEPTED, job.job_id, detail=NOT_IN_REPLY)
+        for name in names
+    ]
+    used = {id(host) for host in found.values()}
+    others = [host_name(host) for host in job.hosts if id(host) not in used]
+    return Match(
+        rows,
+        [name for name in names if name not in found],
+        [name for name in others if name and name not in found],
+        "" in others,
+    )
+
+
+def _row(host: str, job_id: str, found: ScanHost, unsaid: ScanStatus) -> HostRow:
+    return HostRow(
+        host,
+        found.status or unsaid,
+        job_id,
+        found.failure_reason,
+        found.os,
+        found.ip_address,
+        found.version,
+        found.detail,
+        found.host_id,
+        found.started_at,
+        found.finished_at,
+    )
+
+
+def is_unconfirmed(row: HostRow) -> bool:
+    """Whether a reply left this host out, and the job was not read once more."""
+    return row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
+
+
+def without_missing(match: Match) -> Sequence[HostRow]:
+    """The rows after a second look: what is missing now was not accepted."""
+    if not match.missing or match.nameless:
+        return match.rows
+    missing = set(match.missing)
+    return [
+        row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
+        for row in match.rows
+    ]
+
+
+def name_unasked(unasked: Sequence[str]) -> str | None:
+    """The part of `detail` that names what nobody asked for."""
+    if not unasked:
+        return None
+    more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
+    return f"the reply names {', '.join(unasked[:3])}{more}"
 
 
 @dataclass(eq=False, repr=False)
-class Followed:
-    """A job whose hosts are looked at.
+class FollowedJob:
+    """A job whose hosts are looked at, and what is believed of the looks so far.
 
-    names: the hosts that were asked for, None for whatever the job holds.
-    rows: as the server last told them, before that as the journal has them.
-    first: where they stand among the names of their run.
-    status: what the server says of the whole job, where it says anything.
-    seen: the server was asked in this command. gone: it does not know the job.
-    told: it told of the hosts. failures: polls of it that failed in a row.
-    lacking: looks in a row that lacked a host. unlisted: the list lacks the job.
-    missing_since: since when it is not found.
+    names: the hosts that were asked for; None: whatever the job holds.
+    rows: as the server last reported them, before that as the journal has them.
+    batch: the one whose job it is, if the journal has it in the run that is shown.
+    status: what the server says of the whole job, if it says anything.
+    seen: the server was asked in this command. told: it reported the hosts.
+    gone: it does not know the job. lacking: looks in a row that lacked a host.
+    due_at, interval_s, failures, unlisted (the list lacks the job): the next look.
     """
 
     job_id: str
     names: Sequence[str] | None = None
-    rows: Sequence[HostRow] = field(default_factory=list)
-    first: int = 0
+    rows: Sequence[HostRow] = ()
+    batch: Batch | None = None
     status: ScanStatus | None = None
-    gone: bool = False
+    counts: Counter[ScanStatus] = field(default_factory=Counter)
     seen: bool = False
     told: bool = False
+    gone: bool = False
+    lacking: int = 0
+    missing_since: float | None = None
     due_at: float = 0.0
     interval_s: float = _FIRST_INTERVAL_S
     failures: int = 0
-    lacking: int = 0
     unlisted: bool = False
-    missing_since: float | None = None
+
+    def __post_init__(self) -> None:
+        self._take(self.rows)
+
+    def _take(self, rows: Sequence[HostRow]) -> None:
+        self.rows, self.counts = rows, Counter(row.status for row in rows)
 
     @property
     def is_over(self) -> bool:
@@ -65,12 +179,19 @@ class Followed:
             return self.gone
         if not self.rows and not self.told:
             return self.status in FINISHED
-        if not any(row.status in _GOING for row in self.rows):
+        if not _GOING.intersection(self.counts):
             return True
         return self.lacking >= _LOOKS_BELIEVED and all(
-            row.status not in _GOING or (row.detail or "").startswith((NOT_IN_REPLY, _UNNAMED))
+            row.status not in _GOING
+            or (row.detail or "").startswith((NOT_IN_REPLY, _UNNAMED, _UNTOLD))
             for row in self.rows
         )
+
+    @property
+    def summary(self) -> JobSummary:
+        """The job in a line."""
+        statuses = SCHEDULED.intersection(self.counts)
+        return JobSummary(self.job_id, sum_status(self.status, statuses), len(self.rows))
 
     def see(self, job: ScanJob) -> None:
         """Takes what the server says now; a null array of hosts says nothing."""
@@ -78,24 +199,24 @@ class Followed:
         self.status = job.status or self.status
         if job.hosts is None:
             if not self.rows and self.names:
-                self.rows = [HostRow(name, ScanStatus.UNKNOWN, self.job_id) for name in self.names]
+                self._take(match_job(self.names, job, unsaid=ScanStatus.UNKNOWN).rows)
             return
         self.told = True
         if self.names is None:
-            self.rows = held_rows(job)
+            self._take([_held_row(host, job.job_id) for host in job.hosts])
+            lacks = any(row.detail == _UNTOLD for row in self.rows)
+            self.lacking = self.lacking + 1 if lacks else 0
             return
         match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
         self.lacking = self.lacking + 1 if match.missing else 0
-        before = {row.host: row for row in self.rows} if match.missing else {}
-        missing = set(match.missing)
-        self.rows = (
-            [
-                self._missing_row(row, before.get(row.host), match) if row.host in missing else row
-                for row in match.rows
-            ]
-            if missing
-            else match.rows
-        )
+        self._take(self._with_missing(match) if match.missing else match.rows)
+
+    def _with_missing(self, match: Match) -> list[HostRow]:
+        before, missing = {row.host: row for row in self.rows}, set(match.missing)
+        return [
+            self._missing_row(row, before.get(row.host), match) if row.host in missing else row
+            for row in match.rows
+        ]
 
     def _missing_row(self, row: HostRow, before: HostRow | None, match: Match) -> HostRow:
         """The row of a host that the job lacks now; any part of a reply may be absent.
@@ -123,25 +244,29 @@ class Followed:
     def lose(self) -> None:
         """The server does not know the job: what has not ended never will be known."""
         self.gone = self.seen = True
-        self.rows = [
-            row
-            if row.status in FINISHED or row.status not in SCHEDULED
-            else row._replace(status=ScanStatus.UNKNOWN, detail=_GONE)
-            for row in self.rows
-        ]
-
-    def summary(self) -> JobSummary:
-        """The job in a line."""
-        return summarise(self.job_id, self.status, self.rows)
+        self._take(
+            [
+                row._replace(status=ScanStatus.UNKNOWN, detail=_GONE)
+                if row.status in _GOING
+                else row
+                for row in self.rows
+            ]
+        )
 
 
-def summarise(job_id: str, status: ScanStatus | None, rows: Sequence[HostRow]) -> JobSummary:
-    """A job in a line; status: what the server says of the whole, where it says anything."""
-    statuses = {row.status for row in rows} & SCHEDULED
-    return JobSummary(job_id, sum_status(status, statuses), len(rows))
+def _held_row(host: ScanHost, job_id: str) -> HostRow:
+    row = _row(host_name(host), job_id, host, ScanStatus.UNKNOWN)
+    mute = not row.host and host.status is None
+    return row._replace(detail=_UNTOLD) if mute else row
 
 
-def held_rows(job: ScanJob) -> Sequence[HostRow]:
-    """Every host that the server holds in a job."""
-    hosts = job.hosts or ()
-    return make_rows([*map(host_name, hosts)], job.job_id, hosts, ScanStatus.UNKNOWN)
+def record_looks(jobs: Iterable[FollowedJob], now: float) -> list[Batch]:
+    """Gives batches the rows of their jobs; returns those whose hosts the server reported."""
+    reported = []
+    for job in jobs:
+        if job.batch is not None:
+            job.batch.rows = job.rows
+            if job.told:
+                job.batch.seen_at = now
+                reported.append(job.batch)
+    return reported

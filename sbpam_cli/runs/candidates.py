@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sbpam_cli.jobs.matching import host_name
+from sbpam_cli.jobs.job import host_name
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import ScanJob
 

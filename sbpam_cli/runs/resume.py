@@ -179,7 +179,7 @@ class _Resuming:
 
     def _finish(self, execution: Execution, stopped: SbpamError | None) -> None:
         outcome = self._outcome
-        rows = RowStream(lambda part: self._ctx.printer.write(outcome.count(part)), self._run.aside)
+        rows = RowStream(self._ctx.printer.write, outcome, self._run.aside)
         outcome.jobs = execution.jobs()
         rows.finish(execution.batches, stopped.message if stopped is not None else None)
         execution.tell(outcome)

@@ -15,8 +15,13 @@ from sbpam_cli.errors import (
     SignInError,
     UnknownOutcomeError,
 )
-from sbpam_cli.jobs.follow import POLLS_IN_FLIGHT, Follower, FollowLimits
-from sbpam_cli.jobs.job import Followed
+from sbpam_cli.jobs.follow import (
+    LOOKS_IN_FLIGHT,
+    Follower,
+    FollowLimits,
+    RunningLimit,
+)
+from sbpam_cli.jobs.job import FollowedJob, record_looks
 from sbpam_cli.jobs.rows import batch_rows
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
@@ -129,6 +134,9 @@ class Execution:
         *,
         look_again: bool,
     ) -> None:
+        workers = self._services.workers(
+            self._limits.parallel + LOOKS_IN_FLIGHT, self._services.clock
+        )
         sending = Sending(
             self._services,
             journal,
@@ -139,8 +147,9 @@ class Execution:
             self._limits,
             self._ctx.console,
             interruption,
-            self._services.workers(self._limits.parallel + 1, self._services.clock),
+            workers,
             self._settled,
+            RunningLimit(self._ctx, site, self.run.run_id, self._limits.max_running, workers),
         )
         try:
             sending.send_all(look_again=look_again)
@@ -178,33 +187,19 @@ class Execution:
         self,
         site: Site,
         limits: FollowLimits,
-        progress: Callable[[Sequence[Followed]], None],
+        progress: Callable[[Sequence[FollowedJob]], None],
     ) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
-        services = self._services
-        accepted = [batch for batch in self.batches if batch.state == "accepted"]
-        followed = [
-            Followed(batch.job_id, batch.names, list(batch_rows(batch)), batch.first)
-            for batch in accepted
-            if batch.job_id is not None
+        jobs = [
+            FollowedJob(batch.job_id, batch.names, batch_rows(batch), batch)
+            for batch in self.batches
+            if batch.state == "accepted" and batch.job_id is not None
         ]
-        workers = services.workers(POLLS_IN_FLIGHT, services.clock)
-        follower = Follower(
-            services,
-            site.client,
-            workers,
-            self._ctx.console,
-            limits,
-            progress,
-        )
+        again = f"sbpam status {self.run.run_id} --watch"
         try:
-            follower.follow(followed)
+            Follower(self._ctx, site, again, limits, progress).follow(jobs)
         finally:
-            for batch, item in zip(accepted, followed, strict=True):
-                batch.rows = item.rows
-                if item.told:
-                    batch.seen_at = services.clock.now()
-                    self._told.append(batch)
+            self._told = record_looks(jobs, self._services.clock.now())
 
     def exit_code(self) -> int:
         """What the command's exit code is so far, scans aside."""

@@ -14,7 +14,7 @@ from sbpam_cli.errors import (
 from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts, refuse_invalid
 from sbpam_cli.jobs.display import Watching, following
 from sbpam_cli.jobs.follow import FollowLimits
-from sbpam_cli.jobs.rows import RunRows
+from sbpam_cli.jobs.rows import RowStream, reorder
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.lookups.accounts import find_credential_id, read_credential
@@ -153,7 +153,7 @@ class _Scheduling:
         self._names = hosts.names
         self._aside = set_aside(hosts)
         self._execution: Execution | None = None
-        self._rows = RunRows(watching.write, ctx.outcome)
+        self._rows: RowStream | None = None
 
     def run(self) -> None:
         """Everything from the lock to the last row. Raises what ended it."""
@@ -234,7 +234,7 @@ class _Scheduling:
         if run is None or self._services.clock.now() - run.started > _CONTINUED_FOR_S:
             return None
         self._outcome.run = run.run_id
-        return self._execution_of(run, journal.batches(run.run_id), self._rows.ignore)
+        return self._execution_of(run, journal.batches(run.run_id), lambda _: None)
 
     def _skip_recent(
         self, journal: Journal, site: Site, interruption: Interruption, digest: str
@@ -272,9 +272,13 @@ class _Scheduling:
             f" {counted(len(batches), 'batch')} to {run.server}"
         )
         # `--max-running` counts in them.
-        self._rows.stream(self._aside, keep_rows=self._options.limits.max_running is not None)
-        settled = self._rows.ignore if self._options.wait else self._rows.settle
+        keep_rows = self._options.limits.max_running is not None
+        self._rows = self._row_stream(keep_rows=keep_rows)
+        settled = self._rows.settle if not self._options.wait else lambda _: None
         return self._execution_of(run, batches, settled)
+
+    def _row_stream(self, *, keep_rows: bool = True) -> RowStream:
+        return RowStream(self._watching.write, self._outcome, self._aside, keep_rows=keep_rows)
 
     def _continue(self, journal: Journal, before: Execution) -> None:
         run, batches = before.run, before.batches
@@ -302,14 +306,17 @@ class _Scheduling:
         outcome, execution = self._outcome, self._execution
         planned = cut_batches(self._names, max(len(self._names), 1))
         batches = execution.batches if execution is not None else planned
-        aside = execution.run.aside if execution is not None else ()
-        self._rows.finish(self._names, batches, self._aside, stopped, recorded=aside)
+        why = stopped.message if stopped is not None else None
+        rows = self._rows
+        if rows is None:
+            # A continued run's batches may be in another order than the list given now.
+            rows, aside = self._row_stream(), execution.run.aside if execution is not None else ()
+            batches = reorder(self._names, batches, aside, why)
+        rows.finish(batches, why)
         if execution is not None:
             execution.tell(outcome)
             outcome.jobs = execution.jobs()
         judge_counts(outcome, scans=self._options.wait and self._options.judge_scans)
-        if self._rows.failure is not None:
-            outcome.errors.append(self._rows.failure)
         if stopped is not None:
             raise stopped
 

@@ -19,8 +19,8 @@ from sbpam_cli.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from sbpam_cli.jobs.crowding import Crowd
-from sbpam_cli.jobs.matching import (
+from sbpam_cli.jobs.follow import Look, RunningLimit
+from sbpam_cli.jobs.job import (
     NOT_IN_REPLY,
     is_unconfirmed,
     match_job,
@@ -89,6 +89,7 @@ class Sending:
     interruption: Interruption
     workers: Workers
     settled: Callable[[Batch], None]
+    running: RunningLimit
     stopped: SbpamError | None = None
     _planned: list[Batch] = field(default_factory=list)
     _attempts: dict[int, _Attempts] = field(default_factory=dict)
@@ -103,9 +104,6 @@ class Sending:
 
     def __post_init__(self) -> None:
         self._gate = Gate(self.services, self.client, self.workers)
-        self._crowd = Crowd(
-            self.services, self.client, self.workers, self.talk, self.limits.max_running
-        )
 
     def send_all(self, *, look_again: bool = False) -> None:
         """Sends what is planned until nothing is left to do, or something stops it.
@@ -153,8 +151,8 @@ class Sending:
             if not self._in_flight:
                 self._gate.probe()
             return []
-        if not self._crowd.room(self.batches):
-            self._crowd.look(self.batches)
+        if not self.running.has_room(self.batches):
+            self.running.look(self.batches)
             return []
         room = self.limits.parallel - len(self._in_flight)
         if self.limits.max_running is not None:
@@ -231,8 +229,8 @@ class Sending:
         while done is not None:
             if done.key == PROBE:
                 self.stopped = self._gate.take(done) or self.stopped
-            elif done.key is self._crowd:
-                self.stopped = self._crowd.take(done) or self.stopped
+            elif isinstance(done.key, Look):
+                self.stopped = self.running.take(done) or self.stopped
             elif isinstance(done.key, tuple):
                 self._take_confirmation(self._confirming.pop(done.key[1]), done)
             else:
@@ -245,7 +243,7 @@ class Sending:
 
     def _is_waiting(self) -> bool:
         waiting = bool(self._in_flight or self._confirming)
-        return waiting or self._gate.is_probing or self._crowd.is_looking
+        return waiting or self._gate.is_probing or self.running.is_looking
 
     def _wait(self) -> Done | None:
         if self._is_waiting():
@@ -253,7 +251,7 @@ class Sending:
         if self._planned and self._may_send():
             now = self.services.clock.monotonic()
             due_at = min(self._of(batch).due_at for batch in self._planned)
-            due_at = max(due_at, self._gate.due_at, self._crowd.due_at)
+            due_at = max(due_at, self._gate.due_at, self.running.due_at)
             if due_at > now:
                 self.services.clock.wait(self.interruption.event, min(WAIT_SLICE_S, due_at - now))
         return None

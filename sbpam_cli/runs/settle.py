@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sbpam_cli.errors import Interrupted, SbpamError, SignInError
-from sbpam_cli.jobs.matching import match_job, without_missing
+from sbpam_cli.jobs.job import match_job, without_missing
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
 from sbpam_cli.models import ScanJob, ScanStatus, Talk

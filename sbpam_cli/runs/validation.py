@@ -35,7 +35,7 @@ def run_validation(
             ctx.printer.write(outcome.count([HostRow(name, ScanStatus.VALID) for name in names]))
         return
     batches = cut_batches(hosts.names, options.batch_size)
-    rows = RowStream(lambda part: ctx.printer.write(outcome.count(part)), aside, keep_rows=False)
+    rows = RowStream(ctx.printer.write, outcome, aside, keep_rows=False)
     client: NpsClient | None = None
     credential_id = ""
     if batches and not options.offline:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torture.machine import Ended, Machine
 
-from sbpam_cli.jobs.matching import NOT_IN_REPLY
+from sbpam_cli.jobs.job import NOT_IN_REPLY
 from sbpam_cli.models import SCHEDULED, ScanStatus
 
 _IN_A_JOB = {str(status) for status in SCHEDULED}

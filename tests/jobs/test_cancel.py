@@ -46,18 +46,18 @@ def test_a_job_is_asked_to_stop_and_followed(site: Site) -> None:
     site.world.scan_duration_s = 10_000.0
     _, jobs = schedule(site)
     ended = site.program("cancel", "--yes", jobs[0].upper())
-    assert (ended.code, ended.rows()) == (0, [[jobs[0], "asked to stop", ""]])
+    assert (ended.code, ended.rows()) == (0, [[jobs[0], "stop requested", ""]])
     deleted = [target for method, target in site.requests() if method == "DELETE"]
     assert deleted == [f"/api/v1/HostScanJob/{jobs[0]}"]
     ended = site.program("cancel", "--yes", "--wait", jobs[0])
-    assert (ended.code, ended.rows()) == (0, [[jobs[0], "Cancelled", ""]])
+    assert (ended.code, ended.rows()) == (0, [[jobs[0], "stop requested", "Cancelled"]])
 
 
 def test_a_job_that_is_gone_once_it_was_stopped_keeps_its_row(site: Site) -> None:
     _, [job, *_] = schedule(site)
     site.faults.add(Fault(action="status", status=404, method="GET", path=f"HostScanJob/{job}"))
     ended = site.program("cancel", "--yes", "--wait", job)
-    assert (ended.code, ended.rows()) == (0, [[job, "Unknown", ""]])
+    assert (ended.code, ended.rows()) == (0, [[job, "stop requested", "Unknown"]])
 
 
 def test_a_run_stands_for_all_its_jobs(site: Site) -> None:
@@ -95,7 +95,7 @@ def test_an_unknown_job_is_the_servers_word(site: Site) -> None:
     ended = site.program("cancel", "--yes", "-o", "json", jobs[0], unknown)
     assert ended.code == 3
     found = {row["job_id"]: row["status"] for row in json.loads(ended.out)["cancel"]}
-    assert found == {jobs[0]: "asked to stop", unknown: "unknown"}
+    assert found == {jobs[0]: "stop requested", unknown: "unknown"}
 
 
 def test_a_signal_leaves_the_rest_unasked(site: Site) -> None:
@@ -112,7 +112,7 @@ def test_a_signal_leaves_the_rest_unasked(site: Site) -> None:
     ended = site.program("cancel", "--yes", "--wait", run)
     assert ended.code == 143
     first, second = ended.rows()
-    assert first[:2] in ([jobs[0], "no answer"], [jobs[0], "asked to stop"])
+    assert first[:2] in ([jobs[0], "no answer"], [jobs[0], "stop requested"])
     assert second == [jobs[1], "not asked", ""]
     assert len([method for method, _ in site.requests() if method == "DELETE"]) == 1
 
@@ -143,5 +143,5 @@ def test_a_wait_that_runs_out_keeps_the_rows(site: Site) -> None:
     run, jobs = schedule(site)
     ended = site.program("cancel", "--yes", "--wait", "--timeout", "10s", run)
     assert ended.code == 124
-    assert ended.rows() == [[job, "asked to stop", ""] for job in jobs]
+    assert ended.rows() == [[job, "stop requested", ""] for job in jobs]
     assert "0 of 0" not in ended.err

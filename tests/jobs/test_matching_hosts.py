@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbpam_cli.jobs.matching import NOT_IN_REPLY, match_hosts, match_job, name_unasked
+from sbpam_cli.jobs.job import NOT_IN_REPLY, match_hosts, match_job, name_unasked
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
@@ -45,7 +45,7 @@ def test_another_domain_is_another_host() -> None:
 def test_a_null_array_says_nothing() -> None:
     match = match_job(["a.x.example"], job(None), unsaid=ScanStatus.ACCEPTED)
     assert match.rows == [HostRow("a.x.example", ScanStatus.ACCEPTED, JOB_ID)]
-    assert match.missing == []
+    assert not match.missing
 
 
 def test_a_host_without_a_status_has_the_given_one() -> None:
@@ -81,7 +81,7 @@ def test_every_name_has_one_row_in_its_place(
     match = match_job(names, job(hosts), unsaid=ScanStatus.ACCEPTED)
     assert [row.host for row in match.rows] == names
     found = [row.host for row in match.rows if row.detail != NOT_IN_REPLY]
-    assert sorted(found + match.missing) == sorted(names)
+    assert sorted([*found, *match.missing]) == sorted(names)
     assert not set(match.unasked) & set(found)
 
 
@@ -91,7 +91,7 @@ def test_the_servers_order_doesnt_matter(names: list[str], random: object) -> No
     random.shuffle(hosts)  # type: ignore[attr-defined]
     match = match_job(names, job(hosts), unsaid=ScanStatus.ACCEPTED)
     assert [row.status for row in match.rows] == [ScanStatus.RUNNING] * len(names)
-    assert (match.missing, match.unasked) == ([], [])
+    assert not [*match.missing, *match.unasked]
 
 
 @given(NAMES, st.data())

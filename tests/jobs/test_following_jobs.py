@@ -1,19 +1,17 @@
 """Following jobs: how often is asked, and when it is over."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from support.clock import Inline, MovedClock
+from support.clock import Inline
 from support.faults import Fault
 from support.site import Site
 
-from sbpam_cli.jobs.follow import fetch
-from sbpam_cli.jobs.job import Followed
+from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
-from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Done
 
@@ -32,7 +30,7 @@ def silent(own: ScanStatus | None = None) -> ScanJob:
 
 @pytest.mark.parametrize("status", list(ScanStatus)[:11])
 def test_only_what_is_finished_ends_a_wait(status: ScanStatus) -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     item.see(job(ScanStatus.COMPLETE, status))
     finished = ("Complete", "CompletedWithErrors", "CompletedNotRun", "Failed", "Cancelled")
     assert item.is_over == (status.value in finished)
@@ -40,11 +38,11 @@ def test_only_what_is_finished_ends_a_wait(status: ScanStatus) -> None:
 
 def test_what_was_not_looked_at_is_not_over() -> None:
     rows = [HostRow(name, ScanStatus.COMPLETE, JOB_ID) for name in NAMES]
-    assert not Followed(JOB_ID, NAMES, rows).is_over
+    assert not FollowedJob(JOB_ID, NAMES, rows).is_over
 
 
 def test_a_host_that_the_job_never_held_is_not_accepted_at_the_second_look() -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     item.see(job(ScanStatus.COMPLETE))
     assert [row.status for row in item.rows] == [ScanStatus.COMPLETE, ScanStatus.ACCEPTED]
     assert item.rows[1].detail == "not in the reply"
@@ -55,7 +53,7 @@ def test_a_host_that_the_job_never_held_is_not_accepted_at_the_second_look() -> 
 
 
 def test_a_host_that_was_in_the_job_stays_what_it_was() -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     item.see(job(ScanStatus.RUNNING, ScanStatus.RUNNING))
     for _ in range(2):
         item.see(job(ScanStatus.COMPLETE))
@@ -68,7 +66,7 @@ def test_a_host_that_was_in_the_job_stays_what_it_was() -> None:
 
 
 def test_a_host_that_is_named_again_is_followed_again() -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     item.see(job(ScanStatus.RUNNING, ScanStatus.RUNNING))
     item.see(job())
     item.see(job(ScanStatus.RUNNING, ScanStatus.FAILED))
@@ -77,7 +75,7 @@ def test_a_host_that_is_named_again_is_followed_again() -> None:
 
 
 def test_a_job_with_nameless_hosts_may_hold_what_it_lacks() -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     nameless = ScanHost(None, None, ScanStatus.RUNNING)
     for _ in range(3):
         assert not item.is_over
@@ -89,7 +87,7 @@ def test_a_job_with_nameless_hosts_may_hold_what_it_lacks() -> None:
 
 
 def test_silence_about_the_hosts_changes_nothing() -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     item.see(silent())
     assert [row.status for row in item.rows] == [ScanStatus.UNKNOWN] * 2
     item.see(job(ScanStatus.RUNNING, ScanStatus.FAILED))
@@ -105,61 +103,19 @@ def test_silence_about_the_hosts_changes_nothing() -> None:
 def test_a_job_whose_hosts_nobody_tells_stands_for_itself(
     own: ScanStatus | None, over: bool
 ) -> None:
-    item = Followed(JOB_ID)
+    item = FollowedJob(JOB_ID)
     item.see(silent(own))
     assert item.is_over == over
-    assert item.summary().status == (own or ScanStatus.UNKNOWN)
-    assert item.summary().hosts == 0
+    assert item.summary.status == (own or ScanStatus.UNKNOWN)
+    assert item.summary.hosts == 0
 
 
 def test_a_lost_job_is_over_and_what_had_ended_stays() -> None:
-    item = Followed(JOB_ID, NAMES)
+    item = FollowedJob(JOB_ID, NAMES)
     item.see(job(ScanStatus.FAILED, ScanStatus.RUNNING))
     item.lose()
     assert item.is_over
     assert [row.status for row in item.rows] == [ScanStatus.FAILED, ScanStatus.UNKNOWN]
-
-
-class Server:
-    """The part of a client that is asked for jobs."""
-
-    def __init__(self, known: list[ScanJob]) -> None:
-        self.known = {job.job_id: job for job in known}
-        self.listed = known
-        self.asked: list[str] = []
-
-    def job(self, job_id: str, *, once: bool) -> ScanJob:
-        self.asked.append(job_id)
-        if job_id not in self.known:
-            raise NotFoundError("no", reason="words", trace_id="00-1")
-        return self.known[job_id]
-
-    def jobs(self, gather: Callable[[Iterator[ScanJob]], object]) -> object:
-        return gather(iter(self.listed))
-
-
-@pytest.mark.parametrize("count", [1, 200, 201])
-def test_a_job_that_was_asked_for_by_id_must_exist(count: int) -> None:
-    ids = [f"{n:08x}-8fc1-4d66-88d4-08f85117f32e" for n in range(count)]
-    workers = Inline(MovedClock())
-    with pytest.raises(NotFoundError):
-        fetch(Server([]), workers, [Followed(job_id) for job_id in ids])  # type: ignore[arg-type]
-    items = [Followed(job_id, NAMES) for job_id in ids]
-    fetch(Server([]), Inline(MovedClock()), items)  # type: ignore[arg-type]
-    # Of those that a list lacks, 200 are asked about: it may lag.
-    assert sum(item.gone for item in items) == min(count, 200)
-
-
-def test_what_the_list_lacks_is_asked_for_by_its_id() -> None:
-    ids = [f"{n:08x}-8fc1-4d66-88d4-08f85117f32e" for n in range(201)]
-    held = [ScanHost(None, name, ScanStatus.COMPLETE) for name in NAMES]
-    known = [ScanJob(job_id, None, None, held) for job_id in ids]
-    server = Server(known)
-    server.listed = known[7:]
-    items = [Followed(job_id, NAMES) for job_id in ids]
-    fetch(server, Inline(MovedClock()), items)  # type: ignore[arg-type]
-    assert all(item.told for item in items)
-    assert sorted(server.asked) == ids[:7]
 
 
 def polls(site: Site) -> list[float]:
