@@ -13,12 +13,13 @@ from sbpam_cli.models import SERVER_STATUSES, FailureReason
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "web03.corp.example"]
 ONE_JOB = "HostScanJob/[0-9a-f]{8}-"
+ONE_BY_ONE = ("--batch-size", "2", "--parallel", "1")
 NOBODY = "11111111-2222-4333-8444-555555555555"
 
 
 def start(site: Site, *hosts: str) -> tuple[str, list[str]]:
     """Schedules and lets the scans end; the run and its jobs."""
-    ended = site.program("schedule", *(hosts or HOSTS), "--batch-size", "2", "-o", "json")
+    ended = site.program("schedule", *(hosts or HOSTS), *ONE_BY_ONE, "-o", "json")
     assert ended.code == 0, ended
     report = ended.json()
     site.clock.move(60)
