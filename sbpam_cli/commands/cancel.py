@@ -1,17 +1,10 @@
 """`sbpam cancel`: asks the server to stop jobs."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
+from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.options import (
-    Common,
-    Timeout,
-    Wait,
-    Yes,
-    argument,
-    follow_limits,
-    with_common,
-)
+from sbpam_cli.commands.options import Common, argument, with_common
 
 if TYPE_CHECKING:
     from sbpam_cli.jobs.cancel import CancelRow
@@ -21,17 +14,15 @@ if TYPE_CHECKING:
 @with_common
 def cancel(
     common: Common,
-    names: Annotated[
-        list[str],
-        argument(
-            "A job's UUID, or a run (or the beginning of its id) for all its jobs.",
-            "JOB_ID|RUN...",
-            autocompletion=complete_runs,
-        ),
-    ],
-    yes: Yes = False,
-    wait: Wait = False,
-    timeout: Timeout = None,
+    names: list[str] = argument(
+        ...,
+        "A job's UUID, or a run (or the beginning of its id) for all its jobs.",
+        "JOB_ID|RUN...",
+        autocompletion=complete_runs,
+    ),
+    yes: bool = known.YES,
+    wait: bool = known.WAIT,
+    timeout: float | None = known.TIMEOUT,
 ) -> int:
     """Asks the server to stop jobs; scans that have ended stay as they are.
 
@@ -49,7 +40,7 @@ def cancel(
         names=names,
         sure=yes,
         wait=wait,
-        follow=follow_limits(timeout, None, wait=wait),
+        follow=known.follow_limits(timeout, None, wait=wait),
     )
 
     def body(ctx: "Context") -> "list[CancelRow]":

@@ -1,7 +1,6 @@
 """`sbpam credentials`: finds service accounts, and the id to schedule with."""
 
 from itertools import chain
-from typing import Annotated
 
 from sbpam_cli.commands.options import Common, argument, with_common
 
@@ -9,9 +8,7 @@ from sbpam_cli.commands.options import Common, argument, with_common
 @with_common
 def credentials(
     common: Common,
-    text: Annotated[
-        str, argument("A part of the user name, in any case, or of DOMAIN\\name.", "[TEXT]")
-    ] = "",
+    text: str = argument("", "A part of the user name, in any case, or of DOMAIN\\name.", "[TEXT]"),
 ) -> int:
     """Finds service accounts and the id to schedule with.
 

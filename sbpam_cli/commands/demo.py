@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import replace
 
-from sbpam_cli.commands.options import Common, HostArguments, ScanDuration, with_common
+from sbpam_cli.commands.options import HOSTS_TO_SCAN, Common, duration, with_common
 
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY"})
 
@@ -11,8 +11,8 @@ _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIR
 @with_common
 def demo(
     common: Common,
-    hosts: HostArguments = None,
-    scan_duration: ScanDuration = 6.0,
+    hosts: list[str] | None = HOSTS_TO_SCAN,
+    scan_duration: float = duration("6s", "How long the pretended scans take."),
 ) -> int:
     """Shows the whole job against a pretended server: nothing to set up, nothing left behind.
 

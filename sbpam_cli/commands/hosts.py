@@ -1,16 +1,14 @@
 """`sbpam hosts`: the hosts of an organisational unit, for a pipe into `schedule`."""
 
-from typing import Annotated
-
-from sbpam_cli.commands.options import Common, Yes, flag, option, with_common
+from sbpam_cli.commands.options import YES, Common, flag, option, with_common
 
 
 @with_common
 def hosts(
     common: Common,
-    ou: Annotated[str, option("The organisational unit's distinguished name.", "DN", "--ou")],
-    recursive: Annotated[bool, flag("The units within it too.", "--recursive")] = False,
-    yes: Yes = False,
+    ou: str = option(..., "The organisational unit's distinguished name.", "DN", "--ou"),
+    recursive: bool = flag("The units within it too.", "--recursive"),
+    yes: bool = YES,
 ) -> int:
     """Prints the FQDNs of an organisational unit, one a line; the server may onboard the hosts.
 

@@ -1,70 +1,50 @@
 """`sbpam login`: signs in, keeps what the next commands need, remembers the server."""
 
-from typing import Annotated
-
-from sbpam_cli.commands.options import Common, Credential, flag, option, with_common
+from sbpam_cli.commands.options import CREDENTIAL, Common, flag, option, with_common
 from sbpam_cli.models import Method
 
-_APPLICATION = {"rich_help_panel": "An application"}
-_KEPT = {"rich_help_panel": "What is kept"}
+_APPLICATION, _KEPT = "An application", "What is kept"
 
 
 @with_common
 def login(
     common: Common,
-    method: Annotated[
-        Method | None,
-        option("password, application or token; default: what the other options fit.", "METHOD"),
-    ] = None,
-    username: Annotated[
-        str | None, option("The user, DOMAIN\\user, or the application (SBPAM_USERNAME).", "NAME")
-    ] = None,
-    password_file: Annotated[str | None, option("A file with the password.", "FILE")] = None,
-    password_stdin: Annotated[
-        bool, flag("The password comes from stdin.", "--password-stdin")
-    ] = False,
-    code: Annotated[str | None, option("The MFA code, or a word such as push.", "CODE")] = None,
-    totp_secret_file: Annotated[
-        str | None, option("A file with the TOTP secret, to make codes from now on.", "FILE")
-    ] = None,
-    totp: Annotated[
-        bool, flag("Ask for the TOTP secret, to make codes from now on.", "--totp")
-    ] = False,
-    token_file: Annotated[str | None, option("A file with a ready token.", "FILE")] = None,
-    token_stdin: Annotated[bool, flag("A ready token comes from stdin.", "--token-stdin")] = False,
-    credential: Credential = None,
-    client_cert: Annotated[
-        str | None,
-        option(
-            "Its certificate, PEM or PKCS#12 (SBPAM_CLIENT_CERT).",
-            "FILE",
-            **_APPLICATION,
-        ),
-    ] = None,
-    client_key: Annotated[
-        str | None,
-        option(
-            "Its private key, if in a file of its own (SBPAM_CLIENT_KEY).",
-            "FILE",
-            **_APPLICATION,
-        ),
-    ] = None,
-    api_key_file: Annotated[
-        str | None, option("A file with its API key.", "FILE", **_APPLICATION)
-    ] = None,
-    api_key_stdin: Annotated[
-        bool, flag("The API key comes from stdin.", "--api-key-stdin", **_APPLICATION)
-    ] = False,
-    insecure: Annotated[
-        bool, flag("Do not verify TLS, for this profile only.", "--insecure", **_KEPT)
-    ] = False,
-    no_store: Annotated[
-        bool,
-        flag("Keep nothing in the keyring; the profile is written.", "--no-store", **_KEPT),
-    ] = False,
-    no_store_password: Annotated[
-        bool, flag("Keep only the token in the keyring.", "--no-store-password", **_KEPT)
-    ] = False,
+    method: Method | None = option(
+        None, "password, application or token; default: what the other options fit.", "METHOD"
+    ),
+    username: str | None = option(
+        None, "The user, DOMAIN\\user, or the application (SBPAM_USERNAME).", "NAME"
+    ),
+    password_file: str | None = option(None, "A file with the password.", "FILE"),
+    password_stdin: bool = flag("The password comes from stdin.", "--password-stdin"),
+    code: str | None = option(None, "The MFA code, or a word such as push.", "CODE"),
+    totp_secret_file: str | None = option(
+        None, "A file with the TOTP secret, to make codes from now on.", "FILE"
+    ),
+    totp: bool = flag("Ask for the TOTP secret, to make codes from now on.", "--totp"),
+    token_file: str | None = option(None, "A file with a ready token.", "FILE"),
+    token_stdin: bool = flag("A ready token comes from stdin.", "--token-stdin"),
+    credential: str | None = CREDENTIAL,
+    client_cert: str | None = option(
+        None, "Its certificate, PEM or PKCS#12 (SBPAM_CLIENT_CERT).", "FILE", panel=_APPLICATION
+    ),
+    client_key: str | None = option(
+        None,
+        "Its private key, if in a file of its own (SBPAM_CLIENT_KEY).",
+        "FILE",
+        panel=_APPLICATION,
+    ),
+    api_key_file: str | None = option(None, "A file with its API key.", "FILE", panel=_APPLICATION),
+    api_key_stdin: bool = flag(
+        "The API key comes from stdin.", "--api-key-stdin", panel=_APPLICATION
+    ),
+    insecure: bool = flag("Do not verify TLS, for this profile only.", "--insecure", panel=_KEPT),
+    no_store: bool = flag(
+        "Keep nothing in the keyring; the profile is written.", "--no-store", panel=_KEPT
+    ),
+    no_store_password: bool = flag(
+        "Keep only the token in the keyring.", "--no-store-password", panel=_KEPT
+    ),
 ) -> int:
     """Signs in, keeps the secrets in the keyring and the server in a profile.
 

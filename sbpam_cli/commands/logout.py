@@ -1,14 +1,12 @@
 """`sbpam logout`: forgets the secrets of a profile, or of all."""
 
-from typing import Annotated
-
 from sbpam_cli.commands.options import Common, flag, with_common
 
 
 @with_common
 def logout(
     common: Common,
-    every_profile: Annotated[bool, flag("Forget the secrets of every profile.", "--all")] = False,
+    every_profile: bool = flag("Forget the secrets of every profile.", "--all"),
 ) -> int:
     """Forgets the secrets of a profile; its settings stay.
 

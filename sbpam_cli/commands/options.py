@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     from sbpam_cli.settings.profiles import ConnectionOptions
 
 EVERYWHERE = "Options of every command"
-SENDING = {"rich_help_panel": "Sending"}
-FOLLOWING = {"rich_help_panel": "Following the scans"}
+SENDING = "Sending"
+FOLLOWING = "Following the scans"
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def parse_duration(text: str | float) -> float:
+def parse_duration(text: str) -> float:
     """Seconds, of `90`, `2m`, `1h30m`, `500ms`; a bare number is seconds."""
-    if isinstance(text, float):
-        return text
     squeezed = text.strip().lower()
     squeezed += "s" * squeezed[-1:].isdigit()
     parts = _PART.findall(squeezed)
@@ -35,65 +33,59 @@ def parse_duration(text: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def parse_positive_duration(text: str | float) -> float:
+def parse_positive_duration(text: str) -> float:
     seconds = parse_duration(text)
     if seconds <= 0:
         raise typer.BadParameter("must be greater than zero (write 90, 2m, 1h30m or 500ms)")
     return seconds
 
 
-def option(words: str, metavar: str | None = None, *names: str, **more: Any) -> Any:
-    """Named as its parameter, if there are no names."""
-    more = {"show_default": False, **more}
-    return typer.Option(*names, help=words, metavar=metavar, **more)
+def option(
+    default: Any, words: str, metavar: str, *names: str, panel: str | None = None, **more: Any
+) -> Any:
+    """Named as its parameter, if there are no names. more: Typer's."""
+    more = {"show_default": default not in (None, ..., []), "rich_help_panel": panel, **more}
+    return typer.Option(default, *names, help=words, metavar=metavar, **more)
 
 
-def flag(words: str, *names: str, **more: Any) -> Any:
-    return option(words, None, *names, **more)
+def flag(words: str, *names: str, panel: str | None = None) -> Any:
+    return typer.Option(False, *names, help=words, show_default=False, rich_help_panel=panel)
 
 
-def duration(words: str, default: str | None = None, *names: str, **more: Any) -> Any:
-    """default: in words, for the help page."""
-    more = {"parser": parse_positive_duration, **more}
-    return option(words, "TIME", *names, show_default=default or False, **more)
+def duration(default: Any, words: str, *names: str, **more: Any) -> Any:
+    """default: as one would type it."""
+    return option(default, words, "TIME", *names, **{"parser": parse_positive_duration, **more})
 
 
-def argument(words: str, metavar: str, **more: Any) -> Any:
-    return typer.Argument(help=words, metavar=metavar, show_default=False, **more)
+def argument(default: Any, words: str, metavar: str, **more: Any) -> Any:
+    return typer.Argument(default, help=words, metavar=metavar, show_default=False, **more)
 
 
 def run_argument(otherwise: str) -> Any:
     """otherwise: which one it is without it."""
     words = f"A run, or the beginning of its id; without it, {otherwise}."
-    return argument(words, "[RUN]", autocompletion=complete_runs)
+    return argument(None, words, "[RUN]", autocompletion=complete_runs)
 
 
-HostArguments = Annotated[
-    list[str] | None, argument("FQDNs, files of them, - for stdin.", "[HOST|FILE|-]...")
-]
-Credential = Annotated[
-    str | None,
-    option("The service account (SBPAM_CREDENTIAL): id, name, or DOMAIN\\name.", "ID|NAME"),
-]
-Yes = Annotated[bool, flag("Don't ask.", "--yes", "-y")]
-Offline = Annotated[bool, flag("Ask the journal (or check the list) alone.", "--offline")]
-Full = Annotated[bool, flag("On a terminal: every row, not the first 100.", "--full")]
-ScanDuration = Annotated[
-    float, duration("How long the scans of a job take.", parser=parse_duration)
-]
-
-SendTimeout = Annotated[float, duration("Limit for one POST, reply included.", "2m", **SENDING)]
-SettleAfter = Annotated[
-    float,
-    duration("How long until 'no such job' is believed.", "3m", parser=parse_duration, **SENDING),
-]
-Wait = Annotated[bool, flag("Follow the scans to their end.", "--wait", "--watch", **FOLLOWING)]
-Timeout = Annotated[
-    float | None, duration("Stop following after so long.", parser=parse_duration, **FOLLOWING)
-]
-Interval = Annotated[
-    float | None, duration("Between two looks at a job.", "2s, growing to 30s", **FOLLOWING)
-]
+HOSTS_TO_SCAN = argument(None, "FQDNs, files of them, - for stdin.", "[HOST|FILE|-]...")
+CREDENTIAL = option(
+    None, "The service account (SBPAM_CREDENTIAL): id, name, or DOMAIN\\name.", "ID|NAME"
+)
+YES = flag("Don't ask.", "--yes", "-y")
+OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")
+FULL = flag("On a terminal: every row, not the first 100.", "--full")
+SEND_TIMEOUT = duration("2m", "Limit for one POST, reply included.", panel=SENDING)
+SETTLE_AFTER = duration(
+    "3m",
+    "How long until 'no such job' is believed.",
+    parser=parse_duration,
+    panel=SENDING,
+)
+WAIT = flag("Follow the scans to their end.", "--wait", "--watch", panel=FOLLOWING)
+TIMEOUT = duration(None, "Stop following after so long.", parser=parse_duration, panel=FOLLOWING)
+INTERVAL = duration(
+    None, "Between two looks at a job; default: 2s, growing to 30s.", panel=FOLLOWING
+)
 
 
 def follow_limits(
@@ -108,63 +100,43 @@ def follow_limits(
     return FollowLimits(timeout_s, interval_s)
 
 
-def _common(words: str, metavar: str | None = None, *names: str, **more: Any) -> Any:
-    return option(words, metavar, *names, rich_help_panel=EVERYWHERE, **more)
+def _common(words: str, metavar: str, *names: str, **more: Any) -> Any:
+    return option(None, words, metavar, *names, panel=EVERYWHERE, **more)
 
 
 class Common(NamedTuple):
     """The options that mean the same on every command and stand after it."""
 
     services: Services
-    profile: Annotated[
-        str | None,
-        _common("The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=complete_profiles),
-    ] = None
-    server: Annotated[
-        str | None, _common("HOST[:PORT], or https://HOST (SBPAM_SERVER).", "URL")
-    ] = None
-    ca_bundle: Annotated[
-        str | None, _common("Trust these CA certificates (SBPAM_CA_BUNDLE).", "FILE")
-    ] = None
-    fingerprint: Annotated[
-        str | None,
-        _common("Trust exactly this server certificate (SBPAM_FINGERPRINT).", "SHA256"),
-    ] = None
-    output: Annotated[
-        Form | None,
-        _common(
-            f"{', '.join(FORMS)} (SBPAM_OUTPUT); default: table on a terminal, else tsv.",
-            "FORM",
-            "--output",
-            "-o",
-        ),
-    ] = None
-    quiet: Annotated[bool, _common("Only errors on stderr.", None, "--quiet", "-q")] = False
-    verbose: Annotated[
-        bool, _common("Show each request: method, path, status, time.", None, "--verbose", "-v")
-    ] = False
-    no_input: Annotated[bool, _common("Never ask, not even on a terminal.", None, "--no-input")] = (
-        False
+    profile: str | None = _common(
+        "The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=complete_profiles
     )
+    server: str | None = _common("HOST[:PORT], or https://HOST (SBPAM_SERVER).", "URL")
+    ca_bundle: str | None = _common("Trust these CA certificates (SBPAM_CA_BUNDLE).", "FILE")
+    fingerprint: str | None = _common(
+        "Trust exactly this server certificate (SBPAM_FINGERPRINT).", "SHA256"
+    )
+    output: Form | None = _common(
+        f"{', '.join(FORMS)} (SBPAM_OUTPUT); default: table on a terminal, else tsv.",
+        *("FORM", "--output", "-o"),
+    )
+    quiet: bool = flag("Only errors on stderr.", "--quiet", "-q", panel=EVERYWHERE)
+    verbose: bool = flag(
+        "Show each request: method, path, status, time.", "--verbose", "-v", panel=EVERYWHERE
+    )
+    no_input: bool = flag("Never ask, not even on a terminal.", "--no-input", panel=EVERYWHERE)
 
     def connection(self, **more: Any) -> "ConnectionOptions":
         """What these say about server and user; more: what else the command line says of it."""
         from sbpam_cli.settings.profiles import ConnectionOptions
 
-        return ConnectionOptions(
-            profile=self.profile,
-            server=self.server,
-            ca_bundle=self.ca_bundle,
-            fingerprint=self.fingerprint,
-            no_input=self.no_input,
-            **more,
-        )
+        names = ("profile", "server", "ca_bundle", "fingerprint", "no_input")
+        return ConnectionOptions(**{name: getattr(self, name) for name in names}, **more)
 
 
 def with_common(command: Callable[..., int]) -> Callable[..., int]:
     """Gives a Typer function the common options, and hands them over as its first argument."""
-    hints = get_type_hints(Common, include_extras=True)
-    by_name = inspect.Parameter.KEYWORD_ONLY
+    hints, by_name = get_type_hints(Common), inspect.Parameter.KEYWORD_ONLY
     shared = [
         inspect.Parameter(name, by_name, default=default, annotation=hints[name])
         for name, default in Common._field_defaults.items()

@@ -1,6 +1,6 @@
 """`sbpam report`: one page about a run."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from sbpam_cli.commands.options import Common, option, run_argument, with_common
 from sbpam_cli.errors import OptionError
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 @with_common
 def report(
     common: Common,
-    run: Annotated[str | None, run_argument("the newest")] = None,
-    form: Annotated[
-        ReportForm, option("html or md.", "FORM", "--format", show_default=True)
-    ] = "html",
+    run: str | None = run_argument("the newest"),
+    form: ReportForm = option("html", "html or md.", "FORM", "--format"),
 ) -> int:
     """Writes one self-contained page about a run, for a ticket or a mail.
 

@@ -1,30 +1,18 @@
 """`sbpam resume`: finishes a run that was cut short."""
 
-from typing import Annotated
-
-from sbpam_cli.commands.options import (
-    Common,
-    Full,
-    SendTimeout,
-    SettleAfter,
-    flag,
-    option,
-    run_argument,
-    with_common,
-)
+from sbpam_cli.commands import options as known
+from sbpam_cli.commands.options import Common, flag, option, run_argument, with_common
 
 
 @with_common
 def resume(
     common: Common,
-    run: Annotated[str | None, run_argument("the newest unfinished one")] = None,
-    accept: Annotated[
-        str | None, option("This job is the batch that is in doubt.", "JOB_ID")
-    ] = None,
-    resend: Annotated[bool, flag("Send again what cannot be decided.", "--resend")] = False,
-    send_timeout: SendTimeout = 120.0,
-    settle_after: SettleAfter = 180.0,
-    full: Full = False,
+    run: str | None = run_argument("the newest unfinished one"),
+    accept: str | None = option(None, "This job is the batch that is in doubt.", "JOB_ID"),
+    resend: bool = flag("Send again what cannot be decided.", "--resend"),
+    send_timeout: float = known.SEND_TIMEOUT,
+    settle_after: float = known.SETTLE_AFTER,
+    full: bool = known.FULL,
 ) -> int:
     """Finds out what became of a run's hosts, sends what is left, prints the whole run.
 

@@ -1,7 +1,7 @@
 """`sbpam runs`: the journal."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -37,9 +37,9 @@ def list_runs(common: Common) -> int:
 @with_common
 def show(
     common: Common,
-    run: Annotated[
-        str, argument("A run, or the beginning of its id.", "RUN", autocompletion=complete_runs)
-    ],
+    run: str = argument(
+        ..., "A run, or the beginning of its id.", "RUN", autocompletion=complete_runs
+    ),
 ) -> int:
     """Shows one run, its batches and jobs.
 
@@ -53,7 +53,7 @@ def show(
 @with_common
 def prune(
     common: Common,
-    older_than: Annotated[float, duration("Forget those that began longer ago, e.g. 90d.")],
+    older_than: float = duration(..., "Forget those that began longer ago, e.g. 90d."),
 ) -> int:
     """Forgets old runs; unfinished ones stay.
 

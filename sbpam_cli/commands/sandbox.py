@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from signal import SIGINT
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from sbpam_cli.commands.options import Common, ScanDuration, duration, option, with_common
+from sbpam_cli.commands.options import Common, duration, option, with_common
 from sbpam_cli.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -14,17 +14,11 @@ if TYPE_CHECKING:
 @with_common
 def sandbox(
     common: Common,
-    port: Annotated[
-        int, option("Its port; 0 for a free one.", "N", min=0, max=65535, show_default=True)
-    ] = 6500,
-    seed: Annotated[int, option("The same seed makes the same world.", "N", show_default=True)] = 0,
-    scan_duration: ScanDuration = 30.0,
-    failing: Annotated[
-        float, option("Share of hosts that fail.", "SHARE", min=0, max=1, show_default=True)
-    ] = 0.1,
-    sign_in_life: Annotated[
-        float, duration("How long a token lasts.", "15m", "--token-life")
-    ] = 900.0,
+    port: int = option(6500, "Its port; 0 for a free one.", "N", min=0, max=65535),
+    seed: int = option(0, "The same seed makes the same world.", "N"),
+    scan_duration: float = duration("30s", "How long the scans of a job take."),
+    failing: float = option(0.1, "Share of hosts that fail.", "SHARE", min=0, max=1),
+    sign_in_life: float = duration("15m", "How long a token lasts.", "--token-life"),
 ) -> int:
     """Serves a pretended NPS server over HTTPS until Ctrl-C.
 

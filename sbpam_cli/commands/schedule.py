@@ -1,104 +1,52 @@
 """`sbpam schedule`: the main job."""
 
-from typing import Annotated
-
-from sbpam_cli.commands.options import (
-    SENDING,
-    Common,
-    Credential,
-    Full,
-    HostArguments,
-    Interval,
-    Offline,
-    SendTimeout,
-    SettleAfter,
-    Timeout,
-    Wait,
-    Yes,
-    duration,
-    flag,
-    follow_limits,
-    option,
-    with_common,
-)
+from sbpam_cli.commands import options as known
+from sbpam_cli.commands.options import SENDING, Common, flag, option, with_common
 from sbpam_cli.errors import OptionError
 
-_LIST = {"rich_help_panel": "The list of hosts"}
+_LIST = "The list of hosts"
 
 
 @with_common
 def schedule(
     common: Common,
-    hosts: HostArguments = None,
-    credential: Credential = None,
-    yes: Yes = False,
-    full: Full = False,
-    dry_run: Annotated[
-        bool, flag("Check the list with the server, schedule nothing.", "--dry-run")
-    ] = False,
-    offline: Offline = False,
-    file: Annotated[
-        list[str] | None,
-        option("A file of hosts, whatever its name.", "FILE", **_LIST),
-    ] = None,
-    host: Annotated[list[str] | None, option("A host, whatever its name.", "FQDN", **_LIST)] = None,
-    column: Annotated[
-        str | None,
-        option("The column of a table with the FQDN.", "NAME|NUMBER", **_LIST),
-    ] = None,
-    skip_invalid: Annotated[
-        bool, flag("Send the good names, report the others.", "--skip-invalid", **_LIST)
-    ] = False,
-    skip_recent: Annotated[
-        float | None, duration("Skip hosts accepted within that time.", **_LIST)
-    ] = None,
-    allow_empty: Annotated[
-        bool, flag("An empty list is a success.", "--allow-empty", **_LIST)
-    ] = False,
-    max_hosts: Annotated[
-        int | None, option("Refuse a list of more hosts.", "N", min=0, **_LIST)
-    ] = None,
-    batch_size: Annotated[
-        int,
-        option(
-            "Hosts in a POST; each makes one job.",
-            "N",
-            min=1,
-            show_default=True,
-            **SENDING,
-        ),
-    ] = 500,
-    parallel: Annotated[
-        int,
-        option(
-            "POSTs in flight at a time, 64 at most.",
-            "N",
-            min=1,
-            max=64,
-            show_default=True,
-            **SENDING,
-        ),
-    ] = 4,
-    max_running: Annotated[
-        int | None,
-        option(
-            "The next batch starts when fewer hosts are unfinished.",
-            "N",
-            min=1,
-            **SENDING,
-        ),
-    ] = None,
-    send_timeout: SendTimeout = 120.0,
-    settle_after: SettleAfter = 180.0,
-    fail_fast: Annotated[
-        bool, flag("Stop at the first batch that fails.", "--fail-fast", **SENDING)
-    ] = False,
-    new_run: Annotated[
-        bool, flag("Don't continue an unfinished run of this list.", "--new-run", **SENDING)
-    ] = False,
-    wait: Wait = False,
-    timeout: Timeout = None,
-    interval: Interval = None,
+    hosts: list[str] | None = known.HOSTS_TO_SCAN,
+    credential: str | None = known.CREDENTIAL,
+    yes: bool = known.YES,
+    full: bool = known.FULL,
+    dry_run: bool = flag("Check the list with the server, schedule nothing.", "--dry-run"),
+    offline: bool = known.OFFLINE,
+    file: list[str] = option([], "A file of hosts, whatever its name.", "FILE", panel=_LIST),
+    host: list[str] = option([], "A host, whatever its name.", "FQDN", panel=_LIST),
+    column: str | None = option(
+        None, "The column of a table with the FQDN.", "NAME|NUMBER", panel=_LIST
+    ),
+    skip_invalid: bool = flag(
+        "Send the good names, report the others.", "--skip-invalid", panel=_LIST
+    ),
+    skip_recent: float | None = known.duration(
+        None, "Skip hosts accepted within that time.", panel=_LIST
+    ),
+    allow_empty: bool = flag("An empty list is a success.", "--allow-empty", panel=_LIST),
+    max_hosts: int | None = option(None, "Refuse a list of more hosts.", "N", min=0, panel=_LIST),
+    batch_size: int = option(
+        500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING
+    ),
+    parallel: int = option(
+        4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING
+    ),
+    max_running: int | None = option(
+        None, "The next batch starts when fewer hosts are unfinished.", "N", min=1, panel=SENDING
+    ),
+    send_timeout: float = known.SEND_TIMEOUT,
+    settle_after: float = known.SETTLE_AFTER,
+    fail_fast: bool = flag("Stop at the first batch that fails.", "--fail-fast", panel=SENDING),
+    new_run: bool = flag(
+        "Don't continue an unfinished run of this list.", "--new-run", panel=SENDING
+    ),
+    wait: bool = known.WAIT,
+    timeout: float | None = known.TIMEOUT,
+    interval: float | None = known.INTERVAL,
 ) -> int:
     """Schedules scans of hosts and prints one row for each.
 
@@ -118,8 +66,8 @@ def schedule(
     if offline and not dry_run:
         raise OptionError("--offline goes with --dry-run")
     sources = [HostSource("argument", name) for name in hosts or ()]
-    sources += [HostSource("file", name) for name in file or ()]
-    sources += [HostSource("host", name) for name in host or ()]
+    sources += [HostSource("file", name) for name in file]
+    sources += [HostSource("host", name) for name in host]
     options = ScheduleOptions(
         connection=common.connection(credential=credential),
         sources=sources,
@@ -136,6 +84,6 @@ def schedule(
         dry_run=dry_run,
         offline=offline,
         wait=wait,
-        follow=follow_limits(timeout, interval, wait=wait),
+        follow=known.follow_limits(timeout, interval, wait=wait),
     )
     return present(common, "schedule", HOSTS, lambda ctx: run_schedule(ctx, options), full=full)

@@ -1,21 +1,10 @@
 """`sbpam status`: what became of hosts."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
+from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.options import (
-    Common,
-    Full,
-    Interval,
-    Offline,
-    Timeout,
-    Wait,
-    argument,
-    flag,
-    follow_limits,
-    option,
-    with_common,
-)
+from sbpam_cli.commands.options import Common, argument, flag, option, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import ScanStatus
 from sbpam_cli.wording import did_you_mean
@@ -42,27 +31,24 @@ def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
 @with_common
 def status(
     common: Common,
-    names: Annotated[
-        list[str] | None,
-        argument(
-            "A run (or the beginning of its id), a job's UUID, a host's FQDN.",
-            "[RUN|JOB_ID|HOST]...",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
-    every: Annotated[bool, flag("Every job that the server holds.", "--all")] = False,
-    offline: Offline = False,
-    only: Annotated[
-        frozenset[ScanStatus] | None,
-        option("Print only these, e.g. failed,running.", "STATUS,...", parser=read_statuses),
-    ] = None,
-    full: Full = False,
-    exit_status: Annotated[
-        bool, flag("Exit with 8 while going, 5 in doubt, 3 not all Complete.", "--exit-status")
-    ] = False,
-    wait: Wait = False,
-    timeout: Timeout = None,
-    interval: Interval = None,
+    names: list[str] | None = argument(
+        None,
+        "A run (or the beginning of its id), a job's UUID, a host's FQDN.",
+        "[RUN|JOB_ID|HOST]...",
+        autocompletion=complete_runs,
+    ),
+    every: bool = flag("Every job that the server holds.", "--all"),
+    offline: bool = known.OFFLINE,
+    only: frozenset[ScanStatus] | None = option(
+        None, "Print only these, e.g. failed,running.", "STATUS,...", parser=read_statuses
+    ),
+    full: bool = known.FULL,
+    exit_status: bool = flag(
+        "Exit with 8 while going, 5 in doubt, 3 not all Complete.", "--exit-status"
+    ),
+    wait: bool = known.WAIT,
+    timeout: float | None = known.TIMEOUT,
+    interval: float | None = known.INTERVAL,
 ) -> int:
     """Shows the status of every host: of the newest run, or of what is named.
 
@@ -88,7 +74,7 @@ def status(
         watch=wait,
         exit_status=exit_status,
         only=only or frozenset(),
-        follow=follow_limits(timeout, interval, wait=wait),
+        follow=known.follow_limits(timeout, interval, wait=wait),
     )
 
     def body(ctx: "Context") -> None:
