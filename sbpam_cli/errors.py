@@ -67,7 +67,7 @@ class OutputError(SbpamError):
 
 
 class OptionError(SbpamError):
-    """An option or argument is wrong. Shown on stderr alone, in every output form."""
+    """The command line itself is wrong. Shown on stderr alone, in every output form."""
 
     exit_code = ExitCode.USAGE
     code = "usage"
@@ -78,6 +78,12 @@ class UsageError(SbpamError):
 
     exit_code = ExitCode.USAGE
     code = "usage"
+
+
+def wrong_value(source: str, problem: str, hint: str | None = None) -> OptionError | UsageError:
+    """The error for a value: of an option, or of the variable or profile that `source` names."""
+    kind = OptionError if source.startswith("--") else UsageError
+    return kind(f"{source}: {problem}", hint=hint)
 
 
 class InputError(SbpamError):

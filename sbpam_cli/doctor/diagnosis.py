@@ -58,7 +58,8 @@ def _resolve(services: "Services", options: ConnectionOptions) -> tuple[Target |
         return target, Finding("profile", *check_settings(services, target))
     except SbpamError as error:
         # What a cron job inherits is a finding; what was just typed is a usage error.
-        own_option = isinstance(error, OptionError) and error.message.startswith("--")
-        if own_option or (options.profile is not None and isinstance(error, UsageError)):
+        if isinstance(error, OptionError) or (
+            options.profile is not None and isinstance(error, UsageError)
+        ):
             raise
         return None, Finding("profile", *failed(error))

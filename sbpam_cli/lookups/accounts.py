@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import OptionError, ServerError, UsageError
+from sbpam_cli.errors import OptionError, ServerError, UsageError, wrong_value
 from sbpam_cli.models import ServiceAccount, Talk
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NpsClient
@@ -54,10 +54,11 @@ def run_credentials(
         )
 
 
-def read_credential(text: str | None) -> str:
-    """A service account's id in its canonical form, or its name as given. Raises OptionError.
+def read_credential(text: str | None, source: str = "--credential") -> str:
+    """A service account's id in its canonical form, or its name as given.
 
     Strict, because an id becomes part of a URL that acts: what looks like one must be one.
+    Raises OptionError, or UsageError if a variable or profile brought it.
     """
     if text is None:
         raise OptionError(
@@ -68,7 +69,8 @@ def read_credential(text: str | None) -> str:
     found = canonical_uuid(text)
     looks_like_id = len(text) == _ID_LENGTH or any(c in "{}/:" for c in text)
     if found is None and (looks_like_id or not text.isascii()):
-        raise OptionError(
+        raise wrong_value(
+            source,
             f"not a credential's id: {text[:60]}",
             hint="an id looks like 9c711ab3-8fc1-4d66-88d4-08f85117f32e",
         )

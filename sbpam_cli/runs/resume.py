@@ -64,7 +64,7 @@ def _named_credential(services: "Services", run: Run) -> str | None:
     named = services.env("SBPAM_CREDENTIAL")
     if named is None:
         return None
-    credential = read_credential(named)
+    credential = read_credential(named, "SBPAM_CREDENTIAL")
     if canonical_uuid(credential) is None:
         return credential
     _check_credential(run, credential, named)

@@ -72,7 +72,8 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     target = resolve_target(services, options.connection)
     outcome.server, outcome.profile = target.origin, target.profile
     needs_credential = not (options.dry_run and options.offline)
-    credential = read_credential(target.credential) if needs_credential else ""
+    source = target.sources.get("credential", "--credential")
+    credential = read_credential(target.credential, source) if needs_credential else ""
     hosts = read_hosts(
         options.sources,
         stdin=services.stdin,

@@ -2,7 +2,7 @@
 
 import re
 
-from sbpam_cli.errors import OptionError
+from sbpam_cli.errors import wrong_value
 
 DEFAULT_PORT = 6500
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
@@ -13,25 +13,28 @@ def parse_server(text: str, source: str = "--server") -> str:
     """The origin, lower-cased: `https://nps.corp.example:6500`, without port if it is 443.
 
     A bare `HOST` or `HOST:PORT` means https and port 6500; a URL is taken as
-    written. Raises OptionError, which never repeats an address that may hold a
+    written. Raises OptionError or UsageError, which never repeats an address that may hold a
     password.
     """
     address = text.strip()
     if "@" in address:
-        raise OptionError(
-            f"{source}: a user or password cannot be part of the address",
+        raise wrong_value(
+            source,
+            "a user or password cannot be part of the address",
             hint="use --username, and --password-file or SBPAM_PASSWORD",
         )
     scheme, separator, rest = address.lower().rpartition("://")
     if separator and scheme != "https":
-        raise OptionError(
-            f"{source}: {text[:200]!r} does not start with https://",
+        raise wrong_value(
+            source,
+            f"{text[:200]!r} does not start with https://",
             hint="the server is reached over TLS only",
         )
     authority = rest.removesuffix("/")
     if re.search(r"[/?#\\]", authority):
-        raise OptionError(
-            f"{source}: the address holds more than a host and a port",
+        raise wrong_value(
+            source,
+            "the address holds more than a host and a port",
             hint="remove the path: https://HOST:PORT",
         )
     host, port = _host_and_port(authority, text, source)
@@ -42,13 +45,14 @@ def parse_server(text: str, source: str = "--server") -> str:
 def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", authority, re.ASCII)
     if match is None:
-        raise OptionError(
-            f"{source}: {text[:200]!r} is not HOST, HOST:PORT or https://HOST",
+        raise wrong_value(
+            source,
+            f"{text[:200]!r} is not HOST, HOST:PORT or https://HOST",
             hint="write an IPv6 address in brackets: [::1]:6500",
         )
     port = int(match[2]) if match[2] else None
     if port is not None and not 1 <= port <= 65535:
-        raise OptionError(f"{source}: {port} is not a port", hint="ports go from 1 to 65535")
+        raise wrong_value(source, f"{port} is not a port", hint="ports go from 1 to 65535")
     host = match[1]
     if host.startswith("["):
         import ipaddress
@@ -58,11 +62,11 @@ def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | N
                 return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]", port
         except ValueError:
             pass
-        raise OptionError(f"{source}: {text[:200]!r} is not an IPv6 address")
+        raise wrong_value(source, f"{text[:200]!r} is not an IPv6 address")
     host = host.removesuffix(".")
     if not _is_host(host):
         hint = None if host.isascii() else "write a non-ASCII name in its punycode form (xn--...)"
-        raise OptionError(f"{source}: {text[:200]!r} is not a host name", hint=hint)
+        raise wrong_value(source, f"{text[:200]!r} is not a host name", hint=hint)
     return host, port
 
 
@@ -87,8 +91,9 @@ def parse_fingerprint(text: str, source: str = "--fingerprint") -> str:
     """
     digits = re.sub(r"[\s:]", "", text.rpartition("=")[2]).lower()
     if not _FINGERPRINT.fullmatch(digits):
-        raise OptionError(
-            f"{source}: this is not the SHA-256 of a certificate",
+        raise wrong_value(
+            source,
+            "this is not the SHA-256 of a certificate",
             hint="it has 64 hexadecimal digits, with or without colons:"
             " openssl x509 -noout -fingerprint -sha256 -in server.crt",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sbpam_cli.errors import InputError, OptionError, SbpamError, SignInError, UsageError
+from sbpam_cli.errors import InputError, SbpamError, SignInError, UsageError, wrong_value
 from sbpam_cli.models import METHODS, Method, Profile
 from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
 from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
@@ -122,7 +122,7 @@ def resolve_target(
 
 
 def _given(services: "Services", options: ConnectionOptions, key: str) -> tuple[str | None, str]:
-    """What option or environment say, and which of them. Raises OptionError."""
+    """What option or environment say, and which of them. Raises OptionError or UsageError."""
     option, variable = f"--{key.replace('_', '-')}", f"SBPAM_{key.upper()}"
     value, source = (getattr(options, key) or "").rstrip("\r\n"), option
     if not value:
@@ -132,8 +132,9 @@ def _given(services: "Services", options: ConnectionOptions, key: str) -> tuple[
     if key == "fingerprint":
         return parse_fingerprint(value, source), source
     if key not in _PATHS and NO_TEXT.search(value):
-        raise OptionError(
-            f"{source}: {value[:200]!r} holds characters that cannot be part of it",
+        raise wrong_value(
+            source,
+            f"{value[:200]!r} holds characters that cannot be part of it",
             hint="is it in this terminal's encoding, and copied without line breaks?",
         )
     return value, source
@@ -150,10 +151,11 @@ def _method(services: "Services", own: Profile, settings: Mapping[str, str | Non
 
 
 def check_profile_name(name: str, source: str = "--profile") -> str:
-    """The name itself. Raises OptionError: letters, digits, `. _ -`, 64 at most."""
+    """The name itself. Raises OptionError or UsageError: letters, digits, `. _ -`, 64 at most."""
     if not _NAME.fullmatch(name):
-        raise OptionError(
-            f"{source}: {name[:60]!r} cannot be the name of a profile",
+        raise wrong_value(
+            source,
+            f"{name[:60]!r} cannot be the name of a profile",
             hint="use letters, digits, '.', '_' and '-', 64 at most",
         )
     return name

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbpam_cli.errors import OptionError
+from sbpam_cli.errors import OptionError, UsageError
 from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
 
 
@@ -64,7 +64,7 @@ def test_an_address_becomes_an_origin(text: str, origin: str) -> None:
     ],
 )
 def test_anything_else_is_a_usage_error(text: str) -> None:
-    with pytest.raises(OptionError) as caught:
+    with pytest.raises(UsageError) as caught:
         parse_server(text, "SBPAM_SERVER")
     assert caught.value.message.startswith("SBPAM_SERVER: ")
 

@@ -217,11 +217,11 @@ def test_a_cr_of_windows_is_trimmed_and_other_controls_are_refused(
     by_variable = _resolve(tmp_path, {"SBPAM_SERVER": "a", variable: f"{good}\r\n"})
     assert getattr(by_option, field) == getattr(by_variable, field) == good
     for text in ("a\rb", "b\udce9"):
-        with pytest.raises(OptionError, match=variable) as caught:
+        with pytest.raises(UsageError, match=variable) as caught:
             _resolve(tmp_path, {"SBPAM_SERVER": "a", variable: text})
         assert repr(text) in caught.value.message or key == "fingerprint"
 
 
 def test_a_bad_fingerprint_names_its_source(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"SBPAM_FINGERPRINT: "):
+    with pytest.raises(UsageError, match=r"SBPAM_FINGERPRINT: "):
         _resolve(tmp_path, {"SBPAM_FINGERPRINT": "abc", "SBPAM_SERVER": "a"})
