@@ -160,7 +160,7 @@ def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
 
 def test_hosts_in_a_pipe_are_on_their_way_already(site: Site) -> None:
     listed = ["hosts", "--onboard", "--ou", "OU=Servers,DC=corp,DC=example", "--yes"]
-    assert "| sbpam schedule" in hint(site, *listed)
+    assert "`sbpam schedule --credential ID -`" in hint(site, *listed)
     piped = site.program(*listed, terminal=True, stdout_terminal=False)
     assert piped.code == 0
     assert hints(piped) == []
