@@ -102,8 +102,7 @@ def test_logout_says_when_it_cannot_be_sure(person: Person) -> None:
 @pytest.mark.parametrize("form", ["problem", "string", "text", "html", "empty"])
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_wrong_password_writes_nothing(person: Person, form: Any, status: int) -> None:
-    person.site.world.refusal_form = form
-    person.site.world.refusal_status = status
+    person.site.faults.add(Fault(action="reword", path="signin", body=form, status=status))
     ended = person.login(stdin=b"wrong-geheim")
     assert ended.code == 4
     assert "refused the sign-in" in ended.err
@@ -134,7 +133,6 @@ def test_the_totp_secret_of_one_user_is_not_used_for_another(person: Person) -> 
 
 
 def test_a_code_on_the_command_line(person: Person) -> None:
-    person.site.world.push_s = 0.0
     assert person.login("--code", "push", user=PUSH).code == 0
     moment = int(person.site.clock.now()) // 30
     code = code_maker(person.user(DEMO).totp_secret)(moment)

@@ -235,7 +235,7 @@ def test_a_lost_connection_is_no_refusal(person: Person) -> None:
 def test_a_word_may_need_a_person(person: Person) -> None:
     """A code that somebody typed cannot be made again when the token is over."""
     world = person.site.world
-    world.push_s, world.token_life_s, world.scan_duration_s = 0.0, 20.0, 300.0
+    world.token_life_s, world.scan_duration_s = 20.0, 300.0
     world.missing.add(RENEWAL)
     schedule = ["schedule", "--wait", "--credential", "9c711ab3-8fc1-4d66-88d4-08f85117f32e"]
     ended = person(
