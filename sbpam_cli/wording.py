@@ -28,6 +28,16 @@ def local_time(text: str) -> str:
         return text
 
 
+def local_words(epoch_s: float) -> str:
+    """`Mon 23 Nov 2026, 04:15 UTC+01:00`, in this machine's time zone."""
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(epoch_s, UTC).astimezone()
+    zone = moment.isoformat()[-6:]
+    shown = f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M} UTC"
+    return shown if zone == "+00:00" else f"{shown}{zone}"
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
     """A hint with the known word that is one or two letters off, in any case; else `otherwise`."""
     from difflib import SequenceMatcher, get_close_matches

@@ -23,7 +23,8 @@ _AFTER = {
     "logout": "`sbpam login{profile}` signs in again",
     "whoami": "`sbpam doctor{profile}` checks everything that a run needs",
     "doctor": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans",
-    "hosts": "`sbpam schedule{profile} --credential ID -` schedules scans of what it reads",
+    "hosts": "`sbpam hosts{profile} ... | sbpam schedule{profile} --credential ID -`"
+    " schedules scans of them",
     "demo": "`sbpam login --server HOST` signs in to a server of yours",
 }
 """The next step, if the command did what it was to do. Those on hosts have `_step_for_hosts`."""
@@ -119,5 +120,5 @@ def _step_for_hosts(command: str, outcome: Outcome) -> str | None:
             return f"{again} follows the scans to their end"
         return f"`sbpam status {run}` shows how far the scans are"
     if run is not None and found & FINISHED:
-        return f"`sbpam report {run} > report.html` makes a page of it"
+        return f"`sbpam report {run} --open` makes a page of it"
     return None

@@ -75,6 +75,21 @@ def target_of_run(services: "Services", options: ConnectionOptions, run: Run) ->
     return target
 
 
+def newest_run(services: "Services", journal: Journal, options: ConnectionOptions) -> Run:
+    """The newest run, of the named server if one is named. Raises UsageError if there is none."""
+    runs, where = journal.runs(), ""
+    if _names_server(services, options):
+        origin = resolve_target(services, options).origin
+        runs = [run for run in runs if run.server == origin]
+        where = f" of {origin}"
+    if not runs:
+        raise UsageError(
+            f"there is no run{where} yet",
+            hint="`sbpam schedule` starts one; `sbpam status --all` asks the server",
+        )
+    return runs[0]
+
+
 def _names_server(services: "Services", options: ConnectionOptions) -> bool:
     given = (options.profile, options.server)
     return any(given) or any(map(services.env, ("SBPAM_PROFILE", "SBPAM_SERVER")))
@@ -123,7 +138,9 @@ class _Status:
         services, options = self._ctx.services, self._options
         if options.every:
             return resolve_target(services, options.connection)
-        runs = [self._find_run(name) for name in options.names] or [self._newest_run()]
+        runs = [self._find_run(name) for name in options.names] or [
+            newest_run(services, self._journal, options.connection)
+        ]
         known = [run for run in runs if run is not None]
         if len({run.server for run in known}) > 1:
             raise UsageError("the runs are of several servers", hint="ask for one at a time")
@@ -147,21 +164,6 @@ class _Status:
             return None
         return self._journal.find_run(name)
 
-    def _newest_run(self) -> Run:
-        """The newest run, of the named server if one is named."""
-        services, connection = self._ctx.services, self._options.connection
-        runs, where = self._journal.runs(), ""
-        if _names_server(services, connection):
-            origin = resolve_target(services, connection).origin
-            runs = [run for run in runs if run.server == origin]
-            where = f" of {origin}"
-        if not runs:
-            raise UsageError(
-                f"there is no run{where} yet",
-                hint="`sbpam schedule` starts one; `sbpam status --all` asks the server",
-            )
-        return runs[0]
-
     def _asked_run(self, run: Run) -> _AskedRun:
         if self._options.offline:
             return _AskedRun(run, self._journal.each_batch(run.run_id))
@@ -180,7 +182,9 @@ class _Status:
         else:
             # Offline, if no server is named, the newest run's is meant.
             offline = target.origin is None and self._options.offline
-            server = self._newest_run().server if offline else target.server
+            services, connection = self._ctx.services, self._options.connection
+            newest = newest_run(services, self._journal, connection) if offline else None
+            server = newest.server if newest else target.server
             found = self._journal.newest_batch_of(host, server)
         if found is None:
             if self._options.offline:

@@ -1,24 +1,28 @@
 """What a page tells of a run, from the journal alone."""
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import UsageError
 from sbpam_cli.jobs.rows import batch_rows, merge_aside
+from sbpam_cli.jobs.status import newest_run
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus, sum_status
-from sbpam_cli.report.remedies import find_remedy
+from sbpam_cli.report.remedies import REMEDIES
+from sbpam_cli.settings.profiles import ConnectionOptions
+from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
 _GOING = SCHEDULED - FINISHED - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
+_RESCANNED = FINISHED - {ScanStatus.COMPLETE} | {ScanStatus.NOT_ACCEPTED}
+_MAY_CHANGE = SCHEDULED - FINISHED | {ScanStatus.NOT_ACCEPTED}
 _MESSAGES_SHOWN = 3
+_NAMED_IN_VERDICT = 2
 
 
 class Trouble(NamedTuple):
@@ -38,10 +42,10 @@ class Trouble(NamedTuple):
 class RunReport(NamedTuple):
     """A run as one page shows it. Times: epoch seconds, our clock.
 
+    rows: of every host, those with a trouble first, then what is going, then what is done.
     states: of each batch: its job's status, or without a job, the batch's own state.
     seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
-    going: hosts whose scans had not ended then. again: the command that schedules those
-    that did not succeed. durations_s: of the scans whose times are known, ascending.
+    going: hosts whose scans had not ended then. durations_s: as far as known, ascending.
     """
 
     run: Run
@@ -54,11 +58,41 @@ class RunReport(NamedTuple):
     seen_from: float | None
     seen_to: float | None
     going: int
-    again: str | None
     made_at: float
 
+    @property
+    def may_change(self) -> bool:
+        """Whether the server may have news of a host."""
+        return any(self.counts.get(status) for status in _MAY_CHANGE)
 
-def report_run(services: "Services", name: str | None) -> RunReport:
+    @property
+    def rescan(self) -> str | None:
+        """The command that schedules again what ended without success; None if nothing did."""
+        wanted = any(self.counts.get(status) for status in _RESCANNED)
+        return f"sbpam rescan {self.run.run_id}" if wanted else None
+
+    @property
+    def verdict(self) -> str:
+        """What became of the run, in a sentence."""
+        done, total = self.counts.get(ScanStatus.COMPLETE, 0), sum(self.counts.values())
+        found = Counter({trouble.name: len(trouble.rows) for trouble in self.troubles})
+        others = {
+            "skipped": self.counts.get(ScanStatus.SKIPPED, 0),
+            "still going": self.going,
+            "with a problem": found.total(),
+        }
+        parts = [f"{number:,} {words}" for words, number in others.items() if number]
+        which = ", ".join(f"{name} {n:,}" for name, n in found.most_common(_NAMED_IN_VERDICT))
+        more = " and others" if len(found) > _NAMED_IN_VERDICT else ""
+        scanned = (
+            f"{'All' if done == total > 1 else f'{done:,} of'} {counted(total, 'host')} scanned"
+        )
+        return f"{', '.join([scanned, *parts])}{f': {which}{more}' if which else ''}."
+
+
+def report_run(
+    services: "Services", connection: ConnectionOptions, name: str | None = None
+) -> RunReport:
     """The run whose id begins so; without a name, the newest. The server is not asked.
 
     Raises UsageError if there is none, JournalError.
@@ -66,28 +100,30 @@ def report_run(services: "Services", name: str | None) -> RunReport:
     with closing(open_journal(services)) as journal:
         if name is not None:
             run = journal.find_run(name)
-        elif newest := journal.runs(limit=1):
-            run = newest[0]
         else:
-            raise UsageError("there is no run yet", hint="`sbpam schedule` starts one")
+            run = newest_run(services, journal, connection)
         batches = journal.batches(run.run_id)
     parts = [list(batch_rows(batch)) for batch in batches]
     rows = list(merge_aside(0, (row for part in parts for row in part), run.aside))
     counts = Counter(row.status for row in rows)
+    troubles = _find_troubles(rows, run.run_id)
     seen = [batch.seen_at for batch in batches if batch.seen_at is not None]
-    durations_s = [took_s for row in rows if (took_s := scan_duration_s(row)) is not None]
     return RunReport(
         run,
         batches,
-        [_state(batch, part) for batch, part in zip(batches, parts, strict=True)],
-        rows,
+        [
+            sum_status(None, (row.status for row in part)) if batch.job_id else batch.state
+            for batch, part in zip(batches, parts, strict=True)
+        ],
+        [row for trouble in troubles for row in trouble.rows]
+        + [row for row in rows if row.status in _GOING]
+        + [row for row in rows if row.status in _NO_TROUBLE - _GOING],
         counts,
-        _find_troubles(rows, run.run_id),
-        sorted(durations_s),
+        troubles,
+        sorted(took_s for row in rows if (took_s := scan_duration_s(row)) is not None),
         min(seen, default=None),
         max(seen, default=None),
         sum(counts[status] for status in _GOING),
-        _again(run, counts),
         services.clock.now(),
     )
 
@@ -101,10 +137,6 @@ def scan_duration_s(row: HostRow) -> float | None:
     return took_s if took_s >= 0 else None
 
 
-def _state(batch: Batch, rows: Iterable[HostRow]) -> str:
-    return sum_status(None, (row.status for row in rows)) if batch.job_id else batch.state
-
-
 def _find_troubles(rows: Iterable[HostRow], run_id: str) -> list[Trouble]:
     """What is in doubt first, then the most frequent."""
     found: dict[str, list[HostRow]] = defaultdict(list)
@@ -114,20 +146,9 @@ def _find_troubles(rows: Iterable[HostRow], run_id: str) -> list[Trouble]:
     doubt: str = ScanStatus.OUTCOME_UNKNOWN
     troubles = []
     for name in sorted(found, key=lambda name: (name != doubt, -len(found[name]), name)):
-        meaning, *steps = find_remedy(name)
+        meaning, *steps = REMEDIES[name]
         steps = [step.replace("RUN", run_id) for step in steps]
         messages = Counter(row.detail for row in found[name] if row.detail)
         common = messages.most_common(_MESSAGES_SHOWN)
         troubles.append(Trouble(str(name), meaning, steps, common, found[name]))
     return troubles
-
-
-def _again(run: Run, counts: Counter[ScanStatus]) -> str | None:
-    """The command that schedules once more what ended without success."""
-    ended = [status for status in ScanStatus if status in FINISHED and counts[status]]
-    wanted = ",".join(status.lower() for status in ended if status is not ScanStatus.COMPLETE)
-    if not wanted:
-        return None
-    target = f"--profile {shlex.quote(run.profile)} --server {run.server}"
-    schedule = f"sbpam schedule {target} --credential {run.credential_id} -"
-    return f"sbpam status {run.run_id} --only {wanted} | {schedule}"

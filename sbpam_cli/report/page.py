@@ -1,13 +1,15 @@
-"""A run as one page: HTML that needs nothing else, or Markdown.
+"""A run as one page: HTML that needs nothing else, or Markdown; ASCII in either case.
 
-Every value goes through the templates' escaping, and before that its controls
-are made visible: nothing that a server says can be markup or script.
+Every value goes through the templates' escaping, and before that its controls are made
+visible: nothing that a server says can be markup, script or a link.
 """
 
 import re
 from bisect import bisect
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbpam_cli import __version__
@@ -15,22 +17,24 @@ from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.output.summary import status_kind
 from sbpam_cli.report.facts import RunReport, scan_duration_s
-from sbpam_cli.wording import counted, utc
+from sbpam_cli.wording import counted, local_words, utc
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 ReportForm = Literal["html", "md"]
 
-_NAMED_HOSTS = 20
 _COLUMNS = ("Host", "Status", "Reason", "System", "Address", "Scan took", "Batch")
 _ORDER = {"good": 0, "going": 1, "waiting": 1}
 _EDGES_S = (0, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~&$@]")
+# The last two are where readers of Markdown see a link in `www.x.example` or `https://`.
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~&$@]|:(?=/)|(?<=\w)\.(?=\w)")
+
+_NAME = re.compile(r"[A-Za-z0-9._:/-]+", re.ASCII)
 
 
 def render_report(report: RunReport, form: ReportForm) -> str:
-    """The page, its lines ended by newlines."""
+    """The page in ASCII, its lines ended by newlines."""
     environment = _environment(form)
     assert environment.loader is not None
     style, script = (
@@ -39,7 +43,7 @@ def render_report(report: RunReport, form: ReportForm) -> str:
     numbers: dict[str | None, str] = {
         batch.job_id: str(batch.number) for batch in report.batches if batch.job_id
     }
-    return environment.get_template(f"report.{form}").render(
+    text = environment.get_template(f"report.{form}").render(
         style=style,
         script=script,
         policy=_policy(style=style, script=script),
@@ -48,10 +52,12 @@ def render_report(report: RunReport, form: ReportForm) -> str:
         run=report.run,
         shares=_shares(report.counts),
         bins=_bins(report.durations_s),
+        took=_took(report.durations_s, len(report.rows)),
         columns=_COLUMNS,
         cells=lambda row: _cells(row, numbers),
-        named_hosts=_NAMED_HOSTS,
     )
+    # Windows PowerShell 5.1 decodes and encodes anew what it pipes into a file.
+    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 @cache
@@ -79,10 +85,18 @@ def _environment(form: ReportForm) -> "Environment":
         code=lambda text: text.split("`"),
         kind=status_kind,
         number=lambda count: f"{count:,}",
-        stopwatch=_stopwatch,
-        time=utc,
+        local=local_words,
+        name=_in_code,
+        utc=utc,
     )
     return environment
+
+
+def _in_code(text: str) -> str:
+    """What is a name, an address or an id as Markdown's code, which is never a link."""
+    from markupsafe import Markup
+
+    return Markup(f"`{text}`") if _NAME.fullmatch(text) else text  # noqa: S704 (plain letters)
 
 
 def _policy(**texts: str) -> str:
@@ -100,6 +114,15 @@ def _stopwatch(seconds: float) -> str:
     from datetime import timedelta
 
     return str(timedelta(seconds=round(seconds)))
+
+
+def _took(durations_s: Sequence[float], hosts: int) -> str:
+    """How long the scans took, as part of a sentence; durations_s: ascending, of so many hosts."""
+    if not (many := len(durations_s)):
+        return ""
+    half, longest = _stopwatch(durations_s[many // 2]), _stopwatch(durations_s[-1])
+    known = f"; known of {counted(many, 'host')}" if many < hosts else ""
+    return f"half took {half} or less, the longest {longest}{known}"
 
 
 def _cells(row: HostRow, batch_numbers: Mapping[str | None, str]) -> list[str]:
@@ -121,22 +144,21 @@ def _shares(counts: Mapping[ScanStatus, int]) -> list[tuple[ScanStatus, int, flo
 
     What went well, then what is not over, then what went wrong.
     """
-    total, start, shares = max(sum(counts.values()), 1), 0.0, []
-    for status in sorted(ScanStatus, key=lambda status: _ORDER.get(status_kind(status), 2)):
-        if hosts := counts.get(status, 0):
-            shares.append((status, hosts, start, 100 * hosts / total))
-            start += 100 * hosts / total
-    return shares
+    found = sorted(filter(counts.get, ScanStatus), key=lambda s: _ORDER.get(status_kind(s), 2))
+    widths = [100 * counts[status] / sum(counts.values()) for status in found]
+    starts = accumulate(widths, initial=0.0)
+    return [
+        (s, counts[s], start, width) for s, start, width in zip(found, starts, widths, strict=False)
+    ]
 
 
 def _bins(durations_s: Sequence[float]) -> list[tuple[str, int, float]]:
-    """A histogram of ascending durations: label, scans, percent of the fullest bin."""
-    places = [bisect(_EDGES_S, duration_s) for duration_s in durations_s]
+    """A histogram: label, scans, percent of the fullest bin."""
     ends = [f"to {_stopwatch(edge_s)}" for edge_s in _EDGES_S[1:]] + ["and more"]
-    span = range(places[0], places[-1] + 1) if places else ()
-    most = max((places.count(place) for place in span), default=0)
-    bins = []
-    for place in span:
-        label = f"{_stopwatch(_EDGES_S[place - 1])} {ends[place - 1]}"
-        bins.append((label, places.count(place), 100 * places.count(place) / most))
-    return bins
+    counts = Counter(bisect(_EDGES_S, duration_s) - 1 for duration_s in durations_s)
+    span = range(min(counts), max(counts) + 1) if counts else ()
+    percent = 100 / max(counts.values(), default=1)
+    return [
+        (f"{_stopwatch(_EDGES_S[place])} {ends[place]}", counts[place], percent * counts[place])
+        for place in span
+    ]

@@ -17,7 +17,7 @@ _GROUP = (
     _LOG,
 )
 
-_REMEDIES: Mapping[str, Sequence[str]] = {
+REMEDIES: Mapping[str, Sequence[str]] = {
     FailureReason.FAILED_TO_CONNECT: (
         "The NPS server did not reach the host.",
         "Is the host on, and does the NPS server resolve its name? `Resolve-DnsName HOST`",
@@ -106,11 +106,7 @@ _REMEDIES: Mapping[str, Sequence[str]] = {
         "Correct them in the list; the detail says on which line they are and what is wrong.",
     ),
 }
+"""The meaning of a failure reason, or of a status that is not success, then what to do.
 
-
-def find_remedy(name: str) -> Sequence[str]:
-    """The meaning of a failure reason, or of a status that is not success, then what to do.
-
-    In backquotes: code (RUN in it is the run's id), and what the NPS console shows.
-    """
-    return _REMEDIES[name]
+In backquotes: code (RUN in it is the run's id), and what the NPS console shows.
+"""

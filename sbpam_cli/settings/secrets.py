@@ -71,13 +71,10 @@ class Secrets:
         if ask is not None:
             typed = ask(f"{label[0].upper()}{label[1:]} for {whom}: ")
             return Found(check_secret(typed, "what was typed", SignInError), "")
-        variable, folder = variable_of(name), self._services.env("CREDENTIALS_DIRECTORY")
-        reason = "neither the environment nor the keyring has one, and nobody can be asked"
-        if folder is not None and not os.access(folder, os.X_OK):
-            reason = f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"
+        variable = variable_of(name)
         raise SignInError(
             f"there is no {label} for {whom}",
-            reason=reason,
+            reason="neither the environment nor the keyring has one, and nobody can be asked",
             hint=f"set {variable} or {variable}_FILE, or run `sbpam login`",
         )
 

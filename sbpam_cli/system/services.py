@@ -52,6 +52,27 @@ def _system_workers(count: int, clock: Clock) -> "Workers":
     return ThreadWorkers(count, clock)
 
 
+def _open_in_browser(address: str) -> bool:
+    """Whether a browser was started. It inherits no variable of ours: some are secrets."""
+    import subprocess
+
+    program = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
+    environ = {name: os.environ[name] for name in os.environ if not name.startswith("SBPAM_")}
+    nothing = subprocess.DEVNULL
+    try:
+        return not subprocess.run(
+            [sys.executable, "-c", program, address],
+            env=environ,
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            timeout=_BROWSER_WITHIN_S,
+        ).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+_BROWSER_WITHIN_S = 10.0
 _CONFIG_HOME, _STATE_HOME = "SBPAM_CONFIG_HOME", "SBPAM_STATE_HOME"
 
 
@@ -67,6 +88,7 @@ class Services:
     database: opens SQLite in autocommit mode (`isolation_level=None`).
     files: makes the object that makes, opens and locks files.
     exit_now: `os._exit`, after the streams were flushed.
+    open_page: shows the page at an address to a person; False if that cannot be done.
     """
 
     stdin: BinaryIO
@@ -83,6 +105,7 @@ class Services:
     files: "Callable[[], Files]" = _system_files
     workers: "Callable[[int, Clock], Workers]" = _system_workers
     exit_now: Callable[[int], None] = os._exit
+    open_page: Callable[[str], bool] = _open_in_browser
 
     def env(self, name: str) -> str | None:
         """The variable's value; None if it is unset or empty.

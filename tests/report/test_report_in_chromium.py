@@ -19,7 +19,7 @@ from sbpam_cli.output.escape import escape_controls
 
 pytestmark = pytest.mark.slow
 
-WIDTHS = [390, 1280]
+WIDTHS = [390, 1440]
 HOSTS = 251
 
 
@@ -43,7 +43,7 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         program = PrivateProgram(folder, MovedClock())
         record_example(program, count, size=size, rows=rows)
         page = folder / "report.html"
-        page.write_text(program("report").out, encoding="utf-8")
+        page.write_text(program("report", "--offline").out, encoding="utf-8")
         return page.as_uri()
 
     return make
@@ -145,7 +145,7 @@ def test_hostile_names_are_shown_and_do_nothing(
 
     shown = set(seen.hosts())
     assert {escape_controls(name) for name in hostile} <= shown
-    troubles = " ".join(" ".join(seen.page.locator(".trouble").all_inner_texts()).split())
+    troubles = " ".join(" ".join(seen.page.locator(".trouble").all_text_contents()).split())
     for name in hostile:
         assert " ".join(escape_controls(name).split()) in troubles
     assert seen.page.locator("img, script, a[href], [onerror], [onfocus], b b").count() == 2
@@ -179,6 +179,37 @@ def test_it_filters_as_one_types(see: Callable[..., Seen], address: str) -> None
     expect(page.get_by_text("No host matches.")).to_be_hidden()
     assert page_of.hosts() == every
     assert tally.get_attribute("aria-live") == "polite"
+
+
+def test_it_shows_some_statuses_and_copies_their_names(
+    see: Callable[..., Seen], address: str
+) -> None:
+    seen = see(address, permissions=["clipboard-read", "clipboard-write"])
+    page, every = seen.page, seen.hosts()
+    tally, copied = page.locator("#tally"), "navigator.clipboard.readText()"
+
+    rows = [row.split() for row in page.locator("#hosts tbody tr").all_inner_texts()]
+    wanted: list[str] = []
+    for status in ("Failed", "Running"):
+        page.get_by_role("checkbox", name=status).check()
+        wanted += [row[0] for row in rows if status in row]
+        expect(tally).to_have_text(f"{len(wanted)} of 251 hosts")
+    assert set(seen.hosts()) == set(wanted)
+    page.get_by_role("button", name="Copy names").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate(copied) == "".join(f"{name}\n" for name in seen.hosts())
+    page.get_by_role("checkbox", name="Failed").uncheck()
+    page.get_by_role("checkbox", name="Running").uncheck()
+    expect(tally).to_have_text("")
+    assert seen.hosts() == every
+    trouble = page.locator(".trouble", has_text="AccessDenied")
+    trouble.locator("summary").click()
+    trouble.get_by_role("button", name="Copy").click()
+    expect(trouble.get_by_role("button", name="Copied")).to_be_visible()
+    named = trouble.locator("pre").inner_text().splitlines()
+    assert page.evaluate(copied) == "".join(f"{name}\n" for name in named)
+    assert len(named) > 1
+    assert seen.complaints == []
 
 
 def test_it_sorts_by_the_keyboard(see: Callable[..., Seen], address: str) -> None:

@@ -43,6 +43,7 @@ HOSTILE = [
     "a|b||c\\|d\\",
     "`x` ``y` [z](http://x.example) ![i](//x.example)",
     "**a** _b_ ~~c~~ # d <b>e</b> &lt; &amp;",
+    "see https://x.example or WWW.x.example",
     "@all $x^2$ someone@x.example",
     "line\nbreak\r\nand\ttab | x",
     "\x1b[2J\x9b2J\x07\u202egnp.exe\u2028",
@@ -152,4 +153,4 @@ class Page(HTMLParser):
             self.tables[self._caption][-1][-1] += data.strip()
 
     def hosts(self) -> list[list[str]]:
-        return self.tables["Every host that was asked for"][1:]
+        return self.tables["Every host that was asked for, problems first"][1:]

@@ -163,7 +163,7 @@ def take_report_picture() -> None:
         program = PrivateProgram(Path(folder), MovedClock())
         record_example(program, 480)
         page = Path(folder) / "report.html"
-        page.write_text(program("report").out, encoding="utf-8")
+        page.write_text(program("report", "--offline").out, encoding="utf-8")
         browser = playwright.chromium.launch(
             executable_path=find_program("chromium"), args=["--no-sandbox"]
         )

@@ -6,6 +6,8 @@
   const size = parts[0].rows.length;
   const rows = parts.flatMap((part) => Array.from(part.rows));
   const few = 1000;
+  const tools = document.getElementById("tools");
+  const boxes = Array.from(tools.querySelectorAll("[type=checkbox]"));
   const search = document.getElementById("search");
   const tally = document.getElementById("tally");
   const nothing = document.getElementById("none");
@@ -21,10 +23,12 @@
   };
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
     const known = words.length ? read() : [];
     let shown = 0;
     rows.forEach((row, place) => {
-      const fits = words.every((word) => known[place].includes(word));
+      const fits = (!wanted.size || wanted.has(cell(row, 1)))
+        && words.every((word) => known[place].includes(word));
       if (row.hidden === fits) row.hidden = !fits;
       shown += fits;
     });
@@ -35,19 +39,46 @@
       part.style.containIntrinsicSize = `auto ${2 * left}rem`;
     });
     nothing.hidden = shown > 0 || !rows.length;
-    tally.textContent = words.length
+    tally.textContent = words.length || wanted.size
       ? `${format.format(shown)} of ${format.format(rows.length)} hosts` : "";
   };
   let waiting = 0;
-  search.addEventListener("input", () => {
+  tools.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(filter, 60);
   });
-  const tools = document.getElementById("tools");
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.hidden = false;
 
-  // Up, down, and as it was asked for.
+  const copy = async (button, text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Pages that came over http have no clipboard of their own.
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+      button.focus();
+    }
+    const words = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = words; }, 2000);
+  };
+  document.querySelectorAll("details .copy").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      copy(button, button.nextElementSibling.textContent);
+    });
+  });
+  document.getElementById("copy").addEventListener("click", (event) => {
+    const shown = parts.flatMap((part) => Array.from(part.rows)).filter((row) => !row.hidden);
+    copy(event.target, shown.map((row) => `${cell(row, 0)}\n`).join(""));
+  });
+
+  // Up, down, and problems first as in the beginning.
   const collator = new Intl.Collator("en", { numeric: true });
   const next = { none: "ascending", ascending: "descending", descending: "none" };
   const heads = Array.from(table.tHead.rows[0].cells);

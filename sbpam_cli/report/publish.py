@@ -1,0 +1,82 @@
+"""`sbpam report`: brings the run up to date, makes the page, and puts it where it is wanted."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sbpam_cli.errors import OptionError, UsageError
+from sbpam_cli.jobs.status import StatusOptions, run_status
+from sbpam_cli.report.facts import report_run
+from sbpam_cli.report.page import ReportForm, render_report
+from sbpam_cli.settings.profiles import ConnectionOptions
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
+
+
+class ReportOptions(NamedTuple):
+    """run: the beginning of an id. out: a file, `-` for stdout. form: None: as `out` ends."""
+
+    connection: ConnectionOptions
+    run: str | None = None
+    form: ReportForm | None = None
+    out: str | None = None
+    opens: bool = False
+    offline: bool = False
+
+
+def run_report(ctx: "Context", options: ReportOptions) -> None:
+    """Writes the page. If the server fails, it is the journal's, and the error is in `outcome`.
+
+    Raises OptionError, and UsageError for a run or a file that cannot be.
+    """
+    services, out = ctx.services, options.out
+    if options.opens and out == "-":
+        raise OptionError("--open opens a file, not stdout", hint="name one with --out FILE")
+    form = options.form or ("md" if (out or "").lower().endswith(".md") else "html")
+    found = report_run(services, options.connection, options.run)
+    run = found.run
+    if found.may_change and not options.offline:
+        # The same look as `sbpam status RUN`: what it sees is in the journal.
+        look = StatusOptions(options.connection, [run.run_id])
+        run_status(ctx, look, lambda _: None, lambda _: None)
+        found = report_run(services, options.connection, run.run_id)
+    ctx.outcome.run, ctx.outcome.server, ctx.outcome.profile = run.run_id, run.server, run.profile
+    text = render_report(found, form)
+    if out is None and (options.opens or services.stdout_is_terminal()):
+        out = f"sbpam-{run.run_id}.{form}"
+    if out in (None, "-"):
+        ctx.console.write(text)
+    else:
+        file = _write_file(Path(os.path.abspath(out)), text)
+        ctx.console.write(f"{file}\n")
+        if options.opens and not services.open_page(file.as_uri()):
+            ctx.console.warn("no browser could be started: open the file yourself")
+    if found.going:
+        ctx.outcome.next_step = (
+            f"`sbpam status {run.run_id} --watch` follows the scans to their end"
+        )
+    elif found.rescan:
+        ctx.outcome.next_step = f"`{found.rescan}` scans again what did not succeed"
+
+
+def _write_file(path: Path, text: str) -> Path:
+    """The whole page or nothing; what is no file (a device, a pipe) is written as it is."""
+    part = path
+    try:
+        if path.is_file() or not path.exists():
+            path = path.resolve()
+            part = path.with_name(f".{path.name}.{os.getpid()}")
+        with open(part, "w", encoding="ascii", newline="\n") as file:
+            file.write(text)
+        if part != path:
+            os.replace(part, path)
+    except OSError as error:
+        if part != path:
+            part.unlink(missing_ok=True)
+        raise UsageError(
+            f"{path} cannot be written",
+            reason=error.strerror,
+            hint="name another file with --out, or print the page with --out -",
+        ) from None
+    return path
