@@ -166,6 +166,9 @@ def as_option_error(error: typer.TyperException) -> OptionError:
     elif choices := getattr(getattr(parameter, "type", None), "choices", ()):
         # The value is in the message alone.
         word, known = error.message.partition(" is not one of ")[0].strip("'\""), [*choices]
+    if path.endswith(" login") and "extra argument" in message:
+        # It may be a secret: `--password-stdin SECRET`.
+        message = "login takes no arguments; secrets come from a file, stdin or a prompt"
     if len(message) > _LONGEST_MESSAGE:
         # Whatever was given is quoted in the middle.
         message = f"{message[: _LONGEST_MESSAGE // 2]}...{message[-_LONGEST_MESSAGE // 2 :]}"

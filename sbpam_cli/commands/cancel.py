@@ -23,6 +23,7 @@ def cancel(
     yes: bool = known.YES,
     wait: bool = known.WAIT,
     timeout: float | None = known.TIMEOUT,
+    interval: float | None = known.INTERVAL,
 ) -> int:
     """Asks the server to stop jobs; scans that have ended stay as they are.
 
@@ -40,7 +41,7 @@ def cancel(
         names=names,
         sure=yes,
         wait=wait,
-        follow=known.follow_limits(timeout, None, wait=wait),
+        follow=known.follow_limits(timeout, interval, wait=wait),
     )
 
     def body(ctx: "Context") -> "list[CancelRow]":

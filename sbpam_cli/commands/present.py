@@ -23,8 +23,7 @@ _AFTER = {
     "logout": "`sbpam login{profile}` signs in again",
     "whoami": "`sbpam doctor{profile}` checks everything that a run needs",
     "doctor": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans",
-    "hosts": "`sbpam hosts{profile} ... | sbpam schedule{profile} --credential ID -`"
-    " schedules scans of them",
+    "hosts": "`sbpam schedule{profile} --credential ID -` schedules scans of what it reads",
     "demo": "`sbpam login --server HOST` signs in to a server of yours",
 }
 """The next step, if the command did what it was to do. Those on hosts have `_step_for_hosts`."""

@@ -6,26 +6,31 @@ from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.options import Common, argument, flag, option, with_common
 from sbpam_cli.errors import OptionError
-from sbpam_cli.models import ScanStatus
+from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
 
+_GOOD = {ScanStatus.COMPLETE, ScanStatus.VALID, ScanStatus.SKIPPED}
+
+
 def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
-    """Names of statuses, separated by commas, in any case."""
+    """Names of statuses, separated by commas, in any case; `problems` stands for several."""
     if not isinstance(text, str):
         return text
-    known = {status.lower(): status for status in ScanStatus}
+    meant = {status.lower(): {status} for status in ScanStatus}
+    meant["problems"] = set(ScanStatus) - _GOOD - (SCHEDULED - FINISHED)
+    spelt = [*ScanStatus, "problems"]
     names = [name for one in text.split(",") if (name := one.strip().lower())]
     for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known.values(), ", ".join(known.values()))
+        if name not in meant:
+            hint = did_you_mean(name, spelt, ", ".join(spelt))
             raise OptionError(f"--only: there is no status {name[:40]}", hint=hint)
     if not names:
-        raise OptionError("--only names no status", hint=", ".join(known.values()))
-    return frozenset(known[name] for name in names)
+        raise OptionError("--only names no status", hint=", ".join(spelt))
+    return frozenset().union(*(meant[name] for name in names))
 
 
 @with_common
@@ -40,7 +45,7 @@ def status(
     every: bool = flag("Every job that the server holds.", "--all"),
     offline: bool = known.OFFLINE,
     only: frozenset[ScanStatus] | None = option(
-        None, "Print only these, e.g. failed,running.", "STATUS,...", parser=read_statuses
+        None, "Print only these: failed,running; or problems.", "STATUS,...", parser=read_statuses
     ),
     full: bool = known.FULL,
     exit_status: bool = flag(
@@ -54,7 +59,7 @@ def status(
 
     Examples:
       sbpam status --watch
-      sbpam status 20261123 --only failed,cancelled
+      sbpam status 20261123 --only problems
       sbpam status web01.corp.example -o json
     """
     from sbpam_cli.commands.present import present

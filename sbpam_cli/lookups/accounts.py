@@ -1,15 +1,16 @@
 """Service accounts: the list of them, and which one a name means."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import OptionError, ServerError, UsageError, wrong_value
 from sbpam_cli.models import ServiceAccount, Talk
-from sbpam_cli.names import canonical_uuid
+from sbpam_cli.names import UUID, canonical_uuid
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.session import open_site
-from sbpam_cli.wording import counted
+from sbpam_cli.signin.session import Site
+from sbpam_cli.wording import counted, did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -18,6 +19,7 @@ PAGE = 50
 MOST_PAGES = 2000
 _SHOWN = 5
 _ID_LENGTH = 36
+_ID = re.compile(f"{UUID}|^[0-9a-fA-F]{{32}}$")
 _CASE_COUNTS = ("linux", "unix")
 
 
@@ -32,25 +34,23 @@ def run_credentials(
     outcome, talk = ctx.outcome, ctx.console
     target = resolve_target(ctx.services, options)
     outcome.server, outcome.profile = target.origin, target.profile
-    client = open_site(ctx, target).client
+    wanted = text.casefold()
     found = unmanaged = 0
-    for page in list_accounts(client, text.rpartition("\\")[2]):
-        fitting = [a for a in page if "\\" not in text or _contains(a, text)]
-        found += len(fitting)
-        unmanaged += sum(1 for account in fitting if account.credential_id is None)
-        yield fitting
+    for page in list_accounts(Site(ctx, target).client, text.rpartition("\\")[2]):
+        if "\\" in text:
+            page = [a for a in page if any(wanted in name.casefold() for name in a.names)]
+        found += len(page)
+        unmanaged += sum(1 for account in page if account.credential_id is None)
+        yield page
     if found > unmanaged:
         outcome.next_step = (
             "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans with one"
         )
     if not found:
-        talk.note(
-            f"no service account's user name contains {text}" if text else "no service accounts"
-        )
+        talk.note(f"no user name contains {text}" if text else "there are no service accounts")
     elif unmanaged:
         talk.note(
-            f"{counted(unmanaged, 'account')} without an id: known to the server but not managed,"
-            " so not to be scheduled with"
+            f"{counted(unmanaged, 'account')} without an id: not managed, not fit to schedule with"
         )
 
 
@@ -62,27 +62,27 @@ def read_credential(text: str | None, source: str = "--credential") -> str:
     """
     if text is None:
         raise OptionError(
-            "no credential is given",
-            hint="name the service account with --credential, or set SBPAM_CREDENTIAL;"
-            " `sbpam credentials` lists them",
+            "no service account is given",
+            hint="name it with --credential or SBPAM_CREDENTIAL; `sbpam credentials` lists them",
         )
+    from unicodedata import normalize
+
     found = canonical_uuid(text)
-    looks_like_id = len(text) == _ID_LENGTH or any(c in "{}/:" for c in text)
-    if found is None and (looks_like_id or not text.isascii()):
+    looks_like_id = len(text) == _ID_LENGTH or _ID.search(normalize("NFKC", text).strip("{}"))
+    if found is None and (looks_like_id or text.startswith("../")):
         raise wrong_value(
             source,
-            f"not a credential's id: {text[:60]}",
+            f"not a service account's id: {text[:60]}",
             hint="an id looks like 9c711ab3-8fc1-4d66-88d4-08f85117f32e",
         )
     return found or text
 
 
 def find_credential_id(client: NpsClient, credential: str, talk: Talk) -> str:
-    """The id to schedule with: of the one service account of that name, or as it was given.
+    """The id of the one service account of that name; an id as it is.
 
-    credential: as `read_credential` gives it. All accounts are looked at, because
-    the server's own search knows nothing but user names. Raises UsageError with
-    the candidates where none or several have that name, or the one has no id.
+    credential: as `read_credential` gives it. All accounts are looked at: the server's own
+    search knows user names alone. Raises UsageError if none or several are meant.
     """
     if canonical_uuid(credential) is not None:
         return credential
@@ -90,15 +90,15 @@ def find_credential_id(client: NpsClient, credential: str, talk: Talk) -> str:
     # One account may be listed for several resources.
     named = {a.credential_id or a: a for a in accounts if _is_called(a, credential)}
     if not named:
+        known = (name for account in accounts for name in account.names)
         raise UsageError(
             f"no service account is called {credential[:60]}",
-            reason=_candidates("similar: ", _near(accounts, credential)),
-            hint="`sbpam credentials` lists them",
+            hint=did_you_mean(credential, known, "`sbpam credentials` lists them"),
         )
     if len(named) > 1:
         raise UsageError(
             f"{len(named):,} service accounts are called {credential[:60]}",
-            reason=_candidates("", list(named.values())),
+            reason="; ".join(_describe(account) for account in list(named.values())[:_SHOWN]),
             hint="give DOMAIN\\name, or the id",
         )
     [account] = named.values()
@@ -145,29 +145,6 @@ def _is_called(account: ServiceAccount, name: str) -> bool:
     if any(kind in platform for kind in _CASE_COUNTS):
         return name in account.names
     return name.casefold() in (own.casefold() for own in account.names)
-
-
-def _contains(account: ServiceAccount, text: str) -> bool:
-    return any(text.casefold() in name.casefold() for name in account.names)
-
-
-def _near(accounts: Sequence[ServiceAccount], name: str) -> list[ServiceAccount]:
-    """Accounts that may have been meant."""
-    from difflib import get_close_matches
-
-    part = name.rpartition("\\")[2]
-    if found := [account for account in accounts if part and _contains(account, part)]:
-        return found
-    known = {own.casefold() for account in accounts for own in account.names}
-    close = set(get_close_matches(name.casefold(), known))
-    return [a for a in accounts if not close.isdisjoint(own.casefold() for own in a.names)]
-
-
-def _candidates(before: str, accounts: Sequence[ServiceAccount]) -> str | None:
-    shown = [_describe(account) for account in accounts[:_SHOWN]]
-    if more := len(accounts) - len(shown):
-        shown.append(f"and {more:,} more")
-    return before + "; ".join(shown) if shown else None
 
 
 def _describe(account: ServiceAccount) -> str:

@@ -1,23 +1,24 @@
 """`hosts`: what the server holds in an organisational unit, for a pipe into `schedule`."""
 
 import re
-import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import Interrupted, OptionError, UsageError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
-from sbpam_cli.models import Talk
 from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.session import open_site
+from sbpam_cli.signin.session import Site
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.context import Context
 
-_FIRST_VERSION = (4, 2)
 _REFUSED_SHOWN = 5
+# The vendor's user pages have the group and the setting; the wording is the contract's.
+_RISK = (
+    'An onboarded host can land in a default group with "Manage Local Administrator Accounts: On":'
+    " then NPS takes over, and rotates, its local Administrator password."
+)
 
 
 class UnitOptions(NamedTuple):
@@ -29,58 +30,45 @@ class UnitOptions(NamedTuple):
     sure: bool = False
 
 
-def run_unit(ctx: "Context", options: UnitOptions) -> list[str]:
+def onboard_unit(ctx: "Context", options: UnitOptions) -> list[str]:
     """The FQDNs of the unit's hosts, lower-cased, in the server's order, none twice.
 
-    Names that are none are told of and make the outcome partial. Raises
-    OptionError and UsageError before anything is asked that may onboard hosts,
-    UsageError with another way where the server lacks the call.
+    Names that are no FQDN are reported and make the outcome partial. Raises
+    OptionError and UsageError before anything is asked that may onboard hosts.
     """
     if not re.match(r"\s*[A-Za-z0-9.-]+\s*=", options.dn):
         raise OptionError(
             f"--ou: not a distinguished name: {options.dn[:60]}",
             hint="it looks like OU=Servers,DC=corp,DC=example",
         )
-    outcome, talk = ctx.outcome, ctx.console
     target = resolve_target(ctx.services, options.connection)
-    outcome.server, outcome.profile = target.origin, target.profile
-    _make_sure(ctx, options, target.server)
-    site = open_site(ctx, target)
-    version = site.client.version()
-    if _is_older(version):
-        raise UsageError(
-            f"the server gives no hosts of {options.dn}",
-            reason=f"it is version {version}; the call came with 4.2",
-            hint=_other_ways(options),
-        )
-    site.session.token()
+    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    _confirm(ctx, options, target.server)
+    site = Site(ctx, target)
     try:
         names = site.client.manage_unit(options.dn, children=options.recursive)
     except NotFoundError as error:
-        error.hint = _other_ways(options)
+        error.hint = (
+            "list the unit's hosts from Active Directory (ldapsearch, Get-ADComputer)"
+            " and pipe their DNS names into `sbpam schedule -`"
+        )
         raise
     except KeyboardInterrupt:
         raise Interrupted("interrupted", signal_number=2, hint=ACTED_OR_NOT) from None
-    return _judge(names, options, talk, outcome)
+    return _check_names(ctx, names, options.dn)
 
 
-def _make_sure(ctx: "Context", options: UnitOptions, server: str) -> None:
-    if options.sure or not ctx.can_ask:
-        ctx.console.note(f"{server} may onboard the hosts that it finds in {options.dn}")
-        return
-    unit = shown(options.dn, 300)[1:-1]
-    question = f"{server} may onboard the hosts that it finds in {unit}. Ask it?"
-    if not ctx.confirm(question):
-        raise UsageError("not confirmed, nothing was asked", hint="--yes answers the question")
+def _confirm(ctx: "Context", options: UnitOptions, server: str) -> None:
+    if not (options.sure or ctx.can_ask):
+        raise OptionError(
+            "nobody can be asked whether hosts may be onboarded", reason=_RISK, hint="add --yes"
+        )
+    ctx.console.warn(f"{server} onboards the hosts that it finds in {options.dn[:300]}. {_RISK}")
+    if not (options.sure or ctx.confirm("Onboard them?")):
+        raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")
 
 
-def _is_older(version: str | None) -> bool:
-    """Whether the server's version is known, and is from before the call."""
-    match = re.match(r"\D{0,20}([0-9]{1,6})\.([0-9]{1,6})", version or "")
-    return match is not None and (int(match[1]), int(match[2])) < _FIRST_VERSION
-
-
-def _judge(names: list[str], options: UnitOptions, talk: Talk, outcome: "Outcome") -> list[str]:
+def _check_names(ctx: "Context", names: list[str], dn: str) -> list[str]:
     hosts: dict[str, None] = {}
     refused: list[str] = []
     for name in filter(None, names):
@@ -89,27 +77,12 @@ def _judge(names: list[str], options: UnitOptions, talk: Talk, outcome: "Outcome
         else:
             refused.append(name)
     if nameless := names.count(""):
-        talk.note(f"{counted(nameless, 'host')} without a name, skipped")
+        ctx.console.note(f"{counted(nameless, 'host')} without a name, skipped")
     if refused:
-        outcome.partial = True
+        ctx.outcome.partial = True
         reasons = [f"{shown(name)} {why_not(name)}" for name in refused[:_REFUSED_SHOWN]]
         if more := len(refused) - len(reasons):
             reasons.append(f"and {more:,} more")
-        talk.warn(f"{counted(len(refused), 'name')} left out: {'; '.join(reasons)}")
-    talk.note(f"{counted(len(hosts), 'host')} in {options.dn}")
+        ctx.console.warn(f"{counted(len(refused), 'name')} left out: {'; '.join(reasons)}")
+    ctx.console.note(f"{counted(len(hosts), 'host')} in {dn[:300]}")
     return list(hosts)
-
-
-def _other_ways(options: UnitOptions) -> str:
-    """The same hosts from Active Directory itself, to be pasted into a shell."""
-    dn = options.dn
-    # PowerShell takes typographic quotes for quotes too.
-    quoted = "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", dn) + "'"
-    scopes = ("sub", "Subtree") if options.recursive else ("one", "OneLevel")
-    return (
-        "from Active Directory itself: `ldapsearch -LLL -E pr=1000/noprompt -H ldaps://DOMAIN-CONTROLLER"
-        f" -b {shlex.quote(dn)} -s {scopes[0]} '(objectClass=computer)' dNSHostName"
-        " | sbpam schedule --credential ID -`; in PowerShell: `Get-ADComputer -Filter *"
-        f" -SearchBase {quoted} -SearchScope {scopes[1]} | ForEach-Object DNSHostName"
-        " | sbpam schedule --credential ID -`"
-    )

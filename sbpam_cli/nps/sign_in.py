@@ -52,11 +52,11 @@ class SignInCalls(Calls):
                 token=token.value,
                 cookies=self._cookies,
                 total_s=SECOND_STEP_TIMEOUT_S,
-                not_found_ok=path == "/signin2fa",
+                not_found_ok=True,
             )
             if reply.status != 404:
-                break
-        return self._token_of(reply, "the second sign-in step")
+                return self._token_of(reply, "the second sign-in step")
+        raise RefusedError("the server has no second sign-in step", status=404, reason="HTTP 404")
 
     def application_token(self, login: str, api_key: str, serial: str) -> Token:
         """`POST /WebAppApi/api/v1/AppUserToken` [live module]; 404: without the prefix [guess]."""

@@ -71,10 +71,13 @@ class Secrets:
         if ask is not None:
             typed = ask(f"{label[0].upper()}{label[1:]} for {whom}: ")
             return Found(check_secret(typed, "what was typed", SignInError), "")
-        variable = variable_of(name)
+        variable, folder = variable_of(name), self._services.env("CREDENTIALS_DIRECTORY")
+        reason = "neither the environment nor the keyring has one, and nobody can be asked"
+        if folder is not None and not os.access(folder, os.X_OK):
+            reason = f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"
         raise SignInError(
             f"there is no {label} for {whom}",
-            reason="neither the environment nor the keyring has one, and nobody can be asked",
+            reason=reason,
             hint=f"set {variable} or {variable}_FILE, or run `sbpam login`",
         )
 

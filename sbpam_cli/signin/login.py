@@ -72,7 +72,7 @@ def run_login(ctx: "Context", options: LoginOptions) -> None:
     target = _choose_target(services, options)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     # Before a person has typed a password, and a code that is good once.
-    require_writable(profiles_path(services), error=InputError)
+    require_writable(services, profiles_path(services), error=InputError)
     stored = open_secrets(ctx, target)
     given = _read_given(ctx, options, target, stored)
     if ctx.can_ask and target.username is None and target.method != "token":

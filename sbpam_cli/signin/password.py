@@ -167,7 +167,7 @@ def clean_code(text: str, source: str) -> str:
     Words (`push`) stay as they are. Raises InputError for what can be no code.
     """
     code = text.strip()
-    digits = re.sub(r"[\s\u2010-\u2015-]", "", code)
+    digits = re.sub(r"[ \u00a0\u2007\u202f\u2010-\u2015-]", "", code)
     code = digits if digits.isascii() and digits.isdecimal() else code
     if not code.isprintable() or len(code) > _LONGEST_CODE:
         raise InputError(

@@ -155,17 +155,17 @@ class Session:
         lasting: one that `needs_renewal` is not good enough, even if it is all there is.
         """
         with self._lock:
-            current = self._current or self._found_token()
-            if current is None:
-                current = self._first_token()
-            elif current is not self._untimed and self.needs_renewal(current):
-                renewed = self._renewed(current, must=lasting)
-                # Too old when it was made: the clocks differ, and each call would sign in.
-                if renewed is not current and self.needs_renewal(renewed):
-                    self._untimed = renewed
-                current = renewed
-            self._current = current
-            return current
+            found = self._current or self._found_token()
+            if found is None:
+                self._current = self._first_token()
+            elif found is not self._untimed and self.needs_renewal(found):
+                self._current = self._renewed(found, must=lasting)
+            else:
+                self._current = found
+            # Too old when it was made: the clocks differ, and each call would sign in.
+            if self._current is not found and self.needs_renewal(self._current):
+                self._untimed = self._current
+            return self._current
 
     def renew(self, refused: Token) -> Token:
         """A token to use instead of one that the server refused with 401.

@@ -92,15 +92,17 @@ def _own_folder(services: "Services", path: Path, error: type[SbpamError]) -> No
         )
 
 
-def require_writable(path: Path, *, error: type[SbpamError]) -> None:
-    """Raises `error` if a file at `path` could not be written; makes nothing."""
+def require_writable(services: "Services", path: Path, *, error: type[SbpamError]) -> None:
+    """Raises `error` if `write_private` could not write `path`; makes nothing."""
     try:
+        _refuse_link(path, error)
         above = next(folder for folder in path.parents if folder.exists())
+        if above == path.parent:
+            private_folder(services, above, error=error)
+        if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+            raise OSError(errno.EROFS, f"{above} is no folder that can be written")
     except OSError as failure:
-        raise _unusable(path.parent, failure, error) from failure
-    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-        code = errno.EROFS if above.is_dir() else errno.ENOTDIR
-        raise _unusable(path, OSError(code, f"{above} cannot be written"), error)
+        raise _unusable(path, failure, error) from failure
 
 
 def open_private(

@@ -22,7 +22,7 @@ def hints(ended: Ended) -> list[str]:
 
 def check_words(command: str, said: str) -> None:
     """A hint's command lines are taken by the program, its options by the command that gave it."""
-    lines = re.findall("`(.+?)`", said.replace("hosts ...", "hosts --ou OU=Servers"))
+    lines = re.findall("`(.+?)`", said)
     calls = calls_in("\n".join(lines))
     assert len(calls) == said.count("sbpam")
     for words in calls:
@@ -163,8 +163,8 @@ def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
 
 
 def test_hosts_in_a_pipe_are_on_their_way_already(site: Site) -> None:
-    listed = ["hosts", "--ou", "OU=Servers,DC=corp,DC=example", "--yes"]
-    assert "| sbpam schedule" in hint(site, *listed)
+    listed = ["hosts", "--onboard", "--ou", "OU=Servers,DC=corp,DC=example", "--yes"]
+    assert "`sbpam schedule --credential ID -`" in hint(site, *listed)
     piped = site.program(*listed, terminal=True, stdout_terminal=False)
     assert piped.code == 0
     assert hints(piped) == []

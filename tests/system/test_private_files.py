@@ -14,7 +14,6 @@ from sbpam_cli.system.files import (
     private_folder,
     read_limited,
     read_private,
-    require_writable,
     write_private,
 )
 from sbpam_cli.system.services import Services
@@ -186,11 +185,3 @@ def test_a_pipe_that_nobody_writes_to_is_given_three_seconds(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="nothing came within 3 seconds"):
         read_limited(tmp_path / "pipe", 100)
-
-
-def test_that_a_file_cannot_be_written_is_known_before(tmp_path: Path) -> None:
-    require_writable(tmp_path / "a" / "b" / "config.toml", error=InputError)
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be used"):
-        require_writable(tmp_path / "file" / "config.toml", error=InputError)

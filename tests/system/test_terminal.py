@@ -98,15 +98,15 @@ def test_every_way_out_of_a_secret_prompt_puts_echo_back(
 def test_echo_is_on_while_it_is_stopped_and_off_after_that(
     start: Callable[..., PtyProgram], question: str, arguments: tuple[str, ...]
 ) -> None:
-    shell = start("bash", "--norc", "-i", PS1="ready$ ", HISTFILE="/dev/null")
-    shell.wait_for("ready")
+    shell = start("bash", "--norc", "--noediting", "-i", PS1="ready$ ", HISTFILE="/dev/null")
+    shell.wait_for(r"ready\$ $")
     shell.type(f"{SBPAM} {' '.join(arguments)}\n")
     shell.wait_for(question, echo=False)
 
     shell.type(b"\x1a")
-    shell.wait_for("Stopped")
+    shell.wait_for(r"Stopped(.|\n)*ready\$ $")
     shell.type("stty -a | grep -o ' echo '; echo looked\n")
-    shell.wait_for(r" echo \r?\nlooked")
+    shell.wait_for(r" echo \r?\nlooked\r?\n.*ready\$ $")
     shell.type("stty echo; fg\n")
     shell.wait_for(r"fg\r?\n", echo=False)
     shell.type("geheim\x03")
@@ -138,8 +138,10 @@ def test_a_terminal_that_is_given_up_still_interrupts(start: Callable[..., PtyPr
     child = (
         "from sbpam_cli.system.terminal import Terminal\n"
         "import time\n"
-        "Terminal(0).refuse_questions()\nprint('given up', flush=True)\n"
-        "try: time.sleep(60)\nexcept KeyboardInterrupt: print('interrupted')"
+        "try:\n"
+        "    Terminal(0).refuse_questions()\n    print('given up', flush=True)\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt: print('interrupted')"
     )
     program = start("sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", child)
     program.wait_for("given up")

@@ -1,0 +1,247 @@
+"""What each step of a sign-in sends, and how often: failed attempts lock accounts."""
+
+import base64
+from typing import Any
+
+import pytest
+from support.faults import Fault
+from support.person import DEMO, NOMFA, NOMFA_PASSWORD, PUSH, RENEWAL, Person
+
+from sbpam_cli.signin.totp import code_maker
+
+SECOND_STEP = "in2fa"
+
+
+def alone(person: Person, login: str = NOMFA) -> dict[str, str]:
+    """An environment that names server, user and password."""
+    return {
+        "SBPAM_SERVER": person.url,
+        "SBPAM_CA_BUNDLE": person.site.server.ca_file,
+        "SBPAM_USERNAME": login,
+        "SBPAM_PASSWORD": person.user(login).password,
+    }
+
+
+def with_totp(person: Person) -> dict[str, str]:
+    return alone(person, DEMO) | {"SBPAM_TOTP_SECRET": person.user(DEMO).totp_secret}
+
+
+# Which code goes out
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("", b'"0"'),
+        ("0", b'"0"'),
+        ("push", b'"push"'),
+        ("012345", b'"012345"'),
+        (" 123456 ", b'"123456"'),
+        ("012 345", b'"012345"'),
+        ("012-345", b'"012345"'),
+        ("012\u00a0345", b'"012345"'),
+        ("012\u2011345\r", b'"012345"'),
+        ("push now", b'"push now"'),
+    ],
+)
+@pytest.mark.parametrize("way", ["prompt", "--code"])
+def test_digits_lose_what_groups_them_and_words_stay(
+    person: Person, way: str, typed: str, sent: bytes
+) -> None:
+    if way == "prompt":
+        person.login(terminal=True, answers=[NOMFA_PASSWORD, typed])
+    else:
+        person.login("--code", typed)
+    assert person.sent(SECOND_STEP)[0] == sent
+
+
+@pytest.mark.parametrize("code", ["12\x0034", "caf\udce9", "1" * 201, "12\n34"])
+def test_what_can_be_no_code_is_refused_before_a_request(person: Person, code: str) -> None:
+    assert person.login("--code", code).code == 2
+    assert person.login(terminal=True, answers=[NOMFA_PASSWORD, code]).code == 2
+    assert person.sent(SECOND_STEP) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "sent"),
+    [
+        ("123456", 400, [b'"123456"', b"123456"]),
+        ("0", 400, [b'"0"', b"0"]),
+        ("012345", 400, [b'"012345"']),
+        ("push", 400, [b'"push"']),
+        ("1" * 30, 400, [b'"' + b"1" * 30 + b'"']),
+        ("123456", 401, [b'"123456"']),
+        ("123456", 403, [b'"123456"']),
+    ],
+)
+def test_only_a_body_that_was_not_parsed_is_sent_once_more_bare(
+    person: Person, code: str, status: int, sent: list[bytes]
+) -> None:
+    person.site.faults.add(Fault(action="status", status=status, path=SECOND_STEP))
+    ended = person.login("--code", code)
+    assert ended.code == 4
+    assert person.sent(SECOND_STEP) == sent
+    assert person.counts()[0] == 1
+
+
+@pytest.mark.parametrize("mfa", [False, True])
+@pytest.mark.parametrize(
+    ("status", "second_steps", "asks"),
+    [(400, 1, True), (401, 1, True), (404, 2, True), (403, 1, False), (500, 1, False)],
+)
+@pytest.mark.parametrize("there", [False, True], ids=["alone", "Enter"])
+def test_without_a_code_the_token_of_step_1_may_be_good(
+    person: Person, there: bool, status: int, second_steps: int, asks: bool, mfa: bool
+) -> None:
+    """With MFA off, a server may refuse the code 0."""
+    person.site.faults.add(Fault(action="status", status=status, path=SECOND_STEP))
+    login = DEMO if mfa else NOMFA
+    how: dict[str, Any] = {"terminal": True, "answers": [""]} if there else {}
+    ended = person("credentials", env=alone(person, login), **how)
+    assert person.counts() == (1, second_steps, int(asks))
+    if asks and not mfa:
+        assert ended.code == 0, ended.err
+    elif status == 500:
+        assert ended.code == 6
+    else:
+        assert ended.code == 4
+        assert "no code was given" in ended.err
+        assert "SBPAM_TOTP_SECRET" in ended.err
+
+
+# TOTP
+
+
+def test_the_code_is_made_by_the_servers_clock(person: Person) -> None:
+    clock = person.site.clock
+    person.site.world.now = lambda: clock.now() + 3600
+    assert person("credentials", env=with_totp(person)).code == 0
+    assert person.counts() == (1, 1, 0)
+
+
+@pytest.mark.parametrize("life_s", [900.0, 5.0])
+def test_a_used_code_waits_for_the_next_one_once(person: Person, life_s: float) -> None:
+    """If the token of step 1 is over by then, step 1 is done again."""
+    person.site.world.token_life_s = life_s
+    clock = person.site.clock
+    clock.move(30 - clock.now() % 30)
+    person("credentials", env=with_totp(person))
+    before = clock.now()
+    ended = person("credentials", env=with_totp(person))
+    assert ended.code == 0, ended.err
+    assert "used before" in ended.err
+    assert 0 < clock.now() - before <= 30
+    first, again, fresh = person.sent(SECOND_STEP)
+    assert first == again
+    assert (
+        fresh.decode() == f'"{code_maker(person.user(DEMO).totp_secret)(int(clock.now()) // 30)}"'
+    )
+    assert len(person.sent("signinBody")) == (2 if life_s > 30 else 3)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_fresh_code_that_is_refused_is_final(person: Person, used: bool) -> None:
+    if used:
+        assert person("credentials", env=with_totp(person)).code == 0
+    environ = with_totp(person)
+    person.user(DEMO).totp_secret = base64.b32encode(b"another secret").decode()
+    ended = person("credentials", env=environ)
+    assert ended.code == 4
+    assert "The code is not valid" in ended.err
+    assert "clock" in ended.err
+    assert person.counts() == ((2, 3, 0) if used else (1, 1, 0))
+
+
+@pytest.mark.parametrize("secret", ["not!base32", "JBSW\nY3DP", "\udcff"])
+def test_a_broken_totp_secret_is_found_before_anything_is_sent(person: Person, secret: str) -> None:
+    ended = person("credentials", env=alone(person, DEMO) | {"SBPAM_TOTP_SECRET": secret})
+    assert ended.code in (2, 4)
+    assert "secret" in ended.err
+    assert person.site.requests() == []
+
+
+# What is missing, and what is refused
+
+
+@pytest.mark.parametrize(
+    ("lacking", "words", "hint"),
+    [
+        ({"SBPAM_PASSWORD": ""}, "no password for", "SBPAM_PASSWORD_FILE"),
+        ({"SBPAM_USERNAME": ""}, "no user name", "SBPAM_USERNAME"),
+        ({"SBPAM_TOKEN": "two words"}, "SBPAM_TOKEN holds is not a token", "one line"),
+        ({"SBPAM_PASSWORD": "geheim\nx"}, "SBPAM_PASSWORD holds characters", "one line"),
+        ({"SBPAM_PASSWORD": "geheim\udce9"}, "SBPAM_PASSWORD holds characters", "UTF-8"),
+        ({"SBPAM_USERNAME": "jo\udce9"}, "SBPAM_USERNAME: 'jo\\udce9' holds", "encoding"),
+        ({"SBPAM_SERVER": "xn--a"}, "SBPAM_SERVER: 'xn--a' is not a host name", ""),
+        ({"SBPAM_CA_BUNDLE": "/no/such.pem"}, "/no/such.pem cannot be used", "--ca-bundle"),
+        (
+            {"SBPAM_CA_BUNDLE": "", "SSL_CERT_FILE": "/no/such.pem"},
+            "SSL_CERT_FILE names /no/such.pem, which does not exist",
+            "unset it",
+        ),
+    ],
+)
+def test_what_is_missing_or_cannot_be_right_is_named_before_a_request(
+    person: Person, lacking: dict[str, str], words: str, hint: str
+) -> None:
+    ended = person("credentials", env=alone(person) | lacking)
+    assert ended.code in (2, 4)
+    assert words in ended.err
+    assert hint in ended.err
+    assert "geheim" not in ended.err
+    assert "two words" not in ended.err
+    assert person.site.requests() == []
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_what_windows_leaves_at_a_lines_end_is_trimmed(person: Person, end: str) -> None:
+    environ = {name: f"{value}{end}" for name, value in with_totp(person).items()}
+    assert person("credentials", env=environ).code == 0
+    arguments = [
+        *("--server", f"{person.url}{end}", "--username", f"{NOMFA}{end}"),
+        *("--ca-bundle", f"{person.site.server.ca_file}{end}", "--password-stdin"),
+    ]
+    ended = person("login", *arguments, stdin=f"{NOMFA_PASSWORD}{end}".encode())
+    assert ended.code == 0, ended.err
+    assert person.sent("signinBody")[-1].endswith(b'"Password": "Sandbox-Nomfa-1"}')
+    assert person.profiles()["default"]["username"] == NOMFA
+
+
+@pytest.mark.parametrize(
+    ("user", "words", "hint"),
+    [
+        (NOMFA, "user name or password is incorrect", "use an application account"),
+        ("CORP\\locked", "The account is locked", "lock an account for five minutes"),
+    ],
+)
+def test_the_hint_fits_the_refusal(person: Person, user: str, words: str, hint: str) -> None:
+    ended = person("credentials", env=alone(person, user) | {"SBPAM_PASSWORD": "wrong-geheim"})
+    if user != NOMFA:
+        ended = person("credentials", env=alone(person, user))
+    assert ended.code == 4
+    assert words in ended.err
+    assert hint in ended.err
+    assert ("check user name" in ended.err) is (user == NOMFA)
+    assert "geheim" not in ended.err
+
+
+def test_a_lost_connection_is_no_refusal(person: Person) -> None:
+    person.site.faults.add(Fault(action="reset", path="signinBody", nth=1))
+    assert person("credentials", env=alone(person)).code == 6
+    assert person("credentials", env=alone(person)).code == 0
+    assert person.counts()[0] == 2
+
+
+def test_a_word_may_need_a_person(person: Person) -> None:
+    """A code that somebody typed cannot be made again when the token is over."""
+    world = person.site.world
+    world.token_life_s, world.scan_duration_s = 20.0, 300.0
+    world.missing.add(RENEWAL)
+    schedule = ["schedule", "--wait", "--credential", "9c711ab3-8fc1-4d66-88d4-08f85117f32e"]
+    ended = person(
+        *schedule, "web01.corp.example", terminal=True, answers=["push"], env=alone(person, PUSH)
+    )
+    assert ended.code == 4
+    assert "needs a code from a person" in ended.err
+    assert "SBPAM_TOTP_SECRET" in ended.err
+    assert person.counts()[:2] == (1, 1)

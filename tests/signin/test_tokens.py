@@ -1,0 +1,241 @@
+"""The token of a command: where it comes from, when it is renewed, what is never repeated."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from support.faults import Fault
+from support.person import DEMO, NOMFA, RENEWAL, Person
+from support.site import CREDENTIAL
+
+from sbpam_cli.sandbox.tokens import read_token
+from sbpam_cli.system.locks import take_turn
+from sbpam_cli.system.services import Services
+
+HOSTS = [f"web{number:02}.corp.example" for number in range(1, 9)]
+
+
+def ready(person: Person) -> dict[str, str]:
+    """An environment with a token of the user with TOTP."""
+    return {
+        "SBPAM_SERVER": person.url,
+        "SBPAM_CA_BUNDLE": person.site.server.ca_file,
+        "SBPAM_TOKEN": person.site.world.issue_token(person.user(DEMO))[0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("life_s", "left_s", "counts"),
+    [
+        (900, 61, (0, 0, 0)),
+        (900, 60, (0, 0, 1)),
+        (20, 5, (0, 0, 0)),
+        (20, 4, (0, 0, 1)),
+        (900, -5, (1, 1, 0)),
+    ],
+)
+def test_a_stored_token_is_renewed_in_good_time(
+    person: Person, life_s: float, left_s: float, counts: tuple[int, int, int]
+) -> None:
+    person.site.world.token_life_s = life_s
+    person.login()
+    old = person.kept()["token"]
+    person.site.clock.move(life_s - left_s)
+    before = person.counts()
+    assert person("credentials").code == 0
+    first, second, renewal = person.counts()
+    assert (first - before[0], second - before[1], renewal - before[2]) == counts
+    assert (person.kept()["token"] != old) is (counts != (0, 0, 0))
+    assert person("credentials").code == 0
+    assert person.counts() == (first, second, renewal)
+
+
+def test_a_token_of_the_environment_is_renewed_and_not_stored(person: Person) -> None:
+    person.login()
+    kept, environ = person.kept(), ready(person)
+    person.site.clock.move(850)
+    assert person("credentials", env=environ).code == 0
+    assert person.counts()[2] == 1
+    assert person.kept() == kept
+
+
+def test_garbage_in_the_keyring_is_no_token(person: Person) -> None:
+    person.login()
+    person.keyring.kept[f"default {person.url} token"] = "not a token"
+    assert person("credentials").code == 0
+    assert person.counts() == (2, 2, 0)
+    assert person.kept()["token"] != "not a token"
+
+
+def test_clocks_that_differ_make_no_storm_of_sign_ins(person: Person) -> None:
+    """Every fresh token looks expired: the front end's `Date` is not the application's clock."""
+    person.login()
+    routes, now = person.site.server.app, person.site.clock.now
+
+    def ahead(request: Any, answer: Any) -> Any:
+        response = person.site.faults(request, answer)
+        date = ("Date", formatdate(now() + 1000, usegmt=True))
+        return replace(response, headers=(*response.headers, date))
+
+    routes.intercept = ahead
+    before = person.counts()[0]
+    schedule = ["schedule", "--credential", CREDENTIAL, "--batch-size", "1", *HOSTS]
+    assert person(*schedule).code == 0
+    assert person.counts()[0] - before == 1
+
+
+# Another process
+
+
+class Elsewhere:
+    """Another process that holds the turn to renew the profile's token."""
+
+    def __init__(self, person: Person, services: Services) -> None:
+        pause = services.clock.sleep
+        self.turn = take_turn(services, f"default {person.url}", within_s=0.0, pause=pause)
+        self.turn.__enter__()
+
+    def end(self) -> None:
+        self.turn.__exit__(None, None, None)
+
+
+def test_what_another_process_renews_is_waited_for(person: Person) -> None:
+    person.login()
+    person.site.clock.move(850)
+    fresh = person.site.world.issue_token(person.user(NOMFA))[0]
+    before = person.counts()
+
+    def prepare(services: Services) -> None:
+        person._prepare(services)
+        other = Elsewhere(person, services)
+
+        def renew_elsewhere(seconds: float) -> None:
+            person.site.clock.move(seconds)
+            person.keyring.kept[f"default {person.url} token"] = fresh
+            other.end()
+
+        services.clock.sleep = renew_elsewhere  # type: ignore[method-assign]
+
+    person.site.program.prepare = prepare
+    assert person("credentials").code == 0
+    assert person.counts() == before
+
+
+def test_a_process_that_hangs_is_waited_for_ten_seconds(person: Person) -> None:
+    person.login()
+    person.site.clock.move(850)
+    held: list[Elsewhere] = []
+
+    def prepare(services: Services) -> None:
+        person._prepare(services)
+        held.append(Elsewhere(person, services))
+
+    person.site.program.prepare = prepare
+    before = person.site.clock.now()
+    assert person("credentials").code == 0
+    assert 10 <= person.site.clock.now() - before < 13
+    assert person.counts()[2] == 1
+    held[0].end()
+
+
+def test_without_a_state_folder_it_renews_all_the_same(person: Person) -> None:
+    person.login()
+    person.site.clock.move(850)
+    file = person.site.program.folder / "file"
+    file.write_text("")
+    assert person("credentials", env={"SBPAM_STATE_HOME": str(file)}).code == 0
+    assert person.counts()[2] == 1
+
+
+# A token that the server refuses
+
+
+def same_token(person: Person, environ: dict[str, str]) -> None:
+    """The renewal gives back what it was asked with."""
+    token = environ.get("SBPAM_TOKEN") or person.kept()["token"]
+    person.site.faults.add(Fault(action="edit", path=RENEWAL, edit=lambda _: token))
+
+
+def same_sign_in(person: Person, environ: dict[str, str]) -> None:
+    """So does a whole sign-in."""
+    same_token(person, environ)
+    token = person.kept()["token"]
+    person.site.faults.add(Fault(action="edit", path="in2fa", edit=lambda _: token))
+
+
+def no_renewal(person: Person, environ: dict[str, str]) -> None:
+    person.site.world.missing.add(RENEWAL)
+
+
+def good_renewal(person: Person, environ: dict[str, str]) -> None:
+    """A fresh token each time, which is refused as well."""
+
+
+@pytest.mark.parametrize(
+    ("world", "token_only", "asked", "counts"),
+    [
+        (good_renewal, False, 2, (0, 0, 1)),
+        (good_renewal, True, 2, (0, 0, 1)),
+        (same_token, False, 2, (1, 1, 1)),
+        (same_token, True, 1, (0, 0, 1)),
+        (same_sign_in, False, 1, (1, 1, 1)),
+        (no_renewal, False, 2, (1, 1, 1)),
+        (no_renewal, True, 1, (0, 0, 1)),
+    ],
+)
+def test_refusals_are_counted_not_values(
+    person: Person,
+    world: Callable[[Person, dict[str, str]], None],
+    token_only: bool,
+    asked: int,
+    counts: tuple[int, int, int],
+) -> None:
+    """One renewal, then exit 4: else a server that refuses for another reason locks the account."""
+    person.login()
+    environ = ready(person) if token_only else {}
+    world(person, environ)
+    path = "Credential/Search"
+    person.site.faults.add(Fault(action="status", status=401, path=path))
+    before = person.counts()
+
+    ended = person("credentials", env=environ)
+
+    assert ended.code == 4, ended.err
+    assert len(person.site.requests(path)) == asked
+    first, second, renewal = person.counts()
+    assert (first - before[0], second - before[1], renewal - before[2]) == counts
+    assert "sbpam login" in ended.err or "SBPAM_TOKEN" in ended.err
+
+
+def test_threads_renew_once(person: Person) -> None:
+    """All tokens die under four POSTs at once: one sign-in serves them all."""
+    person.login()
+    person.site.faults.add(Fault(action="revoke", method="POST", path="OuMapping", nth=2))
+    schedule = ["schedule", "--credential", CREDENTIAL, "--batch-size", "1", *HOSTS]
+    ended = person(*schedule)
+    assert ended.code == 0, ended.err
+    assert sorted(person.site.scheduled()) == HOSTS
+    assert person.counts()[0] == 2
+
+
+def test_an_old_token_that_cannot_be_renewed_serves_reads_to_its_end(person: Person) -> None:
+    person.site.world.missing.add(RENEWAL)
+    environ = ready(person)
+    person.site.clock.move(890)
+    assert person("credentials", env=environ).code == 0
+    person.site.clock.move(11)
+    ended = person("credentials", env=environ)
+    assert ended.code == 4
+    assert "the token has expired, and it cannot be renewed" in ended.err
+    assert "SBPAM_TOKEN" in ended.err
+
+
+@pytest.mark.parametrize("form", ["{}", "Bearer {}", "  {}\r\n"])
+def test_a_token_as_it_is_pasted(person: Person, form: str) -> None:
+    environ = ready(person)
+    environ["SBPAM_TOKEN"] = form.format(environ["SBPAM_TOKEN"])
+    assert person("credentials", env=environ).code == 0
+    sent = person.site.world.log[-1].request.header("Authorization").partition(" ")[2]
+    assert read_token(sent, person.site.world.token_key) is not None
