@@ -70,6 +70,18 @@ def test_first_signal_ends_the_run_within_the_grace(tmp_path: Path) -> None:
             _settle_and_check(stage)
 
 
+def test_an_answer_that_comes_within_the_grace_counts(stage: RealSite) -> None:
+    process = _start_hanging(stage)
+    process.signal(signal.SIGTERM)
+    until(lambda: "POSTs under way" in process.said())
+    stage.faults.release()
+    ended = process.end(10)
+    assert ended.code == 143, ended.err
+    assert Counter(row[1] for row in ended.rows()) == {"Queued": 30, "NotSent": 30}
+    offline = stage.run("status", "--offline").rows()
+    assert [row[:3] for row in offline] == [row[:3] for row in ended.rows()]
+
+
 def test_second_interrupt_leaves_within_a_second(stage: RealSite) -> None:
     """Four workers are blocked in a read that never ends, and the exit waits for none."""
     process = _start_hanging(stage)

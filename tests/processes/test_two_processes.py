@@ -55,9 +55,11 @@ def test_resume_beside_a_live_run_is_locked(stage: RealSite) -> None:
     names = host_names(20)
     live = stage.start("schedule", stage.write_list(names), "--batch-size", "5", *QUICK)
     until(lambda: stage.posts() == 4)
-    beside = stage.run("resume", *QUICK)
-    assert beside.code == 75, beside.err
-    assert len(beside.rows()) == 20
+    beside = stage.run("resume", *QUICK, "-o", "json")
+    envelope = beside.json()
+    assert (beside.code, envelope["exit_code"], envelope["result"]) == (75, 75, "failed")
+    assert envelope["errors"][-1]["code"] == "locked"
+    assert len(envelope["hosts"]) == 20
     stage.faults.clear()
     stage.faults.release()
     check_exactly_once(stage, names, live.end())
