@@ -1,8 +1,9 @@
 """Who may do what: signing in, tokens, roles."""
 
+from dataclasses import replace
 from typing import Any
 
-from sbpam_cli.sandbox.http import Call, Refused, Response, json_response, problem_response
+from sbpam_cli.sandbox.http import Call, Refused, Response, json_response
 from sbpam_cli.sandbox.people import User
 from sbpam_cli.sandbox.tokens import matching_step, read_token
 from sbpam_cli.sandbox.world import World
@@ -92,8 +93,9 @@ class Authorisation:
             if claims is not None and claims["exp"] > self._world.now():
                 return claims
         detail = "The token is expired or not valid." if token else "No bearer token was sent."
-        challenge = (("WWW-Authenticate", 'Bearer error="invalid_token"' if token else "Bearer"),)
-        raise Refused(problem_response(401, call.trace_id, detail, headers=challenge))
+        challenge = 'Bearer error="invalid_token"' if token else "Bearer"
+        refused = call.refuse(401, detail).response
+        raise Refused(replace(refused, headers=(*refused.headers, ("WWW-Authenticate", challenge))))
 
     def _count_failure(self, call: Call, user: User | None, detail: str) -> Refused:
         if user is not None:

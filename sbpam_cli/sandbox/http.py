@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -76,9 +76,16 @@ class Call:
     argument: str = ""
     caller: str = ""
 
-    def refuse(self, status: int, detail: str | None = None, **errors: str) -> Refused:
-        """ProblemDetails; errors: a text for each field that is wrong."""
-        return Refused(problem_response(status, self.trace_id, detail, errors))
+    def refuse(self, status: int, detail: str = "", **errors: str) -> Refused:
+        """ASP.NET's ProblemDetails; errors: a text for each field that is wrong."""
+        title = "One or more validation errors occurred." if errors else HTTPStatus(status).phrase
+        problem: dict[str, Any] = {"title": title, "status": status, "traceId": self.trace_id}
+        if detail:
+            problem["detail"] = detail
+        if errors:
+            problem["errors"] = {name: [text] for name, text in errors.items()}
+        content_type = ("Content-Type", "application/problem+json; charset=utf-8")
+        return Refused(Response(status, (content_type,), encode(problem)))
 
     def json(self) -> Any:
         """The body, sent as JSON."""
@@ -107,13 +114,7 @@ class Call:
 
     def query(self, name: str, default: str) -> str:
         query = urlsplit(self.request.target).query
-        try:
-            values = parse_qs(query, keep_blank_values=True, errors="strict").get(name, [default])
-        except UnicodeDecodeError:
-            raise self.refuse(400, "The query is not UTF-8.") from None
-        if len(values) > 1:
-            raise self.refuse(400, **{name: f"{name} is given twice."})
-        return values[0]
+        return parse_qs(query, keep_blank_values=True).get(name, [default])[0]
 
 
 def encode(value: Any) -> bytes:
@@ -124,28 +125,6 @@ def encode(value: Any) -> bytes:
 def json_response(value: Any, headers: Headers = ()) -> Response:
     content_type = ("Content-Type", "application/json; charset=utf-8")
     return Response(200, (content_type, *headers), encode(value))
-
-
-def problem_response(
-    status: int,
-    trace_id: str,
-    detail: str | None = None,
-    errors: Mapping[str, str] | None = None,
-    headers: Headers = (),
-) -> Response:
-    """ASP.NET's ProblemDetails; errors: a text for each field that is wrong."""
-    problem: dict[str, Any] = {
-        "type": "https://tools.ietf.org/html/rfc9110",
-        "title": "One or more validation errors occurred." if errors else HTTPStatus(status).phrase,
-        "status": status,
-        "traceId": trace_id,
-    }
-    if detail:
-        problem["detail"] = detail
-    if errors:
-        problem["errors"] = {name: [text] for name, text in errors.items()}
-    content_type = ("Content-Type", "application/problem+json; charset=utf-8")
-    return Response(status, (content_type, *headers), encode(problem))
 
 
 def listen(

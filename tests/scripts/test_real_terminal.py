@@ -26,7 +26,8 @@ def stage(tmp_path: Path) -> Iterator[RealSite]:
 
 @pytest.fixture(params=[(80, 24), (200, 50)], ids=["80x24", "200x50"])
 def terminal(request: pytest.FixtureRequest, stage: RealSite) -> Iterator[Tmux]:
-    terminal = Tmux(stage.folder, *request.param, stage.environ)
+    columns, lines = request.param
+    terminal = Tmux(stage.folder, columns, lines, stage.environ)
     yield terminal
     terminal.close()
 

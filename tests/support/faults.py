@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from sbpam_cli.sandbox.bodies import job_status
-from sbpam_cli.sandbox.http import Request, Response, encode, json_response, problem_response
+from sbpam_cli.sandbox.http import Call, Request, Response, encode, json_response
 from sbpam_cli.sandbox.people import User
 from sbpam_cli.sandbox.routes import Answer
 from sbpam_cli.sandbox.world import Job, Machine, World
@@ -133,7 +133,8 @@ class Fault:
             return Response(self.status, headers, self.body.encode())
         if self.status in _FROM_IIS:
             return html_response(self.status, headers=headers)
-        return problem_response(self.status, _TRACE_ID, headers=headers)
+        refused = Call(Request("", ""), _TRACE_ID).refuse(self.status).response
+        return replace(refused, headers=(*refused.headers, *headers))
 
 
 def html_response(

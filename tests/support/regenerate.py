@@ -9,11 +9,9 @@ what this would make.
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from support.command_tree import PROGRAM, all_commands, default_of, is_shared, names_of, value_of
-from support.programs import ROOT
+from support.programs import BIN, ROOT
 from typer._completion_shared import get_completion_script
 
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
@@ -122,33 +120,19 @@ def write_readme() -> None:
 
 def take_pictures() -> None:
     """Pictures of a real terminal in which `sbpam demo` runs."""
+    from support.tmux import Tmux
+
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sbpam-", ignore_cleanup_errors=True) as folder:
-        environ = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": folder,
-            "TMUX_TMPDIR": folder,
-            "LANG": "C.UTF-8",
-        }
-
-        def tmux(*arguments: str) -> str:
-            done = subprocess.run(
-                ["tmux", "-f", "/dev/null", *arguments],
-                env=environ,
-                check=True,
-                capture_output=True,
-                encoding="utf-8",
-            )
-            return done.stdout
-
-        size = ["-x", str(COLUMNS), "-y", str(LINES)]
-        tmux("new-session", "-d", *size, "PS1='$ ' bash --norc --noprofile")
+        environ = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": folder, "LANG": "C.UTF-8"}
+        terminal = Tmux(Path(folder), COLUMNS, LINES, environ, "bash --norc --noprofile")
         try:
-            tmux("send-keys", "sbpam demo", "Enter")
-            _picture("following", _screen(tmux, r" ✗ Failed|✗ \d+ Failed"))
-            _picture("demo", _screen(tmux, r"\n\$ *$"))
+            terminal.type("sbpam demo", "Enter")
+            for name, wanted in (("following", r" ✗ Failed|✗ \d+ Failed"), ("demo", r"\n\$ *\Z")):
+                terminal.wait_for(wanted)
+                _picture(name, terminal.screen(colours=True).rstrip("\n"))
         finally:
-            tmux("kill-server")
+            terminal.close()
 
 
 def take_report_picture() -> None:
@@ -171,16 +155,6 @@ def take_report_picture() -> None:
         shown.goto(page.as_uri())
         shown.screenshot(path=PICTURES / "report.png")
         browser.close()
-
-
-def _screen(tmux: Callable[..., str], wanted: str) -> str:
-    """The screen, with its colours, once it shows what is wanted."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if re.search(wanted, tmux("capture-pane", "-p").rstrip("\n")):
-            return tmux("capture-pane", "-p", "-e").rstrip("\n")
-        time.sleep(0.1)
-    raise SystemExit(f"the screen never showed {wanted}: " + tmux("capture-pane", "-p"))
 
 
 def _picture(name: str, screen: str) -> None:
