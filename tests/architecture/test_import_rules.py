@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -21,7 +19,6 @@ NOT_YET: set[str] = {
     "forbidden_names",
     "long_files",
     "too_many_parameters",
-    "two_classes_of_one_name",
 }
 """Rules that the package does not keep yet. A rule leaves this list and never comes back."""
 
@@ -322,21 +319,3 @@ def test_the_package_keeps_the_rule(rule: Callable[[], Iterable[str]]) -> None:
 
 def test_a_circle_is_found() -> None:
     assert list(_circles([("a", "b"), ("b", "c"), ("c", "b"), ("b", "b")])) == ["b", "c"]
-
-
-def test_a_help_page_loads_little() -> None:
-    program = (
-        "import sys, io\n"
-        "from sbpam_cli.main import main\n"
-        "sys.stdout = io.StringIO()\ncode = main(['--help'])\nsys.stdout = sys.__stdout__\n"
-        "print(code, *sys.modules)"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
-    )
-    code, *modules = done.stdout.split()
-
-    assert code == "0"
-    loaded = {"httpx", "httpcore", "keyring", "sqlite3", "ssl", "cryptography"} & set(modules)
-    assert loaded == set()

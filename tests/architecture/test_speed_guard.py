@@ -25,7 +25,7 @@ NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "msgspec", "trustme
 
 def loaded(*arguments: str, site: Site | None = None, **env: str) -> set[str]:
     """The modules of a process that ran the command with stdout and stderr as pipes."""
-    own = {**site.program.environ, **env} if site is not None else env
+    own = {**site.environ, **env} if site is not None else env
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-c", SHOWS_MODULES, *arguments],
@@ -61,6 +61,12 @@ def test_the_version_loads_next_to_nothing() -> None:
     }
 
 
+def test_a_help_page_loads_no_network_and_no_secrets() -> None:
+    modules = loaded("--help")
+
+    assert modules & {"httpx", "httpcore", "keyring", "sqlite3", "ssl", "cryptography"} == set()
+
+
 def commits_of(site: Site, batches: int) -> int:
     """How often the journal is committed while so many batches go out one after the other."""
     commits: list[str] = []
@@ -83,9 +89,9 @@ def commits_of(site: Site, batches: int) -> int:
 
         services.database = connected
 
-    site.program.prepare = watch
+    site.prepare = watch
     hosts = [f"web{n:02}.run{batches}.example" for n in range(batches)]
-    ended = site.program("schedule", "--batch-size", "1", "--parallel", "1", *hosts)
+    ended = site.run("schedule", "--batch-size", "1", "--parallel", "1", *hosts)
     assert ended.code == 0, ended.err
     return len(commits)
 

@@ -188,7 +188,7 @@ def test_what_is_wrong_is_named_once_with_its_remedy(
 
 
 def test_no_server(program: Program) -> None:
-    ended = program("doctor")
+    ended = program.run("doctor")
     rows = {row[0]: row[1:] for row in ended.rows()}
     assert (ended.code, ended.err) == (3, "")
     assert {len(row) for row in ended.rows()} == {4}
