@@ -1,23 +1,17 @@
-"""The whole set of kills, for minutes to an hour: `python tests/processes/full.py`.
-
-`RESULTS.json` beside it keeps the last result; the README tells it.
-"""
+"""The whole set of kills, for minutes to an hour: `python tests/processes/full.py`."""
 
 import argparse
 import json
-import platform
 import random
-import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-RESULTS = Path(__file__).with_name("RESULTS.json")
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Runs the kills and writes the result. Returns 1 where anything failed."""
+    """Runs the kills and prints the result. Returns 1 where anything failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--rounds", type=int, default=100, help="kills at random moments")
@@ -25,7 +19,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, help="only so many points, drawn by the seed")
     options = parser.parse_args()
     # The tests' folder, as pytest's `pythonpath` has it.
-    sys.path.insert(0, str(RESULTS.parents[1]))
+    sys.path.insert(0, str(TESTS))
     from processes.random_kills import HOSTS, kill_at_random
     from processes.syscall_kills import error_points, record_points, try_points
 
@@ -48,9 +42,6 @@ def main() -> int:
     rounds = kill_at_random(options.rounds, options.seed, at_once=3, say=say)
     failures = kills.failures + failing.failures + rounds.failures
     result = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "strace": _strace_version(),
         "seed": options.seed,
         "system_calls": {
             "points": kills.points,
@@ -71,14 +62,8 @@ def main() -> int:
         },
         "seconds": round(time.monotonic() - started),
     }
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     say(json.dumps(result, indent=2))
     return 1 if failures else 0
-
-
-def _strace_version() -> str:
-    found = subprocess.run(["strace", "--version"], capture_output=True, text=True, check=True)
-    return found.stdout.splitlines()[0].rpartition(" ")[2]
 
 
 if __name__ == "__main__":

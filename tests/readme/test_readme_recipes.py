@@ -1,4 +1,4 @@
-"""The README's recipes do what they say: run against a sandbox, in a home of their own.
+"""The recipes of README and guides do what they say: run against a sandbox, in a home of their own.
 
 A comment before a block says what is done with it: `run` (a shell), `cron`,
 `unit NAME` (systemd), `powershell` (its foreign part by sample output),
@@ -20,7 +20,7 @@ from support.certificates import application_environ
 from support.faults import StagedWorld
 from support.process import RealSite
 from support.programs import BIN, copy_checkout, find_program
-from support.regenerate import README
+from support.regenerate import GUIDES, README
 from support.site import CREDENTIAL, served
 
 from sbpam_cli.sandbox.people import sample_hosts
@@ -92,8 +92,9 @@ if action == "run":
 
 
 def blocks(mark: str) -> list[tuple[str, str]]:
-    """What follows the mark in its comment, and the block, in the README's order."""
-    text = README.read_text(encoding="utf-8")
+    """What follows the mark in its comment, and the block: the README's, then the guides'."""
+    pages = [README, *sorted(GUIDES.glob("*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = re.findall(rf"<!-- {mark} ?([^>]*?) ?-->\n```\w+\n(.*?)```", text, re.DOTALL)
     assert found, f"no block is marked {mark}"
     return found

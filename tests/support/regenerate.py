@@ -1,31 +1,28 @@
-"""Makes what is made from the program: completions, README tables, pictures.
+"""Makes what is made from the program: completions, pictures.
 
-    python tests/support/regenerate.py [completions] [readme] [pictures]
+    python tests/support/regenerate.py [completions] [pictures]
 
-Without arguments all three. Pictures need tmux and Chromium. Tests fail where a file is not
+Without arguments both. Pictures need tmux and Chromium. Tests fail where a file is not
 what this would make.
 """
 
-import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 # Run as a script: beside it is `site.py`, which must not pass for Python's own.
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from support.command_tree import PROGRAM, all_commands, default_of, is_shared, names_of, value_of
 from support.programs import BIN, ROOT
 from typer._completion_shared import get_completion_script
 
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
 
 README = ROOT / "README.md"
+GUIDES = ROOT / "sbpam_cli" / "guides"
 PICTURES = ROOT / "tests" / "pictures"
 COMPLETIONS = {
     "bash": ROOT / "completions" / "sbpam.bash",
@@ -34,8 +31,6 @@ COMPLETIONS = {
     "powershell": ROOT / "completions" / "sbpam.ps1",
 }
 COLUMNS, LINES = 110, 40
-_OPTIONS = "<!-- options -->\n", "<!-- end of options -->"
-_PROOF = "<!-- proof -->\n", "<!-- end of proof -->"
 
 # Found by its name, the file is run for the first TAB itself, not only to define.
 _ZSH_FIRST_TAB = """
@@ -54,68 +49,6 @@ def completion_script(shell: str) -> str:
 def write_completions() -> None:
     for shell, path in COMPLETIONS.items():
         path.write_text(completion_script(shell), encoding="utf-8", newline="\n")
-
-
-def readme_as_made(text: str) -> str:
-    """The README with the program's commands and options, and the newest figures of the proof."""
-    text = _between(text, _OPTIONS, "".join(option_sections()))
-    return _between(text, _PROOF, proof_section())
-
-
-def _between(text: str, marks: tuple[str, str], made: str) -> str:
-    before, rest = text.split(marks[0], 1)
-    _, after = rest.split(marks[1], 1)
-    return f"{before}{marks[0]}\n{made}{marks[1]}{after}"
-
-
-def proof_section() -> str:
-    """What the last counts and the last full run of kills found."""
-    counted = json.loads((ROOT / "tests" / "torture" / "RESULTS.json").read_text())
-    kills = json.loads((ROOT / "tests" / "processes" / "RESULTS.json").read_text())
-    calls, failing = kills["system_calls"], kills["failing_calls"]
-    moments = kills["random_moments"]
-    return f"""\
-- `tests/torture` fails every call through a seam once, in each way it can fail, and then resumes to
-  the end: more than {counted["in all"]:,} cases, {counted["each time"]:,} of them in each run of \
-the tests.
-- `tests/processes/full.py` kills the real process from outside. Last full run ({kills["date"]}, \
-seed {kills["seed"]}):
-  {calls["kills"]} kills at {calls["points"]} writes, syncs, sends and receives \
-({calls["not_reached"]} points were not reached again),
-  {failing["points"]} writes and syncs that failed, {moments["kills"]} kills at random moments of \
-{moments["rounds"]} runs of
-  {moments["hosts"]:,} hosts; {calls["failures"] + failing["failures"] + moments["failures"]} \
-violations, {kills["seconds"]} s.
-
-"""
-
-
-def option_sections() -> Iterator[str]:
-    """What every command takes, then a section for each command."""
-    commands = all_commands()
-    shared = [p for p in commands["sbpam schedule"].params if is_shared(p)]
-    yield f"On every command:\n\n{_table(shared)}\n"
-    for path, command in commands.items():
-        if path == PROGRAM:
-            continue
-        yield f"### {path}\n\n{' '.join(command.help.split())}\n\n"
-        if own := [p for p in command.params if not is_shared(p)]:
-            yield f"{_table(own)}\n"
-
-
-def _table(parameters: list[Any]) -> str:
-    rows = ["| option | what it does | default |", "|---|---|---|"]
-    for parameter in parameters:
-        spelling = f"{names_of(parameter)} {value_of(parameter)}".strip().replace("|", "\\|")
-        default = f"`{default_of(parameter)}`".replace("``", "")
-        row = f"| `{spelling}` | {parameter.help or ''} | {default} |"
-        rows.append(row.replace("  |", " |"))
-    return "\n".join(rows) + "\n"
-
-
-def write_readme() -> None:
-    text = README.read_text(encoding="utf-8")
-    README.write_text(readme_as_made(text), encoding="utf-8", newline="\n")
 
 
 def take_pictures() -> None:
@@ -178,7 +111,6 @@ def _picture(name: str, screen: str) -> None:
 def main(wanted: list[str]) -> None:
     makers = {
         "completions": [write_completions],
-        "readme": [write_readme],
         "pictures": [take_pictures, take_report_picture],
     }
     for name in wanted or list(makers):

@@ -3,12 +3,10 @@
 `pytest -m slow tests/torture` runs all stories, and cases of two failures.
 """
 
-import json
 from collections.abc import Sequence
 from typing import get_args
 
 import pytest
-from torture.count import RESULTS, count
 from torture.oracle import Violation
 from torture.story import (
     LEFT_OUT,
@@ -74,10 +72,8 @@ def test_every_state_meets_every_failure() -> None:
     assert wanted - met == set()
 
 
-def test_count_is_what_is_written_down() -> None:
-    counted = count()
-    assert json.loads(RESULTS.read_text(encoding="utf-8")) == counted
-    assert counted["each time"] >= 500
+def test_there_are_many_cases() -> None:
+    assert len(ordinary_cases()) >= 500
 
 
 @pytest.mark.slow
