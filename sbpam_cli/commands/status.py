@@ -63,7 +63,7 @@ def status(
       sbpam status web01.corp.example -o json
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.jobs.display import following
+    from sbpam_cli.jobs.follow import following
     from sbpam_cli.jobs.status import StatusOptions, run_status
     from sbpam_cli.output.columns import HOSTS
 
@@ -84,6 +84,6 @@ def status(
 
     def body(ctx: "Context") -> None:
         with following(ctx, options.only) as watching:
-            run_status(ctx, options, watching.write, watching)
+            run_status(ctx, options, watching)
 
     return present(common, "status", HOSTS, body, full=full)

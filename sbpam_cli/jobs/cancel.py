@@ -1,6 +1,6 @@
 """Asks the server to stop jobs. Ids are strict: beside the call sits one that wipes every table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,15 +13,14 @@ from sbpam_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits
+from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits, Watching
 from sbpam_cli.jobs.job import FollowedJob
-from sbpam_cli.jobs.status import target_of_run
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.session import open_site
+from sbpam_cli.signin.session import Site, target_of_run
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -49,11 +48,7 @@ class CancelOptions(NamedTuple):
     follow: FollowLimits = FollowLimits()
 
 
-def run_cancel(
-    ctx: "Context",
-    options: CancelOptions,
-    progress: Callable[[Sequence[FollowedJob]], None],
-) -> list[CancelRow]:
+def run_cancel(ctx: "Context", options: CancelOptions, watching: Watching) -> list[CancelRow]:
     """A row a job. Raises OptionError and UsageError before anything is sent."""
     outcome = ctx.outcome
     jobs, run = _find_jobs(ctx.services, options.names)
@@ -62,9 +57,12 @@ def run_cancel(
     else:
         target = target_of_run(ctx.services, options.connection, run)
     outcome.server, outcome.profile = target.server, target.profile
-    if not options.sure:
-        _confirm(ctx, f"Ask {target.server} to stop {counted(len(jobs), 'job')}?")
-    site = open_site(ctx, target)
+    if not (options.sure or ctx.can_ask):
+        raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")
+    question = f"Ask {target.server} to stop {counted(len(jobs), 'job')}?"
+    if not (options.sure or ctx.confirm(question)):
+        raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")
+    site = Site(ctx, target)
     # What ends the command for all of them ends it before the first.
     site.client.version()
     site.session.token()
@@ -74,7 +72,7 @@ def run_cancel(
     if options.wait and requested and not outcome.errors:
         again = f"sbpam status {' '.join(options.names)} --watch"
         try:
-            Follower(ctx, site, again, options.follow, progress).follow(requested)
+            Follower(ctx, site, again, options.follow, watching).follow(requested)
         except SbpamError as error:
             outcome.errors.append(error)
         ends = {job.job_id: str(job.summary.status) for job in requested if job.is_over}
@@ -144,10 +142,3 @@ def _find_jobs(services: "Services", names: Sequence[str]) -> tuple[list[str], R
     if not jobs:
         raise UsageError("the run has no job to stop", hint="`sbpam runs show RUN` shows it")
     return list(jobs), run
-
-
-def _confirm(ctx: "Context", question: str) -> None:
-    if not ctx.can_ask:
-        raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")
-    if not ctx.confirm(question):
-        raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")

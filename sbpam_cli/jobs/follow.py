@@ -1,20 +1,15 @@
-"""Asks the server what became of jobs: once, or until they end."""
+"""Asks the server what became of jobs, once or until they end, and shows it meanwhile."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import (
-    SbpamError,
-    ServerError,
-    SignInError,
-    TimeoutPassed,
-    UnreachableError,
-)
+from sbpam_cli.errors import SbpamError, ServerError, SignInError, TimeoutPassed, UnreachableError
 from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import FINISHED, SCHEDULED, ScanJob, ScanStatus
+from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanJob, ScanStatus
 from sbpam_cli.nps.client import (
     LONGEST_RETRY_AFTER_S,
     NotFoundError,
@@ -22,6 +17,9 @@ from sbpam_cli.nps.client import (
     RefusedError,
     backoff_s,
 )
+from sbpam_cli.output.live import LiveDisplay, ScanProgress
+from sbpam_cli.output.summary import done_of
+from sbpam_cli.system.signals import Interruption, leave_now
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers
 
 if TYPE_CHECKING:
@@ -29,19 +27,17 @@ if TYPE_CHECKING:
     from sbpam_cli.signin.session import Site
 
 LOOKS_IN_FLIGHT = 4
-_LOOKS_PER_S = 2.0
+_BETWEEN_LOOKS_S = 0.5
 _LIST_ABOVE_JOBS = 200
 _LIST_EVERY_S = 60.0
 _LONGEST_INTERVAL_S = 30.0
 _INTERVAL_GROWTH = 1.5
 _LONGEST_BACKOFF_S = 8.0
 _SHORTEST_CAP_S = 2.0
-_FAILING_S = 600.0
-_STILL_S = 600.0
+_TEN_MINUTES_S = 600.0
 _REFUSED_S = 60.0
 _REFUSED_AT_FIRST = 3
 _WARNED_EVERY_S = 60.0
-_RUNNING_LIMIT_EVERY_S = 2.0
 HELD = "`sbpam status --all` shows what the server holds"
 
 
@@ -53,7 +49,7 @@ class FollowLimits(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A request under way: about one job, or about all by the list. The key of its task."""
+    """A request under way, about one job or by the list about all. The key of its task."""
 
     jobs: Sequence[FollowedJob]
     by_list: bool = False
@@ -79,18 +75,17 @@ class Follower:
         self._ctx = ctx
         self._clock = ctx.services.clock
         self._client = site.client
+        self._goes_on = goes_on
         self._limits = limits
         self._changed = changed
         self._workers = workers or ctx.services.workers(LOOKS_IN_FLIGHT, self._clock)
-        self._goes_on = goes_on
+        self._once = False
         self._in_flight: set[str] = set()
-        self._next_look_at = 0.0
-        self._next_list_at = 0.0
+        self._next_look_at = self._next_list_at = 0.0
         self._was_answered = False
-        self._failing_since: float | None = None
         self._refusals = 0
         self._refused_since = 0.0
-        self._failures_unsaid = 0
+        self._failing_since: float | None = None
         self._warned_at: float | None = None
         self._still_since: float | None = None
         self._counts: Counter[ScanStatus] = Counter()
@@ -100,31 +95,16 @@ class Follower:
         return bool(self._in_flight)
 
     def look_once(self, jobs: Sequence[FollowedJob]) -> None:
-        """Looks at each job once.
+        """Looks at each job that was not seen yet, as fast as the server answers.
 
         A job that the server does not know keeps the hosts that were asked for,
         as Unknown. Raises NotFoundError if it was the job itself that was asked
         for, and any SbpamError after which the server cannot be asked.
         """
-        if len(jobs) > _LIST_ABOVE_JOBS:
-            listed = _read_list(self._client, jobs)
-            for job in jobs:
-                if job.job_id in listed:
-                    job.see(listed[job.job_id])
-            # The list can lag. Beyond these, what the journal has is all that is shown.
-            unlisted = [job for job in jobs if job.job_id not in listed]
-            jobs = sorted(unlisted, key=lambda job: bool(job.rows))[:_LIST_ABOVE_JOBS]
-        for job in jobs:
-            self._workers.submit(Look([job]), partial(_read_job, self._client, job.job_id))
-        for _ in jobs:
-            while (done := self._workers.next(WAIT_SLICE_S)) is None:
-                pass
-            if done.error is not None:
-                raise done.error
-            assert isinstance(done.key, Look)
-            [job] = done.key.jobs
-            if not _see(job, done.result):
-                job.lose()
+        self._once = True
+        while going := [job for job in jobs if not job.seen]:
+            self.start(going)
+            self._wait()
 
     def follow(self, jobs: Sequence[FollowedJob]) -> None:
         """Returns when all have ended.
@@ -135,11 +115,11 @@ class Follower:
         taken none yet), NotFoundError if it never knew a job that was asked for by its id.
         """
         started = self._clock.monotonic()
+        timeout_s = self._limits.timeout_s
         self._changed(jobs)
         going = [job for job in jobs if not job.is_over]
         while going:
-            now = self._clock.monotonic()
-            if self._limits.timeout_s is not None and now - started >= self._limits.timeout_s:
+            if timeout_s is not None and self._clock.monotonic() - started >= timeout_s:
                 raise TimeoutPassed(
                     "timed out; the scans continue on the server",
                     hint=f"`{self._goes_on}` goes on waiting",
@@ -161,22 +141,22 @@ class Follower:
             if now >= max(self._next_look_at, self._next_list_at) and "list" not in self._in_flight:
                 self._next_list_at = now + _LIST_EVERY_S
                 jobs = list(going)
-                self._submit(
-                    "list", Look(jobs, by_list=True), partial(_read_list, self._client, jobs)
-                )
+                self._submit(Look(jobs, by_list=True), partial(_read_list, self._client, jobs))
             going = [job for job in going if job.unlisted]
-        waiting = [job for job in going if job.job_id not in self._in_flight]
-        waiting.sort(key=lambda job: job.due_at)
-        for job in waiting:
-            if max(job.due_at, self._next_look_at) > now or len(self._in_flight) >= LOOKS_IN_FLIGHT:
-                return max(job.due_at, self._next_look_at)
-            read = partial(_read_job, self._client, job.job_id, once=True)
-            self._submit(job.job_id, Look([job]), read)
+        for job in sorted(going, key=lambda job: job.due_at):
+            due_at = max(job.due_at, self._next_look_at)
+            if due_at > now or len(self._in_flight) >= LOOKS_IN_FLIGHT:
+                return due_at
+            if job.job_id not in self._in_flight:
+                # Followed jobs are asked about again anyway.
+                read = partial(_read_job, self._client, job.job_id, once=not self._once)
+                self._submit(Look([job]), read)
         return now + WAIT_SLICE_S
 
-    def _submit(self, key: str, look: Look, task: Callable[[], object]) -> None:
-        self._next_look_at = self._clock.monotonic() + 1 / _LOOKS_PER_S
-        self._in_flight.add(key)
+    def _submit(self, look: Look, task: Callable[[], object]) -> None:
+        if not self._once:
+            self._next_look_at = self._clock.monotonic() + _BETWEEN_LOOKS_S
+        self._in_flight.add(_key(look))
         self._workers.submit(look, task)
 
     def _wait(self) -> Sequence[FollowedJob]:
@@ -191,36 +171,43 @@ class Follower:
         """The jobs that an answer told of. Raises what no repetition helps."""
         look = done.key
         assert isinstance(look, Look)
-        self._in_flight.discard("list" if look.by_list else look.jobs[0].job_id)
+        self._in_flight.discard(_key(look))
         now = self._clock.monotonic()
         if done.error is not None:
             self._fail(done.error, look.jobs, now)
             return ()
         self._was_answered, self._failing_since, self._refusals = True, None, 0
         for job in look.jobs:
-            job.failures = 0
-            job.due_at = now + (self._limits.interval_s or job.interval_s)
-            job.interval_s = min(job.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
             found = done.result.get(job.job_id) if look.by_list else done.result
             # The list can lag, and so can any answer by an id.
             job.unlisted = found is None
-            if found is not None and not _see(job, found):
-                job.miss(now)
+            job.failures = 0
+            job.due_at = now + (self._limits.interval_s or job.interval_s) * (found is not None)
+            job.interval_s = min(job.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
+            if isinstance(found, ScanJob):
+                job.see(found)
+            elif found is not None and job.names is None and not job.seen and not job.rows:
+                # Nobody ever knew it.
+                found.hint = HELD
+                raise found
+            elif found is not None:
+                job.miss(now, believed=self._once)
         return look.jobs
 
     def _fail(self, error: BaseException, jobs: Sequence[FollowedJob], now: float) -> None:
         """Sets when a failed look is repeated; raises what no repetition helps."""
-        if not isinstance(error, SbpamError):
+        if self._once or not isinstance(error, SbpamError):
             raise error
         if self._is_refused_for_good(error, now):
             remedy = error.hint or "sign in with `sbpam login`"
             error.hint = f"{remedy}; then `{self._goes_on}` goes on"
             raise error
+        words = f"{error.message}: {error.reason}" if error.reason else error.message
         self._failing_since = now if self._failing_since is None else self._failing_since
-        if now - self._failing_since >= _FAILING_S:
+        if now - self._failing_since >= _TEN_MINUTES_S:
             raise UnreachableError(
                 f"no good answer from {self._client.origin} for 10 minutes",
-                reason=_words(error),
+                reason=words,
                 trace_id=error.trace_id,
                 hint=f"when it is back, `{self._goes_on}` goes on; the scans continue meanwhile",
             )
@@ -233,13 +220,9 @@ class Follower:
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             wait_s = min(error.retry_after_s, LONGEST_RETRY_AFTER_S)
             self._next_look_at = max(self._next_look_at, now + wait_s)
-        self._failures_unsaid += 1
         if self._warned_at is None or now - self._warned_at >= _WARNED_EVERY_S:
-            looks = "a look failed and is repeated"
-            if self._failures_unsaid > 1:
-                looks = f"{self._failures_unsaid:,} looks failed and are repeated, the last one"
-            self._ctx.console.warn(f"{looks}: {_words(error)}")
-            self._failures_unsaid, self._warned_at = 0, now
+            self._warned_at = now
+            self._ctx.console.warn(f"a look failed and is repeated: {words}")
 
     def _is_refused_for_good(self, error: SbpamError, now: float) -> bool:
         """Whether nobody is signed in any more. A server may refuse a token in passing."""
@@ -260,7 +243,7 @@ class Follower:
         now = self._clock.monotonic()
         if counts != self._counts or counts[ScanStatus.RUNNING]:
             self._counts, self._still_since = counts, now
-        elif self._still_since is not None and now - self._still_since >= _STILL_S:
+        elif self._still_since is not None and now - self._still_since >= _TEN_MINUTES_S:
             self._still_since = None
             self._ctx.console.warn(
                 "nothing has started for 10 minutes: is a host scan service running? Start it in"
@@ -268,31 +251,20 @@ class Follower:
             )
 
 
+def _key(look: Look) -> str:
+    return "list" if look.by_list else look.jobs[0].job_id
+
+
 def _read_list(client: NpsClient, jobs: Sequence[FollowedJob]) -> dict[str, ScanJob]:
     wanted = {job.job_id for job in jobs}
     return client.jobs(lambda listed: {job.job_id: job for job in listed if job.job_id in wanted})
 
 
-def _read_job(client: NpsClient, job_id: str, *, once: bool = False) -> ScanJob | NotFoundError:
+def _read_job(client: NpsClient, job_id: str, *, once: bool) -> ScanJob | NotFoundError:
     try:
         return client.job(job_id, once=once)
     except NotFoundError as error:
         return error
-
-
-def _see(job: FollowedJob, found: ScanJob | NotFoundError) -> bool:
-    """Whether the server knows the job. Raises its error for one that nobody ever knew."""
-    if isinstance(found, ScanJob):
-        job.see(found)
-        return True
-    if job.names is None and not job.seen and not job.rows:
-        found.hint = HELD
-        raise found
-    return False
-
-
-def _words(error: SbpamError) -> str:
-    return f"{error.message}: {error.reason}" if error.reason else error.message
 
 
 class RunningLimit:
@@ -304,7 +276,7 @@ class RunningLimit:
     def __init__(
         self, ctx: "Context", site: "Site", run_id: str, limit: int | None, workers: Workers
     ) -> None:
-        every = FollowLimits(interval_s=_RUNNING_LIMIT_EVERY_S)
+        every = FollowLimits(interval_s=2.0)
         self._follower = Follower(ctx, site, f"sbpam resume {run_id}", every, workers=workers)
         self._limit = limit
         self._jobs: dict[int, FollowedJob] = {}
@@ -318,16 +290,23 @@ class RunningLimit:
         """Whether one more batch may start."""
         return self._limit is None or sum(map(self._unfinished, batches)) < self._limit
 
+    def _unfinished(self, batch: Batch) -> int:
+        """How many hosts of a batch are in a job, or about to be, and have not ended."""
+        if batch.state == "sending":
+            return len(batch.names)
+        if batch.state != "accepted" or batch.job_id is None:
+            return 0
+        if batch.number not in self._jobs:
+            rows = batch.rows or ()
+            self._jobs[batch.number] = FollowedJob(batch.job_id, batch.names, rows, batch)
+        job = self._jobs[batch.number]
+        return 0 if job.is_over else sum(job.counts[status] for status in SCHEDULED - FINISHED)
+
     def look(self, batches: Sequence[Batch]) -> None:
-        """Looks at the jobs that hold up the next batch, where that is due."""
-        for batch in batches:
-            if batch.state == "accepted" and batch.number not in self._jobs:
-                assert batch.job_id is not None
-                self._jobs[batch.number] = FollowedJob(
-                    batch.job_id, batch.names, batch.rows or (), batch
-                )
-        going = [self._jobs[b.number] for b in batches if b.state == "accepted"]
-        self.due_at = self._follower.start([job for job in going if not job.is_over])
+        """Looks at the jobs that hold up the next batch, if that is due."""
+        self.due_at = self._follower.start(
+            [self._jobs[batch.number] for batch in batches if self._unfinished(batch)]
+        )
 
     def take(self, done: Done) -> SbpamError | None:
         """Takes what a look showed; returns the error to stop with."""
@@ -339,11 +318,77 @@ class RunningLimit:
             return error
         return None
 
-    def _unfinished(self, batch: Batch) -> int:
-        """How many hosts of a batch are in a job, or about to be, and have not ended."""
-        if batch.state == "sending":
-            return len(batch.names)
-        job = self._jobs.get(batch.number)
-        if batch.state != "accepted" or (job is not None and job.is_over):
-            return 0
-        return sum(row.status in SCHEDULED - FINISHED for row in batch.rows or ())
+
+class Watching:
+    """Shows how followed jobs go on; prints rows that are final, if their order does not matter.
+
+    only: statuses whose rows are printed; empty for all. prints: False for none.
+    """
+
+    def __init__(
+        self, ctx: "Context", live: LiveDisplay, only: frozenset[ScanStatus], *, prints: bool
+    ) -> None:
+        self._ctx = ctx
+        self._live = live
+        self._only = only
+        self._prints = prints
+        self._jobs: dict[int, FollowedJob] = {}
+        self._unprinted: list[FollowedJob] = []
+        self._printed: Counter[tuple[str, str | None]] = Counter()
+
+    def __call__(self, changed: Sequence[FollowedJob]) -> None:
+        """Looks at jobs that the server has just told of; without any, time has passed."""
+        if not changed:
+            self._live.tick()
+            return
+        self._jobs.update((id(job), job) for job in changed)
+        jobs = self._jobs.values()
+        if self._prints and self._ctx.printer.at_once:
+            self._unprinted += [job for job in changed if job.seen]
+            # Nothing goes out as long as a job may turn out not to exist (exit 2).
+            if all(job.seen for job in jobs if job.names is None):
+                self._print_ended()
+        self._live.update(
+            ScanProgress(
+                sum((job.counts for job in jobs), Counter()),
+                [(job.summary, done_of(job.counts)) for job in jobs],
+                sum((job.problems for job in jobs), Counter()),
+                all(job.seen for job in jobs),
+            )
+        )
+
+    def write(self, rows: Iterable[HostRow]) -> None:
+        """Rows in their final order, without those that are printed already; ends the display."""
+        self._live.stop()
+        if self._prints:
+            left = (row for row in rows if self._is_unprinted(row))
+            self._ctx.printer.write(left if self._printed else rows)
+
+    def _is_unprinted(self, row: HostRow) -> bool:
+        self._printed[row.host, row.job_id] -= 1
+        return self._printed[row.host, row.job_id] < 0
+
+    def _print_ended(self) -> None:
+        shown = []
+        for job in self._unprinted:
+            ended = [r for r in job.rows if r.status in FINISHED and r.host not in job.printed]
+            job.printed.update(row.host for row in ended)
+            shown += [row for row in ended if not self._only or row.status in self._only]
+        self._unprinted.clear()
+        self._printed.update((row.host, row.job_id) for row in shown)
+        if shown:
+            if self._ctx.services.stdout_is_terminal():
+                self._live.clear()
+            self._ctx.printer.write(shown)
+
+
+@contextmanager
+def following(
+    ctx: "Context", only: frozenset[ScanStatus] = frozenset(), *, prints: bool = True
+) -> Iterator[Watching]:
+    """A display on stderr for as long as scans are followed; appears with the first look.
+
+    A signal ends the following where it stands, and the display with it.
+    """
+    with Interruption(lambda code: leave_now(ctx.services, code)), LiveDisplay(ctx.console) as live:
+        yield Watching(ctx, live, only, prints=prints)

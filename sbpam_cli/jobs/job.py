@@ -23,6 +23,7 @@ _UNNAMED = "the job does not name this host any more"
 _UNTOLD = "the job tells nothing of this host"
 _GONE = "the server does not know this job any more"
 _GOING = SCHEDULED - FINISHED
+_GOING_OR_COMPLETE = _GOING | {ScanStatus.COMPLETE}
 _FIRST_INTERVAL_S = 2.0
 _LOST_S = 60.0
 _LOOKS_BELIEVED = 3
@@ -98,19 +99,8 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
 
 
 def _row(host: str, job_id: str, found: ScanHost, unsaid: ScanStatus) -> HostRow:
-    return HostRow(
-        host,
-        found.status or unsaid,
-        job_id,
-        found.failure_reason,
-        found.os,
-        found.ip_address,
-        found.version,
-        found.detail,
-        found.host_id,
-        found.started_at,
-        found.finished_at,
-    )
+    # From the failure reason to the times, both have the same fields in the same order.
+    return HostRow(host, found.status or unsaid, job_id, *found[3:-1])
 
 
 def is_unconfirmed(row: HostRow) -> bool:
@@ -147,6 +137,7 @@ class FollowedJob:
     status: what the server says of the whole job, if it says anything.
     seen: the server was asked in this command. told: it reported the hosts.
     gone: it does not know the job. lacking: looks in a row that lacked a host.
+    problems: hosts that did not succeed, by reason. printed: hosts whose rows are out.
     due_at, interval_s, failures, unlisted (the list lacks the job): the next look.
     """
 
@@ -156,6 +147,8 @@ class FollowedJob:
     batch: Batch | None = None
     status: ScanStatus | None = None
     counts: Counter[ScanStatus] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    printed: set[str] = field(default_factory=set)
     seen: bool = False
     told: bool = False
     gone: bool = False
@@ -171,6 +164,8 @@ class FollowedJob:
 
     def _take(self, rows: Sequence[HostRow]) -> None:
         self.rows, self.counts = rows, Counter(row.status for row in rows)
+        bad = (row for row in rows if row.status not in _GOING_OR_COMPLETE)
+        self.problems = Counter(row.failure_reason or row.status for row in bad)
 
     @property
     def is_over(self) -> bool:
@@ -235,23 +230,18 @@ class FollowedJob:
             status=ScanStatus.UNKNOWN if lost else before.status, detail=_UNNAMED
         )
 
-    def miss(self, now: float) -> None:
-        """The server does not find the job: for a minute that may pass."""
-        self.missing_since = now if self.missing_since is None else self.missing_since
-        if now - self.missing_since >= _LOST_S:
-            self.lose()
+    def miss(self, now: float, *, believed: bool) -> None:
+        """The server does not find the job; unless that is believed, it may pass for a minute.
 
-    def lose(self) -> None:
-        """The server does not know the job: what has not ended never will be known."""
+        After that, what has not ended never will be known.
+        """
+        self.missing_since = now if self.missing_since is None else self.missing_since
+        if not believed and now - self.missing_since < _LOST_S:
+            return
         self.gone = self.seen = True
-        self._take(
-            [
-                row._replace(status=ScanStatus.UNKNOWN, detail=_GONE)
-                if row.status in _GOING
-                else row
-                for row in self.rows
-            ]
-        )
+        lost = [row._replace(status=ScanStatus.UNKNOWN, detail=_GONE) for row in self.rows]
+        pairs = zip(self.rows, lost, strict=True)
+        self._take([after if row.status in _GOING else row for row, after in pairs])
 
 
 def _held_row(host: ScanHost, job_id: str) -> HostRow:

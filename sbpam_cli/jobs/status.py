@@ -1,21 +1,20 @@
 """What became of hosts: of a run, of a job, of one host, of all."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
-from sbpam_cli.jobs.follow import Follower, FollowLimits
+from sbpam_cli.jobs.follow import Follower, FollowLimits, Watching
 from sbpam_cli.jobs.job import FollowedJob, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanJob, ScanStatus
 from sbpam_cli.names import canonical_uuid, fold_host
-from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.session import Site, open_site
+from sbpam_cli.signin.session import Site, names_server, target_of_run
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -46,39 +45,21 @@ class _AskedRun(NamedTuple):
     batches: Iterable[Batch]
 
 
-def run_status(
-    ctx: "Context",
-    options: StatusOptions,
-    write: Callable[[Iterable[HostRow]], None],
-    progress: Callable[[Sequence[FollowedJob]], None],
-) -> None:
+def run_status(ctx: "Context", options: StatusOptions, watching: Watching) -> None:
     """Writes the rows of every argument; without one, of the newest run.
 
     If the server fails, the rows are the journal's and the error is in
     `outcome`. Raises UsageError for what nobody knows, SbpamError if the
     journal cannot be read. The scans' own failures are no error here.
     """
-    with ExitStack() as stack:
-        _Status(ctx, options, progress, stack).run(write)
-
-
-def target_of_run(services: "Services", options: ConnectionOptions, run: Run) -> Target:
-    """The server of a run. Raises UsageError where option or variable name another."""
-    if not _names_server(services, options):
-        options = options._replace(profile=run.profile, server=run.server)
-    target = resolve_target(services, options)
-    if target.origin != run.server:
-        raise UsageError(
-            f"run {run.run_id} is of {run.server}, not of {target.origin}",
-            hint="leave the server out: a run knows its own",
-        )
-    return target
+    with closing(open_journal(ctx.services)) as journal:
+        _Status(ctx, options, journal, watching).run()
 
 
 def newest_run(services: "Services", journal: Journal, options: ConnectionOptions) -> Run:
     """The newest run, of the named server if one is named. Raises UsageError if there is none."""
     runs, where = journal.runs(), ""
-    if _names_server(services, options):
+    if names_server(services, options):
         origin = resolve_target(services, options).origin
         runs = [run for run in runs if run.server == origin]
         where = f" of {origin}"
@@ -90,66 +71,46 @@ def newest_run(services: "Services", journal: Journal, options: ConnectionOption
     return runs[0]
 
 
-def _names_server(services: "Services", options: ConnectionOptions) -> bool:
-    given = (options.profile, options.server)
-    return any(given) or any(map(services.env, ("SBPAM_PROFILE", "SBPAM_SERVER")))
-
-
 class _Status:
     """One `status`. parts: what each argument stands for; a host that only the server may know."""
 
     def __init__(
-        self,
-        ctx: "Context",
-        options: StatusOptions,
-        progress: Callable[[Sequence[FollowedJob]], None],
-        stack: ExitStack,
+        self, ctx: "Context", options: StatusOptions, journal: Journal, watching: Watching
     ) -> None:
         self._ctx = ctx
         self._options = options
-        self._progress = progress
-        self._stack = stack
+        self._journal = journal
+        self._watching = watching
         self._parts: list[_AskedRun | FollowedJob | str] = []
         self._jobs: list[FollowedJob] = []
 
-    def run(self, write: Callable[[Iterable[HostRow]], None]) -> None:
+    def run(self) -> None:
         target = self._read_journal()
         self._ctx.outcome.server, self._ctx.outcome.profile = target.origin, target.profile
         if not self._options.offline:
             try:
-                self._ask_server(open_site(self._ctx, target))
+                self._ask_server(Site(self._ctx, target))
             except UsageError:
                 raise
             except SbpamError as error:
                 self._ctx.outcome.errors.append(error)
             self._record()
-        self._write(write)
-
-    # What the journal knows.
-
-    @cached_property
-    def _journal(self) -> Journal:
-        journal = open_journal(self._ctx.services)
-        self._stack.callback(journal.close)
-        return journal
+        self._write()
 
     def _read_journal(self) -> Target:
         """Finds what each argument stands for; returns the server that they are all about."""
         services, options = self._ctx.services, self._options
         if options.every:
             return resolve_target(services, options.connection)
-        runs = [self._find_run(name) for name in options.names] or [
-            newest_run(services, self._journal, options.connection)
-        ]
-        known = [run for run in runs if run is not None]
-        if len({run.server for run in known}) > 1:
+        runs = [self._find_run(name) for name in options.names]
+        runs = runs or [newest_run(services, self._journal, options.connection)]
+        known = {run.run_id: run for run in runs if run is not None}
+        if len({run.server for run in known.values()}) > 1:
             raise UsageError("the runs are of several servers", hint="ask for one at a time")
-        if len({run.run_id for run in known}) == 1:
-            self._ctx.outcome.run = known[0].run_id
-        if known:
-            target = target_of_run(services, options.connection, known[0])
-        else:
-            target = resolve_target(services, options.connection)
+        self._ctx.outcome.run = next(iter(known)) if len(known) == 1 else None
+        target = resolve_target(services, options.connection)
+        for run in known.values():
+            target = target_of_run(services, options.connection, run)
         self._parts = [
             self._job_or_host(name, target) if run is None else self._asked_run(run)
             for run, name in zip(runs, options.names or [""], strict=True)
@@ -165,45 +126,43 @@ class _Status:
         return self._journal.find_run(name)
 
     def _asked_run(self, run: Run) -> _AskedRun:
+        batches = _dated_batches(self._journal, run)
         if self._options.offline:
-            return _AskedRun(run, self._journal.each_batch(run.run_id))
-        asked = _AskedRun(run, self._journal.batches(run.run_id))
+            return _AskedRun(run, batches)
+        asked = list(batches)
         self._jobs += [
-            FollowedJob(batch.job_id, batch.names, dated_rows(batch, run), batch)
-            for batch in asked.batches
+            FollowedJob(batch.job_id, batch.names, batch.rows or (), batch)
+            for batch in asked
             if batch.state == "accepted" and batch.job_id is not None
         ]
-        return asked
+        return _AskedRun(run, asked)
 
     def _job_or_host(self, name: str, target: Target) -> FollowedJob | str:
-        job_id, host = canonical_uuid(name), fold_host(name)
+        job_id, host, offline = canonical_uuid(name), fold_host(name), self._options.offline
         if job_id is not None:
             found = self._journal.batch_of_job(job_id)
         else:
             # Offline, if no server is named, the newest run's is meant.
-            offline = target.origin is None and self._options.offline
-            services, connection = self._ctx.services, self._options.connection
-            newest = newest_run(services, self._journal, connection) if offline else None
-            server = newest.server if newest else target.server
+            server = target.origin if offline else target.server
+            if server is None:
+                connection = self._options.connection
+                server = newest_run(self._ctx.services, self._journal, connection).server
             found = self._journal.newest_batch_of(host, server)
-        if found is None:
-            if self._options.offline:
-                raise UsageError(
-                    f"no {'job' if job_id else 'host'} {name[:253]} in the journal",
-                    hint="without --offline the server is asked",
-                )
-            if job_id is None:
-                return host
+        if found is None and offline:
+            raise UsageError(
+                f"no {'job' if job_id else 'host'} {name[:253]} in the journal",
+                hint="without --offline the server is asked",
+            )
+        if found is not None:
+            run, batch = found
+            rows = [row for row in dated_rows(batch, run) if job_id or row.host == host]
+            job = FollowedJob(batch.job_id or "", None if job_id else [host], rows)
+        elif job_id is not None:
             job = FollowedJob(job_id)
         else:
-            run, batch = found
-            assert batch.job_id is not None
-            rows = [row for row in dated_rows(batch, run) if job_id or row.host == host]
-            job = FollowedJob(batch.job_id, None if job_id else [host], rows)
+            return host
         self._jobs.append(job)
         return job
-
-    # What the server knows.
 
     def _ask_server(self, site: Site) -> None:
         """Asks about all jobs: once, or to their end with `--watch`."""
@@ -215,61 +174,52 @@ class _Status:
         hosts = [part for part in self._parts if isinstance(part, str)]
         if options.every or hosts:
             listed = client.jobs(list)
-            if options.every:
-                self._parts += [_seen(job, None) for job in listed]
             found = _find_hosts(client, hosts, listed)
             self._parts = [found[part] if isinstance(part, str) else part for part in self._parts]
-            self._jobs += [
-                part for part in self._parts if isinstance(part, FollowedJob) and part.seen
-            ]
-        again = " ".join(["status", *options.names[:_NAMED_AGAIN]])
-        follower = Follower(
-            self._ctx, site, f"sbpam {again} --watch", options.follow, self._progress
-        )
+            self._jobs += found.values()
+            if options.every:
+                self._jobs = [_seen(job, None) for job in listed]
+                self._parts = [*self._jobs]
+        again = " ".join(["sbpam status", *options.names[:_NAMED_AGAIN], "--watch"])
+        follower = Follower(self._ctx, site, again, options.follow, self._watching)
         if options.watch:
             follower.follow(self._jobs)
         else:
-            follower.look_once([job for job in self._jobs if not job.seen])
+            follower.look_once(self._jobs)
 
     def _record(self) -> None:
         """What was reported goes into the journal, for `--offline`; if it cannot, it doesn't."""
-        reported = {id(batch) for batch in record_looks(self._jobs, self._ctx.services.clock.now())}
-        for part in self._parts:
-            if not isinstance(part, _AskedRun):
-                continue
-            seen = [batch for batch in part.batches if id(batch) in reported]
-            try:
-                if seen:
-                    self._journal.record_rows(part.run.run_id, seen)
-            except JournalError as error:
-                self._ctx.console.warn(f"not recorded: {error.reason or error.message}")
-                return
+        now = self._ctx.services.clock.now()
+        reported = {id(batch) for batch in record_looks(self._jobs, now)}
+        for asked in self._parts:
+            if isinstance(asked, _AskedRun):
+                seen = [batch for batch in asked.batches if id(batch) in reported]
+                try:
+                    self._journal.record_rows(asked.run.run_id, seen)
+                except JournalError as error:
+                    self._ctx.console.warn(f"not recorded: {error.reason or error.message}")
+                    return
 
-    # What is shown.
-
-    def _write(self, write: Callable[[Iterable[HostRow]], None]) -> None:
+    def _write(self) -> None:
         outcome, only = self._ctx.outcome, self._options.only
         summaries = [job.summary for job in self._jobs]
 
-        def write_wanted(rows: Iterable[HostRow]) -> None:
-            write([row for row in rows if row.status in only] if only else rows)
+        def write(rows: Iterable[HostRow]) -> None:
+            self._watching.write([r for r in rows if r.status in only] if only else rows)
 
         for part in self._parts:
             if isinstance(part, _AskedRun):
-                stream = RowStream(write_wanted, outcome, part.run.aside, keep_rows=False)
+                stream = RowStream(write, outcome, part.run.aside, keep_rows=False)
                 for batch in part.batches:
-                    if self._options.offline:
-                        batch.rows = dated_rows(batch, part.run)
-                        if batch.job_id is not None:
-                            job = FollowedJob(batch.job_id, batch.names, batch.rows)
-                            summaries.append(job.summary)
+                    if self._options.offline and batch.job_id is not None:
+                        job = FollowedJob(batch.job_id, batch.names, batch.rows or ())
+                        summaries.append(job.summary)
                     stream.settle(batch)
                 stream.finish()
             elif isinstance(part, FollowedJob):
-                RowStream(write_wanted, outcome).write(part.rows)
+                RowStream(write, outcome).write(part.rows)
         outcome.jobs = summaries
-        mute = sum(job.seen and not job.told and not job.rows for job in self._jobs)
-        if mute:
+        if mute := sum(job.seen and not job.told and not job.rows for job in self._jobs):
             self._ctx.console.note(f"{counted(mute, 'job')} without a word about the hosts in it")
         if self._options.exit_status:
             # A job whose hosts nobody told stands for itself.
@@ -288,29 +238,22 @@ def _find_hosts(
 ) -> dict[str, FollowedJob]:
     """The newest job of each host that the journal does not know; raises UsageError."""
     holding: dict[str, list[ScanJob]] = {host: [] for host in hosts}
-    for job in jobs:
+    for job in jobs if hosts else ():
         for host in match_hosts(hosts, job.hosts or ()):
             holding[host].append(job)
-    for host, found in holding.items():
-        if not found:
+    found = {}
+    for host, several in holding.items():
+        if not several:
             raise UsageError(
                 f"neither the journal nor the server knows a scan of {host[:253]}",
                 hint="`sbpam schedule` starts one",
             )
-    return {host: _seen(_newest(client, found), [host]) for host, found in holding.items()}
-
-
-def _newest(client: NpsClient, jobs: Sequence[ScanJob]) -> ScanJob:
-    """The newest of some jobs of the list. It tells no times, so a few are opened."""
-    newest, latest = jobs[-1], 0.0
-    for job in jobs[-_OPENED_FOR_TIMES:] if len(jobs) > 1 else ():
-        try:
-            opened = client.job(job.job_id)
-        except NotFoundError:
-            continue
-        if (opened.created_at or 0.0) >= latest:
-            newest, latest = opened, opened.created_at or 0.0
-    return newest
+        if len(several) > 1:
+            # The list tells no times.
+            several = [client.job(job.job_id) for job in several[-_OPENED_FOR_TIMES:]]
+        newest = max(reversed(several), key=lambda job: job.created_at or 0.0)
+        found[host] = _seen(newest, [host])
+    return found
 
 
 def judge_statuses(found: set[ScanStatus], jobs: Sequence[FollowedJob]) -> ExitCode:
@@ -326,6 +269,12 @@ def judge_statuses(found: set[ScanStatus], jobs: Sequence[FollowedJob]) -> ExitC
     if found - {ScanStatus.COMPLETE, ScanStatus.SKIPPED}:
         return ExitCode.PARTIAL
     return ExitCode.DONE
+
+
+def _dated_batches(journal: Journal, run: Run) -> Iterator[Batch]:
+    for batch in journal.each_batch(run.run_id):
+        batch.rows = dated_rows(batch, run)
+        yield batch
 
 
 def dated_rows(batch: Batch, run: Run) -> list[HostRow]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import OptionError, UsageError
+from sbpam_cli.jobs.follow import following
 from sbpam_cli.jobs.status import StatusOptions, run_status
 from sbpam_cli.report.facts import report_run
 from sbpam_cli.report.page import ReportForm, render_report
@@ -39,7 +40,8 @@ def run_report(ctx: "Context", options: ReportOptions) -> None:
     if found.may_change and not options.offline:
         # The same look as `sbpam status RUN`: what it sees is in the journal.
         look = StatusOptions(options.connection, [run.run_id])
-        run_status(ctx, look, lambda _: None, lambda _: None)
+        with following(ctx, prints=False) as watching:
+            run_status(ctx, look, watching)
         found = report_run(services, options.connection, run.run_id)
     ctx.outcome.run, ctx.outcome.server, ctx.outcome.profile = run.run_id, run.server, run.profile
     text = render_report(found, form)

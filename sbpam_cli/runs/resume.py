@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError, UsageError
 from sbpam_cli.jobs.rows import RowStream
-from sbpam_cli.jobs.status import target_of_run
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
 from sbpam_cli.lookups.accounts import find_credential_id, read_credential
@@ -15,7 +14,7 @@ from sbpam_cli.runs.run import Execution, judge_counts
 from sbpam_cli.runs.send import SendLimits, lacks_second_look
 from sbpam_cli.runs.settle import accept_job
 from sbpam_cli.settings.profiles import ConnectionOptions
-from sbpam_cli.signin.session import Site, sign_in
+from sbpam_cli.signin.session import Site, sign_in, target_of_run
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.signals import Interruption, leave_now
 

@@ -12,8 +12,7 @@ from sbpam_cli.errors import (
     UsageError,
 )
 from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts, refuse_invalid
-from sbpam_cli.jobs.display import Watching, following
-from sbpam_cli.jobs.follow import FollowLimits
+from sbpam_cli.jobs.follow import FollowLimits, Watching, following
 from sbpam_cli.jobs.rows import RowStream, reorder
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names

@@ -14,17 +14,19 @@ from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
 from sbpam_cli.settings.environment import KEYRING
 from sbpam_cli.settings.keyring import Vault
-from sbpam_cli.settings.profiles import Target
+from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.system.signals import Interruption
 
 if TYPE_CHECKING:
+    from sbpam_cli.journal.records import Run
     from sbpam_cli.nps.client_certificates import ClientCertificate
     from sbpam_cli.output.context import Context
     from sbpam_cli.settings.environment import Found, SecretName
     from sbpam_cli.signin.application import ApplicationSignIn
     from sbpam_cli.signin.password import PasswordSignIn
+    from sbpam_cli.system.services import Services
 
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2
@@ -331,6 +333,25 @@ def open_site(
 ) -> Site:
     """A server whose calls sign in as the target says, when the first token is needed."""
     return Site(ctx, target, stop=stop, connections=connections)
+
+
+def names_server(services: "Services", options: ConnectionOptions) -> bool:
+    """Whether an option or a variable says which server is meant."""
+    given = (options.profile, options.server)
+    return any(given) or any(map(services.env, ("SBPAM_PROFILE", "SBPAM_SERVER")))
+
+
+def target_of_run(services: "Services", options: ConnectionOptions, run: "Run") -> Target:
+    """The server of a run. Raises UsageError if an option or a variable names another."""
+    if not names_server(services, options):
+        options = options._replace(profile=run.profile, server=run.server)
+    target = resolve_target(services, options)
+    if target.origin != run.server:
+        raise UsageError(
+            f"run {run.run_id} is on {run.server}, not on {target.origin}",
+            hint="leave the server out: a run knows its own",
+        )
+    return target
 
 
 def sign_in(ctx: "Context", target: Target, interruption: Interruption, *, parallel: int) -> Site:
