@@ -32,8 +32,12 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
         ["credential"],
     ),
     "id that is a path": (["--credential", "../TruncateAllTables"], {}, ["credential", "../Trunc"]),
-    "id with a query": (["--credential", "a/b?c"], {}, ["credential", "a/b?c"]),
-    "id from the environment": ([], {"SBPAM_CREDENTIAL": "a/b"}, ["credential", "a/b"]),
+    "id with a query": (["--credential", "../b?c"], {}, ["credential", "../b?c"]),
+    "id from the environment": (
+        [],
+        {"SBPAM_CREDENTIAL": "../b"},
+        ["SBPAM_CREDENTIAL", "service account", "../b"],
+    ),
     "no id": ([], {"SBPAM_CREDENTIAL": ""}, ["--credential", "SBPAM_CREDENTIAL"]),
     "batch size 0": (["--batch-size", "0"], {}, ["--batch-size"]),
     "batch size below 0": (["--batch-size", "-1"], {}, ["--batch-size"]),
@@ -191,7 +195,7 @@ def test_credential_is_checked_before_a_long_list_is_read(site: Site) -> None:
             return False
 
     site.program.prepare = lambda services: setattr(services, "stdin", Unread())
-    ended = site.program("schedule", "-", "--credential", "a/b")
+    ended = site.program("schedule", "-", "--credential", "../b")
     assert_nothing_happened(site, ended)
 
 
