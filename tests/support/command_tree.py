@@ -72,5 +72,5 @@ def value_of(parameter: Any) -> str:
 
 def default_of(parameter: Any) -> str:
     """What holds where it is not given; empty for nothing worth saying."""
-    silent = parameter.default is None or getattr(parameter, "is_flag", False)
+    silent = parameter.default in (None, []) or getattr(parameter, "is_flag", False)
     return "" if silent else str(parameter.default)
