@@ -1,7 +1,7 @@
 """The recipes of README and guides do what they say: run against a sandbox, in a home of their own.
 
-A comment before a block says what is done with it: `run` (a shell), `cron`,
-`unit NAME` (systemd), `powershell` (its foreign part by sample output),
+A comment before a block says what is done with it: `run` (a shell), `cron` (by a real cron:
+tests/signin/test_cron_jobs.py), `unit NAME` (systemd), `powershell` (its foreign part by sample output),
 `openssl` and `doctor` (a shell, one after the other), `windows` (what is
 sbpam's own of it), `dockerfile` (read by a podman that is not one).
 """
@@ -209,28 +209,6 @@ def test_the_csv_of_powershell_is_read(office: Office) -> None:
 
     assert done.returncode == 0, done.stderr
     assert sorted(office.scheduled()) == sorted(HOSTS)
-
-
-def test_the_crontab_runs_in_its_bare_environment(office: Office) -> None:
-    [(_, crontab)] = blocks("cron")
-    *settings, line = office.here(crontab).strip().splitlines()
-    bare = {
-        "HOME": str(office.folder),
-        "LOGNAME": "scan",
-        "SHELL": "/bin/sh",
-        "PATH": "/usr/bin:/bin",
-        "SBPAM_CA_BUNDLE": office.environ["SBPAM_CA_BUNDLE"],
-        **dict(setting.split("=", 1) for setting in settings),
-    }
-    *when, command = line.split(None, 5)
-
-    done = office.sh(command, "sh", bare)
-
-    assert when == ["15", "2", "*", "*", "*"]
-    assert "%" not in command, "a percent sign ends a command of cron's"
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    rows = (office.folder / "last-run.tsv").read_text().splitlines()
-    assert [row.split("\t")[0] for row in rows] == HOSTS
 
 
 def test_the_certificate_that_openssl_makes_signs_in(office: Office) -> None:
