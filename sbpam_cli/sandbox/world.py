@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from sbpam_cli.models import FINISHED, FailureReason, ScanStatus
 from sbpam_cli.sandbox import people
-from sbpam_cli.sandbox.http import Request
 from sbpam_cli.sandbox.people import User
 from sbpam_cli.sandbox.tokens import sign_token
 
@@ -67,22 +66,12 @@ class Job:
     cancelled_at: float | None = None
 
 
-class LogEntry(NamedTuple):
-    """One request and the status of its response; violation: a call that nobody may make."""
-
-    at: float
-    request: Request
-    status: int
-    violation: bool
-
-
 @dataclass(kw_only=True)
 class World:
     """now: epoch seconds; the only clock there is.
 
     scan_duration_s: every scan of a job has ended this long after the job was made.
     failing_share: of hosts, drawn by name and seed.
-    scheduled: job id -> names, of every job that was scheduled over HTTP.
     """
 
     seed: int = 0
@@ -96,17 +85,11 @@ class World:
         self.users = people.default_users()
         self.units = people.default_units()
         self.credentials = people.default_credentials(self.new_id)
-        self.log: list[LogEntry] = []
-        self.scheduled: dict[str, Sequence[str]] = {}
         self.jobs: dict[str, Job] = {}
         self.sessions: dict[str, str] = {}
         self.token_key = self.new_id("token key").encode()
         self._host_key = str(self.seed).encode()[:64]
         self._counter = 0
-
-    @property
-    def violations(self) -> list[LogEntry]:
-        return [entry for entry in self.log if entry.violation]
 
     def new_id(self, what: str) -> str:
         """A UUID that follows from the seed and `what`."""
@@ -172,20 +155,12 @@ class World:
             return Scan(ScanStatus.COMPLETE, FailureReason.NO_ERROR, start, end)
         return Scan(ScanStatus.FAILED, machine.reason, start, end)
 
-    def add_job(
-        self,
-        names: Sequence[str],
-        *,
-        credential_id: str = people.EXAMPLE_CREDENTIAL_ID,
-        creator: str = "CORP\\somebody",
-        age_s: float = 0.0,
-    ) -> Job:
-        """Makes a job of the known names, `age_s` seconds ago."""
-        with self.lock:
-            known = [name for name in names if self.knows_host(name)]
-            job = Job(self.next_id("job"), known, credential_id, creator, self.now() - age_s)
-            self.jobs[job.job_id] = job
-            return job
+    def add_job(self, names: Sequence[str], credential_id: str, creator: str) -> Job:
+        """Makes a job of the known names."""
+        known = [name for name in names if self.knows_host(name)]
+        job = Job(self.next_id("job"), known, credential_id, creator, self.now())
+        self.jobs[job.job_id] = job
+        return job
 
     def hosts_of_unit(self, dn: str, *, children: bool) -> list[str] | None:
         """None for a unit that does not exist."""

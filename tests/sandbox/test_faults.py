@@ -115,6 +115,23 @@ def test_overrides_missing_calls_and_moved_paths() -> None:
     assert statuses == [404, 404, 401]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", f"{JOBS}/TruncateAllTables"),
+        ("DELETE", f"{JOBS}/truncatealltable%73"),
+        ("GET", f"{JOBS}/Host/{EXAMPLE_CREDENTIAL_ID}/Start"),
+        ("GET", f"{JOBS}/Host/{EXAMPLE_CREDENTIAL_ID}/Stop"),
+    ],
+)
+def test_a_call_that_nobody_may_make_is_a_violation(method: str, path: str) -> None:
+    asked = Asked()
+    asked.listed()
+    assert asked.world.violations == []
+    asked.ask(method, path)
+    assert [entry.request.target for entry in asked.world.violations] == [path]
+
+
 @pytest.mark.parametrize("action", ["reset", "close"])
 def test_a_reset_is_one_on_the_wire_and_a_close_is_orderly(site: Site, action: Any) -> None:
     site.faults.add(Fault(action=action))

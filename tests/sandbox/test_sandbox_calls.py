@@ -193,24 +193,7 @@ def test_a_call_has_its_status_and_a_refusal_its_form(kind: str) -> None:
             assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", problem["traceId"])
         if status == 401 and path == JOBS:
             assert headers["WWW-Authenticate"].startswith("Bearer")
-        assert caller.world.scheduled == {} or status == 200
-        assert caller.world.violations == []
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("DELETE", f"{JOBS}/TruncateAllTables"),
-        ("DELETE", f"{JOBS}/truncatealltable%73"),
-        ("GET", f"{JOBS}/Host/{NOBODY_ID}/Start"),
-        ("GET", f"{JOBS}/Host/{NOBODY_ID}/Stop"),
-    ],
-)
-def test_a_call_that_nobody_may_make_succeeds_and_is_a_violation(
-    caller: Caller, method: str, path: str
-) -> None:
-    assert caller.ask(method, path).status == 200
-    assert [entry.request.target for entry in caller.world.violations] == [path]
+        assert caller.world.jobs == {} or status == 200
 
 
 # Signing in.
@@ -318,7 +301,9 @@ def test_a_job_has_the_known_hosts_in_order_and_is_listed(caller: Caller) -> Non
     assert set(job) == {"id", "status", "statusDescription", "hostScanHostStatus"}
     hosts = job["hostScanHostStatus"]
     assert [host["dnsHostName"] for host in hosts] == names[1:]
-    assert caller.world.scheduled == {job["id"]: names[1:]}
+    assert [[one.job_id, one.names] for one in caller.world.jobs.values()] == [
+        [job["id"], names[1:]]
+    ]
     assert caller.json("GET", JOBS) == [job]
     ids = [host[key] for host in hosts for key in ("hostScanHostId", "hostId")]
     assert len({*ids, job["id"]}) == len(ids) + 1
@@ -352,7 +337,7 @@ def test_a_scan_only_goes_forward_and_ends(
 ) -> None:
     clock = MovedClock()
     world = World(now=clock.now, scan_duration_s=duration_s, failing_share=0.5)
-    job, start = world.add_job(sample_hosts()), clock.now()
+    job, start = world.add_job(sample_hosts(), EXAMPLE_CREDENTIAL_ID, "CORP\\somebody"), clock.now()
     ranks = {ScanStatus.QUEUED: 0, ScanStatus.RUNNING: 1}
     for machine in map(world.machine, job.names):
         job.cancelled_at, seen = None, []
@@ -467,8 +452,6 @@ def test_a_token_is_read_with_its_own_key_alone(
 def test_no_request_upsets_the_application(method: str, target: str, body: bytes) -> None:
     caller = Caller()
     assert 200 <= caller.ask(method, target, body, headers=JSON).status < 500
-    [entry] = caller.world.log
-    assert (entry.request.target, entry.request.body) == (target, body)
 
 
 # The server around it.

@@ -13,7 +13,6 @@ from support.faults import Fault, Faults, StagedWorld
 from support.site import CREDENTIAL, Ended, Site
 
 from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
 
 HOSTS = [f"web{number:02}.corp.example" for number in range(1, 7)]
 RENEWAL = "/api/v1/UserToken"
@@ -141,7 +140,7 @@ class _Together:
         self.start = start
         self.path = path
         self.since: float | None = None
-        self.world: World | None = None
+        self.world: StagedWorld | None = None
 
     def __call__(self) -> float:
         if self.since is None and self.world is not None:
@@ -177,9 +176,9 @@ def test_two_jobs_that_start_in_the_same_second_both_get_in(environ: dict[str, s
     """Both have the same code, which the server takes once; one waits for the next."""
     two_s_before_the_next_step = int(time.time()) // 30 * 30 + 28.0
     together = _Together(two_s_before_the_next_step, "signin2fa")
-    world = World(now=together, failing_share=0.0)
+    world = StagedWorld(now=together, failing_share=0.0)
     together.world = world
-    with SandboxServer(world) as server:
+    with SandboxServer(world, Faults(world)) as server:
         environ |= server.environment()
         jobs = [_start(environ, "schedule", host) for host in HOSTS[:2]]
         ended = [(*job.communicate(timeout=60), job.returncode) for job in jobs]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from support.certificates import API_KEY, APPLICATION, CertifiedServer, Issued, issue
 from support.clock import MovedClock
+from support.faults import Faults, StagedWorld
 from support.site import CREDENTIAL, Ended, PrivateProgram, Site
 
 from sbpam_cli.sandbox.serve import SandboxServer
-from sbpam_cli.sandbox.world import World
 
 NOMFA, PASSWORD = "CORP\\nomfa", "Sandbox-Nomfa-1"
 
@@ -20,7 +20,7 @@ NOMFA, PASSWORD = "CORP\\nomfa", "Sandbox-Nomfa-1"
 class _SelfSigned:
     """A server with a certificate of its own making, which may change; always at one port."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world: StagedWorld, folder: Path) -> None:
         self.world = world
         self.folder = folder
         self.port = 0
@@ -30,7 +30,7 @@ class _SelfSigned:
     def show(self, issued: Issued) -> None:
         self.close()
         files = issued.files(self.folder)
-        server = CertifiedServer(self.world, None, *files, port=self.port).__enter__()
+        server = CertifiedServer(self.world, Faults(self.world), *files, port=self.port).__enter__()
         self.server, self.url, self.pin = server, server.url, server.fingerprint
         self.port = int(server.url.rpartition(":")[2])
 
@@ -41,7 +41,7 @@ class _SelfSigned:
 
 @pytest.fixture
 def server(clock: MovedClock, tmp_path: Path) -> Iterator[_SelfSigned]:
-    server = _SelfSigned(World(now=clock.now), tmp_path)
+    server = _SelfSigned(StagedWorld(now=clock.now), tmp_path)
     yield server
     server.close()
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from sbpam_cli.sandbox.bodies import job_status
 from sbpam_cli.sandbox.http import Call, Request, Response, encode, json_response
-from sbpam_cli.sandbox.people import User
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID, User
 from sbpam_cli.sandbox.routes import Answer
 from sbpam_cli.sandbox.world import Job, Machine, World
 
@@ -30,12 +30,27 @@ _ELSEWHERE = {
 }
 """Paths at which other versions serve what this one serves elsewhere."""
 _ACTION_FIELDS = frozenset({"status", "statusDescription", "failureReason"})
+# Nobody may wipe the scan tables, or drive a host by a GET that acts.
+_TRAPS = (
+    "/api/v1/HostScanJob/TruncateAllTables",
+    "/api/v1/HostScanJob/Host/[^/]*/(?:Start|Stop)",
+)
 _TRACE_ID = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
-class StagedWorld(World):
-    """A world with what tests set in it.
+class LogEntry(NamedTuple):
+    """One request and the status of its response; violation: a call that nobody may make."""
 
+    at: float
+    request: Request
+    status: int
+    violation: bool
+
+
+class StagedWorld(World):
+    """A world with what tests set in it, and what they look at.
+
+    log: every request. scheduled: job id -> names, of every job that was scheduled over HTTP.
     overrides: fields of a host in replies, by lower-case name (raw wire values).
     missing: paths, or segments of paths, that this version does not serve.
     even: all scans of a job end together, and at the end of its time.
@@ -50,6 +65,25 @@ class StagedWorld(World):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.overrides, self.missing = {}, set()
+        self.log: list[LogEntry] = []
+        self.scheduled: dict[str, Sequence[str]] = {}
+
+    @property
+    def violations(self) -> list[LogEntry]:
+        return [entry for entry in self.log if entry.violation]
+
+    def add_job(
+        self,
+        names: Sequence[str],
+        credential_id: str = EXAMPLE_CREDENTIAL_ID,
+        creator: str = "CORP\\somebody",
+        age_s: float = 0.0,
+    ) -> Job:
+        """Somebody else's job, made so long ago."""
+        with self.lock:
+            job = super().add_job(names, credential_id, creator)
+            job.created_at -= age_s
+            return job
 
     def machine(self, name: str) -> Machine:
         machine = super().machine(name)
@@ -235,6 +269,9 @@ class Faults:
         response = self._act(fired, request, lambda asked: self._answer(path, asked, answer))
         for fault in fired:
             response = fault.shape(response)
+        trapped = any(re.fullmatch(trap, path, re.IGNORECASE) for trap in _TRAPS)
+        entry = LogEntry(self._world.now(), request, response.status, trapped)
+        self._world.log.append(entry)
         return replace(response, released=self._released)
 
     def jobs(self) -> dict[str, tuple[list[str], bool, bool]]:
@@ -279,6 +316,7 @@ class Faults:
             answer(request)
         made = [job for job_id, job in self._world.jobs.items() if job_id not in before]
         for job in made:
+            self._world.scheduled[job.job_id] = job.names
             for fault in fired:
                 self._bend(fault, job)
         if "later" in actions:
