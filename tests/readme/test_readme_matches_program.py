@@ -5,8 +5,9 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
+from support.pages import GUIDES, README
 from support.programs import ROOT
-from support.regenerate import GUIDES, PICTURES, README
+from support.regenerate import PICTURES
 
 from sbpam_cli.errors import ExitCode
 from sbpam_cli.models import ScanStatus

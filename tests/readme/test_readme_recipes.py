@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from support.certificates import application_environ
 from support.faults import StagedWorld
+from support.pages import blocks
 from support.process import RealSite
 from support.programs import BIN, copy_checkout, find_program
-from support.regenerate import GUIDES, README
 from support.site import CREDENTIAL, served
 
 from sbpam_cli.sandbox.people import sample_hosts
@@ -89,15 +89,6 @@ if action == "run":
     program = Path(sys.executable).with_name(entry)
     os.execve(program, [entry, *(mounts.get(word, word) for word in words)], environ)
 """
-
-
-def blocks(mark: str) -> list[tuple[str, str]]:
-    """What follows the mark in its comment, and the block: the README's, then the guides'."""
-    pages = [README, *sorted(GUIDES.glob("*.md"))]
-    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    found = re.findall(rf"<!-- {mark} ?([^>]*?) ?-->\n```\w+\n(.*?)```", text, re.DOTALL)
-    assert found, f"no block is marked {mark}"
-    return found
 
 
 class Office(RealSite):

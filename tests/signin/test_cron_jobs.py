@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from support.keyrings import silent_bus
+from support.pages import blocks
 from support.process import RealSite, real_site
-from support.programs import ROOT, SBPAM
+from support.programs import SBPAM
 from unattended.cron_daemon import Job, need_cron, run_jobs
 
 from sbpam_cli.sandbox.http import Request, Response
 
-README = ROOT / "README.md"
 NEVER_IN_A_MAIL = re.compile(r"password for|code \(|api key of|passphrase of|\x1b|traceback", re.I)
 """Questions, what only a terminal understands, and what only a programmer does."""
 
@@ -27,13 +27,6 @@ def machine(tmp_path: Path) -> Iterator[RealSite]:
         machine.server.context.verify_mode = ssl.CERT_REQUIRED
         machine.environ = machine.application_environ()
         yield machine
-
-
-def block(mark: str) -> str:
-    """The README's block that has this mark."""
-    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert found is not None
-    return found[1]
 
 
 def rows(mail: str) -> list[list[str]]:
@@ -80,8 +73,9 @@ def test_a_keyring_that_hangs_costs_three_seconds(machine: RealSite, tmp_path: P
 
 
 def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite, tmp_path: Path) -> None:
-    """The README's crontab as it stands there: as it should be, and with what goes wrong."""
-    *settings, line = machine_of(machine, block("cron")).strip().splitlines()
+    """The guide's crontab as it stands there: as it should be, and with what goes wrong."""
+    [(_, crontab)], [(_, example)] = blocks("cron"), blocks("mail")
+    *settings, line = machine_of(machine, crontab).strip().splitlines()
     env = dict(setting.split("=", 1) for setting in settings) | {"HOME": str(machine.folder)}
     env["SBPAM_CA_BUNDLE"] = machine.server.ca_file
     command = line.split(None, 5)[5]
@@ -125,7 +119,7 @@ def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite, tmp_path: P
         "down": [["down.corp.example", "NotSent"]],
     }
     refused, down = ended["refused"].mail or "", ended["down"].mail or ""
-    example = block("mail").split("\n\n", 1)[1]
+    example = example.split("\n\n", 1)[1]
     assert like_the_example(machine, refused) == like_the_example(machine, example)
     what, why, next_step = down.splitlines()
     assert what == "sbpam: no answer from https://127.0.0.1:9"

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from sbpam_cli.commands.app import build_program
-from sbpam_cli.commands.options import Common
 
 PROGRAM = "sbpam"
 
@@ -47,30 +46,3 @@ def parse_call(words: list[str]) -> str:
         path, words = f"{path} {words[0]}", words[1:]
     commands[path].make_context(path, [*words])
     return path
-
-
-def is_shared(parameter: Any) -> bool:
-    """Whether every command has it."""
-    return parameter.name in Common._fields
-
-
-def names_of(parameter: Any) -> str:
-    """`--output, -o`; of an argument, what stands for it."""
-    if parameter.param_type_name == "argument":
-        return str(parameter.metavar)
-    return ", ".join(sorted(parameter.opts, key=len, reverse=True))
-
-
-def value_of(parameter: Any) -> str:
-    """What an option takes: `URL`, `tsv|csv`; empty for none, and for an argument."""
-    if parameter.param_type_name == "argument" or parameter.is_flag:
-        return ""
-    choices = getattr(parameter.type, "choices", None)
-    placeholder = "TEXT" if parameter.type.name == "str" else "N"
-    return str(parameter.metavar or ("|".join(choices) if choices else placeholder))
-
-
-def default_of(parameter: Any) -> str:
-    """What holds where it is not given; empty for nothing worth saying."""
-    silent = parameter.default in (None, []) or getattr(parameter, "is_flag", False)
-    return "" if silent else str(parameter.default)

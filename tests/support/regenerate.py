@@ -21,8 +21,6 @@ from typer._completion_shared import get_completion_script
 
 from sbpam_cli.commands.completing import COMPLETION_VARIABLE
 
-README = ROOT / "README.md"
-GUIDES = ROOT / "sbpam_cli" / "guides"
 PICTURES = ROOT / "tests" / "pictures"
 COMPLETIONS = {
     "bash": ROOT / "completions" / "sbpam.bash",
