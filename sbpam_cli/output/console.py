@@ -1,8 +1,7 @@
 """The two streams: stdout is data, stderr is talk.
 
-Nothing written here raises because of an encoding, a closed stderr or a
-reader that left: `stdout_closed` says that, and later writes are dropped.
-What each stream can show, rich decides; it is loaded for terminals alone.
+Nothing raises because of an encoding, a closed stderr or a reader that left: `stdout_closed`
+is set, and later writes are dropped. rich decides what a stream can show; pipes never load it.
 """
 
 import contextlib
@@ -49,12 +48,11 @@ class Console:
 
     @cached_property
     def rich_stdout(self) -> "rich.console.Console":
-        """Prints through `write`."""
         return _make_rich(self.services.stdout, self.write, self.services)
 
     @cached_property
     def rich_stderr(self) -> "rich.console.Console":
-        """Prints as talk does; a live display on it stays below what is said."""
+        """A live display on it stays below what is printed meanwhile."""
         return _make_rich(self.services.stderr, self._write_talk, self.services)
 
     @property
@@ -65,40 +63,33 @@ class Console:
     def write(self, text: str) -> None:
         """Data to stdout; the text is ready and ends its own lines.
 
-        Raises SbpamError, once, if stdout cannot take it (a full disk).
+        Raises OutputError, once, if stdout cannot take it.
         """
         self._to_stdout(self.services.stdout.write, text)
 
     def flush(self) -> None:
-        """What was written goes out now. Raises as `write` does."""
+        """Raises as `write` does."""
         self._to_stdout(self.services.stdout.flush)
 
     def note(self, text: str) -> None:
-        """Progress or information, one line."""
         if not self.quiet:
             self._say(escape_controls(text))
 
     def warn(self, text: str) -> None:
-        """A warning, one line."""
         if not self.quiet:
             self._say(f"sbpam: warning: {escape_controls(text)}", mark=("warning:", "yellow"))
 
     def trace(self, text: str) -> None:
-        """A line for `--verbose`."""
         if self.verbose and not self.quiet:
-            self._say(escape_controls(text), style="dim")
-
-    @property
-    def gives_hints(self) -> bool:
-        """Whether a person is there who wants any."""
-        services = self.services
-        wanted = not self.quiet and services.env("SBPAM_NO_HINTS") is None
-        return wanted and services.stderr_is_terminal() and services.stdout_is_terminal()
+            self._say(escape_controls(text), "dim")
 
     def hint(self, text: str | None) -> None:
-        """What one may do next; shown to a person alone."""
-        if text is not None and self.gives_hints:
-            self._say(f"{self._arrow} {escape_controls(text)}", style="dim")
+        """What one may do next; for a person who wants to hear it alone."""
+        services = self.services
+        has_person = services.stderr_is_terminal() and services.stdout_is_terminal()
+        wanted = not self.quiet and services.env("SBPAM_NO_HINTS") is None
+        if text is not None and has_person and wanted:
+            self._say(f"{self._arrow} {escape_controls(text)}", "dim")
 
     def summary(self, lines: Iterable[str]) -> None:
         """What became of it all, after the data; the first line stands out."""
@@ -107,7 +98,7 @@ class Console:
         first, *rest = map(escape_controls, lines)
         if self.services.stderr_is_terminal():
             self._say("")
-        self._say(first, style="bold")
+        self._say(first, "bold")
         for line in rest:
             self._say(line)
 
@@ -117,11 +108,11 @@ class Console:
         The reason of an InputError may be several lines: a refused entry each.
         """
         self._say(f"sbpam: {_one_line(error.message)}", mark=("sbpam:", "bold red"))
-        if error.reason:
-            many = isinstance(error, InputError)
-            reasons = error.reason.split("\n") if many else [_one_line(error.reason)]
-            for reason in reasons:
-                self._say(f"  {escape_controls(reason)}")
+        many = isinstance(error, InputError)
+        reason = error.reason or ""
+        for line in reason.split("\n") if many else [_one_line(reason)]:
+            if line:
+                self._say(f"  {escape_controls(line)}")
         if error.trace_id:
             self._say(f"  trace id: {_one_line(error.trace_id)}")
         if error.hint:
@@ -132,7 +123,7 @@ class Console:
         encoding = getattr(self.services.stderr, "encoding", None) or "utf-8"
         return "→" if encoding.lower().startswith("utf") else "->"
 
-    def _say(self, text: str, *, style: str = "", mark: tuple[str, str] | None = None) -> None:
+    def _say(self, text: str, style: str = "", *, mark: tuple[str, str] = ("", "")) -> None:
         """A line on stderr, in rich's styles; on a terminal no word is broken at the edge.
 
         mark: a word of it that has a style of its own, and that style.
@@ -152,20 +143,18 @@ class Console:
             break_on_hyphens=False,
         )
         styled = Text("\n".join(lines), style)
-        if mark is not None:
-            start = text.index(mark[0])
-            styled.stylize(mark[1], start, start + len(mark[0]))
+        start = text.index(mark[0])
+        styled.stylize(mark[1], start, start + len(mark[0]))
         self.rich_stderr.print(styled, soft_wrap=True)
 
     def _write_talk(self, text: str) -> None:
         with self._lock:
-            if self._stderr_gone:
-                return
-            try:
-                self.services.stderr.write(text)
-                self.services.stderr.flush()
-            except (OSError, ValueError):
-                self._stderr_gone = True
+            if not self._stderr_gone:
+                try:
+                    self.services.stderr.write(text)
+                    self.services.stderr.flush()
+                except (OSError, ValueError):
+                    self._stderr_gone = True
 
     def _to_stdout(self, action: Callable[..., object], *arguments: object) -> None:
         with self._lock:
@@ -176,9 +165,8 @@ class Console:
             except (OSError, ValueError) as error:
                 self._stdout_gone = True
                 # Windows calls a broken pipe EINVAL.
-                self.stdout_closed = isinstance(error, BrokenPipeError) or (
-                    os.name == "nt" and getattr(error, "errno", None) == errno.EINVAL
-                )
+                is_einval = os.name == "nt" and getattr(error, "errno", None) == errno.EINVAL
+                self.stdout_closed = is_einval or isinstance(error, BrokenPipeError)
                 if not self.stdout_closed:
                     raise OutputError(error) from error
 
@@ -208,7 +196,7 @@ def _make_rich(
             environ.pop(name, None)
     return RichConsole(
         file=cast("TextIO", _Sink(stream, write)),
-        force_terminal=True if _is_colour_forced(services) else None,
+        force_terminal=_is_colour_forced(services) or None,
         # rich's own NO_COLOR keeps bold and dim.
         color_system=None if services.env("NO_COLOR") is not None else "auto",
         markup=False,
@@ -219,15 +207,14 @@ def _make_rich(
 
 
 def _is_colour_forced(services: "Services") -> bool:
-    """`0` is no wish; rich takes it for one, and does not know the second."""
+    """rich takes FORCE_COLOR=0 for a wish, and does not know the second."""
     names = ("FORCE_COLOR", "CLICOLOR_FORCE")
     return any(services.env(name) not in (None, "0") for name in names)
 
 
 def _one_line(text: str) -> str:
     # Spaces within a line stay: a hint may hold a command to copy.
-    lines = (line.strip() for line in text.splitlines())
-    return escape_controls(" ".join(line for line in lines if line))
+    return escape_controls(" ".join(filter(None, map(str.strip, text.splitlines()))))
 
 
 def _set_up(stream: TextIO, **settings: str) -> None:

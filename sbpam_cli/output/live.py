@@ -32,7 +32,7 @@ class ScanProgress(NamedTuple):
 
 
 class LiveDisplay:
-    """A context manager around a wait; shows on stderr what `update` was last told.
+    """Shows on stderr what `update` was last told, until it is stopped.
 
     On a terminal: a display, redrawn at most 4 times a second and gone at the
     end. Elsewhere: a line when counts changed, at most one a minute and the

@@ -52,9 +52,7 @@ def print_table(console: "Console", row_set: RowSet, rows: Sequence[Row]) -> Non
     widths = _fit({n: max(w, len(n)) if w else 0 for n, w in natural.items()}, rich.width)
     rich.width = max(rich.width, _total(widths))
     for number, batch in enumerate(batches(rows)):
-        ascii_only = rich.options.ascii_only
-        box, gap = (None, _GAP) if ascii_only else (SIMPLE_HEAD, _GAP - 1)
-        table = Table(box=box, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         table.show_header, table.header_style = number == 0, "bold"
         for name, width in widths.items():
             is_number = type(rows[0][names.index(name)]) is int
@@ -70,7 +68,7 @@ def print_table(console: "Console", row_set: RowSet, rows: Sequence[Row]) -> Non
             for name, text in zip(names, texts(row), strict=True):
                 style = _STYLES.get(name, "")
                 if name in _MARKED and text:
-                    text, style = mark_status(text, text, ascii_only=ascii_only)
+                    text, style = mark_status(text, text, ascii_only=rich.options.ascii_only)
                 cells += [Text(text, style)] * (name in widths)
             table.add_row(*cells)
         rich.print(table, crop=False)
