@@ -48,7 +48,7 @@ class LiveDisplay:
         self._shown_at_s: float | None = None
         self._live: Any = None
         self._bar: Progress | None = None
-        self._widths: Sequence[int] = ()
+        self._width = 0
 
     def __enter__(self) -> "LiveDisplay":
         return self
@@ -79,7 +79,6 @@ class LiveDisplay:
         if self._live is not None:
             self._live.stop()
             self._live = self._shown_at_s = None
-            self._widths = ()
 
     def stop(self) -> None:
         """Ends the display; what was printed meanwhile stays."""
@@ -101,7 +100,7 @@ class LiveDisplay:
         from rich.console import Group
         from rich.control import Control
         from rich.live import Live
-        from rich.segment import ControlType, Segment, SegmentLines
+        from rich.segment import SegmentLines
         from rich.text import Text
 
         rich = self._console.rich_stderr
@@ -129,12 +128,10 @@ class LiveDisplay:
                 redirect_stderr=False,
             )
             self._live.start()
-        # A terminal that got narrower has wrapped the lines: more are to go than rich knows of.
-        wrapped = sum((width - 1) // rich.width for width in self._widths if width)
-        rich.control(
-            Control(*[(ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)] * wrapped)
-        )
-        self._widths = [Segment.get_line_length(line) for line in lines]
+        if rich.width < self._width:
+            # A narrower terminal wraps the lines: there are more of them than rich knows of.
+            rich.control(Control.home(), Control.clear())
+        self._width = rich.width
         self._live.update(SegmentLines(lines, new_lines=True), refresh=True)
 
     def _bar_of(self, progress: ScanProgress) -> "Progress":
