@@ -35,6 +35,11 @@ class Screen(io.TextIOWrapper):
         return True
 
 
+class OldTerminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
 def table(row_set: RowSet, rows: Sequence[Row], width: int, encoding: str = "utf-8") -> list[str]:
     raw = io.BytesIO()
     stdout = Screen(raw, encoding=encoding) if encoding != "utf-8" else io.TextIOWrapper(raw)
@@ -119,7 +124,7 @@ def test_wide_and_combining_characters_keep_columns_straight() -> None:
 def test_every_status_has_a_sign_in_an_old_locale(encoding: str) -> None:
     rows = [HostRow("a.example.com", status, detail="é") for status in ScanStatus]
     lines = table(HOSTS, rows, 80, encoding)
-    assert [line.split()[2] for line in lines[1:]] == list(ScanStatus)
+    assert [re.split(r"[ |]+", line)[2] for line in lines[2:]] == list(ScanStatus)
 
 
 def test_numbers_stand_right_and_run_ids_whole() -> None:
