@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 SERVICE = "sbpam"
-_ALONE_S = 3.0
-_ATTENDED_S = 60.0
-_NOTICE_AFTER_S = 1.0
+_ALONE_S, _ATTENDED_S, _NOTICE_AFTER_S = 3.0, 60.0, 1.0
 _SYSTEM_KEYRINGS = {
     "darwin": ("keyring.backends.macOS.Keyring",),
     "win32": ("keyring.backends.Windows.WinVaultKeyring",),
@@ -68,9 +66,9 @@ class Vault:
         self._attended = attended
         self._limit_s = _ATTENDED_S if attended else _ALONE_S
         self._left_s = self._limit_s
+        self._noticed = not attended
         self._entries: Entries | None = None
         self._lock = threading.Lock()
-        self._noticed = False
         self.absent_because: str | None = None
 
     @property
@@ -86,23 +84,25 @@ class Vault:
         """Stores the secret and reads it back; False if it was not kept."""
         return bool(self._ask(lambda entries: entries.write(f"{profile} {origin} {name}", value)))
 
-    def delete(self, profile: str, origin: str, name: SecretName) -> bool:
-        """Removes the secret; True if the keyring surely has none now."""
-        return bool(self._ask(lambda entries: entries.remove(f"{profile} {origin} {name}")))
-
     def delete_all(self, profile: str, origins: Iterable[str]) -> bool:
         """Removes every secret of a profile at these origins; True if surely none is left."""
-        gone = [self.delete(profile, origin, name) for origin in origins for name in SECRET_NAMES]
-        return all(gone)
+
+        def remove(entries: Entries) -> bool:
+            names = [f"{profile} {origin} {name}" for origin in origins for name in SECRET_NAMES]
+            gone = [entries.remove(name) for name in names]
+            return all(gone)
+
+        return bool(self._ask(remove))
 
     def _ask(self, work: "Callable[[Entries], Answer]") -> Answer | None:
         with self._lock:
             if self.absent_because is not None:
                 return None
+            terminal, clock = self._services.terminal, self._services.clock
             if self._attended:
-                self._services.terminal.protect()
+                terminal.protect()
             else:
-                self._services.terminal.refuse_questions()
+                terminal.refuse_questions()
             answers: list[Answer] = []
             failures: list[Exception] = []
             done = threading.Event()
@@ -115,25 +115,20 @@ class Vault:
                 finally:
                     done.set()
 
-            started = self._services.clock.monotonic()
+            started = clock.monotonic()
             threading.Thread(target=run, name="keyring", daemon=True).start()
-            if not self._wait(done, started):
+            wait_s = self._left_s
+            if not self._noticed and not clock.wait(done, min(_NOTICE_AFTER_S, wait_s)):
+                self._noticed = True
+                self._talk.note("waiting for the keyring; it may be asking to be unlocked")
+                wait_s = max(0.0, wait_s - _NOTICE_AFTER_S)
+            answered = clock.wait(done, wait_s)
+            self._left_s = max(0.0, self._left_s - (clock.monotonic() - started))
+            if not answered:
                 self._give_up(f"it did not answer within {self._limit_s:.0f} seconds")
             elif failures:
                 self._give_up(_reason_of(failures[0]))
-            return answers[0] if answers and self.absent_because is None else None
-
-    def _wait(self, done: threading.Event, started: float) -> bool:
-        clock = self._services.clock
-        first_s = min(_NOTICE_AFTER_S, self._left_s) if self._attended else self._left_s
-        answered = clock.wait(done, first_s)
-        if not answered and self._attended:
-            if not self._noticed:
-                self._talk.note("waiting for the keyring; it may be asking to be unlocked")
-            self._noticed = True
-            answered = clock.wait(done, max(0.0, self._left_s - first_s))
-        self._left_s = max(0.0, self._left_s - (clock.monotonic() - started))
-        return answered
+            return answers[0] if answered and answers else None
 
     def _give_up(self, why: str) -> None:
         self.absent_because = why
@@ -176,7 +171,7 @@ class Entries:
         found = _HEAD.fullmatch(head or "")
         if found is None:
             return head
-        parts = [self._get(part) or "" for part in _part_names(entry, int(found[1]))]
+        parts = [self._get(f"{entry} part {number}") or "" for number in range(int(found[1]))]
         value = "".join(parts)
         return value if _digest(value) == found[2] else None
 
@@ -184,35 +179,28 @@ class Entries:
         """Stores the value and reads it back; False if it was not kept."""
         long = len(value) > _PART_CHARACTERS
         if not (long and self._short_only) and self._put(entry, value):
-            return self._remove_parts(entry, 1)
-        if long and self._write_split(entry, value):
-            return True
+            return self._remove_parts(entry, 0)
+        starts = range(0, len(value), _PART_CHARACTERS)
+        parts = [value[start : start + _PART_CHARACTERS] for start in starts]
+        if long and len(parts) <= _MOST_PARTS:
+            head = f"sbpam-split {len(parts)} {_digest(value)}"
+            kept = (self._put(f"{entry} part {n}", part) for n, part in enumerate(parts))
+            if all(kept) and self._put(entry, head):
+                return self._remove_parts(entry, len(parts))
         # What is there now is an older value, or a piece of this one.
         self.remove(entry)
         return False
 
     def remove(self, entry: str) -> bool:
         """Deletes the value and its parts; True if nothing is left."""
-        return self._delete(entry) and self._remove_parts(entry, 1)
-
-    def _write_split(self, entry: str, value: str) -> bool:
-        starts = range(0, len(value), _PART_CHARACTERS)
-        parts = [value[start : start + _PART_CHARACTERS] for start in starts]
-        names = _part_names(entry, len(parts))
-        if len(parts) > _MOST_PARTS or not all(map(self._put, names, parts)):
-            return False
-        head = f"sbpam-split {len(parts)} {_digest(value)}"
-        return self._put(entry, head) and self._remove_parts(entry, len(parts) + 1)
+        return self._delete(entry) and self._remove_parts(entry, 0)
 
     def _remove_parts(self, entry: str, first: int) -> bool:
-        names = list(_part_names(entry, _MOST_PARTS))[first - 1 :]
-        stored = []
-        for name in names:
-            if self._get(name) is None:
-                break
-            stored.append(name)
+        last = first
+        while self._get(f"{entry} part {last}") is not None:
+            last += 1
         # From the end, so that what an interruption leaves is found the next time.
-        return all(self._delete(name) for name in reversed(stored))
+        return all(self._delete(f"{entry} part {n}") for n in range(last - 1, first - 1, -1))
 
     def _get(self, name: str) -> str | None:
         return self.backend.get_password(SERVICE, name)
@@ -227,9 +215,8 @@ class Entries:
         return self._get(name) == value
 
     def _delete(self, name: str) -> bool:
-        if self._get(name) is None:
-            return True
-        self.backend.delete_password(SERVICE, name)
+        if self._get(name) is not None:
+            self.backend.delete_password(SERVICE, name)
         return self._get(name) is None
 
 
@@ -259,7 +246,7 @@ def _choose_backend(services: "Services") -> "KeyringBackend":
 
 def _refuse_clear_text(backend: "KeyringBackend") -> "KeyringBackend":
     for member in _members(backend):
-        kinds = {_name_of(member), *(kind.__name__ for kind in type(member).__mro__)}
+        kinds = (_name_of(member), *(kind.__name__ for kind in type(member).__mro__))
         if any("plaintext" in kind.lower() for kind in kinds):
             raise UnusableKeyringError("the one here keeps its values in clear text")
     if type(backend).__module__ in ("keyring.backends.null", "keyring.backends.fail"):
@@ -280,14 +267,9 @@ def _name_of(backend: Any) -> str:
 
 
 def _reason_of(error: Exception) -> str:
-    if isinstance(error, UnusableKeyringError):
-        return str(error)
     kind = type(error).__name__
-    return _REASONS.get(kind, f"it failed with {kind}")
-
-
-def _part_names(entry: str, count: int) -> Iterator[str]:
-    return (f"{entry} part {number}" for number in range(1, count + 1))
+    own = isinstance(error, UnusableKeyringError)
+    return str(error) if own else _REASONS.get(kind, f"it failed with {kind}")
 
 
 def _digest(value: str) -> str:

@@ -4,16 +4,24 @@ Which server a command talks to, as whom, and where each setting came from.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sbpam_cli.errors import InputError, SbpamError, SignInError, UsageError, wrong_value
+from sbpam_cli.errors import (
+    InputError,
+    JournalError,
+    SbpamError,
+    SignInError,
+    UsageError,
+    wrong_value,
+)
 from sbpam_cli.models import METHODS, Method, Profile
 from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
 from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
-from sbpam_cli.system.files import read_private, write_private
+from sbpam_cli.system.files import read_private, require_writable, write_private
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.wording import did_you_mean
 
@@ -23,10 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _STORED = tuple(name for name in Profile._fields if name != "name")
-_WITH_VARIABLE = (
-    *("username", "credential", "ca_bundle", "fingerprint", "client_cert", "client_key"),
-)
 _PATHS = ("ca_bundle", "client_cert", "client_key")
+_WITH_VARIABLE = ("username", "credential", "fingerprint", *_PATHS)
+_PARSERS = {"server": parse_server, "fingerprint": parse_fingerprint}
 _TURN_WITHIN_S = 10.0
 
 
@@ -97,7 +104,7 @@ def resolve_target(
     if name is not None and saved is None and address is None and not new_profile:
         raise unknown_profile(name, profiles)
     saved = saved or Profile(name=name or DEFAULT_PROFILE)
-    origin = parse_server(address, source) if address is not None else saved.server
+    origin = address if address is not None else saved.server
     own = saved if origin is not None and origin == saved.server else Profile(name=saved.name)
     sources = {} if origin is None else {"server": "profile" if address is None else source}
     settings: dict[str, str | None] = {}
@@ -129,8 +136,8 @@ def _given(services: "Services", options: ConnectionOptions, key: str) -> tuple[
         value, source = services.env(variable) or "", variable
     if not value:
         return None, source
-    if key == "fingerprint":
-        return parse_fingerprint(value, source), source
+    if key in _PARSERS:
+        return _PARSERS[key](value, source), source
     if key not in _PATHS and NO_TEXT.search(value):
         raise wrong_value(
             source,
@@ -169,14 +176,9 @@ def unknown_profile(name: str, known: Mapping[str, Profile]) -> UsageError:
     return UsageError(f"there is no profile {name!r}", hint=did_you_mean(name, known, otherwise))
 
 
-def profiles_path(services: "Services") -> Path:
-    """The file; its folder may not exist yet."""
-    return services.config_folder() / "config.toml"
-
-
 def load_profiles(services: "Services") -> dict[str, Profile]:
     """All profiles by name; none if there is no file. Raises InputError naming the file."""
-    path = profiles_path(services)
+    path = _path(services)
     return {name: _profile(path, name, table) for name, table in _tables(_read(path), path).items()}
 
 
@@ -184,8 +186,7 @@ def save_profile(services: "Services", profile: Profile) -> None:
     """Writes one profile, leaving the others, and keys that we don't know, as they are."""
     import tomli_w
 
-    path = profiles_path(services)
-    pause = services.clock.sleep
+    path, pause = _path(services), services.clock.sleep
     # Of two at once, the second must read what the first one wrote.
     with take_turn(services, f"profiles {path}", within_s=_TURN_WITHIN_S, pause=pause):
         document = _read(path)
@@ -193,24 +194,46 @@ def save_profile(services: "Services", profile: Profile) -> None:
         unknown = {k: v for k, v in tables.get(profile.name, {}).items() if k not in _STORED}
         known = {key: value for key in _STORED if (value := getattr(profile, key))}
         document["profiles"] = tables | {profile.name: unknown | known}
-        write_private(services, path, tomli_w.dumps(document).encode(), error=InputError)
+        with _of_input():
+            write_private(services, path, tomli_w.dumps(document).encode())
+
+
+def require_writable_profiles(services: "Services") -> None:
+    """Raises InputError if `save_profile` could not write."""
+    with _of_input():
+        require_writable(services, _path(services))
+
+
+def _path(services: "Services") -> Path:
+    return services.config_folder() / "config.toml"
+
+
+@contextmanager
+def _of_input() -> Iterator[None]:
+    """The file is the user's: what is wrong with it is no error of the journal."""
+    try:
+        yield
+    except JournalError as error:
+        raise InputError(error.message, reason=error.reason, hint=error.hint) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     import tomllib
 
-    content = read_private(path, error=InputError) or b""
+    with _of_input():
+        content = read_private(path) or b""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _broken(path, f"line {line}: not UTF-8") from None
+        why = f"line {line}: not UTF-8"
     except RecursionError:
-        raise _broken(path, "its tables are nested too deep") from None
+        why = "its tables are nested too deep"
     except ValueError as error:
         message, _, place = str(error).partition(" (at line ")
         line = int(place.partition(",")[0]) if place else content.count(b"\n") + 1
-        raise _broken(path, f"line {line}: {message}") from None
+        why = f"line {line}: {message}"
+    raise _broken(path, why)
 
 
 def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
@@ -221,27 +244,22 @@ def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _profile(path: Path, name: str, table: dict[str, Any]) -> Profile:
-    values = {key: table[key] for key in _STORED if key in table}
+    values: dict[str, Any] = {key: table[key] for key in _STORED if key in table}
     try:
         check_profile_name(name, "profile")
         for key, value in values.items():
             if not isinstance(value, bool if key == "insecure" else str):
                 wanted = "true or false" if key == "insecure" else "a text in quotes"
                 raise InputError(f"`{key}` must be {wanted}")
+            if key in _PARSERS:
+                values[key] = _PARSERS[key](str(value), key)
         if values.get("method", "password") not in METHODS:
             raise InputError(f"`method` must be one of {', '.join(METHODS)}")
-        if "server" in values:
-            values["server"] = parse_server(values["server"], "server")
-        if "fingerprint" in values:
-            values["fingerprint"] = parse_fingerprint(values["fingerprint"], "fingerprint")
     except SbpamError as error:
         raise _broken(path, f"profile {name!r}: {error.message}", error.hint) from None
     return Profile(name=name, **values)
 
 
 def _broken(path: Path, why: str, hint: str | None = None) -> InputError:
-    return InputError(
-        f"{path} cannot be read as it is",
-        reason=why,
-        hint=hint or "correct it, or move it away and run `sbpam login` again",
-    )
+    hint = hint or "correct it, or move it away and run `sbpam login` again"
+    return InputError(f"{path} cannot be read as it is", reason=why, hint=hint)

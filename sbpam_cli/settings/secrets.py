@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.system.services import Services
 
+LONGEST_SECRET = 1 << 16
+"""Bytes that are read of a file, a pipe or stdin."""
 _LABELS: dict[SecretName, str] = {
-    "token": "token",
     "password": "password",
-    "totp-secret": "TOTP secret",
     "api-key": "API key",
     "client-key-password": "passphrase",
 }
-LONGEST_SECRET = 1 << 16
-"""Bytes that are read of a file, a pipe or stdin."""
 
 
 class Secrets:
@@ -53,18 +51,19 @@ class Secrets:
         self._target = target
         self.vault = vault
         self._talk = talk
-        self._given = dict(given or {})
-        self._warned: set[Path] = set()
+        self._known = dict(given or {})
 
     def find(self, name: SecretName) -> Found | None:
         """The first source that has it. Raises SbpamError for one that cannot be used."""
-        return self._given.get(name) or self._from_environment(name) or self.stored(name)
+        if name not in self._known:
+            found = self._from_environment(name) or self.stored(name)
+            if found is None:
+                return None
+            self._known[name] = found
+        return self._known[name]
 
     def require(self, name: SecretName, whom: str, ask: Callable[[str], str] | None) -> Found:
-        """As `find`, else what a person types; ask: None if nobody is there.
-
-        Raises SignInError if there is none.
-        """
+        """As `find`, else what a person types; ask: None if nobody is there. Raises SignInError."""
         if (found := self.find(name)) is not None:
             return found
         label = _LABELS[name]
@@ -100,22 +99,18 @@ class Secrets:
         path = Path(named) if named else credentials_file(self._services, name)
         assert path is not None
         # systemd's files carry a group that only an access list narrows.
-        warning = open_to_others(path, 0o044 if named else 0o004)
-        if warning is not None and path not in self._warned:
-            self._warned.add(path)
+        if warning := open_to_others(path, 0o044 if named else 0o004):
             self._talk.warn(warning)
         return Found(read_secret_file(path, source, SignInError), source)
 
 
 def open_to_others(path: Path, others: int = 0o044) -> str | None:
     """A warning if other users can read the file."""
-    if os.name != "posix":
-        return None
     try:
         mode = path.stat().st_mode
     except OSError:
         return None
-    if not (stat.S_ISREG(mode) and mode & others):
+    if os.name != "posix" or not (stat.S_ISREG(mode) and mode & others):
         return None
     return f"other users can read {path}; narrow it with: chmod 600 {path}"
 

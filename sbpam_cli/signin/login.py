@@ -16,7 +16,7 @@ from sbpam_cli.settings.profiles import (
     ConnectionOptions,
     Target,
     load_profiles,
-    profiles_path,
+    require_writable_profiles,
     resolve_target,
     save_profile,
 )
@@ -32,7 +32,6 @@ from sbpam_cli.signin.application import client_key
 from sbpam_cli.signin.password import clean_code
 from sbpam_cli.signin.session import Session, Site, open_secrets
 from sbpam_cli.signin.totp import code_maker
-from sbpam_cli.system.files import require_writable
 from sbpam_cli.wording import utc
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def run_login(ctx: "Context", options: LoginOptions) -> None:
     target = _choose_target(services, options)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     # Before a person has typed a password, and a code that is good once.
-    require_writable(services, profiles_path(services), error=InputError)
+    require_writable_profiles(services)
     stored = open_secrets(ctx, target)
     given = _read_given(ctx, options, target, stored)
     if ctx.can_ask and target.username is None and target.method != "token":

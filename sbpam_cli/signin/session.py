@@ -2,11 +2,11 @@
 
 import os
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import Interrupted, SbpamError, SignInError, UsageError
+from sbpam_cli.errors import Interrupted, SbpamError, ServerError, SignInError, UsageError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.replies import WireError, make_token
@@ -118,7 +118,6 @@ class Session:
         self.code: str | None = None
         self._site = site
         self._target = site.target
-        self._secrets = site.secrets
         self._lock = threading.Lock()
         self._current: Token | None = None
         self._untimed: Token | None = None
@@ -145,10 +144,8 @@ class Session:
         """Whether less than min(60 s, 20% of its life) is left, by the server's clock."""
         if token.expires_at is None:
             return False
+        life_s = token.expires_at - (token.received_at or 0.0)
         left_s = token.expires_at - self._site.client.server_time()
-        if token.received_at is None:
-            return left_s <= _RENEW_BEFORE_S
-        life_s = token.expires_at - token.received_at
         return left_s <= min(_RENEW_BEFORE_S, _RENEW_BEFORE_SHARE * life_s)
 
     def token(self, *, lasting: bool = False) -> Token:
@@ -183,10 +180,13 @@ class Session:
         """Signs in afresh, whatever is stored (`login`); keeps nothing."""
         with self._lock:
             self._keep = False
-            if self._target.method == "token":
-                self._current = self._confirmed(self._given_token())
-            else:
+            if self._target.method != "token":
                 self._current = self._sign_in(may_ask=self._site.ctx.can_ask)
+                return self._current
+            self._current = token = self._given_token()
+            # The server takes it, or refuses it; without the call it cannot say.
+            with suppress(ServerError):
+                self._current = self._site.client.fresh_token(token)
             return self._current
 
     def accepted(self) -> "dict[SecretName, str]":
@@ -212,16 +212,14 @@ class Session:
 
     def _stored_token(self) -> Token | None:
         """What the keyring has, as long as it is good."""
-        if (found := self._secrets.stored("token")) is None:
-            return None
-        try:
-            token = token_in(found)
-        except SignInError:
-            return None
-        return None if self._is_over(token) else token
+        found = self._site.secrets.stored("token")
+        with suppress(SignInError):
+            if found is not None and not self._is_over(token := token_in(found)):
+                return token
+        return None
 
     def _given_token(self) -> Token:
-        found = self._secrets.find("token")
+        found = self._site.secrets.find("token")
         if found is None:
             raise SignInError(
                 "there is no token",
@@ -234,38 +232,31 @@ class Session:
     def _is_over(self, token: Token) -> bool:
         return token.expires_at is not None and token.expires_at <= self._site.client.server_time()
 
-    def _renewed(self, token: Token, *, must: bool) -> Token:
+    def _renewed(self, old: Token, *, must: bool) -> Token:
         """A fresh token; unless it `must` be, one that merely grows old serves to its end."""
         with self._turn():
             stored = self._stored_token() if self._keep else None
-            if stored and stored.value != token.value and not self.needs_renewal(stored):
+            if stored and stored.value != old.value and not self.needs_renewal(stored):
                 return stored
-            over = self._is_over(token)
+            over = self._is_over(old)
             refusal: SbpamError | None = None
             # A token that is all there is is shown to the server even so: clocks differ,
             # and why it is refused is the server's to say.
             if not over or self._target.method == "token":
                 try:
-                    return self._kept(self._other_than(token, self._site.client.fresh_token(token)))
+                    return self._kept(self._site.client.fresh_token(old), old)
                 except Interrupted:
                     raise
                 except SbpamError as error:
                     refusal = error
             try:
-                return self._kept(self._other_than(token, self._sign_in_unattended(over=over)))
+                return self._kept(self._sign_in_unattended(over=over), old)
             except SignInError as error:
                 if not must and not over:
-                    return token
+                    return old
                 if error.reason is None and isinstance(refusal, SignInError):
                     error.reason, error.trace_id = refusal.reason, refusal.trace_id
                 raise
-
-    def _other_than(self, old: Token, fresh: Token) -> Token:
-        if fresh.value == old.value:
-            raise SignInError(
-                "the server gives back the token that it refuses", hint="run `sbpam login` later"
-            )
-        return fresh
 
     def _sign_in_unattended(self, *, over: bool) -> Token:
         if self._target.method == "token":
@@ -293,21 +284,15 @@ class Session:
             self._failure = error
             raise
 
-    def _confirmed(self, token: Token) -> Token:
-        """The token, or a fresh one, after the server took it; as it is if it cannot say."""
-        try:
-            return self._site.client.fresh_token(token)
-        except (SignInError, Interrupted):
-            raise
-        except SbpamError as error:
-            if error.code == "unreachable":
-                raise
-            return token
-
-    def _kept(self, token: Token) -> Token:
-        target = self._target
-        if self._keep and target.origin is not None:
-            self._secrets.vault.set(target.profile, target.origin, "token", token.value)
+    def _kept(self, token: Token, old: Token | None = None) -> Token:
+        """The fresh token, stored. Raises SignInError if it is the old one."""
+        if old is not None and token.value == old.value:
+            raise SignInError(
+                "the server gives back the token that it refuses", hint="run `sbpam login` later"
+            )
+        if self._keep:
+            target = self._target
+            self._site.secrets.vault.set(target.profile, target.server, "token", token.value)
         return token
 
 

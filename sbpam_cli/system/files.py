@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import JournalError, SbpamError
+from sbpam_cli.errors import JournalError
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
@@ -51,114 +51,92 @@ class Files:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def private_folder(
-    services: "Services", path: Path, *, error: type[SbpamError] = JournalError
-) -> Path:
+def private_folder(services: "Services", path: Path) -> Path:
     """`path` as a folder of mode 0700, created with its parents if it is missing.
 
     Our own, if wider, is narrowed. One that the environment names is the
-    user's: used as it is if nobody else can write there. Raises `error`.
+    user's: used as it is if nobody else can write there. Raises JournalError.
     """
     files = services.files()
     try:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
             files.make_folder(folder)
-        if os.name == "posix":
-            _own_folder(services, path, error)
+        status = path.stat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise JournalError(f"{path} is not a folder", hint="remove or rename it")
+        # A link in a folder that others may write could lead anywhere.
+        _require_own(path, status.st_uid, path.lstat().st_uid)
+        mode = stat.S_IMODE(status.st_mode)
+        if os.name != "posix" or not mode & 0o077:
+            return path
+        if not services.is_named_folder(path):
+            path.chmod(0o700)
+        elif mode & _OTHER_WRITERS:
+            raise JournalError(
+                f"other users can write to the folder {path}",
+                hint=f"chmod go-w {path}, or name a folder of its own inside",
+            )
     except OSError as failure:
-        raise _unusable(path, failure, error) from failure
+        raise _unusable(path, failure) from failure
     return path
 
 
-def _own_folder(services: "Services", path: Path, error: type[SbpamError]) -> None:
-    status = path.stat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise error(f"{path} is not a folder", hint="remove or rename it")
-    # A link in a folder that others may write could lead anywhere.
-    if {status.st_uid, path.lstat().st_uid} != {os.geteuid()}:
-        raise error(
-            f"the folder {path} belongs to another user",
-            hint="set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to folders of your own",
-        )
-    mode = stat.S_IMODE(status.st_mode)
-    if not services.is_named_folder(path):
-        if mode & 0o077:
-            path.chmod(0o700)
-    elif mode & _OTHER_WRITERS:
-        raise error(
-            f"other users can write to the folder {path}",
-            hint=f"chmod go-w {path}, or name a folder of its own inside",
-        )
-
-
-def require_writable(services: "Services", path: Path, *, error: type[SbpamError]) -> None:
-    """Raises `error` if `write_private` could not write `path`; makes nothing."""
+def require_writable(services: "Services", path: Path) -> None:
+    """Raises JournalError if `write_private` could not write `path`; makes nothing."""
     try:
-        _refuse_link(path, error)
+        _refuse_link(path)
         above = next(folder for folder in path.parents if folder.exists())
         if above == path.parent:
-            private_folder(services, above, error=error)
+            private_folder(services, above)
         if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             raise OSError(errno.EROFS, f"{above} is no folder that can be written")
     except OSError as failure:
-        raise _unusable(path, failure, error) from failure
+        raise _unusable(path, failure) from failure
 
 
-def open_private(
-    services: "Services",
-    path: Path,
-    *,
-    create_new: bool = False,
-    error: type[SbpamError] = JournalError,
-) -> int:
+def open_private(services: "Services", path: Path, *, create_new: bool = False) -> int:
     """A descriptor of the file, for reading and writing, created 0600 if it is missing.
 
-    Never through a symbolic link in the last component. Raises `error`; with
+    Never through a symbolic link in the last component. Raises JournalError; with
     `create_new` FileExistsError if the file is there already.
     """
     flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS | _NO_LINK | (os.O_EXCL if create_new else 0)
     try:
-        _refuse_link(path, error)
+        _refuse_link(path)
         descriptor = services.files().open(path, flags)
     except FileExistsError:
         raise
     except OSError as failure:
-        raise _unusable(path, failure, error) from failure
+        raise _unusable(path, failure) from failure
     try:
-        _own_file(descriptor, path, error)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise JournalError(f"{path} is not a file", hint="remove or rename it")
+        _require_own(path, status.st_uid)
+        if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _own_file(descriptor: int, path: Path, error: type[SbpamError]) -> None:
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise error(f"{path} is not a file", hint="remove or rename it")
-    if os.name != "posix":
-        return
-    if status.st_uid != os.geteuid():
-        raise error(f"the file {path} belongs to another user", hint="remove or rename it")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        os.fchmod(descriptor, 0o600)
-
-
-def read_private(path: Path, *, error: type[SbpamError] = JournalError) -> bytes | None:
-    """The content of a file of ours; None if it is missing. Raises `error`, as for a link."""
+def read_private(path: Path) -> bytes | None:
+    """The content of a file of ours; None if it is missing. Raises JournalError."""
     try:
-        _refuse_link(path, error)
+        _refuse_link(path)
+        owner = path.stat().st_uid
         # Root's is fine: an administrator, or a container's image, put it there.
-        if os.name == "posix" and path.stat().st_uid not in (0, os.geteuid()):
-            raise error(f"the file {path} belongs to another user", hint="move it away")
+        if owner != 0:
+            _require_own(path, owner)
         content = read_limited(path, _LONGEST_PRIVATE, pipes=False)
     except FileNotFoundError:
         return None
     except OSError as failure:
-        raise _unusable(path, failure, error) from failure
+        raise _unusable(path, failure) from failure
     if len(content) > _LONGEST_PRIVATE:
-        raise error(f"{path} is too large", hint="move it away")
+        raise JournalError(f"{path} is too large", hint="move it away")
     return content
 
 
@@ -194,15 +172,13 @@ def _await_piece(descriptor: int) -> None:
         raise OSError(errno.ETIMEDOUT, f"nothing came within {_PIPE_WITHIN_S:.0f} seconds")
 
 
-def write_private(
-    services: "Services", path: Path, data: bytes, *, error: type[SbpamError] = JournalError
-) -> None:
+def write_private(services: "Services", path: Path, data: bytes) -> None:
     """Writes the whole file or leaves it as it was; its folder is made private too."""
     import tempfile
 
-    folder = private_folder(services, path.parent, error=error)
+    folder = private_folder(services, path.parent)
     try:
-        _refuse_link(path, error)
+        _refuse_link(path)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
         try:
             with open(descriptor, "wb") as file:
@@ -214,28 +190,31 @@ def write_private(
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync_folder(folder)
+        if os.name == "posix":
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
     except OSError as failure:
-        raise _unusable(path, failure, error) from failure
+        raise _unusable(path, failure) from failure
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _require_own(path: Path, *owners: int) -> None:
+    if os.name == "posix" and set(owners) != {os.geteuid()}:
+        raise JournalError(
+            f"{path} belongs to another user",
+            hint="set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to folders of your own",
+        )
 
 
-def _refuse_link(path: Path, error: type[SbpamError]) -> None:
+def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        raise error(f"{path} is a symbolic link", hint="put the file itself there")
+        raise JournalError(f"{path} is a symbolic link", hint="put the file itself there")
 
 
-def _unusable(path: Path, failure: OSError, error: type[SbpamError]) -> SbpamError:
-    return error(
+def _unusable(path: Path, failure: OSError) -> JournalError:
+    return JournalError(
         f"{path} cannot be used",
         reason=failure.strerror or str(failure),
         hint="check its rights and the space on its disk,"

@@ -141,11 +141,12 @@ def test_the_environment_is_as_strict() -> None:
 def test_a_file_that_others_can_read_is_warned_of_once_and_used(tmp_path: Path) -> None:
     file = written(tmp_path / "f", b"pw")
     talk = HeardTalk()
-    secrets = secrets_of({"SBPAM_PASSWORD_FILE": str(file)}, talk=talk)
-    secrets.find("password")
+    environ = {"SBPAM_PASSWORD_FILE": str(file)}
+    found = Found("pw", "SBPAM_PASSWORD_FILE")
+    assert secrets_of(environ, talk=talk).find("password") == found
     assert talk.heard == []
     file.chmod(0o640)
-    found = Found("pw", "SBPAM_PASSWORD_FILE")
+    secrets = secrets_of(environ, talk=talk)
     assert [secrets.find("password"), secrets.find("password")] == [found, found]
     assert talk.heard == [f"other users can read {file}; narrow it with: chmod 600 {file}"]
 

@@ -37,8 +37,10 @@ class PtyProgram:
         while True:
             if re.search(pattern, self.screen) and echo in (None, self.echoes()):
                 return self.screen
-            assert time.monotonic() < end, f"{pattern!r} or echo={echo} missing:\n{self.screen}"
+            going = self.process.poll() is None and time.monotonic() < end
             self._read(0.05)
+            found = re.search(pattern, self.screen) is not None
+            assert going or found, f"{pattern!r} or echo={echo} missing:\n{self.screen}"
 
     def type(self, text: bytes | str) -> None:
         os.write(self._master, text.encode() if isinstance(text, str) else text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sbpam_cli.errors import InputError, JournalError, SbpamError
+from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.system.files import (
     open_private,
     private_folder,
@@ -74,13 +74,13 @@ def test_what_belongs_to_another_user_is_refused(services: Services, tmp_path: P
     for path in (folder, file):
         os.chown(path, 12345, -1)
     uses: list[Callable[[], object]] = [
-        lambda: private_folder(services, folder, error=InputError),
-        lambda: write_private(services, folder / "config.toml", b"", error=InputError),
-        lambda: open_private(services, file, error=InputError),
-        lambda: read_private(file, error=InputError),
+        lambda: private_folder(services, folder),
+        lambda: write_private(services, folder / "config.toml", b""),
+        lambda: open_private(services, file),
+        lambda: read_private(file),
     ]
     for use in uses:
-        with pytest.raises(InputError, match="belongs to another user"):
+        with pytest.raises(JournalError, match="belongs to another user"):
             use()
 
 
