@@ -23,14 +23,13 @@ def resume(
     from sbpam_cli.commands.present import present
     from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.resume import ResumeOptions, run_resume
-    from sbpam_cli.runs.send import SendLimits
+    from sbpam_cli.runs.state import SendLimits
 
     options = ResumeOptions(
         connection=common.connection(),
         run=run,
         accept=accept,
         resend=resend,
-        settle_after_s=settle_after,
-        limits=SendLimits(send_timeout_s=send_timeout),
+        limits=SendLimits(send_timeout_s=send_timeout, settle_after_s=settle_after),
     )
     return present(common, "resume", HOSTS, lambda ctx: run_resume(ctx, options), full=full)

@@ -61,7 +61,7 @@ def schedule(
     from sbpam_cli.hosts.lists import HostSource
     from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.schedule import ScheduleOptions, run_schedule
-    from sbpam_cli.runs.send import SendLimits
+    from sbpam_cli.runs.state import SendLimits
 
     if offline and not dry_run:
         raise OptionError("--offline goes with --dry-run")
@@ -73,8 +73,7 @@ def schedule(
         sources=sources,
         column=column,
         batch_size=batch_size,
-        limits=SendLimits(parallel, send_timeout, fail_fast, max_running),
-        settle_after_s=settle_after,
+        limits=SendLimits(parallel, send_timeout, fail_fast, max_running, settle_after),
         skip_recent_s=skip_recent,
         new_run=new_run,
         max_hosts=max_hosts,

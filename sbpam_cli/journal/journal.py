@@ -33,6 +33,20 @@ if TYPE_CHECKING:
 
 _RUNS_COMPARED = 1000
 """How many of the newest a mistyped id is compared with."""
+_RUN = (
+    "run_id, started, server, profile, username, credential_id, digest, hosts, aside, ended,"
+    " exit_code"
+)
+_CHANGING = (
+    *("state", "job_id", "sent_at", "deadline", "gave_up_at", "clock_offset", "http_status"),
+    *("reason", "trace_id", "accepted_at"),
+)
+"""Fields of a batch that change; columns of the same names."""
+_UPDATE_BATCH = (
+    f"UPDATE batches SET {', '.join(f'{name} = ?' for name in _CHANGING)}"
+    " WHERE run_id = ? AND number = ?"
+)
+_OPEN = "('planned', 'sending', 'unknown')"
 
 
 class Journal:
@@ -45,64 +59,32 @@ class Journal:
 
     def close(self) -> None:
         """Closes the connection; what is committed stays."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     # Recording.
 
     def record_run(self, run: Run, batches: Sequence[Batch]) -> None:
         """The run, its batches and their names, in one transaction."""
-        aside = json.dumps([(a.position, a.host, a.status, a.detail) for a in run.aside])
+        aside = json.dumps([tuple(item) for item in run.aside])
+        values = (*run[: run._fields.index("aside")], aside, run.ended, run.exit_code)
         with self._transaction() as execute:
-            execute(
-                "INSERT INTO runs (run_id, started, server, profile, username, credential_id,"
-                " digest, hosts, aside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(run.run_id, run.started, run.server, run.profile, run.username),
-                    *(run.credential_id, run.digest, run.hosts, aside),
-                ),
-            )
+            execute(f"INSERT INTO runs ({_RUN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             self._insert(execute, run.run_id, batches)
 
-    def record_outcomes(
-        self, run_id: str, batches: Iterable[Batch], *, sending: Iterable[Batch] = ()
-    ) -> None:
-        """What came of some batches, with their rows, and which ones are sent next, in one commit.
-
-        sending: `sending` with when and until when, on disk before their POSTs start.
-        """
+    def record_batches(self, run_id: str, batches: Iterable[Batch]) -> None:
+        """Batches as they are now, with the rows that they have, in one commit."""
         with self._transaction() as execute:
             for batch in batches:
-                rows = batch.rows or ()
-                execute(
-                    "UPDATE batches SET state = ?, job_id = ?, gave_up_at = ?, clock_offset = ?,"
-                    " http_status = ?, reason = ?, trace_id = ?, accepted = ?, failed = ?,"
-                    " accepted_at = coalesce(accepted_at, ?) WHERE run_id = ? AND number = ?",
-                    (
-                        *(batch.state, batch.job_id, batch.gave_up_at, batch.clock_offset),
-                        *(batch.http_status, batch.reason, batch.trace_id),
-                        *(*count_rows(rows), batch.seen_at, run_id, batch.number),
-                    ),
-                )
-                if batch.rows is not None:
-                    self._put_rows(execute, run_id, batch)
-            for batch in sending:
-                execute(
-                    "UPDATE batches SET state = 'sending', sent_at = ?, deadline = ?,"
-                    " clock_offset = ?, gave_up_at = NULL, http_status = NULL, reason = NULL,"
-                    " trace_id = NULL WHERE run_id = ? AND number = ?",
-                    (batch.sent_at, batch.deadline, batch.clock_offset, run_id, batch.number),
-                )
+                changing = [getattr(batch, name) for name in _CHANGING]
+                execute(_UPDATE_BATCH, (*changing, run_id, batch.number))
+                self._put_rows(execute, run_id, batch)
 
     def record_rows(self, run_id: str, batches: Iterable[Batch]) -> None:
-        """Newer statuses of accepted batches' hosts, as a poll saw them."""
+        """Newer statuses of accepted batches' hosts, as a look saw them."""
         with self._transaction() as execute:
             for batch in batches:
-                execute(
-                    "UPDATE batches SET accepted = ?, failed = ? WHERE run_id = ? AND number = ?",
-                    (*count_rows(batch.rows or ()), run_id, batch.number),
-                )
                 self._put_rows(execute, run_id, batch)
 
     def split(self, run_id: str, parent: Batch, children: Sequence[Batch]) -> None:
@@ -124,6 +106,16 @@ class Journal:
                 (ended, exit_code, run_id),
             )
 
+    def prune(self, before: float) -> int:
+        """Removes finished runs begun before then; returns how many."""
+        with self._transaction() as execute:
+            removed = execute(
+                "DELETE FROM runs WHERE started < ? AND run_id NOT IN (SELECT run_id FROM batches"
+                " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))",
+                (before,),
+            )
+        return int(removed.rowcount)
+
     def _insert(self, execute: Any, run_id: str, batches: Iterable[Batch]) -> None:
         for batch in batches:
             execute(
@@ -131,44 +123,35 @@ class Journal:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (run_id, batch.number, batch.first, len(batch.names), batch.parent, batch.state),
             )
-            execute(
-                "INSERT INTO batch_names VALUES (?, ?, ?)",
-                (run_id, batch.number, "\n".join(batch.names)),
-            )
+            names = "\n".join(batch.names)
+            execute("INSERT INTO batch_names VALUES (?, ?, ?)", (run_id, batch.number, names))
 
     def _put_rows(self, execute: Any, run_id: str, batch: Batch) -> None:
+        if batch.rows is None:
+            return
+        execute(
+            "UPDATE batches SET accepted = ?, failed = ? WHERE run_id = ? AND number = ?",
+            (*count_rows(batch.rows), run_id, batch.number),
+        )
+        seen_at = batch.seen_at or self._services.clock.now()
         execute(
             "INSERT OR REPLACE INTO batch_rows VALUES (?, ?, ?, ?)",
-            (
-                *(run_id, batch.number, batch.seen_at or self._services.clock.now()),
-                pack_rows(batch.rows or ()),
-            ),
+            (run_id, batch.number, seen_at, pack_rows(batch.rows)),
         )
 
-    # Reading.
+    # Runs.
 
     def runs(self, *, limit: int = -1) -> list[Run]:
         """Past runs, newest first."""
-        return [
-            _run(row)
-            for row in self._select(
-                f"SELECT {_RUN} FROM runs ORDER BY started DESC, run_id DESC LIMIT ?",  # noqa: S608
-                (limit,),
-            )
-        ]
+        return self._runs("ORDER BY rowid DESC LIMIT ?", limit)
 
     def find_run(self, prefix: str) -> Run:
-        """The run whose id begins so. Raises UsageError where none or several do."""
+        """The run whose id begins so. Raises UsageError if none or several do."""
         if not prefix:
             raise UsageError("a run's id is empty", hint="`sbpam runs` lists them")
-        found = [
-            _run(row)
-            for row in self._select(
-                f"SELECT {_RUN} FROM runs WHERE substr(run_id, 1, ?) = ?"  # noqa: S608
-                " ORDER BY started DESC LIMIT 6",
-                (len(prefix), prefix),
-            )
-        ]
+        found = self._runs(
+            "WHERE substr(run_id, 1, ?) = ? ORDER BY rowid DESC LIMIT 6", len(prefix), prefix
+        )
         exact = [run for run in found if run.run_id == prefix] or found
         if len(exact) == 1:
             return exact[0]
@@ -187,23 +170,28 @@ class Journal:
             hint="give more of the id",
         )
 
-    def batches(self, run_id: str, *, with_rows: bool = True) -> list[Batch]:
-        """The batches of a run in the order of their names; split ones left out."""
-        return list(self._batches("b.run_id = ? AND b.state <> 'split'", (run_id,), with_rows))
+    def unfinished_run(self, server: str, credential_id: str | None, digest: str) -> Run | None:
+        """The newest run of this list that was cut short; None: with whatever service account.
 
-    def each_batch(self, run_id: str) -> Iterator[Batch]:
-        """The same one at a time; no read lock is held in between.
-
-        By their places: the run may go on meanwhile, and split what is next.
+        Something of it may still be sent, or its command did not end by itself.
+        One that only has refused batches is over; `resume` alone sends those again.
         """
-        place = 0
-        where = (
-            "b.run_id = ? AND b.number = (SELECT number FROM batches WHERE run_id = ?"
-            " AND first >= ? AND state <> 'split' ORDER BY first LIMIT 1)"
+        found = self._runs(
+            "WHERE digest = ? AND server = ? AND credential_id = coalesce(?, credential_id)"
+            " AND (exit_code IS NULL OR exit_code IN (4, 5, 6) OR exit_code > 128 OR run_id IN"
+            f" (SELECT run_id FROM batches WHERE state IN {_OPEN}))"
+            " ORDER BY rowid DESC LIMIT 1",
+            *(digest, server, credential_id),
         )
-        while found := list(self._batches(where, (run_id, run_id, place), True)):
-            yield from found
-            place = found[0].first + len(found[0].names)
+        return found[0] if found else None
+
+    def newest_unfinished_run(self) -> Run | None:
+        """The newest run with a batch that is not accepted, or whose command was cut off."""
+        found = self._runs(
+            "WHERE exit_code IS NULL OR run_id IN (SELECT run_id FROM batches"
+            " WHERE state NOT IN ('accepted', 'split')) ORDER BY rowid DESC LIMIT 1"
+        )
+        return found[0] if found else None
 
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
@@ -215,130 +203,122 @@ class Journal:
         )
         return {run_id: RunCounts(*(int(n) for n in numbers)) for run_id, *numbers in rows}
 
-    def unfinished_run(self, server: str, credential_id: str | None, digest: str) -> Run | None:
-        """The newest run of this list that was cut short; None: with whatever service account.
+    def _runs(self, rest: str, *values: object) -> list[Run]:
+        runs = []
+        for row in self._select(f"SELECT {_RUN} FROM runs {rest}", values):
+            run = Run(*row)
+            aside = [
+                Aside(position, host, ScanStatus(status), detail)
+                for position, host, status, detail in json.loads(row[Run._fields.index("aside")])
+            ]
+            runs.append(run._replace(aside=aside))
+        return runs
 
-        Something of it may still be sent, or its command did not end by itself.
-        One that only has refused batches is over; `resume` alone sends those again.
+    # Batches.
+
+    def batches(self, run_id: str, *, with_rows: bool = True) -> list[Batch]:
+        """The batches of a run in the order of their names; split ones left out."""
+        where = "b.run_id = ? AND b.state <> 'split'"
+        return [batch for _, batch in self._batches(where, run_id, with_rows=with_rows)]
+
+    def each_batch(self, run_id: str) -> Iterator[Batch]:
+        """The same one at a time; no read lock is held in between.
+
+        By their places: the run may go on meanwhile, and split what is next.
         """
-        found = self._select(
-            f"SELECT {_RUN} FROM runs WHERE digest = ? AND server = ?"  # noqa: S608
-            " AND credential_id = coalesce(?, credential_id)"
-            " AND (exit_code IS NULL OR exit_code IN (4, 5, 6) OR exit_code > 128 OR run_id IN"
-            " (SELECT run_id FROM batches WHERE state IN ('planned', 'sending', 'unknown')))"
-            " ORDER BY started DESC LIMIT 1",
-            (digest, server, credential_id),
+        place = 0
+        where = (
+            "b.run_id = ? AND b.number = (SELECT number FROM batches WHERE run_id = ?"
+            " AND first >= ? AND state <> 'split' ORDER BY first LIMIT 1)"
         )
-        return _run(found[0]) if found else None
+        while found := self._batches(where, run_id, run_id, place):
+            [(_, batch)] = found
+            yield batch
+            place = batch.first + len(batch.names)
 
-    def newest_unfinished_run(self) -> Run | None:
-        """The newest run with a batch that is not accepted, or whose command was cut off."""
-        found = self._select(
-            f"SELECT {_RUN} FROM runs WHERE exit_code IS NULL"  # noqa: S608
-            " OR run_id IN (SELECT run_id FROM batches"
-            " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))"
-            " ORDER BY started DESC LIMIT 1"
+    def newest_batch_of(self, host: str, server: str) -> tuple[Run, Batch] | None:
+        """The newest accepted batch on that server that holds the host."""
+        return self._newest(
+            "r.server = ? AND b.state = 'accepted'"
+            " AND instr(char(10) || n.names || char(10), char(10) || ? || char(10)) > 0",
+            *(server, host),
         )
-        return _run(found[0]) if found else None
+
+    def batch_of_job(self, job_id: str) -> tuple[Run, Batch] | None:
+        """The newest batch whose job it is."""
+        return self._newest("b.job_id = ?", job_id)
+
+    def _newest(self, where: str, *values: object) -> tuple[Run, Batch] | None:
+        found = self._select(
+            "SELECT b.run_id, b.number FROM batches b JOIN batch_names n USING (run_id, number)"
+            f" JOIN runs r USING (run_id) WHERE {where} ORDER BY r.rowid DESC, b.sent_at DESC"
+            " LIMIT 1",
+            values,
+        )
+        for run_id, number in found:
+            [(_, batch)] = self._batches("b.run_id = ? AND b.number = ?", run_id, number)
+            return self.find_run(run_id), batch
+        return None
 
     def claimed_jobs(self, server: str) -> dict[str, str]:
-        """Every job of that server that a batch has: job id -> run id."""
+        """Every job of that server that a batch has: job id -> run id, the newest last."""
         return dict(
             self._select(
                 "SELECT b.job_id, b.run_id FROM batches b JOIN runs r USING (run_id)"
-                " WHERE b.job_id IS NOT NULL AND r.server = ? ORDER BY b.sent_at",
+                " WHERE b.job_id IS NOT NULL AND r.server = ? ORDER BY r.rowid, b.sent_at",
                 (server,),
             )
         )
 
     def doubts(self, server: str, since: float) -> list[tuple[Run, list[Batch]]]:
         """Batches in doubt on that server, sent since then, by run."""
-        runs = self._select(
-            f"SELECT {_RUN} FROM runs WHERE server = ? AND run_id IN (SELECT run_id FROM batches"  # noqa: S608
-            " WHERE state IN ('sending', 'unknown') AND sent_at >= ?) ORDER BY started",
-            (server, since),
+        where = "b.state IN ('sending', 'unknown') AND b.sent_at >= ?"
+        runs = self._runs(
+            "WHERE server = ? AND run_id IN"
+            f" (SELECT b.run_id FROM batches b WHERE {where}) ORDER BY rowid",
+            *(server, since),
         )
-        where = "b.run_id = ? AND b.state IN ('sending', 'unknown') AND b.sent_at >= ?"
         return [
-            (run, list(self._batches(where, (run.run_id, since), False))) for run in map(_run, runs)
+            (run, [b for _, b in self._batches(f"b.run_id = ? AND {where}", run.run_id, since)])
+            for run in runs
         ]
 
     def accepted_since(self, server: str, since: float) -> dict[str, str]:
         """Hosts of that server's accepted batches sent since then: host -> run id."""
-        found: dict[str, str] = {}
-        for run_id, packed in self._select(
-            "SELECT b.run_id, w.rows FROM batches b JOIN runs r USING (run_id)"
-            " JOIN batch_rows w USING (run_id, number)"
-            " WHERE b.state = 'accepted' AND r.server = ? AND b.sent_at >= ? ORDER BY b.sent_at",
-            (server, since),
-        ):
-            rows = unpack_rows(packed, None)
-            found.update((row.host, run_id) for row in rows if row.status in SCHEDULED)
-        return found
-
-    def host_ids(self, server: str, hosts: Sequence[str]) -> list[str]:
-        """The server's ids of these hosts, as far as an earlier run saw them."""
-        found: dict[str, str] = {}
-        for host in hosts:
-            newest = self.newest_batch_of(host, server)
-            for row in (newest[1].rows or ()) if newest is not None else ():
-                if row.host in hosts and row.host_id is not None:
-                    found[row.host] = row.host_id
-            if found:
-                break
-        return [found[host] for host in hosts if host in found]
-
-    def prune(self, before: float) -> int:
-        """Removes finished runs begun before then; answers how many."""
-        with self._transaction() as execute:
-            removed = execute(
-                "DELETE FROM runs WHERE started < ? AND run_id NOT IN (SELECT run_id FROM batches"
-                " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))",
-                (before,),
-            )
-        return int(removed.rowcount)
-
-    def newest_batch_of(self, host: str, server: str) -> tuple[Run, Batch] | None:
-        """The newest accepted batch on that server that holds the host."""
-        return self._newest(
-            "SELECT b.run_id, b.number FROM batches b JOIN batch_names n USING (run_id, number)"
-            " JOIN runs r USING (run_id) WHERE b.state = 'accepted' AND r.server = ?"
-            " AND instr(char(10) || n.names || char(10), char(10) || ? || char(10)) > 0"
-            " ORDER BY b.sent_at DESC LIMIT 1",
-            (server, host),
+        found = self._batches(
+            "b.run_id IN (SELECT run_id FROM runs WHERE server = ?)"
+            " AND b.state = 'accepted' AND b.sent_at >= ?",
+            *(server, since),
         )
+        return {
+            row.host: run_id
+            for run_id, batch in sorted(found, key=lambda pair: pair[1].sent_at or 0.0)
+            for row in batch.rows or ()
+            if row.status in SCHEDULED
+        }
 
-    def batch_of_job(self, job_id: str) -> tuple[Run, Batch] | None:
-        """The newest batch whose job it is."""
-        return self._newest(
-            "SELECT run_id, number FROM batches WHERE job_id = ? ORDER BY sent_at DESC LIMIT 1",
-            (job_id,),
-        )
+    def _batches(
+        self, where: str, *values: object, with_rows: bool = True
+    ) -> list[tuple[str, Batch]]:
+        """Batches with the ids of their runs, in the order of their names."""
 
-    def _newest(self, query: str, values: Sequence[object]) -> tuple[Run, Batch] | None:
-        found = self._select(query, values)
-        if not found:
-            return None
-        [(run_id, number)] = found
-        [batch] = self._batches("b.run_id = ? AND b.number = ?", (run_id, number), True)
-        return self.find_run(run_id), batch
-
-    def _batches(self, where: str, values: Sequence[object], with_rows: bool) -> Iterator[Batch]:
-        wanted = "r.rows, r.seen_at" if with_rows else "NULL, NULL"
-        for row in self._select(
-            "SELECT b.number, b.first, b.state, b.parent, b.job_id, b.sent_at, b.deadline,"  # noqa: S608
-            " b.gave_up_at, b.clock_offset, b.http_status, b.reason, b.trace_id, b.accepted_at,"
-            f" n.names, {wanted} FROM batches b JOIN batch_names n USING (run_id, number)"
+        changing = ", ".join(f"b.{name}" for name in _CHANGING)
+        rows = self._select(
+            f"SELECT b.run_id, b.number, b.first, b.parent, n.names, r.seen_at,"
+            f" {'r.rows' if with_rows else 'NULL'}, {changing}"
+            " FROM batches b JOIN batch_names n USING (run_id, number)"
             f" LEFT JOIN batch_rows r USING (run_id, number) WHERE {where} ORDER BY b.first",
             values,
-        ):
-            number, first, state, parent, job_id, *rest, accepted_at, names, packed, seen_at = row
-            rows = unpack_rows(packed, job_id) if packed is not None else None
-            batch = Batch(
-                *(number, first, names.split("\n"), state, parent, job_id, *rest, rows, seen_at)
-            )
-            batch.accepted_at = accepted_at
-            yield batch
+        )
+        found = []
+        for run_id, number, first, parent, names, seen_at, packed, *values in rows:
+            batch = Batch(number, first, names.split("\n"), parent=parent, seen_at=seen_at)
+            for name, value in zip(_CHANGING, values, strict=True):
+                setattr(batch, name, value)
+            if packed is not None:
+                batch.rows = unpack_rows(packed)
+            found.append((run_id, batch))
+        return found
 
     # SQLite.
 
@@ -351,12 +331,11 @@ class Journal:
             connection.execute("BEGIN IMMEDIATE")
             yield connection.execute
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             # A commit that raised can still be there: this connection is over.
             self._abandon()
-            raise journal_failure(self._services, self.path, error) from error
-        except BaseException:
-            self._abandon()
+            if isinstance(error, sqlite3.Error):
+                raise journal_failure(self.path, error) from error
             raise
 
     def _select(self, query: str, values: Sequence[object] = ()) -> list[Any]:
@@ -366,41 +345,24 @@ class Journal:
             return self._open_connection().execute(query, tuple(values)).fetchall()
         except sqlite3.Error as error:
             self._abandon()
-            raise journal_failure(self._services, self.path, error) from error
+            raise journal_failure(self.path, error) from error
 
     def _open_connection(self) -> "sqlite3.Connection":
         if self._connection is None:
             raise JournalError(
                 f"the journal {self.path} failed earlier in this command",
-                hint="`sbpam resume` goes on from what it holds",
+                hint="`sbpam resume` continues from what it holds",
             )
         return self._connection
 
     def _abandon(self) -> None:
         import sqlite3
 
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
-
-
-_RUN = (
-    "run_id, started, server, profile, username, credential_id, digest, hosts, aside, ended,"
-    " exit_code"
-)
-
-
-def _run(row: Sequence[Any]) -> Run:
-    *fields, aside, ended, exit_code = row
-    hosts = [
-        Aside(position, host, ScanStatus(status), detail)
-        for position, host, status, detail in json.loads(aside)
-    ]
-    return Run(*(*fields, hosts, ended, exit_code))
+        with suppress(sqlite3.Error):
+            self.close()
 
 
 def open_journal(services: "Services") -> Journal:
-    """Opens the journal, creating or migrating it. Raises JournalError."""
+    """Opens the journal, created if it is missing. Raises JournalError."""
     connection, path = open_database(services)
     return Journal(connection, path, services)

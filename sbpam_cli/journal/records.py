@@ -1,39 +1,24 @@
 """What the journal holds, as values: runs, batches, rows."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from sbpam_cli.models import (
-    FINISHED,
-    SCHEDULED,
-    FailureReason,
-    HostRow,
-    ScanStatus,
-)
+from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
-_HASHED_NAMES = 10_000
-_MANY_ROWS = 300
-_LONG_TEXT = 50_000
-"""From here on the import of msgspec pays."""
-_STATUSES = {str(status): status for status in ScanStatus}
-_REASONS: dict[str | None, FailureReason | None] = {
-    None: None,
-    **{str(r): r for r in FailureReason},
-}
 IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
+_HASHED_NAMES = 10_000
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Batch:
-    """One POST of a run. Times are epoch seconds of our clock; see `migrations`.
+    """One POST of a run. Times are epoch seconds of our clock; the schema explains the rest.
 
+    rows, seen_at: what the server last said of its hosts, and when.
     job_status: what the hosts' statuses add up to, once the rows are written and dropped.
-    accepted_at: None where it is not, or was before the journal kept it.
     """
 
     number: int
@@ -49,10 +34,14 @@ class Batch:
     http_status: int | None = None
     reason: str | None = None
     trace_id: str | None = None
+    accepted_at: float | None = None
     rows: Sequence[HostRow] | None = None
     seen_at: float | None = None
     job_status: ScanStatus | None = None
-    accepted_at: float | None = None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        return self.state in IN_DOUBT
 
 
 class Aside(NamedTuple):
@@ -86,10 +75,10 @@ class Run(NamedTuple):
 class RunCounts(NamedTuple):
     """Hosts of a run by what became of them; `open` is planned, sending or rejected ones."""
 
-    accepted: int
-    failed: int
-    unknown: int
-    open: int
+    accepted: int = 0
+    failed: int = 0
+    unknown: int = 0
+    open: int = 0
 
 
 def digest_names(names: Iterable[str]) -> str:
@@ -102,34 +91,20 @@ def digest_names(names: Iterable[str]) -> str:
 
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
-    """The rows of a batch as one JSON text; the job id is the batch's. Times only where known."""
-    timed = any(row.started_at or row.finished_at for row in rows)
-    end = len(HostRow._fields) - (0 if timed else 2)
-    packed = [(row[0], row[1], *row[3:end]) for row in rows]
-    if len(packed) < _MANY_ROWS:
-        return json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+    """The rows of a batch as one JSON text."""
     import msgspec
 
-    return msgspec.json.encode(packed).decode()
+    return msgspec.json.encode(list(rows)).decode()
 
 
-def unpack_rows(text: str, job_id: str | None) -> Sequence[HostRow]:
-    """The rows of a batch."""
-    return [
-        HostRow(host, _STATUSES[status], job_id, _REASONS[reason], *rest)
-        for host, status, reason, *rest in _decode(text)
-    ]
-
-
-def _decode(text: str) -> list[Any]:
-    if len(text) < _LONG_TEXT:
-        return list(json.loads(text))
+def unpack_rows(text: str) -> list[HostRow]:
+    """The rows of a batch. Raises msgspec.DecodeError for anything else."""
     import msgspec
 
-    return list(msgspec.json.decode(text))
+    return msgspec.json.decode(text, type=list[HostRow])
 
 
-def count_rows(rows: Sequence[HostRow]) -> tuple[int, int]:
+def count_rows(rows: Iterable[HostRow]) -> tuple[int, int]:
     """How many were accepted, and how many of those scans ended without success."""
     counts = Counter(row.status for row in rows)
     accepted = sum(counts[status] for status in SCHEDULED)

@@ -1,9 +1,11 @@
-"""The journal's file: opened privately, made durable, migrated, or refused with a remedy."""
+"""The journal's file: opened privately, made durable, or refused with a remedy."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError
+from sbpam_cli.system.files import open_private, private_folder
 from sbpam_cli.system.filesystems import filesystem_type, is_network
 
 if TYPE_CHECKING:
@@ -11,21 +13,83 @@ if TYPE_CHECKING:
 
     from sbpam_cli.system.services import Services
 
-_MODE_TRIES = 100
-_MODE_PAUSE_S = 0.05
-_BUSY_TIMEOUT_S = 30
+VERSION = 1
+_BUSY_TIMEOUT_S = 30.0
+_BUSY_PAUSE_S = 0.05
+# Names and rows are tables of their own: a batch's state changes without rewriting them.
+_TABLES = (
+    """
+    CREATE TABLE runs (
+        run_id TEXT PRIMARY KEY,
+        started REAL NOT NULL,          -- epoch seconds, our clock
+        ended REAL,
+        exit_code INTEGER,              -- NULL: cut short
+        server TEXT NOT NULL,           -- origin
+        profile TEXT NOT NULL,
+        username TEXT,
+        credential_id TEXT NOT NULL,
+        digest TEXT NOT NULL,           -- of the sorted names that are sent
+        hosts INTEGER NOT NULL,         -- asked for, those set aside included
+        aside TEXT NOT NULL             -- JSON: [[position, host, status, detail], ...]
+    )
+    """,
+    """
+    CREATE TABLE batches (
+        run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        first INTEGER NOT NULL,         -- index of its first name among those sent
+        size INTEGER NOT NULL,
+        parent INTEGER,                 -- the batch it was split from
+        state TEXT NOT NULL,            -- planned sending accepted rejected unknown split
+        job_id TEXT,                    -- not unique: a server may reuse one
+        sent_at REAL,                   -- epoch seconds, our clock: the newest try
+        deadline REAL,                  -- by then that try has ended, one way or another
+        gave_up_at REAL,
+        clock_offset REAL,              -- the server's clock minus ours at that try, seconds
+        http_status INTEGER,
+        reason TEXT,
+        trace_id TEXT,
+        accepted_at REAL,
+        accepted INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (run_id, number)
+    )
+    """,
+    """
+    CREATE TABLE batch_names (
+        run_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        names TEXT NOT NULL,            -- one a line, in the order asked for
+        PRIMARY KEY (run_id, number),
+        FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE batch_rows (
+        run_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        seen_at REAL NOT NULL,          -- epoch seconds, our clock
+        rows TEXT NOT NULL,             -- JSON: an array of the fields for each host
+        PRIMARY KEY (run_id, number),
+        FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX runs_by_list ON runs (digest, server)",
+    "CREATE INDEX batches_by_job ON batches (job_id)",
+    f"PRAGMA user_version = {VERSION}",
+)
 
 
-def journal_failure(services: "Services", path: Path, error: Exception) -> JournalError:
+def journal_failure(path: Path, error: Exception) -> JournalError:
     """What went wrong with SQLite, and the remedy that fits."""
     words = str(error)
     if "malformed" in words or "not a database" in words:
         hint = (
-            f"a copy is kept as {_keep_copy(services, path)}; move {path} away to start afresh,"
-            " or save its rows with `sqlite3 .recover`: it may name hosts in doubt"
+            f"save its rows with `sqlite3 {path} .recover`: it may name hosts in doubt;"
+            " then move it away to start afresh"
         )
     elif "full" in words:
-        hint = f"make room on the disk of {path.parent}; `sbpam resume` goes on"
+        hint = f"make room on the disk of {path.parent}; then `sbpam resume` continues"
     elif "locked" in words or "busy" in words:
         hint = "another sbpam holds the journal; try again when it has ended"
     else:
@@ -33,72 +97,38 @@ def journal_failure(services: "Services", path: Path, error: Exception) -> Journ
     return JournalError(f"the journal {path} cannot be used", reason=words, hint=hint)
 
 
-def _keep_copy(services: "Services", path: Path) -> Path:
-    """Copies a damaged journal aside, once for each state of it; never deletes anything."""
-    from contextlib import suppress
-
-    copy = path
-    with suppress(OSError):
-        changed = path.stat().st_mtime_ns
-        copy = path.with_name(f"{path.name}.damaged-{changed}")
-        if not copy.exists():
-            services.files().copy(path, copy)
-    return copy
-
-
 def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
-    """Opens the journal's database, creating or migrating it. Raises JournalError."""
+    """Opens the journal's database, created if it is missing. Raises JournalError."""
     import sqlite3
-
-    from sbpam_cli.system.files import open_private, private_folder
 
     folder = private_folder(services, services.state_folder())
     path = folder / "journal.sqlite3"
-    _close_descriptor(open_private(services, path))
+    os.close(open_private(services, path))
+    connection: sqlite3.Connection | None = None
     try:
         connection = services.database(str(path))
-    except sqlite3.Error as error:
-        raise journal_failure(services, path, error) from error
-    try:
-        on_network = is_network(filesystem_type(folder.resolve()))
-        _prepare(connection, _set_mode(services, connection, "DELETE" if on_network else "WAL"))
-        _migrate(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise journal_failure(services, path, error) from error
-    except BaseException:
-        connection.close()
+        _make_durable(
+            services, connection, on_network=is_network(filesystem_type(folder.resolve()))
+        )
+        _create_tables(connection, path)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise journal_failure(path, error) from error
         raise
     return connection, path
 
 
-def _close_descriptor(descriptor: int) -> None:
-    import os
-
-    os.close(descriptor)
-
-
-def _set_mode(services: "Services", connection: "sqlite3.Connection", wanted: str) -> str:
-    """The journal mode: a write-ahead log needs shared memory, which no network has."""
-    import sqlite3
-
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
-    # While another process makes the file, SQLite fails at once, whatever the timeout.
-    for left in range(_MODE_TRIES, 0, -1):
-        try:
-            [(mode,)] = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
-            return str(mode)
-        except sqlite3.OperationalError as error:
-            if left == 1 or "locked" not in str(error):
-                raise
-            services.clock.sleep(_MODE_PAUSE_S)
-    raise AssertionError
-
-
-def _prepare(connection: "sqlite3.Connection", mode: str) -> None:
+def _make_durable(
+    services: "Services", connection: "sqlite3.Connection", *, on_network: bool
+) -> None:
     import sqlite3
 
     execute = connection.execute
+    execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000:.0f}")
+    # A write-ahead log needs shared memory, which a network's file system has not.
+    mode = _set_mode(services, connection, "delete" if on_network else "wal")
     # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
     execute("PRAGMA synchronous = FULL")
     execute("PRAGMA fullfsync = ON")
@@ -111,29 +141,35 @@ def _prepare(connection: "sqlite3.Connection", mode: str) -> None:
         execute("PRAGMA synchronous = EXTRA")
 
 
-def _migrate(connection: "sqlite3.Connection", path: Path) -> None:
-    from sbpam_cli.journal.migrations import STEPS
+def _set_mode(services: "Services", connection: "sqlite3.Connection", wanted: str) -> str:
+    """The journal mode in force. SQLite's busy time-out does not cover this switch."""
+    import sqlite3
 
+    clock = services.clock
+    until = clock.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            [(mode,)] = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
+            return str(mode)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or clock.monotonic() >= until:
+                raise
+        clock.sleep(_BUSY_PAUSE_S)
+
+
+def _create_tables(connection: "sqlite3.Connection", path: Path) -> None:
     execute = connection.execute
     [(version,)] = execute("PRAGMA user_version").fetchall()
-    if version > len(STEPS):
-        raise JournalError(
-            f"the journal {path} was written by a newer sbpam",
-            reason=f"its schema is {version}, this program knows {len(STEPS)}",
-            hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
-        )
-    if version == len(STEPS):
-        return
-    execute("BEGIN IMMEDIATE")
-    try:
+    if version == 0:
+        execute("BEGIN IMMEDIATE")
         # Another process may have been first.
         [(version,)] = execute("PRAGMA user_version").fetchall()
-        for step in STEPS[version:]:
-            for statement in step:
-                execute(statement)
-        execute(f"PRAGMA user_version = {len(STEPS)}")
+        for statement in _TABLES if version == 0 else ():
+            execute(statement)
         execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            execute("ROLLBACK")
-        raise
+    elif version != VERSION:
+        raise JournalError(
+            f"the journal {path} was written by a newer sbpam",
+            reason=f"its schema is {version}, this program knows {VERSION}",
+            hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
+        )

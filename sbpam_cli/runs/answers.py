@@ -4,17 +4,22 @@ The server gives no idempotency key, so the question behind each rule is only
 whether the application can have begun to act. When in doubt, it is in doubt.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableError
+from sbpam_cli.errors import (
+    RejectedError,
+    SbpamError,
+    ServerError,
+    SignInError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+from sbpam_cli.journal.records import Batch, BatchState
 from sbpam_cli.models import ScanJob
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
 from sbpam_cli.nps.failures import redirect_target
 from sbpam_cli.nps.transport import NoReplyError, Reply
-
-if TYPE_CHECKING:
-    from sbpam_cli.journal.records import BatchState
 
 _REFUSED = frozenset({400, 404, 405, 415, 422})
 
@@ -26,7 +31,7 @@ class Verdict(NamedTuple):
     giving up. refused_token: 401. stop: no other batch will fare better.
     """
 
-    state: "BatchState"
+    state: BatchState
     job: ScanJob | None = None
     http_status: int | None = None
     reason: str | None = None
@@ -52,7 +57,7 @@ def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
         words = f"redirected to {redirect_target(reply)}; redirects are not followed"
 
     def verdict(
-        state: "BatchState", *, stop: SbpamError | None = None, server_failure: bool = False
+        state: BatchState, *, stop: SbpamError | None = None, server_failure: bool = False
     ) -> Verdict:
         return Verdict(
             state,
@@ -124,4 +129,48 @@ def _forbidden(words: str | None, trace_id: str | None) -> SignInError:
         trace_id=trace_id,
         hint="the account needs the role Admin or App, and the token must not owe its MFA"
         " step; then `sbpam resume`",
+    )
+
+
+def not_sent(error: SbpamError) -> Verdict:
+    """A token could not be had: the POST did not start, or its 401 means that nothing began."""
+    final = isinstance(error, SignInError)
+    return Verdict(
+        "planned",
+        reason=error.reason or error.message,
+        trace_id=error.trace_id,
+        server_failure=not final,
+        stop=error if final else None,
+    )
+
+
+def gave_up(origin: str, batch: Batch, failures: int) -> SbpamError:
+    """So many POSTs in a row failed."""
+    kind = ServerError if batch.http_status is not None else UnreachableError
+    return kind(
+        f"{failures} POSTs in a row failed at {origin}; nothing more was sent",
+        reason=batch.reason,
+        trace_id=batch.trace_id,
+        hint="once the server is well again: `sbpam resume`",
+    )
+
+
+def refused(batch: Batch, which: str, again: str = "sbpam resume") -> RejectedError:
+    """The server refused a batch, or all so far; again: what retries it unchanged."""
+    return RejectedError(
+        f"the server refused {which}",
+        reason=batch.reason,
+        trace_id=batch.trace_id,
+        hint="fix the list or the account and run `sbpam schedule` again; to retry unchanged:"
+        f" `{again}`",
+    )
+
+
+def left_in_doubt(batch: Batch) -> UnknownOutcomeError:
+    """`--fail-fast`: the answer to this batch was lost."""
+    return UnknownOutcomeError(
+        "the outcome of a batch is unknown; nothing more was sent",
+        reason=batch.reason,
+        trace_id=batch.trace_id,
+        hint="`sbpam resume` looks again",
     )

@@ -1,265 +1,237 @@
-"""Carries a recorded run to its end: settles what is in doubt, sends what is planned.
+"""Carries a run to its end: settles what is in doubt, sends what is planned, prints its rows.
 
 `schedule` and `resume` differ in how they come by the run; from there on they
 are the same.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import (
+    ExitCode,
     JournalError,
     RejectedError,
     SbpamError,
     SignInError,
     UnknownOutcomeError,
 )
-from sbpam_cli.jobs.follow import (
-    LOOKS_IN_FLIGHT,
-    Follower,
-    FollowLimits,
-    RunningLimit,
-)
+from sbpam_cli.jobs.follow import Follower, FollowLimits, Watching
 from sbpam_cli.jobs.job import FollowedJob, record_looks
-from sbpam_cli.jobs.rows import batch_rows
-from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
+from sbpam_cli.jobs.rows import RowStream, batch_rows
+from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import SCHEDULED, JobSummary, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.runs.send import Sending, SendLimits
-from sbpam_cli.signin.session import Site
-from sbpam_cli.system.signals import Interruption
+from sbpam_cli.runs.answers import refused
+from sbpam_cli.runs.send import Sending
+from sbpam_cli.runs.state import RunState, SendLimits
+from sbpam_cli.system.locks import hold_lock
+from sbpam_cli.system.signals import Interruption, leave_now
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
+    from sbpam_cli.signin.session import Site
 
 _ROUNDS = 3
 
 
 class Execution:
-    """One run, its batches, and how far it got.
+    """One run in one command; `prepare` of its two kinds comes by the run.
 
-    settled: called with each batch whose rows are final.
-    stopped: the error that ended it early.
+    Once `run` is known, every end but exit 2 prints a row for each of its hosts.
     """
 
     def __init__(
-        self,
-        ctx: "Context",
-        run: Run,
-        batches: list[Batch],
-        limits: SendLimits,
-        settle_after_s: float,
-        settled: Callable[[Batch], None],
+        self, ctx: "Context", server: str, digest: str, limits: SendLimits, watching: Watching
     ) -> None:
         self._ctx = ctx
-        self._services = ctx.services
-        self.run = run
-        self.batches = batches
+        self._server = server
+        self._digest = digest
         self._limits = limits
-        self._settle_after_s = settle_after_s
-        self._settled = settled
-        self.stopped: SbpamError | None = None
-        self._told: list[Batch] = []
+        self._watching = watching
+        self._run: Run | None = None
+        self._batches: list[Batch] = []
+        self._rows: RowStream | None = None
+        self._stopped: SbpamError | None = None
+        self._resend = False
+        self._is_continued = True
 
-    def carry_out(
-        self,
-        journal: Journal,
-        site: Site,
-        interruption: Interruption,
-        *,
-        settle_first: bool,
-        resend: bool = False,
-        goes_on: bool = False,
-    ) -> None:
-        """Everything under the lock, after sign-in and the run's record.
+    def prepare(self, journal: Journal, interruption: Interruption) -> "Site | None":
+        """Comes by the run and signs in; None if nothing is left to do."""
+        raise NotImplementedError
 
-        settle_first: the run was begun by an earlier command. resend: what is
-        still in doubt then is sent again. goes_on: the command follows the
-        scans, so its end is not recorded yet. Nothing is raised that
-        `stopped` can hold.
+    def carry_out(self, follow: FollowLimits | None = None, *, judge_scans: bool = True) -> None:
+        """Everything from the lock to the last row. Raises what ended it.
+
+        follow: how the scans are followed afterwards; None: not at all.
+        judge_scans: one that then did not succeed makes the end partial.
         """
-        interruption.defer()
+        ctx = self._ctx
+        with Interruption(lambda code: leave_now(ctx.services, code)) as interruption:
+            try:
+                with (
+                    hold_lock(ctx.services, self._server, self._digest),
+                    closing(open_journal(ctx.services)) as journal,
+                ):
+                    site = self.prepare(journal, interruption)
+                    if site is not None:
+                        self._settle_and_send(journal, site, interruption)
+                        if follow is None or self._stopped is not None:
+                            self._record_end(journal)
+                if site is not None and follow is not None and self._stopped is None:
+                    interruption.act_at_once()
+                    self._follow(site, follow)
+            except SbpamError as error:
+                if self._run is None or error.exit_code is ExitCode.USAGE:
+                    raise
+                self._stopped = error
+        self._finish(judge_scans=follow is not None and judge_scans)
+
+    def adopt(self, run: Run, batches: list[Batch]) -> None:
+        """From now on this is the run."""
+        self._run, self._batches = run, batches
+        self._ctx.outcome.run = run.run_id
+
+    # Under the lock, once signed in.
+
+    def _state(
+        self,
+        site: "Site",
+        journal: Journal,
+        interruption: Interruption,
+        run: Run,
+        batches: list[Batch],
+    ) -> RunState:
+        return RunState(self._ctx, site, journal, interruption, run, batches, self._limits)
+
+    def _settle_and_send(self, journal: Journal, site: "Site", interruption: Interruption) -> None:
+        """Nothing is raised that `_stopped` can hold."""
+        assert self._run is not None
+        state = self._state(site, journal, interruption, self._run, self._batches)
+        if self._rows is not None:
+            state.settled = self._rows.settle
         try:
-            if settle_first:
-                self._settle(journal, site, interruption)
-            if resend:
-                self._plan_again(journal)
-            self._send_and_settle(journal, site, interruption, look_again=settle_first)
+            interruption.defer()
+            if self._is_continued:
+                _settle(state)
+            if self._resend:
+                _plan_again(state)
+            _send_in_rounds(state)
         except SbpamError as error:
-            self.stopped = error
+            state.stopped = error
+        self._stopped = state.stopped
         if interruption.event.is_set():
-            self.stopped = interruption.error()
-        if self.stopped is not None or not goes_on:
-            self.record_end(journal)
+            self._stopped = interruption.error()
 
-    def record_end(self, journal: Journal) -> None:
-        """How the command ended, and what it saw; a journal that failed cannot take it."""
+    def _record_end(self, journal: Journal) -> None:
+        """How the command ended; a journal that failed cannot take it."""
+        assert self._run is not None
+        outcome = Outcome(errors=self._problems())
+        if self._stopped is not None:
+            outcome.errors.append(self._stopped)
         with suppress(JournalError):
-            journal.end_run(self.run.run_id, self.exit_code())
-            if self._told:
-                journal.record_rows(self.run.run_id, self._told)
+            journal.end_run(self._run.run_id, outcome.exit_code)
 
-    def _send_and_settle(
-        self,
-        journal: Journal,
-        site: Site,
-        interruption: Interruption,
-        *,
-        look_again: bool,
-    ) -> None:
-        """Sends, settles, and sends what turned out never to have arrived; a few times."""
-        for number in range(_ROUNDS):
-            first = number == 0
-            self._send(journal, site, interruption, look_again=look_again and first)
-            over = interruption.event.is_set() or isinstance(
-                self.stopped, SignInError | JournalError
-            )
-            if over or not self._any(*IN_DOUBT):
-                return
-            self._settle(journal, site, interruption)
-            if self.stopped is not None or not self._any("planned"):
-                return
+    # After it.
 
-    def _any(self, *states: str) -> bool:
-        return any(batch.state in states for batch in self.batches)
-
-    def _send(
-        self,
-        journal: Journal,
-        site: Site,
-        interruption: Interruption,
-        *,
-        look_again: bool,
-    ) -> None:
-        workers = self._services.workers(
-            self._limits.parallel + LOOKS_IN_FLIGHT, self._services.clock
-        )
-        sending = Sending(
-            self._services,
-            journal,
-            site.client,
-            site.session,
-            self.run,
-            self.batches,
-            self._limits,
-            self._ctx.console,
-            interruption,
-            workers,
-            self._settled,
-            RunningLimit(self._ctx, site, self.run.run_id, self._limits.max_running, workers),
-        )
-        try:
-            sending.send_all(look_again=look_again)
-        finally:
-            self.batches = sending.batches
-            self.stopped = sending.stopped
-
-    def _settle(self, journal: Journal, site: Site, interruption: Interruption) -> None:
-        from sbpam_cli.runs.settle import Settling
-
-        Settling(
-            self._services,
-            journal,
-            site.client,
-            self.run,
-            self.batches,
-            self._settle_after_s,
-            self._ctx.console,
-            self._services.workers(1, self._services.clock),
-            interruption.event,
-            interruption.error,
-            self._settled,
-        ).settle()
-
-    def _plan_again(self, journal: Journal) -> None:
-        doubtful = [batch for batch in self.batches if batch.state in IN_DOUBT]
-        for batch in doubtful:
-            batch.state, batch.reason = "planned", "sent again as asked"
-        if doubtful:
-            journal.record_outcomes(self.run.run_id, doubtful)
-
-    # How it ended.
-
-    def follow(
-        self,
-        site: Site,
-        limits: FollowLimits,
-        progress: Callable[[Sequence[FollowedJob]], None],
-    ) -> None:
+    def _follow(self, site: "Site", limits: FollowLimits) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
+        assert self._run is not None
+        run_id = self._run.run_id
         jobs = [
             FollowedJob(batch.job_id, batch.names, batch_rows(batch), batch)
-            for batch in self.batches
+            for batch in self._batches
             if batch.state == "accepted" and batch.job_id is not None
         ]
-        again = f"sbpam status {self.run.run_id} --watch"
+        again = f"sbpam status {run_id} --watch"
         try:
-            Follower(self._ctx, site, again, limits, progress).follow(jobs)
-        finally:
-            self._told = record_looks(jobs, self._services.clock.now())
+            Follower(self._ctx, site, again, limits, self._watching).follow(jobs)
+        except SbpamError as error:
+            self._stopped = error
+            if error.hint is None:
+                error.hint = f"the scans continue; `{again}` shows them"
+        with suppress(JournalError), closing(open_journal(self._ctx.services)) as journal:
+            seen = record_looks(jobs, self._ctx.services.clock.now())
+            self._record_end(journal)
+            journal.record_rows(run_id, seen)
 
-    def exit_code(self) -> int:
-        """What the command's exit code is so far, scans aside."""
-        outcome = Outcome(partial=self._any("rejected"))
-        self.tell(outcome)
-        if self.stopped is not None:
-            outcome.errors.append(self.stopped)
-        return outcome.exit_code
-
-    def tell(self, outcome: Outcome) -> None:
-        """Adds what some hosts suffered: doubt and refusals."""
-        doubtful = sum(len(b.names) for b in self.batches if b.state in IN_DOUBT)
-        if doubtful:
-            outcome.errors.append(_in_doubt(doubtful, self.run.run_id))
-        elsewhere = sum(1 for a in self.run.aside if a.status is ScanStatus.OUTCOME_UNKNOWN)
-        if elsewhere:
-            outcome.errors.append(
-                UnknownOutcomeError(
-                    f"{counted(elsewhere, 'host')} in doubt in other runs, not sent",
-                    hint="`sbpam runs` shows them; `sbpam resume RUN` settles each",
-                )
-            )
-        rejected = [batch for batch in self.batches if batch.state == "rejected"]
-        if rejected and not isinstance(self.stopped, RejectedError):
-            outcome.errors.append(
-                RejectedError(
-                    f"the server refused {counted(sum(len(b.names) for b in rejected), 'host')}",
-                    reason=rejected[0].reason,
-                    trace_id=rejected[0].trace_id,
-                    hint="check the credential's id and the list: what is wrong in them is mended"
-                    f" by a new `schedule`; `sbpam resume {self.run.run_id}` sends the same again",
-                )
-            )
-
-    def jobs(self) -> list[JobSummary]:
-        """The jobs of the run, in the order of their hosts."""
-        return [
+    def _finish(self, *, judge_scans: bool) -> None:
+        """The rows that are still owed, the jobs, and what only some hosts suffered."""
+        assert self._run is not None
+        outcome, batches = self._ctx.outcome, self._batches
+        why = self._stopped.message if self._stopped is not None else None
+        outcome.jobs = [
             JobSummary(
                 batch.job_id,
                 batch.job_status or sum_status(None, [row.status for row in batch_rows(batch)]),
                 len(batch.names),
             )
-            for batch in sorted(self.batches, key=lambda batch: batch.first)
+            for batch in sorted(batches, key=lambda batch: batch.first)
             if batch.job_id is not None
         ]
+        self._write_rows(why)
+        outcome.errors += self._problems()
+        bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID}
+        if judge_scans:
+            bad |= SCHEDULED - {ScanStatus.COMPLETE}
+        outcome.partial = any(outcome.counts[status] for status in bad)
+        if self._stopped is not None:
+            raise self._stopped
+
+    def _write_rows(self, why: str | None) -> None:
+        assert self._run is not None
+        rows = self._rows or RowStream(self._watching.write, self._ctx.outcome, self._run.aside)
+        rows.finish(self._batches, why)
+
+    def _problems(self) -> list[SbpamError]:
+        """What some hosts suffered: doubt and refusals."""
+        assert self._run is not None
+        run_id, problems = self._run.run_id, list[SbpamError]()
+        doubtful = sum(len(batch.names) for batch in self._batches if batch.is_in_doubt)
+        if doubtful:
+            problems.append(
+                UnknownOutcomeError(
+                    f"the outcome is unknown for {counted(doubtful, 'host')}",
+                    hint=f"`sbpam resume {run_id}` looks again; don't schedule them again by hand",
+                )
+            )
+        elsewhere = [a for a in self._run.aside if a.status is ScanStatus.OUTCOME_UNKNOWN]
+        if elsewhere:
+            problems.append(
+                UnknownOutcomeError(
+                    f"the outcome is unknown for {counted(len(elsewhere), 'host')} in other runs;"
+                    " not sent",
+                    hint="`sbpam runs` shows them; `sbpam resume RUN` looks again",
+                )
+            )
+        rejected = [batch for batch in self._batches if batch.state == "rejected"]
+        if rejected and not isinstance(self._stopped, RejectedError):
+            hosts = counted(sum(len(batch.names) for batch in rejected), "host")
+            problems.append(refused(rejected[0], hosts, f"sbpam resume {run_id}"))
+        return problems
 
 
-def judge_counts(outcome: Outcome, *, scans: bool) -> None:
-    """Marks the outcome partial where printed rows say so.
+def _send_in_rounds(state: RunState) -> None:
+    """Sends, settles, and sends what turned out never to have arrived; a few times."""
+    for _ in range(_ROUNDS):
+        Sending(state).send_all()
+        hopeless = isinstance(state.stopped, SignInError | JournalError)
+        if hopeless or state.interruption.event.is_set() or not state.has("sending", "unknown"):
+            return
+        _settle(state)
+        if state.stopped is not None or not state.has("planned"):
+            return
 
-    scans: all but Complete ones do; doubt has a code of its own.
-    """
-    bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID, ScanStatus.REJECTED}
-    if scans:
-        bad |= SCHEDULED - {ScanStatus.COMPLETE}
-    outcome.partial = outcome.partial or any(outcome.counts[status] for status in bad)
+
+def _settle(state: RunState) -> None:
+    from sbpam_cli.runs.settle import Settling
+
+    Settling(state).settle()
 
 
-def _in_doubt(hosts: int, run_id: str) -> UnknownOutcomeError:
-    return UnknownOutcomeError(
-        f"the outcome is unknown for {counted(hosts, 'host')}",
-        hint=f"`sbpam resume {run_id}` finds out; don't schedule them again by hand",
-    )
+def _plan_again(state: RunState) -> None:
+    doubtful = [batch for batch in state.batches if batch.is_in_doubt]
+    for batch in doubtful:
+        batch.state, batch.reason = "planned", "sent again as asked"
+    state.record(*doubtful)

@@ -1,36 +1,29 @@
 """The main job: from a list of hosts to a row for each of them."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import (
-    ExitCode,
-    InputError,
-    JournalError,
-    SbpamError,
-    UsageError,
-)
+from sbpam_cli.errors import ExitCode, InputError, SbpamError, UsageError
 from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts, refuse_invalid
 from sbpam_cli.jobs.follow import FollowLimits, Watching, following
 from sbpam_cli.jobs.rows import RowStream, reorder
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.lookups.accounts import find_credential_id, read_credential
-from sbpam_cli.models import ScanStatus, Talk
-from sbpam_cli.names import canonical_uuid
-from sbpam_cli.runs.run import Execution, judge_counts
-from sbpam_cli.runs.send import SendLimits
+from sbpam_cli.models import HostRow, ScanStatus
+from sbpam_cli.names import fold_host
+from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.runs.run import Execution
+from sbpam_cli.runs.state import SendLimits
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.session import Site, sign_in
+from sbpam_cli.signin.session import Site, open_site, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
-from sbpam_cli.system.locks import hold_lock
-from sbpam_cli.system.signals import Interruption, leave_now
+from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
 
 CONFIRM_ABOVE_HOSTS = 1000
 _CONTINUED_FOR_S = 12 * 3600.0
@@ -56,15 +49,14 @@ class ScheduleOptions(NamedTuple):
     wait: bool = False
     judge_scans: bool = True
     new_run: bool = False
-    settle_after_s: float = 180.0
     skip_recent_s: float | None = None
     follow: FollowLimits = FollowLimits()
 
 
 def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
-    """Reads, validates, locks, signs in, records, sends, and follows where asked to.
+    """Reads, validates, locks, signs in, records, sends, and follows if asked to.
 
-    Writes a row for every host in every end but exit 2. Raises the SbpamError
+    Writes a row for every host, if the run was recorded. Raises the SbpamError
     that ended it; what only some hosts suffered is in `outcome`.
     """
     services, outcome = ctx.services, ctx.outcome
@@ -72,7 +64,8 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     outcome.server, outcome.profile = target.origin, target.profile
     needs_credential = not (options.dry_run and options.offline)
     source = target.sources.get("credential", "--credential")
-    credential = read_credential(target.credential, source) if needs_credential else ""
+    if needs_credential:
+        target = target._replace(credential=read_credential(target.credential, source))
     hosts = read_hosts(
         options.sources,
         stdin=services.stdin,
@@ -82,13 +75,16 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     )
     _check_list(hosts, options)
     if options.dry_run:
-        from sbpam_cli.runs.validation import run_validation
-
-        run_validation(ctx, options, target, credential, hosts)
+        _dry_run(ctx, options, target, hosts)
         return
     _confirm(ctx, options, target, hosts)
+    if not hosts.names:
+        RowStream(ctx.printer.write, outcome, set_aside(hosts)).finish()
+        outcome.partial = bool(hosts.refusals)
+        return
     with following(ctx) as watching:
-        _Scheduling(ctx, options, target, credential, hosts, watching).run()
+        run = _Scheduling(ctx, options, target, hosts, watching)
+        run.carry_out(options.follow if options.wait else None, judge_scans=options.judge_scans)
 
 
 def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
@@ -97,7 +93,7 @@ def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
     if not hosts.names and not hosts.refusals and not options.allow_empty:
         raise InputError(
             "the list names no hosts",
-            hint="where an empty list is right, --allow-empty makes it a success",
+            hint="if an empty list is right, --allow-empty makes it a success",
         )
     if options.max_hosts is not None and len(hosts.names) > options.max_hosts:
         raise InputError(
@@ -129,7 +125,57 @@ def cut_batches(names: Sequence[str], size: int) -> list[Batch]:
     return [Batch(n, first, names[first : first + size]) for n, first in enumerate(starts, 1)]
 
 
-class _Scheduling:
+# `--dry-run`.
+
+
+def _dry_run(ctx: "Context", options: ScheduleOptions, target: Target, hosts: HostList) -> None:
+    """Writes a row `Valid` or `Invalid` for every host; schedules and records nothing."""
+    outcome, aside = ctx.outcome, set_aside(hosts)
+    batches = cut_batches(hosts.names, options.batch_size)
+    rows = RowStream(ctx.printer.write, outcome, aside, keep_rows=False)
+    client: NpsClient | None = None
+    credential_id = ""
+    try:
+        if batches and not options.offline:
+            client = open_site(ctx, target).client
+            credential_id = find_credential_id(client, target.credential or "", ctx.console)
+        for batch in batches:
+            try:
+                batch.rows = _check(client, credential_id, batch)
+            except NotFoundError as error:
+                ctx.console.warn(f"{error.message}: the list alone was checked")
+                client = None
+                batch.rows = _check(None, credential_id, batch)
+            rows.settle(batch)
+    except SbpamError as error:
+        if error.exit_code is not ExitCode.USAGE:
+            rows.finish(batches, f"not checked: {error.message}")
+        raise
+    rows.finish()
+    outcome.partial = bool(outcome.counts[ScanStatus.INVALID])
+
+
+def _check(client: NpsClient | None, credential_id: str, batch: Batch) -> Sequence[HostRow]:
+    if client is None:
+        return [HostRow(name, ScanStatus.VALID) for name in batch.names]
+    answers = client.validate_hosts(credential_id, batch.names)
+    # A row that came back without its name is the one that was sent in its place.
+    places = [*batch.names, *[""] * len(answers)]
+    found = {
+        fold_host(answer["dnsHostName"] or name): answer
+        for name, answer in zip(places, answers, strict=False)
+    }
+    rows = []
+    for name in batch.names:
+        answer = found.get(name, {})
+        errors = [answer.get("dnsHostNameError"), answer.get("credentialNameError")]
+        detail = "; ".join(error for error in errors if error) or None
+        status = ScanStatus.INVALID if detail else ScanStatus.VALID
+        rows.append(HostRow(name, status, detail=detail))
+    return rows
+
+
+class _Scheduling(Execution):
     """One run of `schedule` with a list that is fit to be sent."""
 
     def __init__(
@@ -137,201 +183,100 @@ class _Scheduling:
         ctx: "Context",
         options: ScheduleOptions,
         target: Target,
-        credential: str,
         hosts: HostList,
         watching: Watching,
     ) -> None:
-        self._ctx = ctx
-        self._services = ctx.services
+        super().__init__(ctx, target.server, digest_names(hosts.names), options.limits, watching)
         self._options = options
-        self._outcome = ctx.outcome
-        self._watching = watching
         self._target = target
-        self._credential = credential
-        # Of a name it is not known before the server was asked.
-        self._credential_id = canonical_uuid(credential)
         self._names = hosts.names
         self._aside = set_aside(hosts)
-        self._execution: Execution | None = None
-        self._rows: RowStream | None = None
 
-    def run(self) -> None:
-        """Everything from the lock to the last row. Raises what ended it."""
-        stopped: SbpamError | None = None
-        with Interruption(lambda code: leave_now(self._services, code)) as interruption:
-            try:
-                site = self._carry_out(interruption) if self._names else None
-                if self._execution is not None:
-                    stopped = self._execution.stopped
-                    if self._options.wait and site is not None and stopped is None:
-                        self._follow(self._execution, site, interruption)
-            except SbpamError as error:
-                stopped = error
-        if stopped is not None and stopped.exit_code is ExitCode.USAGE:
-            self._outcome.run = None
-            raise stopped
-        self._finish(stopped)
+    def prepare(self, journal: Journal, interruption: Interruption) -> Site:
+        ctx, options = self._ctx, self._options
+        warn_of_passing_state(ctx)
+        site = sign_in(ctx, self._target, interruption, parallel=options.limits.parallel)
+        account_id = find_credential_id(site.client, self._target.credential or "", ctx.console)
+        before = None if options.new_run else self._cut_short(journal, account_id)
+        if before is not None:
+            self._continue(journal, before)
+            return site
+        if options.skip_recent_s is not None:
+            from sbpam_cli.runs.skip_recent import find_recent, set_apart
 
-    def _follow(self, execution: Execution, site: Site, interruption: Interruption) -> None:
-        """`--wait`, after the lock is given back. A run that is cut short here was cut short."""
-        try:
-            interruption.act_at_once()
-            execution.follow(site, self._options.follow, self._watching)
-        except SbpamError as error:
-            execution.stopped = error
-            if error.hint is None:
-                error.hint = f"the scans go on; `sbpam status {execution.run.run_id}` shows them"
-            raise
-        finally:
-            with suppress(JournalError), closing(open_journal(self._services)) as journal:
-                execution.record_end(journal)
-
-    def _carry_out(self, interruption: Interruption) -> Site:
-        """Lock, sign in, record or continue, send and settle."""
-        options, services = self._options, self._services
-        digest = digest_names(self._names)
-        with ExitStack() as stack:
-            stack.enter_context(hold_lock(services, self._target.server, digest))
-            journal = open_journal(services)
-            stack.callback(journal.close)
-            warn_of_passing_state(services, self._ctx.console)
-            # Before anything else can end the command: its rows are those of that run.
-            before = None if options.new_run else self._cut_short(journal, digest)
-            self._execution = before
-            site = sign_in(self._ctx, self._target, interruption, parallel=options.limits.parallel)
-            if self._credential_id is None:
-                before = self._name_account(site, journal, digest)
-            if before is not None:
-                self._continue(journal, before)
-            elif options.skip_recent_s is not None:
-                self._skip_recent(journal, site, interruption, digest)
-            execution = self._execution = before or self._begin(journal, digest)
-            self._outcome.run = execution.run.run_id
-            execution.carry_out(
-                journal,
-                site,
-                interruption,
-                settle_first=before is not None,
-                goes_on=options.wait,
-            )
+            state_of = partial(self._state, site, journal, interruption)
+            since = ctx.services.clock.now() - options.skip_recent_s
+            apart = find_recent(state_of, journal, self._server, self._digest, since)
+            self._names, self._aside = set_apart(self._names, self._aside, apart)
+        self._begin(journal, account_id)
         return site
 
-    def _name_account(self, site: Site, journal: Journal, digest: str) -> Execution | None:
-        """Finds the account that was named, and the run of this list that is with it.
+    def _cut_short(self, journal: Journal, account_id: str) -> Run | None:
+        """The unfinished run of this list that `schedule` continues, as `resume` would."""
+        run = journal.unfinished_run(self._server, account_id, self._digest)
+        now = self._ctx.services.clock.now()
+        return run if run is not None and now - run.started <= _CONTINUED_FOR_S else None
 
-        Up to here a run with any account stood for that one: should the search
-        fail, no host is called NotSent that was sent.
-        """
-        talk = self._ctx.console
-        self._credential_id = find_credential_id(site.client, self._credential, talk)
-        self._outcome.run = None
-        self._execution = None if self._options.new_run else self._cut_short(journal, digest)
-        return self._execution
-
-    def _cut_short(self, journal: Journal, digest: str) -> Execution | None:
-        """The unfinished run of this list that `schedule` goes on with, as `resume` would."""
-        run = journal.unfinished_run(self._target.server, self._credential_id, digest)
-        if run is None or self._services.clock.now() - run.started > _CONTINUED_FOR_S:
-            return None
-        self._outcome.run = run.run_id
-        return self._execution_of(run, journal.batches(run.run_id), lambda _: None)
-
-    def _skip_recent(
-        self, journal: Journal, site: Site, interruption: Interruption, digest: str
-    ) -> None:
-        from sbpam_cli.runs.skip_recent import find_recent, set_apart
-
-        apart = find_recent(
-            self._ctx,
-            journal,
-            site,
-            interruption,
-            own_digest=digest,
-            age_s=self._options.skip_recent_s or 0.0,
-            quiet_s=self._options.settle_after_s,
+    def _continue(self, journal: Journal, run: Run) -> None:
+        self.adopt(run, journal.batches(run.run_id))
+        accepted = sum(len(b.names) for b in self._batches if b.state == "accepted")
+        self._ctx.console.note(
+            f"continuing run {run.run_id}: {accepted:,} of {counted(len(self._names), 'host')}"
+            " accepted (--new-run starts a new run)"
         )
-        self._names, self._aside = set_apart(self._names, self._aside, apart)
+        journal.end_run(run.run_id, None)
 
-    def _begin(self, journal: Journal, digest: str) -> Execution:
-        now = self._services.clock.now()
-        batches = cut_batches(self._names, self._options.batch_size)
+    def _begin(self, journal: Journal, account_id: str) -> None:
+        ctx, options = self._ctx, self._options
+        now = ctx.services.clock.now()
+        batches = cut_batches(self._names, options.batch_size)
         run = Run(
-            run_id=make_run_id(self._services, now),
+            run_id=make_run_id(ctx, now),
             started=now,
-            server=self._target.server,
+            server=self._server,
             profile=self._target.profile,
             username=self._target.username,
-            credential_id=self._credential_id or self._credential,
-            digest=digest,
+            credential_id=account_id,
+            digest=self._digest,
             hosts=len(self._names) + len(self._aside),
             aside=self._aside,
         )
         journal.record_run(run, batches)
-        self._ctx.console.note(
+        self.adopt(run, batches)
+        self._is_continued = False
+        ctx.console.note(
             f"run {run.run_id}: {counted(len(self._names), 'host')} in"
             f" {counted(len(batches), 'batch')} to {run.server}"
         )
-        # `--max-running` counts in them.
-        keep_rows = self._options.limits.max_running is not None
-        self._rows = self._row_stream(keep_rows=keep_rows)
-        settled = self._rows.settle if not self._options.wait else lambda _: None
-        return self._execution_of(run, batches, settled)
+        if not options.wait:
+            # `--max-running` counts in the rows.
+            keep_rows = options.limits.max_running is not None
+            self._rows = RowStream(
+                self._watching.write, ctx.outcome, self._aside, keep_rows=keep_rows
+            )
 
-    def _row_stream(self, *, keep_rows: bool = True) -> RowStream:
-        return RowStream(self._watching.write, self._outcome, self._aside, keep_rows=keep_rows)
-
-    def _continue(self, journal: Journal, before: Execution) -> None:
-        run, batches = before.run, before.batches
-        accepted = sum(len(batch.names) for batch in batches if batch.state == "accepted")
-        self._ctx.console.note(
-            f"continuing run {run.run_id}: {accepted:,} of {counted(len(self._names), 'host')}"
-            " accepted (--new-run starts afresh)"
-        )
-        journal.end_run(run.run_id, None)
-
-    def _execution_of(
-        self, run: Run, batches: list[Batch], settled: Callable[[Batch], None]
-    ) -> Execution:
-        return Execution(
-            self._ctx,
-            run,
-            batches,
-            self._options.limits,
-            self._options.settle_after_s,
-            settled,
-        )
-
-    def _finish(self, stopped: SbpamError | None) -> None:
-        """The rows that are still owed, the jobs, and what only some hosts suffered."""
-        outcome, execution = self._outcome, self._execution
-        planned = cut_batches(self._names, max(len(self._names), 1))
-        batches = execution.batches if execution is not None else planned
-        why = stopped.message if stopped is not None else None
-        rows = self._rows
-        if rows is None:
-            # A continued run's batches may be in another order than the list given now.
-            rows, aside = self._row_stream(), execution.run.aside if execution is not None else ()
-            batches = reorder(self._names, batches, aside, why)
-        rows.finish(batches, why)
-        if execution is not None:
-            execution.tell(outcome)
-            outcome.jobs = execution.jobs()
-        judge_counts(outcome, scans=self._options.wait and self._options.judge_scans)
-        if stopped is not None:
-            raise stopped
+    def _write_rows(self, why: str | None) -> None:
+        if not self._is_continued or self._run is None:
+            super()._write_rows(why)
+            return
+        # A continued run's batches may be in another order than the list given now.
+        batches = reorder(self._names, self._batches, self._run.aside, why)
+        RowStream(self._watching.write, self._ctx.outcome, self._aside).finish(batches, why)
 
 
-def warn_of_passing_state(services: "Services", talk: Talk) -> None:
-    """Says where the journal ends with the container: so do the guarantees."""
-    folder = services.state_folder().resolve()
+def warn_of_passing_state(ctx: "Context") -> None:
+    """Warns if the journal ends with the container: so do the guarantees."""
+    folder = ctx.services.state_folder().resolve()
     kind = filesystem_type(folder)
     if is_passing(kind):
-        talk.note(f"{folder} lies on {kind}: what the journal knows may end with the container")
+        ctx.console.note(
+            f"{folder} lies on {kind}: what the journal knows may end with the container"
+        )
 
 
-def make_run_id(services: "Services", now: float) -> str:
+def make_run_id(ctx: "Context", now: float) -> str:
     """The UTC start and four hexadecimal digits: `20261123-031502-7f3a`."""
     from datetime import UTC, datetime
 
     start = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{start}-{services.random.randrange(0x10000):04x}"
+    return f"{start}-{ctx.services.random.randrange(0x10000):04x}"

@@ -5,18 +5,15 @@ list was read after the quiet time and shows that it can be trusted. Whatever
 cannot be decided stays in doubt, and the operator decides.
 """
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sbpam_cli.errors import Interrupted, SbpamError, SignInError
 from sbpam_cli.jobs.job import match_job, without_missing
-from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import IN_DOUBT, Batch, Run
-from sbpam_cli.models import ScanJob, ScanStatus, Talk
-from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.journal.records import Batch
+from sbpam_cli.models import ScanJob, ScanStatus
+from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.runs.candidates import (
     Origin,
     Reading,
@@ -25,7 +22,8 @@ from sbpam_cli.runs.candidates import (
     read_list,
     uses_other_account,
 )
-from sbpam_cli.system.threads import WAIT_SLICE_S, Workers, call
+from sbpam_cli.runs.state import RunState
+from sbpam_cli.system.threads import WAIT_SLICE_S, call
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -37,34 +35,23 @@ _BETWEEN_READS_S = 10.0
 _READS_AFTER_QUIET = 3
 _OPENED_AT_MOST = 20
 _BELIEVED_FOR_S = 24 * 3600.0
-_HOSTS_ASKED = 3
 
 
-@dataclass(eq=False, repr=False)
 class Settling:
-    """Settles the batches of one run.
+    """Settles the batches of one run."""
 
-    quiet_s: how long before absence is believed; 0: it never is, and doubt is
-    reported at once. stop, interrupted: the command's signal. settled: called
-    with each batch that turned out to be accepted.
-    """
-
-    services: "Services"
-    journal: Journal
-    client: NpsClient
-    run: Run
-    batches: Sequence[Batch]
-    quiet_s: float
-    talk: Talk
-    workers: Workers
-    stop: threading.Event
-    interrupted: Callable[[], SbpamError]
-    settled: Callable[[Batch], None]
-    _opened: dict[str, ScanJob] = field(default_factory=dict)
-    _origin: Origin | None = None
-    _before: dict[int, frozenset[str]] = field(default_factory=dict)
-    _last_absent: dict[int, float] = field(default_factory=dict)
-    _doubles: set[str] = field(default_factory=set)
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._clock = state.ctx.services.clock
+        self._client = state.site.client
+        self._talk = state.ctx.console
+        self._quiet_s = state.limits.settle_after_s
+        self._workers = state.ctx.services.workers(1, self._clock)
+        self._opened: dict[str, ScanJob] = {}
+        self._origin: Origin | None = None
+        self._before: dict[int, frozenset[str]] = {}
+        self._last_absent: dict[int, float] = {}
+        self._duplicates: set[str] = set()
 
     def settle(self) -> None:
         """Looks for every batch that is not accepted; those in doubt are decided if they can be.
@@ -73,20 +60,19 @@ class Settling:
         leaves the doubt as it is, and is said.
         """
         reads_after_quiet = 0
-        while wanted := [batch for batch in self.batches if batch.state not in _DECIDED]:
-            began = self.services.clock.now()
+        while wanted := [batch for batch in self._state.batches if batch.state not in _DECIDED]:
+            began = self._clock.now()
             quiet_at = self._quiet_at(wanted)
             try:
                 reading = self._read(began)
             except (SignInError, Interrupted):
                 raise
             except SbpamError as error:
-                self.talk.warn(f"the list of jobs could not be read: {error.message}")
-                self._ask_by_host(wanted)
+                self._talk.warn(f"the list of jobs could not be read: {error.message}")
                 return
             for batch in wanted:
                 self._judge(batch, reading)
-            if not any(batch.state in IN_DOUBT for batch in self.batches) or not self.quiet_s:
+            if not any(batch.is_in_doubt for batch in self._state.batches) or not self._quiet_s:
                 return
             reads_after_quiet += began >= quiet_at
             if reads_after_quiet >= _READS_AFTER_QUIET:
@@ -94,49 +80,50 @@ class Settling:
             self._wait_until(max(quiet_at, began + _BETWEEN_READS_S))
 
     def _quiet_at(self, batches: Sequence[Batch]) -> float:
-        ends = [
-            batch.gave_up_at or batch.deadline or 0.0
-            for batch in batches
-            if batch.state in IN_DOUBT
-        ]
-        return max(ends, default=0.0) + self.quiet_s
+        ends = [batch.gave_up_at or batch.deadline or 0.0 for batch in batches if batch.is_in_doubt]
+        return max(ends, default=0.0) + self._quiet_s
 
     def _wait_until(self, moment: float) -> None:
         from datetime import UTC, datetime
 
-        clock = self.services.clock
-        hosts = sum(len(b.names) for b in self.batches if b.state in IN_DOUBT)
+        clock, interruption = self._clock, self._state.interruption
+        hosts = sum(len(b.names) for b in self._state.batches if b.is_in_doubt)
         until = datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
         if moment - clock.now() > 1:
-            self.talk.note(f"{counted(hosts, 'host')} in doubt: settling until {until}")
+            self._talk.note(
+                f"the outcome is unknown for {counted(hosts, 'host')}: looking until {until}"
+            )
         while (left_s := moment - clock.now()) > 0:
-            if clock.wait(self.stop, min(WAIT_SLICE_S, left_s)):
-                raise self.interrupted()
+            if clock.wait(interruption.event, min(WAIT_SLICE_S, left_s)):
+                raise interruption.error()
 
     def _ask(self, task: Callable[[], Answer]) -> Answer:
-        return call(self.workers, task, self.stop, self.interrupted)
+        interruption = self._state.interruption
+        return call(self._workers, task, interruption.event, interruption.error)
 
     # One read.
 
     def _read(self, began: float) -> Reading:
-        claimed = self.journal.claimed_jobs(self.run.server)
+        claimed = self._state.journal.claimed_jobs(self._state.run.server)
         reading = self._ask(
-            lambda: self.client.jobs(lambda jobs: read_list(jobs, self.batches, claimed, began))
+            lambda: self._client.jobs(
+                lambda jobs: read_list(jobs, self._state.batches, claimed, began)
+            )
         )
         for job_id in _ends_of(reading.blank):
             job = self._open(job_id)
             if job is not None and job.hosts:
-                again = read_list([job], self.batches, {}, began)
+                again = read_list([job], self._state.batches, {}, began)
                 reading.blank.remove(job_id)
                 for number, sightings in again.sightings.items():
                     reading.sightings.setdefault(number, []).extend(sightings)
-        self._name_doubles(reading)
+        self._name_duplicates(reading)
         return reading
 
     def _open(self, job_id: str) -> ScanJob | None:
         """A job by its id, with its times and creator; None where it is gone."""
         try:
-            job = self._ask(partial(self.client.job, job_id))
+            job = self._ask(partial(self._client.job, job_id))
         except NotFoundError:
             return None
         self._opened[job_id] = job
@@ -157,7 +144,7 @@ class Settling:
             self._take(batch, *found[0], reading)
         elif found or not decidable:
             self._doubt(batch, "several jobs could be it, or one that cannot be told")
-        elif batch.state in IN_DOUBT and self._is_absent(batch, reading):
+        elif batch.is_in_doubt and self._is_absent(batch, reading):
             batch.state, batch.reason = "planned", "the server has no such job"
             self._record(batch)
 
@@ -167,17 +154,17 @@ class Settling:
         if job is None:
             # The list has just shown it: it may be gone, or one of the two answers is wrong.
             return None
-        in_time = is_in_time(job, batch, self.run, self.services.clock.now(), self.quiet_s)
+        in_time = is_in_time(job, batch, self._state.run, self._clock.now(), self._quiet_s)
         if in_time is False or self._own_origin().disagrees(job):
             return False
-        if in_time is None or uses_other_account(job, self.run.credential_id):
+        if in_time is None or uses_other_account(job, self._state.run.credential_id):
             return None
         return job
 
     def _own_origin(self) -> Origin:
         """Who made the accepted jobs of this run; opened once."""
         if self._origin is None:
-            own = next((b.job_id for b in self.batches if b.state == "accepted"), None)
+            own = next((b.job_id for b in self._state.batches if b.state == "accepted"), None)
             job = self._open(own) if own is not None else None
             self._origin = Origin(job.created_by, job.created_from) if job else Origin(None, None)
         return self._origin
@@ -190,23 +177,23 @@ class Settling:
             if not same or reading.began < self._quiet_at([batch]):
                 self._doubt(batch, "a job holds a part of it so far")
                 return
-        accept_job(self.services, batch, job)
+        accept_job(self._state.ctx.services, batch, job)
         self._record(batch)
-        self.settled(batch)
+        self._state.settled(batch)
 
     def _doubt(self, batch: Batch, reason: str) -> None:
         """Not to be sent while a job may be it."""
-        if batch.state not in IN_DOUBT:
-            batch.state, batch.gave_up_at = "unknown", self.services.clock.now()
+        if not batch.is_in_doubt:
+            batch.state, batch.gave_up_at = "unknown", self._clock.now()
             batch.reason = reason
             self._record(batch)
 
     def _is_absent(self, batch: Batch, reading: Reading) -> bool:
         """Whether this read proves that no job was made."""
-        now = self.services.clock.now()
+        now = self._clock.now()
         too_early = reading.began < self._quiet_at([batch])
         too_old = now - (batch.sent_at or 0.0) > _BELIEVED_FOR_S
-        if not self.quiet_s or too_early or too_old or self._hides_something(batch, reading):
+        if not self._quiet_s or too_early or too_old or self._hides_something(batch, reading):
             return False
         known = self._control_jobs()
         if known:
@@ -221,65 +208,47 @@ class Settling:
 
     def _control_jobs(self) -> set[str]:
         """Jobs that the list must show: those of this run, else the newest of the server."""
-        own = {b.job_id for b in self.batches if b.state == "accepted" and b.job_id is not None}
-        return own or set(list(self.journal.claimed_jobs(self.run.server))[-1:])
+        own = {
+            b.job_id for b in self._state.batches if b.state == "accepted" and b.job_id is not None
+        }
+        return own or set(list(self._state.journal.claimed_jobs(self._state.run.server))[-1:])
 
     def _hides_something(self, batch: Batch, reading: Reading) -> bool:
         """Whether a job whose hosts nobody names could be it."""
         if len(reading.blank) > _OPENED_AT_MOST:
             return True
-        now = self.services.clock.now()
+        now = self._clock.now()
         for job_id in reading.blank:
             job = self._opened.get(job_id)
             if job is None:
                 return True
             if self._own_origin().disagrees(job):
                 continue
-            if is_in_time(job, batch, self.run, now, self.quiet_s) is not False:
+            if is_in_time(job, batch, self._state.run, now, self._quiet_s) is not False:
                 return True
         return False
 
-    # Without the list.
-
-    def _ask_by_host(self, batches: Sequence[Batch]) -> None:
-        """The current jobs of a few hosts can show that a job is there, never that none is."""
-        for batch in batches:
-            ids = self.journal.host_ids(self.run.server, batch.names[:50])[:_HOSTS_ASKED]
-            for host_id in ids:
-                try:
-                    job = self._ask(partial(self.client.host_job, host_id))
-                except (SignInError, Interrupted):
-                    raise
-                except SbpamError:
-                    continue
-                claimed = self.journal.claimed_jobs(self.run.server)
-                reading = read_list([job], [batch], claimed, self.services.clock.now())
-                whole = [s for s in reading.sightings.get(batch.number, ()) if s.whole]
-                if whole and isinstance(fit := self._fits(batch, whole[0]), ScanJob):
-                    self._take(batch, whole[0], fit, reading)
-                    break
-
     # Beside the doubt.
 
-    def _name_doubles(self, reading: Reading) -> None:
-        """Unclaimed jobs that hold what an accepted batch holds: possible doubles."""
-        for batch in self.batches:
+    def _name_duplicates(self, reading: Reading) -> None:
+        """Unclaimed jobs that hold what an accepted batch holds: possible duplicates."""
+        for batch in self._state.batches:
             if batch.state != "accepted":
                 continue
             for sighting in reading.sightings.get(batch.number, ()):
                 if not sighting.most:
                     continue
-                if sighting.job_id in self._doubles or len(self._doubles) >= _OPENED_AT_MOST:
+                if sighting.job_id in self._duplicates or len(self._duplicates) >= _OPENED_AT_MOST:
                     continue
-                self._doubles.add(sighting.job_id)
+                self._duplicates.add(sighting.job_id)
                 if isinstance(self._fits(batch, sighting), ScanJob):
-                    self.talk.warn(
-                        f"possible double: job {sighting.job_id} holds hosts of job"
+                    self._talk.warn(
+                        f"possible duplicate: job {sighting.job_id} holds hosts of job"
                         f" {batch.job_id} too; `sbpam cancel {sighting.job_id}` stops it"
                     )
 
     def _record(self, batch: Batch) -> None:
-        self.journal.record_outcomes(self.run.run_id, [batch])
+        self._state.record(batch)
 
 
 _DECIDED = ("accepted", "split")
@@ -288,7 +257,7 @@ _DECIDED = ("accepted", "split")
 def accept_job(services: "Services", batch: Batch, job: ScanJob) -> None:
     """The batch is in this job; what the job lacks of it was not accepted."""
     batch.state, batch.job_id, batch.reason = "accepted", job.job_id, None
-    batch.seen_at = services.clock.now()
+    batch.seen_at = batch.accepted_at = services.clock.now()
     batch.rows = without_missing(match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN))
 
 

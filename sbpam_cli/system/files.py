@@ -33,12 +33,6 @@ class Files:
         """A descriptor; a new file has mode 0600."""
         return os.open(path, flags, 0o600)
 
-    def copy(self, source: Path, target: Path) -> None:
-        """The content and the times."""
-        import shutil
-
-        shutil.copy2(source, target)
-
     def lock(self, descriptor: int) -> None:
         """Takes the file for this process alone, at once or not at all. Raises OSError."""
         if os.name == "nt":

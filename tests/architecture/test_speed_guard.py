@@ -20,7 +20,7 @@ code = main(sys.argv[1:])
 sys.stdout.flush()
 print(code, *sys.modules, file=sys.stderr)
 """
-NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "msgspec", "trustme", "cryptography"}
+NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "trustme", "cryptography"}
 
 
 def loaded(*arguments: str, site: Site | None = None, **env: str) -> set[str]:

@@ -208,7 +208,7 @@ def test_server_is_down_from_the_start(site: Site) -> None:
         address = f"127.0.0.1:{nobody_listens.getsockname()[1]}"
         ended = site.program("schedule", *HOSTS, env={"SBPAM_SERVER": f"https://{address}"})
     assert ended.code == 6
-    assert statuses(ended.rows()) == [(host, "NotSent") for host in HOSTS]
+    assert ended.out == ""
     assert address in ended.err
     assert len(ended.err.splitlines()) <= 4
     assert site.program("status", "--offline").out == ""
@@ -219,7 +219,7 @@ def test_server_answers_nothing_of_sense(site: Site, fault: str) -> None:
     site.faults.add(Fault(action=fault))  # type: ignore[arg-type]
     ended = site.program("schedule", *HOSTS)
     assert ended.code in (4, 6)
-    assert statuses(ended.rows()) == [(host, "NotSent") for host in HOSTS]
+    assert ended.out == ""
     assert site.scheduled() == []
 
 
@@ -238,7 +238,7 @@ def test_server_fails_in_the_middle(site: Site) -> None:
 def test_untrusted_certificate(site: Site) -> None:
     ended = site.program("schedule", *HOSTS, env={"SBPAM_CA_BUNDLE": ""})
     assert ended.code == 6
-    assert statuses(ended.rows()) == [(host, "NotSent") for host in HOSTS]
+    assert ended.out == ""
     assert "certificate" in ended.err
     assert "--ca-bundle" in ended.err or "SBPAM_CA_BUNDLE" in ended.err
     assert site.requests() == []
@@ -260,7 +260,7 @@ def test_another_run_holds_the_lock(site: Site) -> None:
     with hold_lock(services, site.server.url, digest_names(HOSTS)):
         ended = site.program("schedule", *reversed(HOSTS))
     assert ended.code == 75
-    assert statuses(ended.rows()) == [(host, "NotSent") for host in reversed(HOSTS)]
+    assert ended.out == ""
     assert "another" in ended.err
     assert site.requests("OuMapping") == []
     assert site.program("schedule", *HOSTS).code == 0

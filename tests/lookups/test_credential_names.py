@@ -225,12 +225,12 @@ def test_resume_compares_ids(site: Site, named: str) -> None:
 @pytest.mark.parametrize(
     ("named", "word"),
     [
-        ("EMEA\\svc-scan", "is with the credential"),
+        ("EMEA\\svc-scan", "but SBPAM_CREDENTIAL says"),
         ("svc-scan", "2 service accounts"),
         ("nobody", "no service account"),
         ("../b", "not a service account's id"),
         ("a/b", "no service account is called a/b"),
-        (CREDENTIAL, "is with the credential"),
+        (CREDENTIAL, "but SBPAM_CREDENTIAL says"),
     ],
 )
 def test_resume_refuses_another_account(site: Site, named: str, word: str) -> None:
@@ -261,24 +261,11 @@ def test_another_account_or_new_run_starts_afresh(site: Site) -> None:
         site.clock.move(1)
 
 
-@pytest.mark.parametrize("path", ["signinBody", "Credential/Search"])
-def test_what_was_sent_is_not_called_not_sent(site: Site, path: str) -> None:
-    """The command ends before the name is known: its rows are those of the run of this list."""
-    run = cut_short(site, "--credential", "svc-onboard")
-    site.faults.add(Fault(action="status", path=path, status=500))
-    ended = site.program("schedule", *HOSTS, "--credential", "svc-onboard", "-o", "json")
-    assert ended.code == 5
-    assert ended.json()["run"] == run
-    statuses = [row["status"] for row in ended.json()["hosts"]]
-    assert statuses[1:] == ["OutcomeUnknown", "NotSent"]
-    assert statuses[0] not in ("NotSent", "OutcomeUnknown")
-
-
 def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
     site.faults.add(Fault(action="status", path="Credential/Search", status=503))
     ended = site.program("schedule", *HOSTS, "--credential", "svc-onboard")
     assert ended.code == 6
-    assert [row[:2] for row in ended.rows()] == [[host, "NotSent"] for host in HOSTS]
+    assert ended.out == ""
     assert site.program("runs").out == ""
     assert site.scheduled() == []
 

@@ -28,10 +28,10 @@ def _schedule(stage: RealSite, *options: str) -> Ended:
 
 
 def _check_refused(stage: RealSite, ended: Ended) -> None:
-    """Exit 6, nothing was sent, and every host has a row that says so."""
+    """Exit 6, nothing was sent, nothing was recorded: no rows."""
     assert ended.code == 6, ended.err
     assert "Traceback" not in ended.err
-    assert {row[1] for row in ended.rows()} <= {"NotSent"}
+    assert ended.out == ""
     assert stage.posts() == 0
 
 
@@ -80,7 +80,7 @@ def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: RealSite) -
 
 
 @pytest.mark.parametrize("how", ["header", "pages", "text", "cut"])
-def test_damaged_journal_is_named_and_a_copy_kept(stage: RealSite, how: str) -> None:
+def test_damaged_journal_is_named_and_left_alone(stage: RealSite, how: str) -> None:
     assert _schedule(stage).code == 0
     sent = stage.posts()
     content = bytearray(stage.journal.read_bytes())
@@ -98,17 +98,12 @@ def test_damaged_journal_is_named_and_a_copy_kept(stage: RealSite, how: str) -> 
         assert ended.code == 6, ended.err
         assert "Traceback" not in ended.err
         assert str(stage.journal) in ended.err
-        assert "a copy is kept as" in ended.err
+        assert stage.journal.read_bytes() == bytes(content)
         assert stage.posts() == sent
-        assert {row[1] for row in ended.rows()} == {"NotSent"}
-    copies = list(stage.state.glob("journal.sqlite3.damaged-*"))
-    assert len(copies) == 1
-    assert copies[0].read_bytes() == bytes(content)
-    assert copies[0].stat().st_mode & 0o077 == 0
+        assert ended.out == ""
     # The remedy that the error names works.
     for path in stage.state.glob("journal.sqlite3*"):
-        if path not in copies:
-            path.rename(path.with_name(f"aside-{path.name}"))
+        path.rename(path.with_name(f"aside-{path.name}"))
     stage.world.scheduled.clear()
     check_exactly_once(stage, NAMES, _schedule(stage))
 
@@ -157,7 +152,7 @@ def test_full_disk_during_a_run_loses_nothing(stage: RealSite, left_kb: int) -> 
         assert ended.code in (5, 6), f"exit {ended.code}\n{ended.err}"
         assert "Traceback" not in ended.err
         rows = ended.rows()
-        assert [row[0] for row in rows] == NAMES
+        assert [row[0] for row in rows] in ([], NAMES)
         held = {name for names in stage.world.scheduled.values() for name in names}
         assert not held & {row[0] for row in rows if row[1] == "NotSent"}
         ballast.unlink()

@@ -103,7 +103,7 @@ def test_signal_while_signing_in_leaves_nothing_behind(stage: RealSite) -> None:
     process.signal(signal.SIGINT)
     ended = process.end(5)
     assert ended.code == 130, ended.err
-    assert {row[1] for row in ended.rows()} == {"NotSent"}
+    assert ended.out == ""
     assert stage.run("runs").out == ""
 
 

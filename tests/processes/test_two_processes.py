@@ -31,8 +31,7 @@ def test_one_of_two_starts_of_one_list_works(stage: RealSite, repetition: int) -
     [refused] = [end for end in ended if end.code == 75]
     check_exactly_once(stage, names if worked is ended[0] else names[::-1], worked)
     assert "another sbpam is scheduling this list" in refused.err
-    assert {row[1] for row in refused.rows()} == {"NotSent"}
-    assert len(refused.rows()) == 40
+    assert refused.out == ""
     check_journal(stage)
 
 

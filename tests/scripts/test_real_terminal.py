@@ -61,7 +61,7 @@ def test_errors(terminal: Tmux) -> None:
     screen = terminal.run(
         "SBPAM_PASSWORD_FILE= SBPAM_PASSWORD=wrong sbpam schedule web01.corp.example"
     )
-    assert re.search(r"^web01.corp.example +– NotSent", screen, re.MULTILINE)  # noqa: RUF001
+    assert "NotSent" not in screen
     assert "The user name or password is incorrect." in screen
     assert "ended=4" in screen
 

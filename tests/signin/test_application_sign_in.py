@@ -136,7 +136,7 @@ def test_a_passphrase_that_nobody_gave_ends_at_once(machine: _Machine) -> None:
     _, key = machine.equip(passphrase="geheim")
     ended = machine.schedule()
     assert ended.code == 4
-    assert [row[:2] for row in ended.rows()] == [[host, "NotSent"] for host in HOSTS]
+    assert ended.out == ""
     assert f"there is no passphrase for the private key in {key}" in ended.err
     assert "SBPAM_CLIENT_KEY_PASSWORD" in ended.err
     assert machine.site.requests() == []

@@ -81,7 +81,7 @@ def test_a_container_without_a_folder_for_the_journal(machine: RealSite, home: s
     assert what.endswith(" cannot be used")
     assert why == "  Read-only file system"
     assert "SBPAM_STATE_HOME" in next_step
-    assert [row[:2] for row in ended.rows()] == [[HOST, "NotSent"]]
+    assert ended.out == ""
     assert machine.scheduled() == []
 
 
@@ -153,7 +153,7 @@ def test_without_a_terminal_what_is_missing_is_named(users: RealSite, missing: s
     assert words in ended.err
     assert remedy in ended.err.splitlines()[-1]
     assert len(ended.err.splitlines()) <= 4
-    assert [row[:2] for row in ended.rows()] == [[HOST, "NotSent"]]
+    assert ended.out == ""
     assert users.scheduled() == []
 
 

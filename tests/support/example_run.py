@@ -92,18 +92,16 @@ def record_example(
     )
     with closing(open_journal(services)) as journal:
         journal.record_run(run, batches)
-        journal.record_outcomes(RUN_ID, (), sending=batches)
         accepted, in_doubt = (batches[:-1], batches[-1:]) if len(batches) > 1 else (batches, [])
         for batch in accepted:
             batch.state, batch.job_id = "accepted", str(UUID(int=drawn.getrandbits(128)))
             own = rows[batch.first : batch.first + len(batch.names)]
             fresh = [_draw_row(drawn, begun, name) for name in batch.names[len(own) :]]
             batch.rows = [row._replace(job_id=batch.job_id) for row in (*own, *fresh)]
-            batch.seen_at = begun + 600
+            batch.accepted_at = batch.seen_at = begun + 600
         for lost in in_doubt:
             lost.state, lost.reason = "unknown", "no answer within 2m"
-        journal.record_outcomes(RUN_ID, batches)
-        journal.record_rows(RUN_ID, accepted)
+        journal.record_batches(RUN_ID, batches)
         journal.end_run(RUN_ID, 5 if in_doubt else 0)
 
 

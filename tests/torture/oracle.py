@@ -57,7 +57,7 @@ def _check_rows(machine: Machine, ended: Ended, names: Sequence[str]) -> None:
             if host not in held and not _had_no_second_look(machine, row):
                 raise Violation(f"{host} is said to be in job {job_id}, and is not")
         elif status in _IN_NONE:
-            excused = not ended.knew or (status == _NOT_ACCEPTED and _fills_slowly(machine, host))
+            excused = status == _NOT_ACCEPTED and _fills_slowly(machine, host)
             if copies[host] and not excused:
                 raise Violation(f"{host} is said to be in no job ({status}), and is in one")
         elif status != _DOUBT:
@@ -86,9 +86,11 @@ def _holds_nobody(machine: Machine) -> bool:
 
 
 def _could_not_know(machine: Machine, ended: Ended) -> bool:
-    """`resume` has no rows where there is no run, or the journal cannot be read."""
-    if ended.arguments[0] != "resume" or ended.rows:
+    """No rows: `schedule` before it has a run, `resume` without a run or its journal."""
+    if ended.rows:
         return False
+    if ended.arguments[0] == "schedule":
+        return ended.code in _NO_LATER_THAN_RECORDED and "run 20" not in ended.err
     number = machine.endings.index(ended)
     reached = {point.operation for point in machine.points if point.command == number}
     if ended.code == 0:

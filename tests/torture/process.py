@@ -4,7 +4,6 @@ import errno
 import io
 import os
 import random
-import shutil
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -172,10 +171,6 @@ class _Files(Files):
         self._reach("open file", path)
         with inside_seam():
             return super().open(path, flags)
-
-    def copy(self, source: Path, target: Path) -> None:
-        with inside_seam():
-            shutil.copy2(source, target)
 
     def lock(self, descriptor: int) -> None:
         self._reach("lock", "")

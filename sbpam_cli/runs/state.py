@@ -1,0 +1,58 @@
+"""A run while a command carries it out: what sending and settling share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sbpam_cli.errors import SbpamError
+from sbpam_cli.journal.journal import Journal
+from sbpam_cli.journal.records import Batch, Run
+from sbpam_cli.system.signals import Interruption
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
+    from sbpam_cli.signin.session import Site
+
+
+class SendLimits(NamedTuple):
+    """How a run is sent.
+
+    parallel: POSTs in flight. send_timeout_s: the whole of one. fail_fast: stop
+    at the first failure. max_running: no batch starts while as many hosts are
+    unfinished. settle_after_s: how long before absence is believed; 0: never,
+    and doubt is reported at once.
+    """
+
+    parallel: int = 4
+    send_timeout_s: float = 120.0
+    fail_fast: bool = False
+    max_running: int | None = None
+    settle_after_s: float = 180.0
+
+
+@dataclass(eq=False, repr=False)
+class RunState:
+    """batches: those that were split are replaced by their halves.
+
+    settled: called with each batch whose rows are final.
+    stopped: the error that ended it early.
+    """
+
+    ctx: "Context"
+    site: "Site"
+    journal: Journal
+    interruption: Interruption
+    run: Run
+    batches: list[Batch]
+    limits: SendLimits
+    settled: Callable[[Batch], None] = lambda _: None
+    stopped: SbpamError | None = None
+
+    def has(self, *states: str) -> bool:
+        """Whether any batch is in one of these states."""
+        return any(batch.state in states for batch in self.batches)
+
+    def record(self, *batches: Batch) -> None:
+        """What became of some batches, in one commit. Raises JournalError."""
+        if batches:
+            self.journal.record_batches(self.run.run_id, batches)
