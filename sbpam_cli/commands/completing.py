@@ -21,7 +21,6 @@ COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _RUNS_OFFERED = 20
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", re.ASCII)
-_PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _SERVER = re.compile(r"https://[A-Za-z0-9.:_\[\]-]{1,260}", re.ASCII)
 
 
@@ -34,8 +33,9 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
     except SbpamError:
         return
     for name, profile in sorted(profiles.items()):
-        if name.startswith(incomplete) and _PROFILE.fullmatch(name):
-            yield name, _server_words(profile.server)
+        # Names and servers of profiles were checked when they were read.
+        if name.startswith(incomplete):
+            yield name, profile.server or ""
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
@@ -53,11 +53,8 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, st
         return
     fitting = (r for r in runs if r.run_id.startswith(incomplete) and _RUN.fullmatch(r.run_id))
     for run in islice(fitting, _RUNS_OFFERED):
-        yield run.run_id, f"{counted(run.hosts, 'host')} on {_server_words(run.server)}"
-
-
-def _server_words(server: str | None) -> str:
-    return server if server is not None and _SERVER.fullmatch(server) else ""
+        server = f" on {run.server}" if _SERVER.fullmatch(run.server) else ""
+        yield run.run_id, f"{counted(run.hosts, 'host')}{server}"
 
 
 def complete_line(program: Any, services: "Services") -> int | None:

@@ -1,9 +1,11 @@
 """The scripts in `completions/`, and what the program answers to them."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ from sbpam_cli.models import FORMS
 SHOWS_MODULES = (
     "import sys\nfrom sbpam_cli.main import main\nmain([])\nprint(*sys.modules, file=sys.stderr)"
 )
+INSTALLED = {
+    "bash": ".bash_completions/sbpam.sh",
+    "zsh": ".zfunc/_sbpam",
+    "fish": ".config/fish/completions/sbpam.fish",
+}
 Offer = Callable[..., list[str]]
 
 
@@ -60,10 +67,26 @@ def test_the_scripts_are_what_the_program_makes(shell: str, tmp_path: Path) -> N
     assert (shown.returncode, shown.stderr) == (0, "")
     assert made.startswith(shown.stdout.rstrip())
     assert "_SBPAM_COMPLETE" in shown.stdout
-    if shell == "fish":
-        assert run([SBPAM, "--install-completion", shell], environ).returncode == 0
-        installed = tmp_path / ".config/fish/completions/sbpam.fish"
-        assert installed.read_text(encoding="utf-8") == made
+    if shell in INSTALLED:
+        # Detection would find another shell, or none.
+        assert run([SBPAM, "--install-completion", shell], {"HOME": str(tmp_path)}).returncode == 0
+        installed = tmp_path / INSTALLED[shell]
+        assert installed.read_text(encoding="utf-8").rstrip() == shown.stdout.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--install-completion", "tcsh"], ["tcsh", "bash, zsh, fish"]),
+        (["--show-completion", "tcsh"], ["tcsh", "bash, zsh, fish"]),
+        (["--install-completion", "bash"], ["was not installed", "--show-completion bash"]),
+    ],
+)
+def test_what_cannot_be_set_up(arguments: list[str], words: list[str], tmp_path: Path) -> None:
+    (tmp_path / ".bashrc").write_bytes("# é\n".encode("latin-1"))
+    ended = run([SBPAM, *arguments], {"HOME": str(tmp_path), "LANG": "C.UTF-8"})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert [word for word in words if word not in ended.stderr] == []
 
 
 @pytest.mark.parametrize(
@@ -119,6 +142,28 @@ def test_profiles_and_runs_are_offered_the_newest_run_first(site: Site, offer: O
     assert words(offer(f"sbpam status {runs[0]}")) == [runs[0]]
     assert offer("sbpam status --profile ") == ["prod", "test\thttps://nps-test.example:6500"]
     assert words(offer("sbpam whoami --profile t")) == ["test"]
+
+
+@pytest.mark.parametrize("shell", COMPLETIONS)
+@pytest.mark.parametrize("hostile", ["20261123-$(touch x)", "20261123-031502-7f3a`x`", "a b\nc"])
+def test_only_well_formed_words_are_offered(
+    site: Site, offer: Offer, tmp_path: Path, hostile: str, shell: str
+) -> None:
+    how = ("--credential", CREDENTIAL, "-o", "json", "--server", site.server.url)
+    kept, other = (
+        site.run("schedule", host, *how).json()["run"] for host in ("a.example", "b.example")
+    )
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.sqlite3")) as journal:
+        hostile_row = (hostile, f"https://{hostile}", other)
+        journal.execute("UPDATE runs SET run_id = ?, server = ? WHERE run_id = ?", hostile_row)
+        journal.commit()
+    line = {"COMP_WORDS": "sbpam status ", "COMP_CWORD": "2"}
+
+    offered = "\n".join(offer("sbpam status ", shell, **line))
+
+    assert hostile not in offered
+    assert not set(offered) & set("$`")
+    assert kept in offered or offered in ("", "_files"), "or the whole journal is refused"
 
 
 @pytest.mark.parametrize("line", ["sbpam status ", "sbpam status --profile "])

@@ -7,6 +7,8 @@ import re
 import unicodedata
 
 import pytest
+from support.programs import SBPAM
+from support.pty_program import PtyProgram
 from support.site import Site
 
 COLUMNS = ["host", "status", "job_id", "failure_reason", "os", "ip_address", "version", "detail"]
@@ -213,16 +215,44 @@ def test_data_forms_are_never_coloured(site: Site, form: str) -> None:
         assert "\x1b" not in ended.out
 
 
-@pytest.mark.parametrize("width", ["1", "20", "40", "80", "200"])
-def test_hosts_and_statuses_never_give_way(site: Site, width: str) -> None:
-    long = ".".join(["a" * 60] * 4)
-    site.world.overrides["web01.corp.example"] = {"os": "Windows " * 20}
-    for terminal in (True, False):
-        ended = site.program(
-            "schedule", *HOSTS, long, "-o", "table", env={"COLUMNS": width}, terminal=terminal
-        )
-        for name in (*HOSTS, long):
-            assert re.search(f"(?m)^{re.escape(name)} +.*(Queued|Running|NotAccepted)", ended.out)
+MANY = [f"h{n:03}.corp.example" for n in range(101)]
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "terminal", "shown"),
+    [
+        ([], {}, True, 100),
+        (["--full"], {}, True, 101),
+        (["-o", "table"], {}, True, 101),
+        ([], {"SBPAM_OUTPUT": "table"}, True, 101),
+        (["-o", "table"], {}, False, 101),
+        (["-o", "csv"], {}, True, 101),
+    ],
+)
+def test_a_terminal_gets_100_rows_and_how_to_see_the_others(
+    site: Site, options: list[str], env: dict[str, str], terminal: bool, shown: int
+) -> None:
+    for hosts, rows in ((MANY, shown), (MANY[:100], 100)):
+        plain = {"NO_COLOR": "1", **env}
+        ended = site.program("schedule", *hosts, *options, env=plain, terminal=terminal)
+        assert re.findall(r"(?m)^h\d+\.corp\.example", ended.out) == hosts[:rows]
+        told = "100 of 101 rows; to see all: --full, -o csv, `sbpam report`" in ended.out
+        assert told == (rows < len(hosts))
+        if "csv" not in options:
+            assert f"{len(hosts)} hosts: {len(hosts)} Queued" in ended.err
+
+
+def test_times_are_local_on_a_terminal_and_utc_elsewhere(site: Site) -> None:
+    site.program("schedule", *HOSTS)
+    environ = site.program.environ | {"TZ": "Asia/Kolkata", "COLUMNS": "300", "NO_COLOR": "1"}
+    there = PtyProgram([SBPAM, "runs"], environ)
+    try:
+        assert there.end() == 0
+        assert " 2026-11-23 08:45:02 " in there.screen
+    finally:
+        there.close()
+    for form in FORMS:
+        assert "2026-11-23T03:15:02Z" in site.program("runs", "-o", form, env=environ).out
 
 
 def test_quiet_leaves_errors_only(site: Site) -> None:
