@@ -53,9 +53,9 @@ def present(
         outcome.errors.append(as_error(error, services))
     try:
         printer.close(command, outcome)
-    except OutputError as error:
-        # It hides no error that came before.
-        outcome.errors.append(error)
+    except Exception as error:
+        # A stdout that takes nothing hides no error that came before.
+        outcome.errors.append(as_error(error, services))
     if form == "table" and outcome.counts:
         from sbpam_cli.output.summary import host_summary
 
