@@ -15,23 +15,15 @@ if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
     from sbpam_cli.system.services import Services
 
-COMMANDS = {
-    "schedule": "Scan",
-    "status": "Scan",
-    "cancel": "Scan",
-    "report": "Scan",
-    "credentials": "Look up",
-    "hosts": "Look up",
-    "runs": "Look up",
-    "login": "Set up",
-    "logout": "Set up",
-    "whoami": "Set up",
-    "doctor": "Set up",
-    "resume": "Recover",
-    "demo": "Try",
-    "sandbox": "Try",
+PANELS = {
+    "Scan": ("schedule", "status", "cancel", "report"),
+    "Look up": ("credentials", "hosts", "runs"),
+    "Set up": ("login", "logout", "whoami", "doctor"),
+    "Recover": ("resume",),
+    "Try": ("demo", "sandbox"),
 }
-"""Each is a function of its name in a module of its name; its panel on the help page."""
+"""The commands, by their panel on the help page; each is a function in a module of its name."""
+COMMANDS = {name: panel for panel, names in PANELS.items() for name in names}
 
 _LONGEST_MESSAGE = 300
 

@@ -146,6 +146,9 @@ def with_common(command: Callable[..., int]) -> Callable[..., int]:
     parameters = [context, *(one.replace(kind=by_name) for one in own), *shared]
 
     def adapted(ctx: typer.Context, **values: Any) -> int:
+        if ctx.invoked_subcommand is not None:
+            # `runs`, of which `runs show` is to run alone.
+            return 0
         given = {name: values.pop(name) for name in Common._field_defaults}
         return command(Common(ctx.obj, **given), **values)
 

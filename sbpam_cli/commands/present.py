@@ -59,7 +59,8 @@ def present(
     if form == "table" and outcome.counts:
         from sbpam_cli.output.summary import host_summary
 
-        console.summary(host_summary(outcome.counts, outcome.jobs))
+        for line in host_summary(outcome.counts, outcome.jobs):
+            console.note(line)
     for shown in outcome.errors:
         if isinstance(shown, OutputError) and outcome.run is not None:
             shown.hint = f"the hosts are recorded: `sbpam status {outcome.run}` prints them again"

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -91,17 +91,6 @@ class Console:
         if text is not None and has_person and wanted:
             self._say(f"{self._arrow} {escape_controls(text)}", "dim")
 
-    def summary(self, lines: Iterable[str]) -> None:
-        """What became of it all, after the data; the first line stands out."""
-        if self.quiet:
-            return
-        first, *rest = map(escape_controls, lines)
-        if self.services.stderr_is_terminal():
-            self._say("")
-        self._say(first, "bold")
-        for line in rest:
-            self._say(line)
-
     def error(self, error: SbpamError) -> None:
         """What happened, why, the trace id, what to do next: up to four lines.
 
@@ -128,7 +117,7 @@ class Console:
 
         mark: a word of it that has a style of its own, and that style.
         """
-        if not self.services.stderr_is_terminal() and not _is_colour_forced(self.services):
+        if not self.services.stderr_is_terminal():
             self._write_talk(text + "\n")
             return
         from textwrap import wrap
@@ -194,9 +183,11 @@ def _make_rich(
     for name in ("COLUMNS", "LINES"):
         if not _SIZE.fullmatch(environ.get(name, "")):
             environ.pop(name, None)
+    # rich takes FORCE_COLOR=0 for a wish, and does not know the other one.
+    forced = ("FORCE_COLOR", "CLICOLOR_FORCE")
     return RichConsole(
         file=cast("TextIO", _Sink(stream, write)),
-        force_terminal=_is_colour_forced(services) or None,
+        force_terminal=any(services.env(name) not in (None, "0") for name in forced) or None,
         # rich's own NO_COLOR keeps bold and dim.
         color_system=None if services.env("NO_COLOR") is not None else "auto",
         markup=False,
@@ -204,12 +195,6 @@ def _make_rich(
         highlight=False,
         _environ=environ,
     )
-
-
-def _is_colour_forced(services: "Services") -> bool:
-    """rich takes FORCE_COLOR=0 for a wish, and does not know the second."""
-    names = ("FORCE_COLOR", "CLICOLOR_FORCE")
-    return any(services.env(name) not in (None, "0") for name in names)
 
 
 def _one_line(text: str) -> str:

@@ -52,9 +52,9 @@ def count_words(counts: Mapping[ScanStatus, int]) -> list[tuple[ScanStatus, str]
 
 
 def host_summary(counts: Mapping[ScanStatus, int], jobs: Sequence[JobSummary]) -> list[str]:
-    """Counts by status, then the jobs' ids: the first three and how many more."""
+    """Counts by status, then the jobs' ids: the first three and how many more; below a table."""
     words = ", ".join(text for _, text in count_words(counts))
-    lines = [f"{counted(sum(counts.values()), 'host')}: {words}"]
+    lines = ["", f"{counted(sum(counts.values()), 'host')}: {words}"]
     if jobs:
         ids = ", ".join(job.job_id for job in jobs[:_JOBS_IN_FULL])
         more = len(jobs) - _JOBS_IN_FULL
