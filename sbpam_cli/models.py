@@ -7,6 +7,7 @@ Names and order of the server's enumerations: vendor's 4.2 pages.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
@@ -171,6 +172,51 @@ class ServiceAccount(NamedTuple):
         r"""What it may be called: user name, `DOMAIN\name` and display name."""
         full = f"{self.domain}\\{self.user_name}" if self.domain and self.user_name else None
         return [name for name in (self.user_name, full, self.display_name) if name]
+
+
+@dataclass(slots=True, eq=False)
+class ListTally:
+    """What became of every record of one list of hosts.
+
+    source: a path as given, or `stdin`. form: `text csv tsv json ndjson ldif inventory sbpam`.
+    column: the title as written, else the number asked for. duplicates: entries that were
+    there before, in this list or another, valid or not. nameless: where the first rows
+    without a name are. entries: those are places in JSON, not lines. cut_short: the words
+    of a directory that gave only a part.
+    """
+
+    source: str
+    form: str = "text"
+    column: str | None = None
+    header_line: int | None = None
+    hosts: int = 0
+    duplicates: int = 0
+    without_name: int = 0
+    blanks: int = 0
+    comments: int = 0
+    invalid: int = 0
+    nameless: list[int] = field(default_factory=list)
+    entries: bool = False
+    cut_short: str | None = None
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """As the envelope has it; `records` is the sum of the six numbers after it."""
+        numbers = {
+            "hosts": self.hosts,
+            "duplicates": self.duplicates,
+            "without_name": self.without_name,
+            "blanks": self.blanks,
+            "comments": self.comments,
+            "invalid": self.invalid,
+        }
+        return {
+            "source": self.source,
+            "form": self.form,
+            "column": self.column,
+            "header_line": self.header_line,
+            "records": sum(numbers.values()),
+            **numbers,
+        }
 
 
 class JobSummary(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
-from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ScanStatus
+from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ListTally, ScanStatus
 
 _PRECEDENCE = (
     ExitCode.USAGE,
@@ -28,7 +28,7 @@ class Outcome:
     code: an exit code of its own (`status --exit-status`), where no error is.
     counts: rows printed, by status.
     next_step: what a person may do next, where the command itself knows best; `{profile}`
-    in it becomes the option, where one is needed.
+    in it becomes the option, where one is needed. lists: what became of each list of hosts.
     """
 
     server: str | None = None
@@ -40,6 +40,7 @@ class Outcome:
     code: ExitCode | None = None
     counts: Counter[ScanStatus] = field(default_factory=Counter)
     next_step: str | None = None
+    lists: Sequence[ListTally] = ()
 
     def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""

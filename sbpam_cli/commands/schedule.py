@@ -21,6 +21,9 @@ def schedule(
     column: str | None = option(
         None, "The column of a table with the FQDN.", "NAME|NUMBER", panel=_LIST
     ),
+    allow_partial: bool = flag(
+        "Take LDIF that its directory cut short.", "--allow-partial", panel=_LIST
+    ),
     skip_invalid: bool = flag(
         "Send the good names, report the others.", "--skip-invalid", panel=_LIST
     ),
@@ -58,7 +61,7 @@ def schedule(
       sbpam status --only failed | sbpam schedule --credential svc-scan -
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.hosts.lists import HostSource
+    from sbpam_cli.hosts.lists import HostSource, ReadingRules
     from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.schedule import ScheduleOptions, run_schedule
     from sbpam_cli.runs.state import SendLimits
@@ -71,12 +74,11 @@ def schedule(
     options = ScheduleOptions(
         connection=common.connection(credential=credential),
         sources=sources,
-        column=column,
+        reading=ReadingRules(column, allow_partial, max_hosts),
         batch_size=batch_size,
         limits=SendLimits(parallel, send_timeout, fail_fast, max_running, settle_after),
         skip_recent_s=skip_recent,
         new_run=new_run,
-        max_hosts=max_hosts,
         assume_yes=yes,
         skip_invalid=skip_invalid,
         allow_empty=allow_empty,

@@ -1,223 +1,360 @@
-"""Lists of hosts that programs write: JSON, NDJSON, Ansible's inventory, LDIF."""
+"""Lists of hosts in JSON and NDJSON, Ansible's inventory and sbpam's own output among them.
 
+What is not understood is refused, with its place and a `jq` line that picks the names.
+"""
+
+import codecs
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.hosts.fqdn import shown
+from sbpam_cli.hosts.fqdn import fqdn, shown
+from sbpam_cli.hosts.headers import (
+    check_rival,
+    column_number,
+    fold_title,
+    no_such_column,
+    rank_title,
+)
 from sbpam_cli.hosts.recognise import HostText
-from sbpam_cli.hosts.tables import COLUMNS, Entry, choose_column
+from sbpam_cli.hosts.tables import Cells
+from sbpam_cli.models import ListTally
 
-Record = tuple[int, object]
-_RECORDS_LOOKED_AT = 1_000
-_LDIF_ATTRIBUTE = "dnshostname"
+Numbered = tuple[Sequence[int], list[object]]
 
-
-def json_entries(text: HostText, first_line: bytes, column: str | None) -> Iterator[Entry]:
-    """The entries of NDJSON, where the first line is an object of its own, else of JSON.
-
-    JSON is read whole: an array of strings or objects, `ansible-inventory --list`,
-    an object with an array `hosts`, or several of them one after the other.
-    """
-    records = _ndjson_records if _is_record(first_line) else _json_records
-    return _names(records(text), column, text.name)
+_ROWS_AT_ONCE = 1_000
+_GROUP_MEMBERS = {"hosts", "children", "vars"}
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def _is_record(line: bytes) -> bool:
-    import json
+def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator[Cells]:
+    """The names that the list holds. Places are lines in NDJSON, else entries from 1."""
+    rows = _Rows(text.name, tally, column)
+    if _is_row(text.head, column):
+        tally.form = "ndjson"
+        values = _ndjson_values(text, tally)
+    else:
+        tally.form, tally.entries = "json", True
+        values = _json_values(text, rows)
+    for numbers, part in values:
+        yield numbers, rows.cells(numbers, part)
 
+
+def _is_row(head: Sequence[str], column: str | None) -> bool:
+    """Whether the first line is an object by itself, and a row."""
+    line = next((line for line in head if line.strip() and not line.startswith("#")), "")
     try:
-        value = json.loads(line)
+        value = _decode(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and _contained(value) is None
+    return isinstance(value, dict) and _kind(value, column) == "row"
 
 
-def _ndjson_records(text: HostText) -> Iterator[Record]:
+def _decode(text: str) -> object:
     import json
 
-    for number, line in text.lines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _malformed(f"{text.name}:{number}", error) from None
-        yield number, value
+    return json.loads(text, object_pairs_hook=_members)
 
 
-def _json_records(text: HostText) -> Iterator[Record]:
-    start = text.line
-    whole = text.rest()
-    counted, line = 0, start
-    try:
-        for offset, value in _elements(whole):
-            line += whole.count("\n", counted, offset)
-            counted = offset
-            inner = _contained(value) if isinstance(value, dict) else None
-            if inner is None:
-                yield line, value
-            else:
-                yield from _located(inner, whole, offset, line)
-    except (ValueError, RecursionError) as error:
-        line += whole.count("\n", counted, getattr(error, "pos", counted))
-        raise _malformed(f"{text.name}:{line}", error) from None
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("A member stands twice in one object")
+    return value
 
 
 def _malformed(where: str, error: Exception) -> InputError:
-    reason = getattr(error, "msg", "It is nested too deep, or has a number of too many digits")
+    reason = str(getattr(error, "msg", error))
+    if isinstance(error, RecursionError):
+        reason = "It is nested too deep"
     return InputError(f"{where}: the JSON is malformed", reason=reason)
 
 
-def _elements(whole: str) -> Iterator[Record]:
-    """The values of a JSON text, and the elements of those that are arrays, with their offsets."""
-    import json
-
-    decode = json.JSONDecoder().raw_decode
-    skip = re.compile(r"[ \t\n\r]*").match
-
-    def after_space(position: int) -> int:
-        found = skip(whole, position)
-        return found.end() if found else position
-
-    position, in_array = after_space(0), False
-    while position < len(whole):
-        if not in_array and whole[position] == "[":
-            position = after_space(position + 1)
-            in_array = not whole.startswith("]", position)
-            position = position if in_array else after_space(position + 1)
-            continue
-        value, end = decode(whole, position)
-        yield position, value
-        position = after_space(end)
-        if in_array:
-            if not whole.startswith((",", "]"), position):
-                raise json.JSONDecodeError("Expecting ',' or ']'", whole, position)
-            in_array = whole[position] == ","
-            position = after_space(position + 1)
-    if in_array:
-        raise json.JSONDecodeError("Expecting a value, the array has no end", whole, position)
+def _ndjson_values(text: HostText, tally: ListTally) -> Iterator[Numbered]:
+    for block in text.blocks():
+        lines = text.decode(block).split("\n")[:-1]
+        try:
+            values = _decode(f"[{','.join(lines)}]")
+        except (ValueError, RecursionError):
+            values = None
+        if isinstance(values, list) and len(values) == len(lines):
+            yield range(text.line, text.line + len(lines)), values
+        else:
+            yield _ndjson_lines(text, lines, tally)
 
 
-def _contained(value: dict[str, object]) -> list[object] | None:
-    """What the object lists rather than is: an array `hosts`, or an inventory's hosts."""
-    if any(key.lower() in COLUMNS for key in value):
-        return None
-    if isinstance(hosts := value.get("hosts"), list):
-        return hosts
-    if value and not any(
-        isinstance(group, dict) and group.keys() & {"hosts", "children", "hostvars"}
-        for group in value.values()
-    ):
-        return None
-    names: dict[object, None] = {}
-    for group in value.values():
-        members = group
-        if isinstance(group, dict):
-            members = group.get("hosts", group.get("hostvars"))
-        if isinstance(members, list | dict):
-            names.update((name, None) for name in members if isinstance(name, str))
-    return list(names)
-
-
-def _located(values: list[object], whole: str, offset: int, line: int) -> Iterator[Record]:
-    """The values with the lines where they stand, looked for in the order of the document."""
-    import json
-
-    position: int = offset
-    for value in values:
-        name = value.get("host") if isinstance(value, dict) else value
-        if position >= 0:
-            found = whole.find(json.dumps(name, ensure_ascii=False), position)
-            if found < 0:
-                found = whole.find(json.dumps(name), position)
-            line += whole.count("\n", position, max(found, position))
-            position = found
-        yield line, value
-
-
-def _names(records: Iterator[Record], column: str | None, source: str) -> Iterator[Entry]:
-    head = list(islice(records, _RECORDS_LOOKED_AT))
-    key: str | None = None
-    for line, value in chain(head, records):
-        name = value
-        if isinstance(value, dict):
-            if key is None:
-                key = _key(head, value, column, f"{source}:{line}")
-            name = value[key] if key in value else _in_any_case(value, key)
-        if name is not None and not isinstance(name, str):
-            raise InputError(
-                f"{source}:{line}: this is no host",
-                reason=f"A string or an object with one is expected, not {type(name).__name__}",
-            )
-        yield line, (name.strip() or None) if name else None
-
-
-def _key(head: Iterable[Record], first: dict[str, object], column: str | None, where: str) -> str:
-    spellings: dict[str, str] = {}
-    for record in (*(value for _, value in head if isinstance(value, dict)), first):
-        for key in record:
-            spellings.setdefault(key.strip().lower(), key)
-    found = list(spellings.values())
-    if column is not None and column.lower() in spellings:
-        return spellings[column.lower()]
-    return found[choose_column(found, column, where)]
-
-
-def _in_any_case(record: dict[str, object], key: str) -> object:
-    wanted = key.strip().lower()
-    return next((value for name, value in record.items() if name.strip().lower() == wanted), None)
-
-
-def ldif_entries(text: HostText, column: str | None) -> Iterator[Entry]:
-    """The values of `dNSHostName`, or of the attribute `column`, of every entry.
-
-    An entry (it has a `dn`) without one names no host; ldapsearch's `search:`
-    and `ref:` are no entries.
-    """
-    wanted = (column or _LDIF_ATTRIBUTE).strip().lower()
-    dn_line, named = 0, False
-    for number, line in chain(_ldif_lines(text), [(0, "")]):
+def _ndjson_lines(text: HostText, lines: Sequence[str], tally: ListTally) -> Numbered:
+    numbers, values = list[int](), list[object]()
+    for number, line in enumerate(lines, text.line):
         if not line.strip():
-            if dn_line and not named:
-                yield dn_line, None
-            dn_line, named = 0, False
-            continue
-        attribute, colon, value = line.partition(":")
-        if not colon and line != "-":
+            tally.blanks += 1
+        elif line.startswith("#"):
+            tally.comments += 1
+        else:
+            try:
+                values.append(_decode(line))
+            except (ValueError, RecursionError) as error:
+                raise _malformed(f"{text.name}:{number}", error) from None
+            numbers.append(number)
+    return numbers, values
+
+
+def _json_values(text: HostText, rows: "_Rows") -> Iterator[Numbered]:
+    taken, batch = 0, list[object]()
+    for in_array, value in _stream(text):
+        rows.prefix = ".[]" if in_array else ""
+        if in_array or not isinstance(value, dict):
+            batch.append(value)
+        else:
+            batch += _contents(value, rows)
+        if len(batch) >= _ROWS_AT_ONCE:
+            yield range(taken + 1, taken + 1 + len(batch)), batch
+            taken, batch = taken + len(batch), []
+    yield range(taken + 1, taken + 1 + len(batch)), batch
+
+
+def _stream(text: HostText) -> Iterator[tuple[bool, object]]:
+    """The values of the text and the elements of its arrays, one after another; which of the two.
+
+    No more of the text is held than a value needs.
+    """
+    import json
+
+    decode = json.JSONDecoder(object_pairs_hook=_members).raw_decode
+    chunks = codecs.iterdecode(text.chunks(), "utf-8")
+    held, at, line = "", 0, text.line
+    # Inside an array, what came last: "[", "," or "value".
+    last = ""
+
+    def read_on() -> bool:
+        nonlocal held, at, line
+        line += held.count("\n", 0, at)
+        parts = [held[at:]]
+        try:
+            # As much again, so that a long value is not begun too often.
+            while (size := sum(map(len, parts))) <= 2 * len(parts[0]) and (
+                chunk := next(chunks, "")
+            ):
+                parts.append(chunk)
+        except UnicodeDecodeError:
+            raise text.refusal(line, "the text after it is not UTF-8") from None
+        held, at = "".join(parts), 0
+        return size > len(parts[0])
+
+    def malformed(error: Exception, at: int) -> InputError:
+        return _malformed(f"{text.name}:{line + held.count(chr(10), 0, at)}", error)
+
+    while True:
+        space = _SPACE.match(held, at)
+        at = space.end() if space else at
+        if at == len(held):
+            if read_on():
+                continue
+            break
+        character = held[at]
+        if character == "[" and not last:
+            last, at = "[", at + 1
+        elif character == "]" and last in ("[", "value"):
+            last, at = "", at + 1
+        elif last == "value":
+            if character != ",":
+                raise malformed(ValueError("Expecting ',' or ']'"), at)
+            last, at = ",", at + 1
+        else:
+            try:
+                value, end = decode(held, at)
+            except json.JSONDecodeError as error:
+                cut = error.pos > len(held) - 8 or error.msg.startswith("Unterminated")
+                if cut and read_on():
+                    continue
+                raise malformed(error, error.pos) from None
+            except (ValueError, RecursionError) as error:
+                raise malformed(error, at) from None
+            yield bool(last), value
+            last, at = last and "value", end
+    if last:
+        raise malformed(ValueError("The array has no end"), at)
+
+
+def _kind(value: dict[str, object], column: str | None) -> str:
+    """What an object is: `row`, `inventory`, or what wraps a list: `sbpam`, `hosts`, `value`."""
+    if column is not None and fold_title(column) in map(fold_title, value):
+        return "row"
+    if str(value.get("schema")).startswith("sbpam/"):
+        return "sbpam"
+    if "_meta" in value:
+        return "inventory"
+    if any(rank_title(key) is not None for key in value):
+        return "row"
+    for wrapper in ("hosts", "value"):
+        if isinstance(value.get(wrapper), list) and value.keys() <= {wrapper, "Count"}:
+            return wrapper
+    groups = [group for group in value.values() if isinstance(group, dict)]
+    return "inventory" if any(group.keys() & _GROUP_MEMBERS for group in groups) else "row"
+
+
+def _contents(value: dict[str, object], rows: "_Rows") -> list[object]:
+    """The rows in an object, which may be one itself."""
+    kind = _kind(value, rows.column)
+    if kind == "row":
+        return [value]
+    if kind == "inventory":
+        rows.tally.form = kind
+        groups = ((key, group) for key, group in value.items() if key != "_meta")
+        names = [name for key, group in groups for name in _group(group, key, rows.name)]
+        known = set(names)
+        meta = value.get("_meta")
+        variables = meta.get("hostvars") if isinstance(meta, dict) else None
+        return [*names, *(name for name in variables or () if name not in known)]
+    listed = value.get("value" if kind == "value" else "hosts")
+    rows.prefix = f".{kind}[]"
+    if kind == "sbpam":
+        rows.tally.form, rows.prefix = "sbpam", ".hosts[]"
+    if not isinstance(listed, list) or value.get("Count", len(listed)) != len(listed):
+        found = len(listed) if isinstance(listed, list) else 0
+        reason = f"Its Count is {value['Count']}, it has {found:,}" if "Count" in value else None
+        raise InputError(f"{rows.name}: the list is not whole", reason=reason)
+    return listed
+
+
+def _group(group: object, place: str, name: str) -> Iterator[str]:
+    """The names in an inventory's group and in those nested in it."""
+    if isinstance(group, list):
+        # As inventory scripts of old have it.
+        group = {"hosts": group}
+    members = group if isinstance(group, dict) else {"": group} if group is not None else {}
+    for member, inner in members.items():
+        names = inner if isinstance(inner, list | dict) else ()
+        hosts = [host for host in names if isinstance(host, str)]
+        listed = len(hosts) == len(names) and (inner is None or inner is names)
+        if member == "children" and isinstance(inner, dict):
+            for key, child in inner.items():
+                yield from _group(child, f"{place}.children.{key}", name)
+        elif member == "hosts" and listed:
+            yield from hosts
+        elif member != "vars" and not (member == "children" and listed):
+            picks = '[.. | .hosts? // empty | if type == "object" then keys[] else .[] end]'
             raise InputError(
-                f"{text.name}:{number}: the LDIF is malformed",
-                reason=f"{shown(line)} is no attribute and value",
+                f"{name}: {shown(f'{place}.{member}'.rstrip('.'))} is no part of an inventory",
+                hint=f"Pick the names with jq: jq -r '{picks} | unique[]' FILE | sbpam schedule -",
             )
-        attribute = attribute.partition(";")[0].lower()
-        if attribute == "dn":
-            dn_line = number
-        elif attribute == wanted and (name := _ldif_value(value, f"{text.name}:{number}")):
-            named = True
-            yield number, name
 
 
-def _ldif_lines(text: HostText) -> Iterator[tuple[int, str]]:
-    """The lines, unfolded, without comments."""
-    start, parts = 0, [""]
-    for number, line in text.lines():
-        if line.startswith(" "):
-            parts.append(line[1:])
-            continue
-        if start and not parts[0].startswith("#"):
-            yield start, "".join(parts)
-        start, parts = number, [line]
-    if start and not parts[0].startswith("#"):
-        yield start, "".join(parts)
+class _Rows:
+    """Finds the name in each row. The member that holds it is chosen once, from the first rows.
+
+    prefix: where the rows are, for jq.
+    """
+
+    def __init__(self, name: str, tally: ListTally, column: str | None) -> None:
+        self.name = name
+        self.tally = tally
+        self.column = column
+        self.prefix = ""
+        self._title: str | None = None
+
+    def cells(self, numbers: Sequence[int], values: Sequence[object]) -> list[str]:
+        """The names; empty for a row without one. Raises `InputError` for what is in doubt."""
+        if self._title is None:
+            self._choose(numbers, values)
+        layouts = {tuple(value) if isinstance(value, dict) else None for value in values}
+        layout = layouts.pop() if len(layouts) == 1 else None
+        if layout is not None and "hosts" not in layout:
+            rows = [row for row in values if isinstance(row, dict)]
+            key, rivals = self._members(layout)
+            cells = [row[key] for row in rows] if key is not None else []
+            doubtful = any("." in str(row[rival]) for rival in rivals for row in rows)
+            if set(map(type, cells)) == {str} and "" not in cells and not doubtful:
+                return cells
+        return [self._cell(n, value) for n, value in zip(numbers, values, strict=True)]
+
+    def _choose(self, numbers: Sequence[int], values: Sequence[object]) -> None:
+        rows = [(n, row) for n, row in zip(numbers, values, strict=True) if isinstance(row, dict)]
+        titles = list(dict.fromkeys(title for _, row in rows for title in row))
+        if not titles:
+            return
+        column, number = self.column, column_number(self.column)
+        if column is None:
+            found = sorted((t for t in titles if rank_title(t) is not None), key=_rank)
+        else:
+            found = [title for title in titles if fold_title(title) == fold_title(column)]
+        if not found and number is not None:
+            found = titles[number : number + 1] if number >= 0 else []
+        if not found:
+            place, row = rows[0]
+            if column is None and (path := _path_to_name(row)):
+                raise self._refusal(place, "the name is not a member of the row itself", path)
+            raise no_such_column(self._where(place), titles, column)
+        self._title = self.tally.column = found[0]
+
+    def _members(self, keys: Sequence[str]) -> tuple[str | None, list[str]]:
+        """The member that holds the name in a row of these, and others that could."""
+        wanted = fold_title(self._title or "")
+        found = [key for key in keys if fold_title(key) == wanted]
+        key = self._title if self._title in keys else found[0] if found else None
+        if self.column is not None:
+            return key, []
+        return key, [other for other in keys if other != key and rank_title(other) is not None]
+
+    def _cell(self, number: int, value: object) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            if self.column is not None:
+                where = self._where(number)
+                raise InputError(f"{where}: a name has no columns", hint="Leave out --column.")
+            return value
+        if not isinstance(value, dict):
+            raise self._refusal(number, "this is no host", _path_to_name(value))
+        key, rivals = self._members(tuple(value))
+        name = value[key] if key is not None else None
+        if name is not None and not isinstance(name, str):
+            inner = _path_to_name(name)
+            raise self._refusal(
+                number, f"{shown(key or '')} is no string", _step(key or "") + inner
+            )
+        if self.column is None and isinstance(value.get("hosts"), list | dict):
+            what = "this has both a name and hosts" if name else "this has hosts, but no name"
+            raise self._refusal(number, what, ".hosts" + _path_to_name(value["hosts"]))
+        for rival in rivals:
+            if isinstance(value[rival], str):
+                chosen = self._title or "", name or ""
+                check_rival(self._where(number), chosen, (rival, value[rival]))
+        nested = any(isinstance(inner, list | dict) for inner in value.values())
+        if not name and self.column is None and nested:
+            what = "this has no name, but more than single values"
+            raise self._refusal(number, what, _path_to_name(value))
+        return name or ""
+
+    def _where(self, number: int) -> str:
+        return f"{self.name}{': entry ' if self.tally.entries else ':'}{number}"
+
+    def _refusal(self, number: int, what: str, path: str) -> InputError:
+        picked = self.prefix + (path or ".NAME")
+        start = "" if picked.startswith(".") else "."
+        pick = f"jq -r '{start}{picked}' FILE | sbpam schedule -"
+        return InputError(f"{self._where(number)}: {what}", hint=f"Pick the names with jq: {pick}")
 
 
-def _ldif_value(value: str, where: str) -> str:
-    if not value.startswith(":"):
-        return value.strip()
-    import base64
+def _rank(title: str) -> int:
+    return rank_title(title) or 0
 
-    try:
-        return base64.b64decode(value[1:].strip(), validate=True).decode("utf-8").strip()
-    except ValueError:
-        raise InputError(f"{where}: the base64 text is malformed") from None
+
+def _step(key: str) -> str:
+    import json
+
+    return f".{key}" if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", key) else f".{json.dumps(key)}"
+
+
+def _path_to_name(value: object) -> str:
+    """jq's path to the first host name in the value; empty if there is none, or it is one."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if path := _path_to_name(inner):
+                return _step(key) + path
+            if isinstance(inner, str) and fqdn(inner):
+                return _step(key)
+        return " | keys[]" if any(map(fqdn, value)) else ""
+    if isinstance(value, list):
+        return "[]" + next(filter(None, map(_path_to_name, value)), "")
+    return ""

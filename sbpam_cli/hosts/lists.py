@@ -1,33 +1,38 @@
-"""Reads lists of hosts: arguments, files and stdin into names, validated and unique."""
+"""Reads lists of hosts: arguments, files and stdin into names, validated and unique.
+
+Every record of a list is accounted for in its tally.
+"""
 
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import repeat
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from sbpam_cli.errors import InputError, OptionError
 from sbpam_cli.hosts.fqdn import NAME_LIMIT, fqdn, fqdns_of_block, shown, why_not
-from sbpam_cli.hosts.recognise import HostText
-from sbpam_cli.hosts.tables import (
-    Entry,
-    bare,
-    csv_entries,
-    is_own_row,
-    own_entries,
-    separator_of,
-    take_single_header,
-    unquoted,
-)
-from sbpam_cli.models import Talk
+from sbpam_cli.hosts.headers import bare, find_layout
+from sbpam_cli.hosts.recognise import HostText, recognise
+from sbpam_cli.models import ListTally
+from sbpam_cli.wording import counted
 
 Kind = Literal["argument", "file", "host", "stdin"]
 
 PATH_ENDINGS = (
-    ".txt", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".ldif", ".lst", ".list",
-)  # fmt: skip
+    *(".txt", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".ldif", ".ldf", ".lst", ".list"),
+    *(".xlsx", ".xls", ".ods", ".yml", ".yaml", ".xml", ".html", ".log", ".dat", ".ini", ".conf"),
+    *(".gz", ".zip", ".bak", ".out", ".tmp"),
+)
+"""Endings that files have and no domain."""
+
 _REFUSALS_IN_FULL = 20
+_PLACES_NAMED = 5
+_FEW = 16
+_NO_NAMES = frozenset({"", "null", "n/a", "#n/a", "#nv", "-", "(null)"})
+"""What spreadsheets and databases write in an empty cell."""
+
+_COMMENT_LINE = re.compile(rb"\n[ \t]*#[^\n]*")
+_COMMENT = re.compile(rb"#(?<=[ \t]#)[^\n]*")
 
 
 class HostSource(NamedTuple):
@@ -37,12 +42,31 @@ class HostSource(NamedTuple):
     value: str
 
 
+class ListTalk(Protocol):
+    """Where a tally goes: `note` is information, `alert` a warning even with `--quiet`."""
+
+    def note(self, text: str) -> None: ...
+    def alert(self, text: str) -> None: ...
+
+
+class ReadingRules(NamedTuple):
+    """How lists are read.
+
+    column: a name or number, as the user gave it. allow_partial: a list that its directory
+    cut short will do. max_hosts: more is an error, raised as soon as they are read.
+    """
+
+    column: str | None = None
+    allow_partial: bool = False
+    max_hosts: int | None = None
+
+
 class Refusal(NamedTuple):
     """An entry that is no FQDN.
 
     position: how many accepted names stand before it.
-    where: `hosts.txt:3`, `stdin:7`, `argument 2`, `--host 1`.
-    text: as written, lower-cased, its first 253 characters.
+    where: `hosts.txt:3`, `stdin:7`, `hosts.json: entry 2`, `argument 2`, `--host 1`.
+    text: as written, lower-cased; if it is too long, its start and an ellipsis.
     reason: continues the sentence that `text` begins: `is a short name, ...`.
     """
 
@@ -52,19 +76,16 @@ class Refusal(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class HostList:
+class Hosts(NamedTuple):
     """What was read.
 
-    names: lower-case FQDNs, unique, in order. refusals: unique by text, in order.
-    without_name: entries whose column was empty or absent.
-    duplicates: entries that were there before, accepted or refused.
+    names: lower-case FQDNs, unique, in order. refused: unique by text, in order.
+    tallies: one for each list; arguments are none.
     """
 
-    names: list[str] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    without_name: int = 0
-    duplicates: int = 0
+    names: list[str]
+    refused: list[Refusal]
+    tallies: list[ListTally]
 
 
 def read_hosts(
@@ -72,13 +93,13 @@ def read_hosts(
     *,
     stdin: BinaryIO,
     stdin_is_terminal: bool,
-    column: str | None,
-    talk: Talk,
-) -> HostList:
-    """Reads every source in turn. Names that are no FQDNs end up in `refusals`.
+    rules: ReadingRules,
+    talk: ListTalk,
+) -> Hosts:
+    """Reads every source in turn. Names that are no FQDNs end up in `refused`.
 
     Raises `InputError` for what cannot be read, decoded or understood, and
-    `OptionError` where nothing is given at all, or stdin twice.
+    `OptionError` if nothing is given at all, or stdin twice.
     """
     if not sources:
         if stdin_is_terminal:
@@ -87,60 +108,61 @@ def read_hosts(
                 hint="Name hosts or a file, or pipe a list into the command.",
             )
         sources = (HostSource("stdin", "-"),)
-    reading = _Reading(column, talk)
+    reading = _Reading(rules, talk)
     stdin_taken = False
     counts = {"argument": 0, "host": 0, "file": 0, "stdin": 0}
     for source in sources:
         counts[source.kind] += 1
         if source.kind == "host" or (path := _path(source, talk)) is None:
             option = "--host" if source.kind == "host" else "argument"
-            reading.read_name(source.value.strip(), f"{option} {counts[source.kind]}")
+            reading.read_argument(source.value.strip(), f"{option} {counts[source.kind]}")
         elif path != "-":
             with _opened(path) as stream:
-                reading.read_text(HostText(stream, path))
+                reading.read_list(stream, path)
         elif stdin_taken:
             raise OptionError("stdin (-) is given twice, it can be read once only")
         else:
             stdin_taken = True
-            reading.read_text(HostText(stdin, "stdin"))
+            reading.read_list(stdin, "stdin")
     return reading.result()
 
 
-def refuse_invalid(hosts: HostList) -> InputError:
+def refuse_invalid(hosts: Hosts) -> InputError:
     """All refusals as one error: the first 20 in full, then how many more."""
     listed = [
         f"{refusal.where}: {shown(refusal.text)} {refusal.reason}"
-        for refusal in hosts.refusals[:_REFUSALS_IN_FULL]
+        for refusal in hosts.refused[:_REFUSALS_IN_FULL]
     ]
     hint = "Correct the list, or schedule only the good ones with --skip-invalid."
+    if hosts.refused[0].position == 0 and "short name" in hosts.refused[0].reason:
+        hint += " If it begins with a column's title: --column TITLE."
     if len(listed) == 1:
         return InputError(listed[0], reason="Nothing was sent", hint=hint)
-    if more := len(hosts.refusals) - len(listed):
+    if more := len(hosts.refused) - len(listed):
         listed.append(f"and {more:,} more")
     return InputError(
-        f"{len(hosts.refusals):,} entries are no host names, nothing was sent",
+        f"{len(hosts.refused):,} entries are not valid host names; nothing was sent",
         reason="\n".join(listed),
         hint=hint,
     )
 
 
-def _path(source: HostSource, talk: Talk) -> str | None:
-    """The file that is meant, `-` for stdin, None where it is a host."""
+def _path(source: HostSource, talk: ListTalk) -> str | None:
+    """The file that is meant, `-` for stdin, None if it is a host."""
     value = source.value
+    has_ending = value.lower().endswith(PATH_ENDINGS)
     if source.kind in ("file", "stdin") or value == "-":
         return value
     if os.path.isdir(value) and fqdn(value):
         return None
     if os.path.exists(value):
-        if fqdn(value):
+        if fqdn(value) and not has_ending:
             talk.note(f"{value} is read as a file; --host {value} would mean the host")
         return value
     if "://" in value:
         return None
     separators = [separator for separator in (os.sep, os.altsep, "/") if separator]
-    if value.lower().endswith(PATH_ENDINGS) or any(mark in value for mark in separators):
-        return value
-    return None
+    return value if has_ending or any(mark in value for mark in separators) else None
 
 
 def _opened(path: str) -> BinaryIO:
@@ -156,96 +178,155 @@ def _opened(path: str) -> BinaryIO:
         raise InputError(f"{shown(path, 200)} could not be opened", reason=reason) from None
 
 
-def _entries(text: HostText, column: str | None, talk: Talk) -> Iterator[Entry] | None:
-    """The entries, in the form that the content shows; None where names stand one a line."""
-    raw = text.first_line()
-    start = raw.strip()
-    if re.match(rb"(?i)(?:version|dn|dnshostname):|# extended LDIF", start):
-        from sbpam_cli.hosts.json_lists import ldif_entries
-
-        return ldif_entries(text, column)
-    # "[web]" is a group header of Ansible's INI inventory.
-    if start.startswith((b"{", b"[")) and not re.fullmatch(rb"\[[A-Za-z0-9_.:-]+\]", start):
-        from sbpam_cli.hosts.json_lists import json_entries
-
-        return json_entries(text, raw, column)
-    line = text.decode(raw).strip(" ")
-    if column is None and is_own_row(line):
-        return own_entries(text)
-    if separator := separator_of(line, column):
-        return csv_entries(text, separator, column, talk)
-    take_single_header(text, line, column, talk)
-    return None
-
-
 class _Reading:
-    """The list as it grows."""
+    """The hosts as they grow."""
 
-    def __init__(self, column: str | None, talk: Talk) -> None:
-        self._column = column
+    def __init__(self, rules: ReadingRules, talk: ListTalk) -> None:
+        self._rules = rules
         self._talk = talk
-        self._list = HostList()
         self._names: dict[str, None] = {}
-        self._refused: set[str] = set()
+        self._refused: dict[str, Refusal] = {}
+        self._tallies: list[ListTally] = []
+        self._tally = ListTally("")
 
-    def result(self) -> HostList:
-        self._list.names = list(self._names)
-        return self._list
+    def result(self) -> Hosts:
+        return Hosts(list(self._names), list(self._refused.values()), self._tallies)
 
-    def read_name(self, text: str, where: str) -> None:
-        if not self._accept(text):
-            self._refuse(text, where, why_not(text))
+    def read_argument(self, text: str, where: str) -> None:
+        self._tally = ListTally(where)
+        self._take_one(text, where)
 
-    def read_text(self, text: HostText) -> None:
-        before = self._list.without_name
-        entries = _entries(text, self._column, self._talk)
-        if entries is None:
-            self._read_lines(text)
+    def read_list(self, stream: BinaryIO, name: str) -> None:
+        tally = self._tally = ListTally(name)
+        self._tallies.append(tally)
+        text, column = HostText(stream, name), self._rules.column
+        form = recognise(text, column)
+        if form == "json":
+            from sbpam_cli.hosts.json_lists import read_cells as read_json
+
+            self._take_all(read_json(text, tally, column))
+        elif form == "ldif":
+            from sbpam_cli.hosts.ldif import read_cells as read_ldif
+
+            partial = self._rules.allow_partial
+            self._take_all(read_ldif(text, tally, column, allow_partial=partial))
+        elif (layout := find_layout(text, column, tally)).separator is None:
+            self._read_plain(text)
         else:
-            for number, name in entries:
-                if name is None:
-                    self._list.without_name += 1
+            from sbpam_cli.hosts.tables import read_cells as read_table
+
+            self._take_all(read_table(text, layout, tally))
+        rows = tally.hosts + tally.duplicates + tally.invalid + tally.without_name
+        too_many = tally.without_name * 10 > rows
+        (self._talk.alert if too_many else self._talk.note)(describe_tally(tally))
+
+    def _take_all(self, parts: Iterator[tuple[Sequence[int], list[str]]]) -> None:
+        for numbers, cells in parts:
+            if cells:
+                self._take(numbers, cells)
+
+    def _take(self, numbers: Sequence[int], cells: Sequence[str]) -> None:
+        """Accounts for cells, all at once or, if some are not plain names, half by half."""
+        names = fqdns_of_block(("\n".join(cells) + "\n").encode("utf-8", "surrogatepass"))
+        if names is not None and len(names) == len(cells):
+            self._add(names)
+        elif len(cells) > _FEW:
+            half = len(cells) // 2
+            self._take(numbers[:half], cells[:half])
+            self._take(numbers[half:], cells[half:])
+        else:
+            for number, cell in zip(numbers, cells, strict=True):
+                place = f": entry {number}" if self._tally.entries else f":{number}"
+                text = cell.strip()
+                if not text or (self._tally.column and text.lower() in _NO_NAMES):
+                    self._tally.without_name += 1
+                    if self._tally.without_name <= _PLACES_NAMED:
+                        self._tally.nameless.append(number)
                 else:
-                    self.read_name(name, f"{text.name}:{number}")
-        if skipped := self._list.without_name - before:
-            entries_are = "1 entry names" if skipped == 1 else f"{skipped:,} entries name"
-            self._talk.note(f"{text.name}: {entries_are} no host, skipped")
+                    self._take_one(text, f"{self._tally.source}{place}")
 
-    def _read_lines(self, text: HostText) -> None:
+    def _read_plain(self, text: HostText) -> None:
         for block in text.blocks():
-            names = fqdns_of_block(block)
-            if names is None:
-                self._read_doubtful(text, block)
+            kept, blanks, comments = _without_comments(block)
+            names = fqdns_of_block(kept) if kept else []
+            if names is not None:
+                self._tally.blanks += blanks
+                self._tally.comments += comments
+                self._add(names)
                 continue
-            known = len(self._names)
-            self._names.update(zip(names, repeat(None), strict=False))
-            self._list.duplicates += len(names) - (len(self._names) - known)
+            numbers, cells = [], []
+            for number, line in enumerate(text.decode(block).split("\n")[:-1], text.line):
+                if name := bare(line):
+                    numbers.append(number)
+                    cells.append(name)
+                elif line.strip():
+                    self._tally.comments += 1
+                else:
+                    self._tally.blanks += 1
+            self._take_all(iter([(numbers, cells)]))
 
-    def _read_doubtful(self, text: HostText, block: bytes) -> None:
-        for number, line in enumerate(text.decode(block).split("\n")[:-1], text.line):
-            name = unquoted(bare(line))
-            if not name or self._accept(name):
-                continue
-            reason = why_not(name)
-            if size := text.long_lines.get(number):
-                reason = f"begins a line of {size:,} bytes, a name has {NAME_LIMIT} at most"
-            self._refuse(name, f"{text.name}:{number}", reason)
+    def _add(self, names: Sequence[str]) -> None:
+        known = len(self._names)
+        self._names.update(zip(names, repeat(None), strict=False))
+        added = len(self._names) - known
+        self._tally.hosts += added
+        self._tally.duplicates += len(names) - added
+        most = self._rules.max_hosts
+        if most is not None and len(self._names) > most:
+            raise InputError(
+                f"the list names more hosts than --max-hosts allows ({most:,})",
+                hint="Check the list, or raise the guard.",
+            )
 
-    def _accept(self, text: str) -> bool:
-        name = fqdn(text)
-        if name is None:
-            return False
-        if name in self._names:
-            self._list.duplicates += 1
-        else:
-            self._names[name] = None
-        return True
-
-    def _refuse(self, text: str, where: str, reason: str) -> None:
-        # Half of a surrogate pair (from argv or JSON) can be written nowhere.
-        kept = text.lower()[:NAME_LIMIT].encode("utf-8", "backslashreplace").decode()[:NAME_LIMIT]
-        if kept in self._refused:
-            self._list.duplicates += 1
+    def _take_one(self, text: str, where: str) -> None:
+        if name := fqdn(text):
+            self._add([name])
             return
-        self._refused.add(kept)
-        self._list.refusals.append(Refusal(len(self._names), where, kept, reason))
+        # Half of a surrogate pair (from argv or JSON) can be written nowhere.
+        kept = text.lower().encode("utf-8", "backslashreplace").decode()
+        if len(kept) > NAME_LIMIT:
+            kept = f"{kept[: NAME_LIMIT - 1]}…"
+        if kept in self._refused:
+            self._tally.duplicates += 1
+            return
+        self._refused[kept] = Refusal(len(self._names), where, kept, why_not(text))
+        self._tally.invalid += 1
+
+
+def _without_comments(block: bytes) -> tuple[bytes, int, int]:
+    """Whole lines without comments, blank lines and outer spaces, and how many lines were each."""
+    kept, comments = b"\n" + block, 0
+    if b"#" in kept:
+        kept, comments = _COMMENT_LINE.subn(b"", kept)
+        kept = _COMMENT.sub(b"", kept)
+    if b" " in kept or b"\t" in kept:
+        kept = b"\n".join(map(bytes.strip, kept.split(b"\n")))
+    lines = kept.count(b"\n")
+    while b"\n\n" in kept:
+        kept = kept.replace(b"\n\n", b"\n")
+    return kept[1:], lines - kept.count(b"\n"), comments
+
+
+def describe_tally(tally: ListTally) -> str:
+    """What became of a list, in a line: `hosts.csv: 998 hosts from column DNSHostName ...`."""
+    line = f"{tally.source}: {counted(tally.hosts, 'host')}"
+    if tally.column is not None:
+        line += f" from column {tally.column[:NAME_LIMIT]}"
+    if tally.header_line is not None:
+        line += f" (header in line {tally.header_line})"
+    parts = [counted(tally.duplicates, "duplicate")] if tally.duplicates else []
+    if tally.without_name:
+        noun = ("entry", "entries") if tally.entries else ("line", "lines")
+        listed = ", ".join(map(str, tally.nameless))
+        listed += ", ..." if tally.without_name > len(tally.nameless) else ""
+        rows = counted(tally.without_name, "row")
+        parts.append(f"{rows} without a name ({noun[tally.without_name > 1]} {listed})")
+    rest = (
+        (tally.blanks, "blank line"),
+        (tally.comments, "comment"),
+        (tally.invalid, "invalid name"),
+    )
+    parts += [counted(number, what) for number, what in rest if number]
+    if tally.cut_short is not None:
+        parts.append(f"cut short by the directory ({tally.cut_short[:NAME_LIMIT]})")
+    return f"{line}; {', '.join(parts)}" if parts else line

@@ -1,19 +1,57 @@
-"""The text of a list of hosts: any of its encodings in, lines of UTF-8 out.
+"""The text of a list of hosts: any of its encodings in, lines of UTF-8 out; and what it is.
 
-Read once, from front to back, in blocks; what is held at a time is bounded,
-`rest` aside.
+Read once, from front to back, in blocks; what is held at a time is bounded.
 """
 
 import codecs
+import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from sbpam_cli.errors import InputError
 
 BLOCK_SIZE = 1 << 17
 LINE_LIMIT = 1 << 22
-_KEPT_OF_LONG_LINE = 1 << 12
-_HEAD_SIZE = 1 << 10
+HEAD_SIZE = 1 << 16
+_HEAD_LIMIT = 1 << 20
+
+_SAVE_AS_CSV = 'Save the sheet as "CSV UTF-8".'
+_PACKED = {
+    rb"\x1f\x8b": ("a gzip file", "zcat FILE | sbpam schedule -"),
+    rb"BZh[1-9]1AY": ("a bzip2 file", "bzcat FILE | sbpam schedule -"),
+    rb"\xfd7zXZ\0": ("an xz file", "xzcat FILE | sbpam schedule -"),
+    rb"\x28\xb5\x2f\xfd": ("a zstd file", "zstdcat FILE | sbpam schedule -"),
+    rb"7z\xbc\xaf": ("a 7z archive", "7z x -so FILE | sbpam schedule -"),
+    rb"PK\x03\x04": ("a workbook (xlsx) or a zip file", _SAVE_AS_CSV),
+    rb"\xd0\xcf\x11\xe0": ("a workbook (xls)", _SAVE_AS_CSV),
+    rb"%PDF-": ("a PDF", "Export the list as CSV."),
+}
+_FOREIGN = {
+    r"<!doctype html|<html": ("HTML", "Export the list as CSV."),
+    r"<objs ": (
+        "PowerShell's Clixml",
+        "Import-Clixml FILE | Select -Expand DNSHostName | sbpam schedule -",
+    ),
+    r"<\?xml|<[a-z!]": ("XML", "Export the list as CSV, or pick the names with xmllint --xpath."),
+    r"---\s*$|%yaml|- \S|[a-z_][\w.-]*:(?:\s|$)": (
+        "YAML",
+        "ansible-inventory -i FILE --list | sbpam schedule -, or yq -o=json FILE | ...",
+    ),
+    r"\w[\w ]*[ \t]+: ": (
+        "PowerShell's Format-List",
+        "... | Select -Expand DNSHostName | sbpam schedule -, or Export-Csv",
+    ),
+    r"(?:[0-9]+(?:\.[0-9]+){3}|[0-9a-f]*:[0-9a-f:]+)[ \t]+[a-z]": (
+        "a list of addresses with names, like /etc/hosts",
+        "awk '!/^#/ {print $2}' FILE | sbpam schedule -",
+    ),
+    r"(?:@[a-z-]+ )?\S+ (?:ssh-|ecdsa-|sk-)\S+ AAAA": (
+        "an SSH known_hosts file",
+        "cut -d' ' -f1 FILE | cut -d, -f1 | sbpam schedule -",
+    ),
+}
+_LDIF = r"(?i)version: *1\s*$|dn::? |dn:\w|(?:search|result): *[0-9]|ref: *ldap|changetype: "
+_LDIF_COMMENT = r"# (?:extended LDIF|LDAPv[23]|refldaps?://|search re(?:sult|ference)|num[A-Z])"
 
 
 class HostText:
@@ -21,48 +59,47 @@ class HostText:
 
     name: what messages call it, a path or `stdin`.
     line: the number, from 1, of the first line that was not taken yet.
-    long_lines: bytes of each line over `LINE_LIMIT`, of which only the start is kept.
+    head: its first lines, for a look; at least one of them is no comment, if any is.
 
-    Every method raises `InputError` where the stream cannot be read or decoded.
+    Every method raises `InputError` if the stream cannot be read or decoded.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
         self.line = 1
-        self.long_lines: dict[int, int] = {}
         self._chunks = _with_newlines(_as_utf8(stream, name))
-        self._head = b""
+        self._taken = b""
+        whole, seen = False, False
+        while not whole and (len(self._taken) < HEAD_SIZE or not seen):
+            chunk = next(self._chunks, b"")
+            seen = seen or re.search(rb"\n[ \t]*[^#\s]", chunk) is not None
+            self._taken += chunk
+            whole = not chunk or len(self._taken) > _HEAD_LIMIT
+        end = self._taken.rfind(b"\n")
+        if chunk and end >= 0:
+            self.head = self.decode(self._taken[:end]).split("\n")
+        elif chunk:
+            self.head = [self._taken.decode("utf-8", "ignore")]
+        else:
+            whole_text = self.decode(self._taken).removesuffix("\n")
+            self.head = whole_text.split("\n") if self._taken else []
 
-    def first_line(self) -> bytes:
-        """Drops blank lines and comments, and shows the first other line without taking it.
+    def skip_lines(self, count: int) -> None:
+        """Takes lines of the head."""
+        parts = self._taken.split(b"\n", count)
+        self._taken = parts[count] if len(parts) > count else b""
+        self.line += count
 
-        A line over `LINE_LIMIT` comes in part; at the end of the text what is left.
-        """
-        start = 0
-        while True:
-            end = self._head.find(b"\n", start)
-            if end < 0 and len(self._head) - start <= LINE_LIMIT:
-                chunk = next(self._chunks, b"")
-                if chunk:
-                    self._head = self._head[start:] + chunk
-                    start = 0
-                    continue
-            line = self._head[start:end] if end >= 0 else self._head[start:]
-            if end < 0 or _says_something(line):
-                self._head = self._head[start:]
-                return line
-            start = end + 1
-            self.line += 1
-
-    def skip_line(self) -> None:
-        """Takes the line that `first_line` showed."""
-        _, _, self._head = self._head.partition(b"\n")
-        self.line += 1
+    def chunks(self) -> Iterator[bytes]:
+        """What was not taken yet, cut anywhere."""
+        if self._taken:
+            yield self._taken
+        yield from self._chunks
 
     def blocks(self) -> Iterator[bytes]:
         r"""Blocks of whole lines, each line with its `\n`; `line` is the block's first."""
         held = b""
-        while chunk := self._next_chunk():
+        for chunk in self.chunks():
             end = chunk.rfind(b"\n") + 1
             if end:
                 block, held = held + chunk[:end], chunk[end:]
@@ -71,61 +108,49 @@ class HostText:
             else:
                 held += chunk
             if len(held) > LINE_LIMIT:
-                yield self._start_of_long_line(held)
-                self.line += 1
-                held = b""
+                raise self.refusal(
+                    self.line, f"a line of more than {LINE_LIMIT >> 20} MiB is no name"
+                )
         if held:
             yield held + b"\n"
             self.line += 1
-
-    def _next_chunk(self) -> bytes:
-        chunk, self._head = self._head, b""
-        return chunk or next(self._chunks, b"")
-
-    def _start_of_long_line(self, held: bytes) -> bytes:
-        size = len(held)
-        for chunk in self._chunks:
-            line, end, self._head = chunk.partition(b"\n")
-            size += len(line)
-            if end:
-                break
-        self.long_lines[self.line] = size
-        return held[:_KEPT_OF_LONG_LINE].decode("utf-8", "ignore").encode() + b"\n"
-
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """The lines without their ends, each with its number."""
-        for block in self.blocks():
-            lines = self.decode(block).split("\n")
-            lines.pop()
-            if self.line in self.long_lines:
-                raise InputError(
-                    f"{self.name}:{self.line}: the line is too long",
-                    reason=f"It has {self.long_lines[self.line]:,} bytes",
-                )
-            yield from enumerate(lines, self.line)
-
-    def rest(self) -> str:
-        """All that is left, whatever its size."""
-        return self.decode(b"".join(iter(self._next_chunk, b"")))
 
     def decode(self, raw: bytes) -> str:
         """`raw` as text; its first byte stands in line `line`."""
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            line = self.line + raw.count(b"\n", 0, error.start)
-            raise InputError(
-                f"{self.name}:{line}: the text is not UTF-8",
-                reason=f"Byte 0x{raw[error.start]:02X} makes no sense there",
+            raise self.refusal(
+                self.line + raw.count(b"\n", 0, error.start),
+                f"the text is not UTF-8, byte 0x{raw[error.start]:02X} makes no sense there",
                 hint='Save the list as UTF-8 (in Excel: "CSV UTF-8").',
             ) from None
 
+    def refusal(self, line: int, what: str, *, hint: str | None = None) -> InputError:
+        """The error that ends reading because of one line."""
+        return InputError(f"{self.name}:{line}: {what}", reason=f"See line {line}", hint=hint)
 
-def _says_something(line: bytes) -> bool:
-    text = line.strip()
-    # This comment begins ldapsearch's output, and the folded comments after it
-    # would look like lines of their own.
-    return bool(text) and (not text.startswith(b"#") or text == b"# extended LDIF")
+
+def recognise(text: HostText, column: str | None) -> Literal["ldif", "json", "lines"]:
+    """What the head shows. Raises `InputError` for what is no list but is well known."""
+    first, comments = "", ""
+    for line in text.head:
+        if line.startswith("#"):
+            comments += line + "\n"
+        elif line.strip() and not (comments and line.startswith(" ")):
+            first = line.strip()
+            break
+    named = "".join(f"|{re.escape(name)}::? " for name in ("dNSHostName", column) if name)
+    marks_ldif = re.search(_LDIF_COMMENT, comments) and not first
+    if marks_ldif or re.match(_LDIF + named, first):
+        return "ldif"
+    # "[web]" is a group header of Ansible's INI inventory.
+    if first.startswith(("{", "[")) and not re.fullmatch(r"\[[A-Za-z_][A-Za-z0-9_.:-]*\]", first):
+        return "json"
+    for pattern, (what, way_out) in _FOREIGN.items() if column is None else ():
+        if re.match(pattern, first, re.IGNORECASE):
+            raise InputError(f"{text.name} is {what}, not a list of hosts", hint=way_out)
+    return "lines"
 
 
 def _read(stream: BinaryIO, name: str) -> bytes:
@@ -140,13 +165,15 @@ def _read(stream: BinaryIO, name: str) -> bytes:
 
 def _as_utf8(stream: BinaryIO, name: str) -> Iterator[bytes]:
     head = b""
-    while len(head) < _HEAD_SIZE and (chunk := _read(stream, name)):
+    while len(head) < 1 << 10 and (chunk := _read(stream, name)):
         head += chunk
-    if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        kind = "a gzip file" if head.startswith(b"\x1f") else "a workbook or a zip file"
-        raise InputError(f"{name} is {kind}, not text", hint="Export the list as CSV.")
+    for magic, (what, way_out) in _PACKED.items():
+        if re.match(magic, head):
+            raise InputError(f"{name} is {what}, not a list of hosts", hint=way_out)
     encoding, mark = _encoding(head)
     if encoding is None:
+        if head.count(0) > len(head) // 4:
+            raise InputError(f"{name} is binary data, or UTF-16 without its mark")
         yield head[mark:]
         while chunk := _read(stream, name):
             yield chunk
@@ -181,15 +208,15 @@ def _encoding(head: bytes) -> tuple[str | None, int]:
 
 
 def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Every line end as LF, without the Ctrl-Z that DOS ends a file with."""
     held = b""
     for raw in chunks:
         chunk = held + raw
-        held = b"\r" if chunk.endswith(b"\r") else b""
-        if held:
-            chunk = chunk[:-1]
-        if b"\r" in chunk:
-            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if chunk:
-            yield chunk
-    if held:
+        kept = chunk.removesuffix(b"\x1a").removesuffix(b"\r")
+        held = chunk[len(kept) :]
+        if b"\r" in kept:
+            kept = kept.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if kept:
+            yield kept
+    if held.startswith(b"\r"):
         yield b"\n"

@@ -1,95 +1,86 @@
-"""Lists of hosts in rows and columns: CSV, TSV, sbpam's own tsv, a single column.
-
-Every form turns into entries: the number of a line, and the name that stands
-there, not validated yet, or None where the entry names no host.
-"""
+"""Lists of hosts in rows and columns: CSV, TSV, sbpam's own tsv."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.hosts.fqdn import shown
-from sbpam_cli.hosts.recognise import HostText
-from sbpam_cli.models import ScanStatus, Talk
+from sbpam_cli.hosts.fqdn import fqdn, shown
+from sbpam_cli.hosts.headers import SAY_WHICH, TSV_FIELDS, Layout, check_rival, is_own
+from sbpam_cli.hosts.recognise import LINE_LIMIT, HostText
+from sbpam_cli.models import ListTally
 
-Entry = tuple[int, str | None]
+if TYPE_CHECKING:
+    from _csv import Reader
 
-COLUMNS = ("dnshostname", "dns host name", "fqdn", "host", "hostname", "name")
-"""The columns that hold names, the best first."""
+Cells = tuple[Sequence[int], list[str]]
+"""Cells of the column of names, with the numbers of their lines; empty: a row without a name."""
 
-SEPARATORS = ",;\t"
-_TSV_FIELDS = 8
-_STATUSES = frozenset(ScanStatus)
-_COLUMNS_NAMED = 20
-
-
-def bare(line: str) -> str:
-    """A line or cell without white space around it and without its comment."""
-    line = line.strip()
-    if "#" in line and (comment := re.search(r"(?:\A|\s)#", line)):
-        return line[: comment.start()].rstrip()
-    return line
+Rows = tuple[Sequence[int], list[list[str]]]
 
 
-def unquoted(name: str) -> str:
-    """The name without the quotes around it, if it has them."""
-    return name[1:-1].strip() if len(name) > 1 and name[0] == name[-1] == '"' else name
-
-
-def choose_column(found: Sequence[str], column: str | None, where: str) -> int:
-    """The index of the column that holds the names; `column` as the user gave it.
-
-    `found` is the header. Raises `InputError`, naming what was found.
-    """
-    names = [name.strip().lower() for name in found]
-    if column is not None and column.isdecimal():
-        if 1 <= int(column) <= len(names):
-            return int(column) - 1
-    else:
-        for wanted in COLUMNS if column is None else (column.strip().lower(),):
-            if names.count(wanted) > 1:
-                raise InputError(
-                    f"{where}: {names.count(wanted)} columns are called {shown(wanted)}",
-                    hint="Say which with --column NUMBER.",
-                )
-            if wanted in names:
-                return names.index(wanted)
-    listed = [shown(name) for name in found[:_COLUMNS_NAMED]]
-    listed += ["..."] if len(found) > _COLUMNS_NAMED else []
-    what = "header with a column of host names" if column is None else f"column {shown(column)}"
-    raise InputError(
-        f"{where}: there is no {what}",
-        reason=f"The columns found are {', '.join(listed)}",
-        hint="Name the column with --column NAME or --column NUMBER, or write one name a line.",
-    )
-
-
-def is_own_row(line: str) -> bool:
-    """Whether sbpam wrote the line as tsv: 8 fields, the second a status."""
-    fields = line.split("\t")
-    return len(fields) == _TSV_FIELDS and fields[1] in _STATUSES
-
-
-def own_entries(text: HostText) -> Iterator[Entry]:
-    """The first field of every row of sbpam's tsv; lines without TAB are names alone."""
-    for number, line in text.lines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if "\t" not in line:
-            yield number, bare(line)
-        elif is_own_row(line.strip(" ")):
-            yield number, _unescaped(line.partition("\t")[0]) or None
-        else:
+def read_cells(text: HostText, layout: Layout, tally: ListTally) -> Iterator[Cells]:
+    """The cells of every row after the header. Raises `InputError` for what is in doubt."""
+    index, label = layout.column, layout.label
+    for all_numbers, all_rows in _read_rows(text, layout):
+        numbers, rows = all_numbers, all_rows
+        cells = [row[index] if index < len(row) else "" for row in rows]
+        if "" in cells or any(row[0].startswith("#") for row in rows):
+            kept = [n for n, row in enumerate(rows) if not _is_passed(row, tally)]
+            numbers, rows = [numbers[n] for n in kept], [rows[n] for n in kept]
+            cells = [cells[n] for n in kept]
+        if layout.own:
+            _check_own(text, numbers, rows)
+            cells = [_unescape(cell) if "\\" in cell else cell for cell in cells]
+        for rival in layout.rivals:
+            _check_rival(text, layout, rival, zip(numbers, cells, rows, strict=True))
+        if label and f".{label}\n" in "\n".join([*cells, ""]).lower():
+            title = shown(layout.titles[index])
             raise InputError(
-                f"{text.name}:{number}: this is no row of sbpam's tsv",
-                reason=f"The rows before it have {_TSV_FIELDS} fields, the second a status",
+                f"{text.name}: {title} is a column's title or a host, both are possible",
+                reason=f"Other names of that column end in .{label} too",
+                hint=SAY_WHICH,
+            )
+        yield numbers, cells
+
+
+def _is_passed(row: Sequence[str], tally: ListTally) -> bool:
+    """Whether the row is a comment or empty; if so, it is counted."""
+    if row and row[0].startswith("# "):
+        tally.comments += 1
+        return True
+    if not any(map(str.strip, row)):
+        tally.blanks += 1
+        return True
+    return False
+
+
+def _check_rival(
+    text: HostText, layout: Layout, rival: int, rows: Iterable[tuple[int, str, Sequence[str]]]
+) -> None:
+    """Refuses a row in which another column that could hold the names holds another one."""
+    for number, cell, row in rows:
+        other = row[rival] if rival < len(row) else ""
+        if "." in other and other != cell:
+            check_rival(
+                f"{text.name}:{number}",
+                (layout.titles[layout.column], cell),
+                (layout.titles[rival], other),
             )
 
 
-def _unescaped(field: str) -> str:
-    if "\\" not in field:
-        return field.strip()
+def _check_own(text: HostText, numbers: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
+    for number, row in zip(numbers, rows, strict=True):
+        if not is_own(row):
+            raise text.refusal(
+                number,
+                "this is no row of sbpam's tsv; the rows before it have"
+                f" {TSV_FIELDS} fields, the second a status",
+            )
 
+
+def _unescape(field: str) -> str:
     def character(escape: re.Match[str]) -> str:
         code = escape[1]
         return {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}.get(code) or chr(int(code[1:], 16))
@@ -97,87 +88,96 @@ def _unescaped(field: str) -> str:
     return re.sub(r"\\([\\tnr]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})", character, field)
 
 
-def _cells(line: str, separator: str) -> list[str]:
+def _read_rows(text: HostText, layout: Layout) -> Iterator[Rows]:
+    """The rows with the numbers of the lines in which they begin, many at a time."""
+    held = ""
+    for block in text.blocks():
+        chunk, first = held + text.decode(block), text.line - held.count("\n")
+        rows = _rows_of_one_line(chunk, layout)
+        if rows is not None:
+            numbers: Sequence[int] = range(first, first + len(rows))
+            held = ""
+        else:
+            numbers, rows, held = _rows_one_by_one(text, first, chunk, layout)
+        yield numbers, rows
+        if len(held) > LINE_LIMIT:
+            break
+    if held:
+        number = first + chunk.count("\n") - held.count("\n")
+        raise text.refusal(number, "the CSV is malformed: a quote opens in this row and never ends")
+
+
+def _csv_rows(lines: Iterable[str], layout: Layout) -> "Reader":
     import csv
 
+    return csv.reader(
+        lines,
+        delimiter=layout.separator or ",",
+        quoting=csv.QUOTE_NONE if layout.own else csv.QUOTE_MINIMAL,
+        skipinitialspace=True,
+        strict=True,
+    )
+
+
+def _rows_of_one_line(chunk: str, layout: Layout) -> list[list[str]] | None:
+    """A row for each line; None if a row has several lines, or may have."""
+    import csv
+    import io
+
+    # A quote in a comment is none, and would hide the end of its line.
+    if '"' in chunk and "# " in chunk:
+        return None
     try:
-        return next(csv.reader([line], delimiter=separator), [])
+        rows = list(_csv_rows(io.StringIO(chunk), layout))
     except csv.Error:
-        return []
+        return None
+    return rows if len(rows) == chunk.count("\n") else None
 
 
-def separator_of(line: str, column: str | None) -> str | None:
-    """The separator of the line's fields, the one that makes a header of it first; None: one."""
-    wanted = COLUMNS if column is None else (column.strip().lower(),)
-
-    def fitness(mark: str) -> tuple[bool, int]:
-        cells = _cells(line, mark)
-        return any(cell.strip().lower() in wanted for cell in cells), len(cells)
-
-    header = max((mark for mark in SEPARATORS if mark in line), key=fitness, default=None)
-    if header is not None and fitness(header)[0]:
-        return header
-    return max((mark for mark in SEPARATORS if mark in bare(line)), key=fitness, default=None)
-
-
-def csv_entries(text: HostText, separator: str, column: str | None, talk: Talk) -> Iterator[Entry]:
-    """The entries of CSV, from its header on; malformed CSV raises `InputError`."""
+def _rows_one_by_one(
+    text: HostText, first: int, chunk: str, layout: Layout
+) -> tuple[list[int], list[list[str]], str]:
+    """The rows, and what is left: a row whose end is not in the chunk."""
     import csv
 
-    start, fresh = text.line, True
-
-    def record_lines() -> Iterator[str]:
-        nonlocal start, fresh
-        for number, line in text.lines():
-            if fresh:
-                if line.lstrip().startswith("#"):
-                    continue
-                start, fresh = number, False
-            yield line
-
-    index, after_header = -1, False
-    try:
-        for row in csv.reader(record_lines(), delimiter=separator, strict=True):
-            fresh = True
-            if len(row) < 2 and not "".join(row).strip():
-                continue
-            if index < 0:
-                index = choose_column(row, column, f"{text.name}:{start}")
-                after_header = _is_header(row[index], row, column, f"{text.name}:{start}", talk)
-                if after_header:
-                    continue
-            elif after_header:
-                after_header = False
-                if set("".join(row).strip()) == {"-"}:
-                    continue
-            name = unquoted(bare(row[index])) if index < len(row) else ""
-            yield start, name or None
-    except csv.Error as error:
-        raise InputError(
-            f"{text.name}:{start}: the CSV is malformed", reason=str(error).capitalize()
-        ) from None
+    lines = [f"{line}\n" for line in chunk.split("\n")[:-1]]
+    numbers: list[int] = []
+    rows: list[list[str]] = []
+    ahead, done = iter(lines), 0
+    for line in ahead:
+        number, height = first + done, 1
+        if line.lstrip(' "').startswith("# "):
+            row = ["# "]
+        else:
+            reader = _csv_rows(chain([line], ahead), layout)
+            try:
+                row = next(reader)
+            except csv.Error as error:
+                if "unexpected end" in str(error):
+                    return numbers, rows, "".join(lines[done:])
+                raise text.refusal(number, f"the CSV is malformed: {error}") from None
+            height = reader.line_num
+        if height > 1:
+            _check_line_breaks(text, number, lines[done : done + height], layout, row)
+        done += height
+        numbers.append(number)
+        rows.append(row)
+    return numbers, rows, ""
 
 
-def _is_header(cell: str, cells: Iterable[str], column: str | None, where: str, talk: Talk) -> bool:
-    """Whether the first line is a header. With a numbered column it may be a host already."""
-    if column is None or not column.isdecimal():
-        return True
-    if any(cell.strip().lower() in COLUMNS for cell in cells):
-        return True
-    if re.search(r"[.0-9]", cell):
-        return False
-    talk.note(f"{where}: taken as the header, {shown(cell)} is no host")
-    return True
-
-
-def take_single_header(text: HostText, line: str, column: str | None, talk: Talk) -> None:
-    """Takes the first line, `line`, and dashes under it, where it is the header of one column."""
-    cell = unquoted(bare(line))
-    if not cell or (column is None and cell.lower() not in COLUMNS):
-        return
-    where = f"{text.name}:{text.line}"
-    choose_column([cell], column, where)
-    if _is_header(cell, [cell], column, where, talk):
-        text.skip_line()
-        if set(text.first_line().strip()) == set(b"-"):
-            text.skip_line()
+def _check_line_breaks(
+    text: HostText, number: int, lines: Sequence[str], layout: Layout, row: Sequence[str]
+) -> None:
+    """Refuses a row of several lines if a stray quote may have made it of several rows."""
+    index = layout.column
+    own = row[index] if index < len(row) else ""
+    if "\n" in own:
+        raise text.refusal(number, "the cell of the host's name has a line break in it")
+    for line in lines:
+        swallowed = "".join(line.split(layout.separator)[index : index + 1]).strip(' "\n')
+        if fqdn(swallowed) not in (None, fqdn(own.strip())):
+            raise text.refusal(
+                number,
+                f"a quote opens in this row and swallows {shown(swallowed)}",
+                hint="Remove the stray quote, or double it.",
+            )

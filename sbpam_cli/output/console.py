@@ -77,7 +77,11 @@ class Console:
 
     def warn(self, text: str) -> None:
         if not self.quiet:
-            self._say(f"sbpam: warning: {escape_controls(text)}", mark=("warning:", "yellow"))
+            self.alert(text)
+
+    def alert(self, text: str) -> None:
+        """A warning that `--quiet` does not silence."""
+        self._say(f"sbpam: warning: {escape_controls(text)}", mark=("warning:", "yellow"))
 
     def trace(self, text: str) -> None:
         if self.verbose and not self.quiet:

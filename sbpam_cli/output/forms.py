@@ -103,7 +103,10 @@ class Printer:
         for batch in batches(self._kept):
             write(separator + ",\n".join(self._objects(batch)))
             separator = ",\n"
-        write(f'\n],\n"errors": {json_text([_error(error) for error in outcome.errors])}}}\n')
+        write(f'\n],\n"errors": {json_text([_error(error) for error in outcome.errors])}')
+        if command == "schedule":
+            write(f',\n"lists": {json_text([tally.as_dict() for tally in outcome.lists])}')
+        write("}\n")
 
 
 def tsv_lines(rows: Sequence[Row]) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, InputError, SbpamError, UsageError
-from sbpam_cli.hosts.lists import HostList, HostSource, read_hosts, refuse_invalid
+from sbpam_cli.hosts.lists import Hosts, HostSource, ReadingRules, read_hosts, refuse_invalid
 from sbpam_cli.jobs.follow import FollowLimits, Watching, following
 from sbpam_cli.jobs.rows import RowStream, reorder
 from sbpam_cli.journal.journal import Journal
@@ -37,10 +37,9 @@ class ScheduleOptions(NamedTuple):
 
     connection: ConnectionOptions
     sources: Sequence[HostSource] = ()
-    column: str | None = None
+    reading: ReadingRules = ReadingRules()
     batch_size: int = 500
     limits: SendLimits = SendLimits()
-    max_hosts: int | None = None
     assume_yes: bool = False
     skip_invalid: bool = False
     allow_empty: bool = False
@@ -70,9 +69,10 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
         options.sources,
         stdin=services.stdin,
         stdin_is_terminal=services.stdin_is_terminal(),
-        column=options.column,
+        rules=options.reading,
         talk=ctx.console,
     )
+    outcome.lists = hosts.tallies
     _check_list(hosts, options)
     if options.dry_run:
         _dry_run(ctx, options, target, hosts)
@@ -80,30 +80,24 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     _confirm(ctx, options, target, hosts)
     if not hosts.names:
         RowStream(ctx.printer.write, outcome, set_aside(hosts)).finish()
-        outcome.partial = bool(hosts.refusals)
+        outcome.partial = bool(hosts.refused)
         return
     with following(ctx) as watching:
         run = _Scheduling(ctx, options, target, hosts, watching)
         run.carry_out(options.follow if options.wait else None, judge_scans=options.judge_scans)
 
 
-def _check_list(hosts: HostList, options: ScheduleOptions) -> None:
-    if hosts.refusals and not options.skip_invalid:
+def _check_list(hosts: Hosts, options: ScheduleOptions) -> None:
+    if hosts.refused and not options.skip_invalid:
         raise refuse_invalid(hosts)
-    if not hosts.names and not hosts.refusals and not options.allow_empty:
+    if not hosts.names and not hosts.refused and not options.allow_empty:
         raise InputError(
             "the list names no hosts",
             hint="if an empty list is right, --allow-empty makes it a success",
         )
-    if options.max_hosts is not None and len(hosts.names) > options.max_hosts:
-        raise InputError(
-            f"the list names {counted(len(hosts.names), 'host')},"
-            f" --max-hosts allows {options.max_hosts:,}",
-            hint="check the list, or raise the guard",
-        )
 
 
-def _confirm(ctx: "Context", options: ScheduleOptions, target: Target, hosts: HostList) -> None:
+def _confirm(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
     if len(hosts.names) <= CONFIRM_ABOVE_HOSTS or options.assume_yes or not ctx.can_ask:
         return
     question = f"Schedule scans of {len(hosts.names):,} hosts on {target.origin}?"
@@ -111,11 +105,11 @@ def _confirm(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Ho
         raise UsageError("not confirmed, nothing was sent", hint="--yes answers the question")
 
 
-def set_aside(hosts: HostList) -> list[Aside]:
+def set_aside(hosts: Hosts) -> list[Aside]:
     """The entries that are no host names, as rows that are not sent."""
     return [
         Aside(r.position, r.text, ScanStatus.INVALID, f"{r.where}: {r.reason}")
-        for r in hosts.refusals
+        for r in hosts.refused
     ]
 
 
@@ -128,7 +122,7 @@ def cut_batches(names: Sequence[str], size: int) -> list[Batch]:
 # `--dry-run`.
 
 
-def _dry_run(ctx: "Context", options: ScheduleOptions, target: Target, hosts: HostList) -> None:
+def _dry_run(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
     """Writes a row `Valid` or `Invalid` for every host; schedules and records nothing."""
     outcome, aside = ctx.outcome, set_aside(hosts)
     batches = cut_batches(hosts.names, options.batch_size)
@@ -183,7 +177,7 @@ class _Scheduling(Execution):
         ctx: "Context",
         options: ScheduleOptions,
         target: Target,
-        hosts: HostList,
+        hosts: Hosts,
         watching: Watching,
     ) -> None:
         super().__init__(ctx, target.server, digest_names(hosts.names), options.limits, watching)

@@ -87,7 +87,7 @@ def test_columns_are_pinned(site: Site) -> None:
 def test_envelope_is_pinned(site: Site) -> None:
     ended = site.program("schedule", *HOSTS, "-o", "json")
     envelope = ended.json()
-    assert list(envelope) == [*ENVELOPE, "hosts", "errors"]
+    assert list(envelope) == [*ENVELOPE, "hosts", "errors", "lists"]
     assert envelope["schema"] == "sbpam/1"
     assert envelope["command"] == "schedule"
     assert (envelope["result"], envelope["exit_code"], ended.code) == ("partial", 3, 3)
@@ -103,7 +103,7 @@ def test_envelope_is_pinned(site: Site) -> None:
 
 def test_errors_of_the_envelope_are_pinned(site: Site) -> None:
     envelope = site.program("schedule", "short", "-o", "json").json()
-    assert list(envelope) == [*ENVELOPE, "hosts", "errors"]
+    assert list(envelope) == [*ENVELOPE, "hosts", "errors", "lists"]
     assert list(envelope["errors"][0]) == ["code", "message", "hint", "trace_id"]
 
 

@@ -99,7 +99,7 @@ def test_invalid_names_are_skipped_and_named(site: Site) -> None:
         (HOSTS[0], "Queued"),
         ("short", "Invalid"),
         (HOSTS[1], "Queued"),
-        (("-" + "x" * 300)[:253], "Invalid"),
+        (("-" + "x" * 300)[:252] + "…", "Invalid"),
         ("10.0.0.1", "Invalid"),
     ]
     details = [row[7] for row in ended.rows()]

@@ -24,7 +24,6 @@ def assert_nothing_sent(site: Site, ended: Ended) -> None:
 def test_more_hosts_than_the_guard(site: Site) -> None:
     ended = site.program("schedule", *HOSTS, "--max-hosts", "3")
     assert_nothing_sent(site, ended)
-    assert "4" in ended.err
     assert "3" in ended.err
     assert "--max-hosts" in ended.err
 
