@@ -2,11 +2,12 @@
 
     python tests/torture/mutants.py [NAME...]
 
-Every mutant is a copy of the package in a temporary folder with a few lines
-changed; each change must apply exactly once. Exit 0: every mutant was found,
-and the program as it is was not.
+Every mutant is a copy of the package in a temporary folder in which some functions differ in
+their syntax tree; a change that misses raises. Exit 0: every mutant was found, and the program
+as it is was not.
 """
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -14,111 +15,171 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
+POINTS = ("-k", "one_failure", "tests/torture/test_torture_points.py")
+
+
+class Change(NamedTuple):
+    """What a function is instead. function: its qualified name.
+
+    new: its whole body, or what takes the place of every node of it that reads as `old`.
+    """
+
+    module: str
+    function: str
+    new: str
+    old: str | None = None
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """changes: (file in the package, text, what takes its place)."""
+    """tests: what finds it, as arguments of pytest."""
 
     name: str
-    changes: tuple[tuple[str, str, str], ...]
+    changes: tuple[Change, ...]
+    tests: tuple[str, ...] = POINTS
 
 
 MUTANTS = (
     Mutant(
         "synchronous off",
         (
-            ("storage/journal_file.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = OFF"),
-            ("storage/journal_file.py", "if level != 2:", "if level != 0:"),
+            Change(
+                "journal/schema",
+                "_make_durable",
+                "'PRAGMA synchronous = OFF'",
+                "'PRAGMA synchronous = FULL'",
+            ),
+            Change("journal/schema", "_make_durable", "level != 0", "level != 2"),
         ),
     ),
     Mutant(
         "mark after sending",
         (
-            (
-                "work/sending.py",
-                """            self.workers.submit(batch.number, partial(self._post, batch, now))
+            Change(
+                "runs/send",
+                "Sending._start",
+                """
+now, wall = self._clock.monotonic(), self._clock.now()
+for batch in due:
+    batch.sent_at, batch.deadline = wall, wall + self._limits.send_timeout_s
+    self._planned.remove(batch)
+    self._in_flight[batch.number] = batch
+    self._workers.submit(batch.number, partial(self._post, batch, now))
+    batch.state = "sending"
+self._record(judged, due)
 """,
-                "",
-            ),
-            (
-                "work/sending.py",
-                """        if not self._record([""",
-                """        for batch in due:
-            self.workers.submit(batch.number, partial(self._post, batch, now))
-        if not self._record([""",
             ),
         ),
     ),
     Mutant(
         "repeat on a read error",
-        (("work/verdicts.py", '"unknown" if failure.sent else "planned"', '"planned"'),),
-    ),
-    Mutant(
-        "no quiet time",
         (
-            (
-                "work/settling.py",
-                "too_early = reading.began < self._quiet_at([batch])",
-                "too_early = False",
+            Change(
+                "runs/answers",
+                "judge_failure",
+                "'planned'",
+                "'unknown' if failure.sent else 'planned'",
             ),
         ),
     ),
+    Mutant("no quiet time", (Change("runs/settle", "Settling._quiet_at", "return 0.0"),)),
     Mutant(
         "a split in two transactions",
         (
-            (
-                "storage/journal.py",
-                """                (parent.http_status, parent.reason, run_id, parent.number),
-            )
-            self._insert(""",
-                """                (parent.http_status, parent.reason, run_id, parent.number),
-            )
-        with self._transaction() as execute:
-            self._insert(""",
+            Change(
+                "journal/journal",
+                "Journal.split",
+                """
+with self._transaction() as execute:
+    execute(
+        "UPDATE batches SET state = 'split' WHERE run_id = ? AND number = ?",
+        (run_id, parent.number),
+    )
+with self._transaction() as execute:
+    self._insert(execute, run_id, children)
+""",
             ),
         ),
     ),
     Mutant(
         "no positive control",
         (
-            (
-                "work/settling.py",
-                """        known = self._control_jobs()
-        if known:
-            return bool(known & reading.claimed)
-""",
-                """        return True
-""",
+            Change(
+                "runs/settle",
+                "Settling._is_absent",
+                "return bool(self._quiet_s) and reading.began >= self._quiet_at([batch])",
             ),
         ),
     ),
 )
 
 
+class _Replacement(ast.NodeTransformer):
+    """Puts `new` in the place of every node that reads as `old`."""
+
+    def __init__(self, old: str, new: str) -> None:
+        self._old = ast.unparse(_parse(old))
+        self._new = _parse(new)
+        self.made = 0
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.expr | ast.stmt) and ast.unparse(node) == self._old:
+            self.made += 1
+            return self._new
+        return self.generic_visit(node)
+
+
+def _parse(text: str) -> ast.expr | ast.stmt:
+    statement = ast.parse(text).body[0]
+    return statement.value if isinstance(statement, ast.Expr) else statement
+
+
+def mutate(tree: ast.Module, change: Change) -> None:
+    """Raises LookupError if there is no such function, or nothing of it reads as `old`."""
+    function = _find_function(tree, change.function)
+    if change.old is None:
+        function.body = ast.parse(change.new).body
+        return
+    replacement = _Replacement(change.old, change.new)
+    replacement.visit(function)
+    if not replacement.made:
+        raise LookupError(f"{change.function} has no {change.old}")
+
+
+def _find_function(tree: ast.AST, name: str) -> ast.FunctionDef:
+    first, _, rest = name.partition(".")
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == first:
+            if rest:
+                return _find_function(node, rest)
+            if isinstance(node, ast.FunctionDef):
+                return node
+    raise LookupError(f"no function {name}")
+
+
 def make(mutant: Mutant | None, folder: Path) -> None:
-    """The package and its tests in `folder`, mutated. Raises ValueError where a change misses."""
+    """The package and its tests in `folder`, mutated. Raises LookupError if a change misses."""
     for name in ("sbpam_cli", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    for file, old, new in mutant.changes if mutant is not None else ():
-        path = folder / "sbpam_cli" / file
-        text = path.read_text(encoding="utf-8")
-        if text.count(old) != 1:
-            raise ValueError(f"{mutant and mutant.name}: found {text.count(old)} times in {file}")
-        path.write_text(text.replace(old, new), encoding="utf-8")
+    for change in mutant.changes if mutant is not None else ():
+        path = folder / "sbpam_cli" / f"{change.module}.py"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        mutate(tree, change)
+        path.write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
 
 
 def find(mutant: Mutant | None) -> str | None:
-    """The first violation that the suite reports; None where it stays green."""
+    """The first violation that the suite reports; None if it stays green."""
     with tempfile.TemporaryDirectory(prefix="sbpam-mutant-") as name:
         folder = Path(name)
         make(mutant, folder)
         # The working folder comes first on the module path: the copy is what is tested.
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-        command += ["-k", "one_failure", "tests/torture/test_torture_points.py"]
+        command += mutant.tests if mutant is not None else POINTS
         ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if ended.returncode == 0:
         return None

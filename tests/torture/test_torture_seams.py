@@ -44,4 +44,3 @@ def test_story_can_be_repeated(story: Story) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_mutant_applies(mutant: Mutant, tmp_path: Path) -> None:
     make(mutant, tmp_path)
-    compile((tmp_path / "sbpam_cli" / mutant.changes[0][0]).read_bytes(), "mutant", "exec")
