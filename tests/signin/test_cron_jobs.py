@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.cron_daemon import Job, need_cron, run_jobs
 from support.keyrings import silent_bus
 from support.pages import blocks
 from support.process import RealSite, real_site
 from support.programs import SBPAM
-from unattended.cron_daemon import Job, need_cron, run_jobs
 
 from sbpam_cli.sandbox.http import Request, Response
 
