@@ -16,8 +16,6 @@ PACKAGE = Path(sbpam_cli.__file__).parent
 
 NOT_YET: set[str] = {
     "circles_of_files",
-    "forbidden_names",
-    "long_files",
     "too_many_parameters",
 }
 """Rules that the package does not keep yet. A rule leaves this list and never comes back."""
