@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -31,12 +31,13 @@ _LONGEST_MESSAGE = 300
 def _show_help(ctx: Any) -> str:
     from sbpam_cli.commands.help import print_help
 
-    _leave(print_help(ctx))
+    raise typer.Exit(_code_of(print_help(ctx)))
 
 
-def _leave(console: "Console") -> NoReturn:
+def _code_of(console: "Console") -> int:
+    """How printing a page ended."""
     console.flush()
-    raise typer.Exit(ExitCode.STDOUT_CLOSED if console.stdout_closed else ExitCode.DONE)
+    return ExitCode.STDOUT_CLOSED if console.stdout_closed else ExitCode.DONE
 
 
 class Command(TyperCommand):
@@ -90,7 +91,7 @@ def _version(ctx: typer.Context, wanted: bool) -> None:
 
         console = Console(ctx.obj)
         console.write(f"sbpam {__version__}\n")
-        _leave(console)
+        raise typer.Exit(_code_of(console))
 
 
 def _frame(
@@ -138,6 +139,10 @@ def run_app(arguments: Sequence[str], services: "Services") -> int:
     if (code := complete_line(program, services)) is not None:
         return code
     if line[:1] == ["help"]:
+        from sbpam_cli.commands.help import find_guides, print_guide
+
+        if (guide := find_guides().get(" ".join(line[1:]))) is not None:
+            return _code_of(print_guide(services, guide))
         line = [*line[1:], "--help"]
     if line in (["--install-completion"], ["--show-completion"]):
         line.append("")

@@ -1,7 +1,8 @@
-"""The help pages: usage, what it does, options in panels, examples; for 80 columns."""
+"""The help pages (usage, options in panels, examples; for 80 columns) and the guides."""
 
 import inspect
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.output.console import Console
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
+
+    from sbpam_cli.system.services import Services
 
 WIDEST = 100
 _EXAMPLES = "Examples:"
@@ -22,6 +25,25 @@ def print_help(ctx: Any) -> Console:
     rich.width = min(rich.width, WIDEST)
     for part in _page(ctx):
         rich.print(part)
+    return console
+
+
+def find_guides() -> dict[str, Path]:
+    """The Markdown of each topic of `sbpam help`."""
+    folder = Path(__file__).parents[1] / "guides"
+    return {path.stem: path for path in sorted(folder.glob("*.md"))}
+
+
+def print_guide(services: "Services", guide: Path) -> Console:
+    """Rendered on a terminal, as it is in a pipe."""
+    console, text = Console(services), guide.read_text(encoding="utf-8")
+    if services.stdout_is_terminal():
+        from rich.markdown import Markdown
+
+        console.rich_stdout.width = min(console.rich_stdout.width, WIDEST)
+        console.rich_stdout.print(Markdown(text))
+    else:
+        console.write(text)
     return console
 
 
@@ -38,6 +60,9 @@ def _page(ctx: Any) -> "Iterator[RenderableType]":
         yield _panel(title, rows)
     if examples:
         yield Text.assemble(("\nExamples:", "bold"), examples.rstrip())
+    if ctx.parent is None:
+        topics = ", ".join(find_guides())
+        yield Text.assemble(("\nGuides: ", "bold"), f"sbpam help TOPIC, with {topics}")
 
 
 def _usage(ctx: Any) -> "Iterator[str]":

@@ -11,8 +11,11 @@ from support.command_tree import all_commands, calls_in, parse_call
 from support.programs import BIN
 from support.site import PrivateProgram
 
+import sbpam_cli
+
 SBPAM = str(BIN / "sbpam")
 PATHS = [path.split()[1:] for path in all_commands()]
+GUIDES = sorted((Path(sbpam_cli.__file__).parent / "guides").glob("*.md"))
 ODD = ["0", "1", "40", "-5", "x", "²", "9" * 30, ""]
 
 
@@ -28,7 +31,7 @@ def test_a_page_fits_80_columns_and_ends_with_examples(
     for option in all_commands()[" ".join(["sbpam", *path])].params:
         for name in option.opts if option.param_type_name == "option" else ():
             assert f" {name}" in ended.out
-    calls = calls_in(ended.out.partition("\nExamples:\n")[2])
+    calls = calls_in(ended.out.partition("\nExamples:\n")[2].partition("\n\n")[0])
     assert len(calls) in (1, 2, 3, 4)
     for words in calls:
         assert parse_call(words) != "sbpam"
@@ -42,6 +45,18 @@ def test_the_program_alone_shows_its_help(program: PrivateProgram) -> None:
     assert ended.out == program("--help").out
     panels = re.findall("(?m)^╭─ (.+?) ─", ended.out)
     assert panels == ["Scan", "Look up", "Set up", "Recover", "Try", "Options"]
+
+
+@pytest.mark.parametrize("topic", [path.stem for path in GUIDES])
+def test_a_guide_is_rendered_on_a_terminal_and_as_it_is_in_a_pipe(
+    program: PrivateProgram, topic: str
+) -> None:
+    [guide] = [path.read_text(encoding="utf-8") for path in GUIDES if path.stem == topic]
+    assert program("help", topic).out == guide
+    shown = program("help", topic, terminal=True, env={"COLUMNS": "80", "NO_COLOR": "1"}).out
+    assert max(map(cell_len, shown.splitlines())) <= 80
+    assert "\n## " not in shown
+    assert topic in program("help").out
 
 
 @pytest.mark.parametrize("variable", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
