@@ -27,6 +27,7 @@ class Outcome:
     partial: something did not succeed though no error ended the command.
     code: an exit code of its own (`status --exit-status`), where no error is.
     counts: rows printed, by status.
+    verdict: the end in a sentence, for stderr.
     next_step: what a person may do next, where the command itself knows best; `{profile}`
     in it becomes the option, where one is needed. lists: what became of each list of hosts.
     """
@@ -39,6 +40,7 @@ class Outcome:
     partial: bool = False
     code: ExitCode | None = None
     counts: Counter[ScanStatus] = field(default_factory=Counter)
+    verdict: str | None = None
     next_step: str | None = None
     lists: Sequence[ListTally] = ()
 

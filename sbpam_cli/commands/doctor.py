@@ -1,24 +1,29 @@
-"""`sbpam doctor`: everything a run needs, for the moment when cron fails and the terminal works."""
+"""`sbpam doctor`: what a person has, what cron has, and what is assumed of the server."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sbpam_cli.commands.options import Common, with_common
+from sbpam_cli.commands.options import Common, flag, with_common
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.columns import Row
     from sbpam_cli.output.context import Context
 
 
 @with_common
-def doctor(common: Common) -> int:
-    """Checks everything a run needs; a line each with the remedy.
+def doctor(
+    common: Common,
+    unattended: bool = flag("Check what cron has: sign in afresh.", "--unattended"),
+) -> int:
+    """Checks everything a run needs; what is not ok comes first, with its remedy.
 
-    A check is not ok, and the exit code 3, only for what breaks a run now or
-    within 14 days; other remedies are advice. Signs in afresh, as cron would:
-    run it as the same user with the same environment. Never asks, schedules nothing.
+    Takes the session that `sbpam login` stored. With --unattended it signs in afresh, as
+    cron must: run it as the same user with the same environment. Not ok (exit code 3) is
+    only what breaks a run now or within 14 days. Never asks, schedules nothing.
 
     Examples:
       sbpam doctor
-      sbpam doctor --profile nightly -o json
+      sbpam doctor --unattended --profile nightly -o json
     """
     from sbpam_cli.commands.present import present
     from sbpam_cli.doctor.diagnosis import run_doctor
@@ -26,9 +31,7 @@ def doctor(common: Common) -> int:
 
     options = common._replace(no_input=True).connection()
 
-    def body(ctx: "Context") -> None:
-        for finding in run_doctor(ctx, options):
-            ctx.printer.write([finding])
-            ctx.outcome.partial = ctx.outcome.partial or finding.ok is False
+    def body(ctx: "Context") -> "Iterable[Row]":
+        return run_doctor(ctx, options, unattended=unattended)
 
     return present(common, "doctor", DOCTOR, body)

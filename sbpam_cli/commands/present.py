@@ -61,6 +61,8 @@ def present(
 
         for line in host_summary(outcome.counts, outcome.jobs):
             console.note(line)
+    if outcome.verdict is not None:
+        console.note(outcome.verdict)
     for shown in outcome.errors:
         if isinstance(shown, OutputError) and outcome.run is not None:
             shown.hint = f"the hosts are recorded: `sbpam status {outcome.run}` prints them again"

@@ -50,7 +50,7 @@ def carry_out(services: "Services", checks: Iterable[Check]) -> Iterator[Finding
             continue
         finding = Finding(check.name, *_carry_out_one(services, check))
         yield finding
-        if check.blocks and finding.ok is False:
+        if check.blocks and not finding.ok:
             broken = check.name
 
 

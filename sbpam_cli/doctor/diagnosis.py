@@ -1,9 +1,9 @@
-"""Everything a run needs, checked one thing after another, for the moment when cron fails.
+"""What a run needs, checked one thing after another: of this person, or of a job of cron's.
 
 Nothing here asks a person, schedules, or is recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,28 @@ class _Unwarned(Console):
         """Dropped."""
 
 
-def run_doctor(ctx: "Context", options: ConnectionOptions) -> Iterator[Finding]:
-    """The findings, each as soon as it is known.
+def run_doctor(
+    ctx: "Context", options: ConnectionOptions, *, unattended: bool
+) -> Sequence[Finding]:
+    """The findings, those that are not ok first; the verdict is in `outcome`.
 
+    unattended: for a job of cron's; otherwise what is stored of this person's session serves.
     Raises OptionError or UsageError for what the command line itself names wrongly.
     """
+    findings = list(_examine(ctx, options, unattended))
+    bad = [finding.check for finding in findings if finding.ok is False]
+    unseen = [finding.check for finding in findings if finding.ok is None]
+    if bad:
+        verdict = f"A run fails, now or soon: {', '.join(bad)}"
+    else:
+        verdict = "Nothing that stops a run was found"
+    if unseen:
+        verdict += f"; not looked at: {', '.join(unseen)}"
+    ctx.outcome.verdict, ctx.outcome.partial = f"{verdict}.", bool(bad)
+    return sorted(findings, key=lambda finding: finding.ok is not False)
+
+
+def _examine(ctx: "Context", options: ConnectionOptions, unattended: bool) -> Iterator[Finding]:
     services = ctx.services
     target, settings = _resolve(services, options)
     yield settings
@@ -42,13 +59,14 @@ def run_doctor(ctx: "Context", options: ConnectionOptions) -> Iterator[Finding]:
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     if services.stderr_is_terminal():
         ctx.console.note(f"asking {target.origin}")
-    console = _Unwarned(services, verbose=ctx.console.verbose)
+    console = _Unwarned(services, quiet=ctx.console.quiet, verbose=ctx.console.verbose)
     # Nobody is asked, by the keyring neither: cron would not see it.
     ctx = replace(ctx, console=console, no_input=True)
     secrets = open_secrets(ctx, target)
-    for check in secret_checks(ctx, target, secrets):
+    for check in secret_checks(ctx, target, secrets, unattended=unattended):
         yield from carry_out(services, [check])
-    yield from carry_out(services, ServerChecks(ctx, target, secrets).all())
+    server = ServerChecks(ctx, target, secrets, unattended=unattended)
+    yield from carry_out(services, server.all())
 
 
 def _resolve(services: "Services", options: ConnectionOptions) -> tuple[Target | None, Finding]:

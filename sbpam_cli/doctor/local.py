@@ -44,11 +44,17 @@ def state_checks(services: "Services") -> list[Check]:
     ]
 
 
-def secret_checks(ctx: "Context", target: "Target", secrets: Secrets) -> list[Check]:
-    """The keyring, each secret that the sign-in method can use, an application's certificate."""
+def secret_checks(
+    ctx: "Context", target: "Target", secrets: Secrets, *, unattended: bool
+) -> list[Check]:
+    """The keyring, each secret that the sign-in method can use, an application's certificate.
+
+    A person has a session, or types the password.
+    """
+    required = _NEEDED[target.method] if unattended or target.method != "password" else None
     checks = [Check("keyring", partial(_keyring, ctx.services, target, secrets))]
     for name in SECRETS_OF[target.method]:
-        work = partial(_secret, ctx.services, name, secrets, name == _NEEDED[target.method])
+        work = partial(_secret, ctx.services, name, secrets, name == required)
         checks.append(Check(f"secret {name}", work))
     if target.method == "application":
         work = partial(_client_certificate, ctx, target, secrets)
@@ -151,7 +157,7 @@ def _keyring(services: "Services", target: "Target", secrets: Secrets) -> Result
 def _secret(services: "Services", name: SecretName, secrets: Secrets, needed: bool) -> Result:
     found, variable = secrets.find(name), variable_of(name)
     if found is None and not needed:
-        return True, "none; not every account needs one", None
+        return True, "none; not everybody needs one", None
     if found is None:
         remedy = f"set {variable} or {variable}_FILE, or run `sbpam login`"
         return False, "none in the environment or the keyring", remedy

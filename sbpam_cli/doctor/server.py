@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sbpam_cli.doctor.checks import Check, Result, judge_end, span
+from sbpam_cli.errors import SignInError
+from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.nps.proxies import choose_proxy
@@ -14,7 +16,7 @@ from sbpam_cli.nps.tls import fingerprint_of
 from sbpam_cli.settings.environment import given_by_environment
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.login import look_at_certificate
-from sbpam_cli.signin.session import Site
+from sbpam_cli.signin.session import Site, token_in
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -28,13 +30,23 @@ _PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
 
 
 class ServerChecks:
-    """The checks of one target, as the client of a run would meet it."""
+    """The checks of one target, as the client of a run would meet it.
 
-    def __init__(self, ctx: "Context", target: "Target", secrets: Secrets) -> None:
+    unattended: signs in afresh. Otherwise a session that a person has is enough, and a
+    sign-in that may want a code is not tried: what is refused there counts as an attempt.
+    """
+
+    def __init__(
+        self, ctx: "Context", target: "Target", secrets: Secrets, *, unattended: bool
+    ) -> None:
         self._ctx = ctx
         self._services = ctx.services
-        self._target = target
         self._secrets = secrets
+        self._unattended = unattended
+        self._is_person = not unattended and target.method == "password"
+        self._session = self._find_session() if self._is_person else None
+        # With its token alone nothing signs in, whatever the server says to it.
+        self._target = target if self._session is None else target._replace(method="token")
 
     def all(self) -> list[Check]:
         """Every check in order."""
@@ -109,18 +121,43 @@ class ServerChecks:
         remedy = "set this machine's clock, or the server's (NTP)"
         return abs(offset_s) <= _SKEW_BREAKS_S, detail, remedy
 
+    def _find_session(self) -> Token | None:
+        """What `sbpam login` stored, if it is still good by this machine's clock."""
+        now = self._services.clock.now()
+        with suppress(SignInError):
+            if (found := self._secrets.stored("token")) is not None:
+                token = token_in(found)
+                return token if (token.expires_at or now + 1) > now else None
+        return None
+
     def _check_sign_in(self) -> Result:
         """Afresh, as a cron job must once what is stored has expired; keeps nothing."""
+        if self._session is not None:
+            try:
+                self._site.session.sign_in()
+            except SignInError as error:
+                error.hint = "run `sbpam login`"
+                raise
+            return True, f"the stored session works, {self._end_of(self._session)[1]}", None
+        if self._is_person and self._secrets.find("totp-secret") is None:
+            # Who has a password and no second factor is signed in by the next command.
+            ok = None if self._secrets.find("password") else False
+            detail = "no session is stored, and signing in may take a code from a person"
+            return ok, detail, "run `sbpam login`; for cron: `sbpam doctor --unattended`"
         token = self._site.session.sign_in()
         if self._target.method != "token":
             return True, f"works unattended as {self._target.username}", None
-        if token.expires_at is None:
-            return True, "the token is taken, and does not tell when it expires", None
-        ok, end = judge_end(token.expires_at, self._site.client.server_time())
+        ok, end = self._end_of(token)
         # Who hands over a token each time renews it; a stored one just ends.
-        stored = given_by_environment(self._services, "token") is None
+        if ok or not self._unattended or given_by_environment(self._services, "token"):
+            return True, f"the token works, {end}", None
         remedy = "for unattended runs use the method application, or password with TOTP secret"
-        return ok or not stored, f"the token {end}", remedy
+        return False, f"the token {end}", remedy
+
+    def _end_of(self, token: Token) -> tuple[bool, str]:
+        if token.expires_at is None:
+            return True, "and does not tell when it expires"
+        return judge_end(token.expires_at, self._site.client.server_time())
 
     def _check_role(self) -> Result:
         """Reads a job that does not exist: only an account with the role is told so."""

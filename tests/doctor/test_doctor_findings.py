@@ -41,9 +41,10 @@ class Clinic(Site):
         self.keyring: KeyringBackend = MemoryKeyring()
         self.prepare = lambda services: setattr(services, "keyring", lambda: self.keyring)
 
-    def examine(self, **env: str) -> tuple[int, dict[str, Row]]:
+    def examine(self, mode: str = "--unattended", **env: str) -> tuple[int, dict[str, Row]]:
         """Exit code and rows; a variable set to nothing is as good as unset."""
-        ended = self.run("doctor", "-o", "json", env=env)
+        options = [mode] if mode else []
+        ended = self.run("doctor", *options, "-o", "json", env=env)
         envelope = ended.json()
         assert envelope["errors"] == []
         assert envelope["exit_code"] == ended.code
@@ -56,16 +57,16 @@ class Clinic(Site):
         environ.update(SBPAM_USERNAME=login, SBPAM_PASSWORD=user.password, SBPAM_TOTP_SECRET="")
         return user
 
-    def log_in(self, *trust: str) -> None:
+    def log_in(self, *trust: str, login: str = "CORP\\nomfa", code: str = "0") -> None:
         """Stores a profile and its secrets; the environment is silent from then on."""
-        user = self.use("CORP\\nomfa")
+        user = self.use(login)
         for name in [n for n in self.environ if n.startswith("SBPAM_")]:
             if not name.endswith("_HOME"):
                 del self.environ[name]
         trust = trust or ("--ca-bundle", self.server.ca_file)
         server = ["--server", self.server.url, *trust]
         password = user.password.encode()
-        who = ["--username", user.login, "--password-stdin"]
+        who = ["--username", user.login, "--password-stdin", "--code", code]
         assert self.run("login", *server, *who, stdin=password).code == 0
 
 
@@ -133,7 +134,7 @@ def test_nothing_is_scheduled_recorded_or_stored(clinic: Clinic) -> None:
 
 def test_a_terminal_is_shown_signs_and_asked_nothing(clinic: Clinic) -> None:
     clinic.environ["SBPAM_PASSWORD"] = ""
-    ended = clinic.run("doctor", terminal=True, env={"COLUMNS": "120"})
+    ended = clinic.run("doctor", "--unattended", terminal=True, env={"COLUMNS": "120"})
     assert ended.code == 3
     assert ended.asked == []
     lines = {line.split("  ")[0]: line for line in ended.out.splitlines()}
@@ -149,6 +150,63 @@ def test_stored_profile(clinic: Clinic) -> None:
     assert "(profile)" in rows["profile"].detail
     assert "MemoryKeyring answers" in rows["keyring"].detail
     assert rows["secret password"].detail == "from keyring"
+
+
+def log_in_with_a_code(clinic: Clinic) -> dict[str, str]:
+    """As somebody who types a code; returns the keyring's entries."""
+    clinic.log_in(login="CORP\\push", code="push")
+    assert isinstance(clinic.keyring, MemoryKeyring)
+    clinic.world.log.clear()
+    return clinic.keyring.kept
+
+
+def test_a_stored_session_is_enough_for_a_person(clinic: Clinic) -> None:
+    kept = log_in_with_a_code(clinic)
+    before = dict(kept)
+    code, rows = clinic.examine("")
+    assert (code, wrong(rows)) == (0, [])
+    assert rows["sign-in"].detail.startswith("the stored session works, expires ")
+    assert rows["role"].ok
+    assert {entry.request.method for entry in clinic.world.log} == {"GET"}
+    assert kept == before
+    code, rows = clinic.examine()
+    assert (code, wrong(rows)) == (3, ["sign-in"]), "cron cannot type a code"
+
+
+@pytest.mark.parametrize(
+    ("lost", "code", "detail", "ok"),
+    [
+        (["token"], 0, "no session is stored", None),
+        (["token", "password"], 3, "no session is stored", False),
+        ([], 3, "does not accept the token", False),
+    ],
+)
+def test_a_person_whose_session_is_over_signs_in_by_hand(
+    clinic: Clinic, lost: list[str], code: int, detail: str, ok: bool | None
+) -> None:
+    kept = log_in_with_a_code(clinic)
+    for entry in [entry for entry in kept if any(name in entry for name in lost)]:
+        del kept[entry]
+    clinic.world.revoke_tokens()
+
+    ended, rows = clinic.examine("")
+
+    assert (ended, rows["sign-in"].ok) == (code, ok)
+    assert detail in rows["sign-in"].detail
+    assert "`sbpam login`" in (rows["sign-in"].remedy or "")
+    assert skipped(rows, "sign-in") == ["role"]
+    # A code that is refused counts as a failed attempt.
+    assert {entry.request.method for entry in clinic.world.log} == {"GET"}
+
+
+def test_what_is_not_ok_comes_first_and_the_verdict_last(clinic: Clinic) -> None:
+    ended = clinic.run("doctor", "--unattended", env={"SBPAM_PASSWORD": "not-it"})
+    assert [row[0] for row in ended.rows()][:2] == ["sign-in", "profile"]
+    assert ended.err == "A run fails, now or soon: sign-in; not looked at: role.\n"
+    clinic.use("CORP\\nomfa")
+    ended = clinic.run("doctor", "--unattended")
+    assert ended.err == "Nothing that stops a run was found.\n"
+    assert clinic.run("doctor", "--unattended", "--quiet").err == ""
 
 
 UNREACHED = {"HTTPS_PROXY": "http://someone:planted@127.0.0.1:9", "NO_PROXY": ""}
@@ -190,7 +248,8 @@ def test_what_is_wrong_is_named_once_with_its_remedy(
 def test_no_server(program: Program) -> None:
     ended = program.run("doctor")
     rows = {row[0]: row[1:] for row in ended.rows()}
-    assert (ended.code, ended.err) == (3, "")
+    assert ended.code == 3
+    assert ended.err == "A run fails, now or soon: profile; not looked at: server.\n"
     assert {len(row) for row in ended.rows()} == {4}
     assert rows["profile"][0] == "false"
     assert "SBPAM_SERVER" in rows["profile"][2]
@@ -210,14 +269,7 @@ def test_a_proxy_that_is_not_for_this_server(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize("days", [-1, 10, 40])
 def test_certificate_that_ends(serve: Callable[..., Clinic], tmp_path: Path, days: int) -> None:
-    ca, end = trustme.CA(), datetime.datetime.now(datetime.UTC) + datetime.timedelta(days + 0.2)
-    leaf = ca.issue_cert("127.0.0.1", not_before=end - datetime.timedelta(90), not_after=end)
-    chain, key, ca_file = (str(tmp_path / name) for name in ("chain.pem", "key.pem", "ca.pem"))
-    leaf.cert_chain_pems[0].write_to_path(chain)
-    leaf.private_key_pem.write_to_path(key)
-    ca.cert_pem.write_to_path(ca_file)
-
-    code, rows = serve(ca_file, chain, key).examine()
+    code, rows = certified(serve, tmp_path, days + 0.2).examine()
 
     if days < 0:
         assert (code, wrong(rows)) == (3, ["server"])
@@ -356,11 +408,13 @@ def test_token_method(clinic: Clinic) -> None:
     token = clinic.world.issue_token(user, owes_mfa=False)[0]
     code, rows = clinic.examine(SBPAM_TOKEN=token)
     assert (code, wrong(rows)) == (0, [])
-    assert "the token expires" in rows["sign-in"].detail
+    assert "the token works, expires" in rows["sign-in"].detail
     ended = clinic.run("login", "--method", "token", "--token-stdin", stdin=token.encode())
     assert ended.code == 0
     code, rows = clinic.examine()
     assert (code, wrong(rows)) == (3, ["sign-in"])
+    code, rows = clinic.examine("")
+    assert (code, wrong(rows)) == (0, [])
 
 
 @posix_only
@@ -391,7 +445,7 @@ def test_requests_are_shown_and_nothing_is_told_twice(clinic: Clinic) -> None:
     from keyring.backends.fail import Keyring
 
     clinic.keyring = Keyring()  # type: ignore[no-untyped-call]
-    ended = clinic.run("doctor", "--verbose")
+    ended = clinic.run("doctor", "--unattended", "--verbose")
     assert "GET /api/v1/Version 200" in ended.err
     assert "keyring" in ended.out
     assert "keyring" not in ended.err
