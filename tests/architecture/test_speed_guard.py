@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.site import Site
 
 from sbpam_cli.system.services import Services
@@ -23,7 +24,7 @@ print(code, *sys.modules, file=sys.stderr)
 NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "trustme", "cryptography"}
 
 
-def loaded(*arguments: str, site: Site | None = None, **env: str) -> set[str]:
+def loaded(*arguments: str, site: Site | None = None, code: str = "0", **env: str) -> set[str]:
     """The modules of a process that ran the command with stdout and stderr as pipes."""
     own = {**site.environ, **env} if site is not None else env
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
@@ -35,8 +36,8 @@ def loaded(*arguments: str, site: Site | None = None, **env: str) -> set[str]:
         timeout=60,
         check=True,
     )
-    code, *modules = done.stderr.splitlines()[-1].split()
-    assert code == "0", done.stderr
+    ended, *modules = done.stderr.splitlines()[-1].split()
+    assert ended == code, done.stderr
     return set(modules)
 
 
@@ -49,6 +50,14 @@ def test_a_schedule_in_a_pipe_loads_nothing_heavy(site: Site, tmp_path: Path) ->
 
     assert modules & NEVER == set()
     assert "httpx" in modules, "the list of names is of modules that could be there"
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
+def test_no_rows_in_a_pipe_and_no_error_load_rich(site: Site, form: str) -> None:
+    done = loaded("demo", "web01.corp.example", "--scan-duration", "1s", "-o", form)
+    told = loaded("status", "20200101", "-o", form, "--verbose", site=site, code="2")
+
+    assert not {"rich", "pygments"} & (done | told)
 
 
 def test_the_version_loads_next_to_nothing() -> None:
