@@ -92,6 +92,28 @@ def test_options(site: Site, case: str, form: str) -> None:
         assert word in ended.err
 
 
+LIMITS = [
+    *(("schedule", HOST, "--skip-recent"), ("schedule", HOST, "--send-timeout")),
+    *(("schedule", HOST, "--settle-after"), ("schedule", HOST, "--wait", "--timeout")),
+    *(("schedule", HOST, "--wait", "--interval"), ("status", "--watch", "--timeout")),
+    *(("status", "--watch", "--interval"), ("cancel", "x", "--wait", "--timeout")),
+]
+
+
+@pytest.mark.parametrize("command", LIMITS)
+def test_no_duration_sends_nothing(site: Site, command: tuple[str, ...]) -> None:
+    """`--skip-recent "$SKIP"` with a variable that is not set would double hosts."""
+    for value in ("", " ", "1h soon"):
+        ended = site.program(*command, value)
+        assert_nothing_happened(site, ended)
+        assert f"'{command[-1]}': not a duration" in ended.err
+    alone = [word for word in command if word not in ("--wait", "--watch")]
+    if len(alone) < len(command):
+        ended = site.program(*alone, "5m")
+        assert_nothing_happened(site, ended)
+        assert f"{command[-1]} goes with --wait" in ended.err
+
+
 def test_password_in_url_is_refused_and_not_repeated(site: Site) -> None:
     for environ in ({}, {"SBPAM_SERVER": "https://demo:h0rse-battery@nps.example"}):
         options = [] if environ else ["--server", "https://demo:h0rse-battery@nps.example"]
@@ -99,13 +121,6 @@ def test_password_in_url_is_refused_and_not_repeated(site: Site) -> None:
         assert_nothing_happened(site, ended)
         assert "h0rse-battery" not in ended.err
         assert "user" in ended.err
-
-
-def test_unknown_command_suggests_the_one_meant(site: Site) -> None:
-    ended = site.program("shedule", HOST)
-    assert_nothing_happened(site, ended)
-    assert "shedule" in ended.err
-    assert "schedule" in ended.err
 
 
 def test_no_hosts_on_a_terminal(site: Site) -> None:
