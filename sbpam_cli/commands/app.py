@@ -1,6 +1,6 @@
 """The command line's frame: lazily loaded commands, and what Typer cannot make sense of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,8 +48,12 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group that says which of its commands a word was meant to be."""
+    """A group that says which of its commands a word was meant to be.
 
+    panels: of the commands on its help page.
+    """
+
+    panels: Mapping[str, str] = {}
     command_class = Command
 
     def get_help(self, ctx: Any) -> str:
@@ -65,6 +69,8 @@ class Group(TyperGroup):
 
 class LazyGroup(Group):
     """Imports a command's module when the command is asked for."""
+
+    panels = COMMANDS
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)

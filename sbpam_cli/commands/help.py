@@ -77,15 +77,15 @@ def _usage(ctx: Any) -> "Iterator[str]":
 
 def _panels(ctx: Any) -> dict[str, list[tuple[str, str]]]:
     """What is before the name and what it means, by the title of the panel."""
-    from sbpam_cli.commands.app import COMMANDS
     from sbpam_cli.commands.options import EVERYWHERE
 
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     if hasattr(ctx.command, "list_commands"):
         for name in ctx.command.list_commands(ctx):
             words = ctx.command.get_command(ctx, name).help or ""
-            panel = "Commands" if ctx.parent else COMMANDS[name]
-            found[panel].append((name, " ".join(words.partition("\n\n")[0].split())))
+            found[ctx.command.panels.get(name, "Commands")].append(
+                (name, " ".join(words.partition("\n\n")[0].split()))
+            )
     for parameter in ctx.command.get_params(ctx):
         if parameter.param_type_name == "argument":
             found["Arguments"].append((parameter.metavar, parameter.help))
