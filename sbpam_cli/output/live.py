@@ -16,6 +16,7 @@ _REDRAW_EVERY_S = 0.25
 _LINE_EVERY_S = 60.0
 _PACE_OVER_S = 120.0
 _LINES_LEFT_FREE = 2
+_JOB_WIDTH = len("● 3f2504e0  17/500  ")
 
 
 class ScanProgress(NamedTuple):
@@ -79,10 +80,12 @@ class LiveDisplay:
         if self._live is not None:
             self._live.stop()
             self._live = self._shown_at_s = None
+            self._width = 0
 
     def stop(self) -> None:
         """Ends the display; what was printed meanwhile stays."""
-        if self._live is None and self._progress is not None and not self._console.quiet:
+        console = self._console
+        if self._progress is not None and not console.quiet and not console.can_redraw:
             self._print_line(self._progress.counts)
         self.clear()
         self._progress = None
@@ -111,12 +114,13 @@ class LiveDisplay:
             texts = [Text(text, style, no_wrap=True) for text, style in marked]
             return Columns(texts, padding=(0, 2), equal=equal)
 
+        jobs_at_most = rich.height * max(1, rich.width // _JOB_WIDTH)
         problems = sorted(progress.problems.items(), key=lambda item: -item[1])
         picture = Group(
             self._bar_of(progress),
             flow(count_words(progress.counts)),
             flow([("Failed", f"{number:,} {reason}") for reason, number in problems]),
-            flow(_job_words(progress.jobs), equal=True),
+            flow(_job_words(progress.jobs)[:jobs_at_most], equal=True),
         )
         lines = rich.render_lines(picture, pad=False)[: max(1, rich.height - _LINES_LEFT_FREE)]
         if self._live is None:
