@@ -7,41 +7,30 @@ from typing import Any
 
 import pytest
 from support.certificates import API_KEY, APPLICATION, FAR, issue, write
-from support.clock import RealWaits
 from support.faults import Fault
-from support.keyrings import MemoryKeyring
+from support.person import Person, clear_environ
 from support.site import CREDENTIAL, Ended, Site
 from support.tunnel import Tunnel
-
-from sbpam_cli.system.services import Services
 
 HOSTS = ["web01.corp.example", "web02.corp.example"]
 TOP_BIT = 0x9A00_0000_0000_0001
 """Its DER octets begin with 00."""
 
 
-class _Machine:
+class Machine(Person):
     """Where an application's jobs run: a keyring, certificate files, an environment."""
 
     def __init__(self, site: Site, folder: Path) -> None:
-        self.site = site
+        super().__init__(site)
         self.folder = folder
-        self.keyring = MemoryKeyring()
         self.environ = site.program.environ
-        for name in [n for n in self.environ if n.startswith("SBPAM_")]:
-            if not name.endswith("_HOME") and name != "SBPAM_CREDENTIAL":
-                del self.environ[name]
-        site.program.prepare = self._prepare
-
-    def _prepare(self, services: Services) -> None:
-        services.clock = RealWaits(self.site.clock)
-        services.keyring = lambda: self.keyring
+        self.environ["SBPAM_CREDENTIAL"] = CREDENTIAL
 
     def equip(self, passphrase: str | None = None, **certificate: Any) -> tuple[str, str]:
-        """The environment of an application; answers the files of certificate and key."""
+        """The environment of an application; returns the files of certificate and key."""
         cert, key = issue(self.site.server, **certificate).files(self.folder, passphrase)
         self.environ |= {
-            "SBPAM_SERVER": self.site.server.url,
+            "SBPAM_SERVER": self.url,
             "SBPAM_CA_BUNDLE": self.site.server.ca_file,
             "SBPAM_USERNAME": APPLICATION,
             "SBPAM_API_KEY": API_KEY,
@@ -51,48 +40,42 @@ class _Machine:
         return cert, key
 
     def schedule(self, *more: str, **how: Any) -> Ended:
-        return self.site.program("schedule", *HOSTS, *more, **how)
+        return self("schedule", *HOSTS, *more, **how)
 
-    def login(self, cert: str, key: str | None, *more: str, **how: Any) -> Ended:
+    def sign_in(self, cert: str, key: str | None, *more: str, **how: Any) -> Ended:
         """`login` as a person types it, with nothing in the environment."""
-        for name in [n for n in self.environ if n.startswith("SBPAM_") and "_HOME" not in n]:
-            del self.environ[name]
-        where = ["--server", self.site.server.url, "--ca-bundle", self.site.server.ca_file]
-        who = ["--method", "application", "--username", APPLICATION, "--client-cert", cert]
+        clear_environ(self.site)
+        where = ["--server", self.url, "--ca-bundle", self.site.server.ca_file]
+        who = ["--username", APPLICATION, "--client-cert", cert]
         who += ["--client-key", key] if key else []
         if "answers" not in how:
             how = {"stdin": API_KEY.encode() + b"\n"} | how
             more = ("--api-key-stdin", *more)
-        return self.site.program("login", *where, *who, *more, **how)
+        return self("login", *where, *who, *more, **how)
 
-    def kept(self) -> dict[str, str]:
-        start = f"default {self.site.server.url} "
-        return {name.removeprefix(start): value for name, value in self.keyring.kept.items()}
-
-    def sent(self) -> list[bytes]:
+    def bodies(self) -> list[bytes]:
         """The bodies of the sign-ins."""
-        log = self.site.world.log
-        return [at.request.body for at in log if "AppUserToken" in at.request.target]
+        return self.sent("AppUserToken")
 
 
 @pytest.fixture
-def machine(site: Site, tmp_path: Path) -> _Machine:
-    return _Machine(site, tmp_path)
+def machine(site: Site, tmp_path: Path) -> Machine:
+    return Machine(site, tmp_path)
 
 
-def test_the_environment_alone_is_enough(machine: _Machine) -> None:
+def test_the_environment_alone_is_enough(machine: Machine) -> None:
     machine.equip()
     ended = machine.schedule("-q")
     assert (ended.code, ended.err) == (0, "")
     assert machine.site.scheduled() == HOSTS
-    assert machine.sent() == [
+    assert machine.bodies() == [
         (
             b'{"login": "sbpam-app", "password": "Sandbox-Api-Key-1",'
             b' "certificateSerialNumber": "1234ABCD"}'
         )
     ]
     assert machine.keyring.kept == {}
-    [row] = machine.site.program("whoami", "-o", "json").json()["whoami"]
+    [row] = machine("whoami", "-o", "json").json()["whoami"]
     assert (row["method"], row["user"], row["source"]) == (
         "application",
         APPLICATION,
@@ -100,7 +83,7 @@ def test_the_environment_alone_is_enough(machine: _Machine) -> None:
     )
 
 
-def test_secrets_from_files_without_their_newline(machine: _Machine) -> None:
+def test_secrets_from_files_without_their_newline(machine: Machine) -> None:
     machine.equip(passphrase="geheim")
     folder = machine.folder
     files = {
@@ -109,30 +92,12 @@ def test_secrets_from_files_without_their_newline(machine: _Machine) -> None:
     }
     ended = machine.schedule("-q", env=files | {"SBPAM_API_KEY": ""})
     assert (ended.code, ended.err) == (0, "")
+    bundle = write(folder / "a.pfx", issue(machine.site.server).pkcs12("geheim"))
+    env = files | {"SBPAM_CLIENT_CERT": bundle, "SBPAM_CLIENT_KEY": ""}
+    assert machine.schedule("--new-run", env=env).code == 0
 
 
-def test_secrets_from_systemds_credentials(machine: _Machine) -> None:
-    machine.equip(passphrase="geheim")
-    folder = machine.folder / "credentials"
-    folder.mkdir(mode=0o700)
-    write(folder / "sbpam-api-key", API_KEY.encode() + b"\n")
-    write(folder / "sbpam-client-key-password", b"geheim\n")
-    ended = machine.schedule("-q", env={"CREDENTIALS_DIRECTORY": str(folder), "SBPAM_API_KEY": ""})
-    assert (ended.code, ended.err) == (0, "")
-
-
-def test_pkcs12_from_the_environment(machine: _Machine) -> None:
-    machine.equip()
-    path = write(machine.folder / "a.pfx", issue(machine.site.server).pkcs12("geheim"))
-    env = {
-        "SBPAM_CLIENT_CERT": path,
-        "SBPAM_CLIENT_KEY": "",
-        "SBPAM_CLIENT_KEY_PASSWORD": "geheim",
-    }
-    assert machine.schedule(env=env).code == 0
-
-
-def test_a_passphrase_that_nobody_gave_ends_at_once(machine: _Machine) -> None:
+def test_a_passphrase_that_nobody_gave_ends_at_once(machine: Machine) -> None:
     _, key = machine.equip(passphrase="geheim")
     ended = machine.schedule()
     assert ended.code == 4
@@ -147,21 +112,21 @@ def test_a_passphrase_that_nobody_gave_ends_at_once(machine: _Machine) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_leading_00_is_left_out_where_the_server_does_without(
-    machine: _Machine, status: int
+    machine: Machine, status: int
 ) -> None:
     machine.equip(serial=TOP_BIT)
     application = machine.site.world.user(APPLICATION)
     assert application is not None
     assert application.certificate_serial == "009A00000000000001"
     assert machine.schedule("--new-run").code == 0
-    assert len(machine.sent()) == 1
+    assert len(machine.bodies()) == 1
     application.certificate_serial = "9A00000000000001"
     machine.site.faults.add(Fault(action="reword", body="problem", status=status))
     assert machine.schedule("--new-run").code == 0
-    assert [b'"009A' in body for body in machine.sent()] == [True, True, False]
+    assert [b'"009A' in body for body in machine.bodies()] == [True, True, False]
 
 
-def test_what_was_left_out_once_stays_out(machine: _Machine) -> None:
+def test_what_was_left_out_once_stays_out(machine: Machine) -> None:
     machine.equip(serial=TOP_BIT)
     application = machine.site.world.user(APPLICATION)
     assert application is not None
@@ -170,31 +135,31 @@ def test_what_was_left_out_once_stays_out(machine: _Machine) -> None:
     machine.site.world.token_life_s = 20.0
     machine.site.world.scan_duration_s = 60.0
     assert machine.schedule("--wait").code == 0
-    bodies = machine.sent()
+    bodies = machine.bodies()
     assert len(bodies) > 3
     assert [b'"009A' in body for body in bodies] == [True] + [False] * (len(bodies) - 1)
 
 
 @pytest.mark.parametrize(("serial", "times"), [(0x1234ABCD, 1), (TOP_BIT, 2)])
-def test_a_refusal_is_final(machine: _Machine, serial: int, times: int) -> None:
+def test_a_refusal_is_final(machine: Machine, serial: int, times: int) -> None:
     machine.equip(serial=serial)
     ended = machine.schedule(env={"SBPAM_API_KEY": "wrong-geheim"})
     assert ended.code == 4
     assert "The application or its key is not known." in ended.err
     assert "SBPAM_API_KEY" in ended.err
     assert "geheim" not in ended.err
-    assert len(machine.sent()) == times
+    assert len(machine.bodies()) == times
     assert machine.site.scheduled() == []
 
 
-def test_the_call_without_its_prefix(machine: _Machine) -> None:
+def test_the_call_without_its_prefix(machine: Machine) -> None:
     machine.equip()
     machine.site.world.missing = {"/WebAppApi/api/v1/AppUserToken"}
     assert machine.schedule().code == 0
 
 
 @pytest.mark.parametrize("days", [-1, 1, 13])
-def test_the_certificates_end_is_said_in_time(machine: _Machine, days: int) -> None:
+def test_the_certificates_end_is_said_in_time(machine: Machine, days: int) -> None:
     machine.equip()
     clock = machine.site.clock
     clock.move(FAR.timestamp() - days * 86_400.0 - clock.now())
@@ -210,7 +175,7 @@ def test_the_certificates_end_is_said_in_time(machine: _Machine, days: int) -> N
 
 
 @pytest.mark.parametrize("trust", ["pin", "system", "insecure"])
-def test_it_goes_with_every_way_to_trust(machine: _Machine, trust: str) -> None:
+def test_it_goes_with_every_way_to_trust(machine: Machine, trust: str) -> None:
     machine.equip()
     server = machine.site.server
     env = {
@@ -221,12 +186,12 @@ def test_it_goes_with_every_way_to_trust(machine: _Machine, trust: str) -> None:
     if trust == "insecure":
         cert, key = machine.environ["SBPAM_CLIENT_CERT"], machine.environ["SBPAM_CLIENT_KEY"]
         credential = machine.environ["SBPAM_CREDENTIAL"]
-        assert machine.login(cert, key, "--insecure").code == 0
+        assert machine.sign_in(cert, key, "--insecure").code == 0
         env = {"SBPAM_CREDENTIAL": credential}
     assert machine.schedule(env=env).code == 0
 
 
-def test_a_pinned_server_that_changed_gets_nothing(machine: _Machine) -> None:
+def test_a_pinned_server_that_changed_gets_nothing(machine: Machine) -> None:
     machine.equip()
     ended = machine.schedule(env={"SBPAM_FINGERPRINT": "ab" * 32, "SBPAM_CA_BUNDLE": ""})
     assert ended.code == 6
@@ -234,7 +199,7 @@ def test_a_pinned_server_that_changed_gets_nothing(machine: _Machine) -> None:
     assert machine.site.requests() == []
 
 
-def test_a_certificate_that_the_server_does_not_know_is_named(machine: _Machine) -> None:
+def test_a_certificate_that_the_server_does_not_know_is_named(machine: Machine) -> None:
     machine.equip()
     cert, key = issue().files(machine.folder)
     ended = machine.schedule(env={"SBPAM_CLIENT_CERT": cert, "SBPAM_CLIENT_KEY": key})
@@ -257,7 +222,7 @@ def tls_proxy(site: Site) -> Iterator[Tunnel]:
 
 @pytest.mark.parametrize("pinned", [False, True])
 def test_a_proxy_is_shown_no_client_certificate(
-    machine: _Machine, tls_proxy: Tunnel, pinned: bool
+    machine: Machine, tls_proxy: Tunnel, pinned: bool
 ) -> None:
     machine.equip()
     env = {"HTTPS_PROXY": tls_proxy.url}
@@ -266,7 +231,7 @@ def test_a_proxy_is_shown_no_client_certificate(
         env["SBPAM_FINGERPRINT"] = machine.site.server.fingerprint
     ended = machine.schedule("--verbose", env=env)
     assert ended.code == 0, ended.err
-    assert machine.sent()
+    assert machine.bodies()
     assert tls_proxy.shown
     assert not any(tls_proxy.shown)
     assert "geheim" not in ended.err
@@ -277,32 +242,33 @@ def test_a_proxy_is_shown_no_client_certificate(
 
 
 def test_login_keeps_paths_in_the_profile_and_secrets_in_the_keyring(
-    machine: _Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cert, key = issue(machine.site.server).files(machine.folder, "geheim")
     monkeypatch.chdir(machine.folder)
-    ended = machine.login("app.crt", "app.key", env={"SBPAM_CLIENT_KEY_PASSWORD": "geheim"})
+    ended = machine.sign_in("app.crt", "app.key", env={"SBPAM_CLIENT_KEY_PASSWORD": "geheim"})
     assert ended.code == 0, ended.err
     assert f"as {APPLICATION} (profile default)" in ended.err
     kept = machine.kept()
-    assert (kept["api-key"], kept["client-key-password"]) == (API_KEY, "geheim")
-    assert set(kept) == {"token", "api-key", "client-key-password"}
+    token = kept.pop("token")
+    assert kept == {"api-key": API_KEY, "client-key-password": "geheim"}
+    assert token
     config = (machine.folder / "config" / "config.toml").read_text()
     assert f'client_cert = "{cert}"\nclient_key = "{key}"' in config
     assert "geheim" not in config + ended.err
     assert API_KEY not in config + ended.err
     machine.site.clock.move(1000)
     assert machine.schedule("--credential", CREDENTIAL).code == 0
-    assert len(machine.sent()) == 2
-    assert machine.site.program("logout").code == 0
+    assert len(machine.bodies()) == 2
+    assert machine("logout").code == 0
     assert machine.keyring.kept == {}
-    ended = machine.site.program("whoami")
+    ended = machine("whoami")
     assert ended.code == 4
 
 
-def test_a_person_is_asked_for_key_and_passphrase(machine: _Machine) -> None:
+def test_a_person_is_asked_for_key_and_passphrase(machine: Machine) -> None:
     cert, key = issue(machine.site.server).files(machine.folder, "geheim")
-    ended = machine.login(cert, key, terminal=True, answers=["geheim", API_KEY])
+    ended = machine.sign_in(cert, key, terminal=True, answers=["geheim", API_KEY])
     assert ended.code == 0, ended.err
     assert [text.split()[0] for text in ended.asked] == ["Passphrase", "API"]
     assert set(machine.kept()) == {"token", "api-key", "client-key-password"}
@@ -311,39 +277,28 @@ def test_a_person_is_asked_for_key_and_passphrase(machine: _Machine) -> None:
 @pytest.mark.parametrize(
     ("option", "kept"), [("--no-store", set()), ("--no-store-password", {"token"})]
 )
-def test_what_is_not_to_be_stored_is_not(machine: _Machine, option: str, kept: set[str]) -> None:
+def test_what_is_not_to_be_stored_is_not(machine: Machine, option: str, kept: set[str]) -> None:
     cert, key = issue(machine.site.server).files(machine.folder)
-    assert machine.login(cert, key).code == 0
+    assert machine.sign_in(cert, key).code == 0
     assert set(machine.kept()) == {"token", "api-key"}
-    assert machine.login(cert, key, option).code == 0
+    assert machine.sign_in(cert, key, option).code == 0
     assert set(machine.kept()) == kept
 
 
-def test_the_options_say_the_method(machine: _Machine) -> None:
+def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> None:
     cert, key = issue(machine.site.server).files(machine.folder)
-    api = write(machine.folder / "api", API_KEY.encode())
-    where = ["--server", machine.site.server.url, "--ca-bundle", machine.site.server.ca_file]
-    who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
-    for name in ("SBPAM_CREDENTIAL",):
-        machine.environ.pop(name, None)
-    assert machine.site.program("login", *where, *who, "--api-key-file", api).code == 0
-    assert machine.kept()["api-key"] == API_KEY
-
-
-def test_another_certificate_leaves_the_profiles_key_alone(machine: _Machine) -> None:
-    cert, key = issue(machine.site.server).files(machine.folder)
-    assert machine.login(cert, key).code == 0
+    assert machine.sign_in(cert, key).code == 0
     new = issue(machine.site.server, serial=77)
     both = write(machine.folder / "both.pem", new.cert_pem + new.key_pem())
-    assert machine.login(both, None).code == 0
+    assert machine.sign_in(both, None).code == 0
     config = (machine.folder / "config" / "config.toml").read_text()
     assert both in config
     assert "client_key" not in config
 
 
-def test_a_refused_login_writes_nothing(machine: _Machine) -> None:
+def test_a_refused_login_writes_nothing(machine: Machine) -> None:
     cert, key = issue(machine.site.server).files(machine.folder)
-    ended = machine.login(cert, key, stdin=b"wrong-geheim")
+    ended = machine.sign_in(cert, key, stdin=b"wrong-geheim")
     assert ended.code == 4
     assert "geheim" not in ended.err
     assert machine.keyring.kept == {}
@@ -364,18 +319,18 @@ def test_a_refused_login_writes_nothing(machine: _Machine) -> None:
         ["--client-key-password", "geheim"],
     ],
 )
-def test_wrong_usage_sends_and_writes_nothing(machine: _Machine, arguments: list[str]) -> None:
+def test_wrong_usage_sends_and_writes_nothing(machine: Machine, arguments: list[str]) -> None:
     machine.environ.pop("SBPAM_CREDENTIAL", None)
-    ended = machine.site.program("login", "--server", machine.site.server.url, *arguments)
+    ended = machine("login", "--server", machine.site.server.url, *arguments)
     assert ended.code == 2, ended.err
     assert "geheim" not in ended.err
     assert machine.site.requests() == []
     assert not (machine.folder / "config").exists()
 
 
-def test_a_profile_of_an_application_whose_key_is_open_to_others(machine: _Machine) -> None:
+def test_a_profile_of_an_application_whose_key_is_open_to_others(machine: Machine) -> None:
     cert, key = issue(machine.site.server).files(machine.folder)
-    assert machine.login(cert, key).code == 0
+    assert machine.sign_in(cert, key).code == 0
     Path(key).chmod(0o640)
     ended = machine.schedule("--credential", CREDENTIAL)
     assert ended.code == 4

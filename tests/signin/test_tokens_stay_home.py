@@ -4,20 +4,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from support import tunnel
-from support.clock import RealWaits
-from support.keyrings import MemoryKeyring
-from support.site import Ended, Site
+from support.person import NOMFA_PASSWORD, Person
+from support.site import CREDENTIAL, Site
 from support.tunnel import Tunnel
 
 from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
-from sbpam_cli.system.services import Services
 
-NOMFA, PASSWORD = "CORP\\nomfa", "Sandbox-Nomfa-1"
 HOST = "web01.corp.example"
 
 
@@ -70,39 +66,25 @@ class _Redirecting:
         return reply
 
 
-class _Scene:
+class _Scene(Person):
     """The sandbox, signed in to by a profile; strangers on other ports; a proxy."""
 
     def __init__(self, site: Site) -> None:
-        self.site = site
+        super().__init__(site)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         site.server.authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
         self.tls, self.plain, self.proxy = _Stranger(context), _Stranger(None), Tunnel()
         self.redirecting = _Redirecting(site.server.app)
         site.server.app = self.redirecting  # type: ignore[assignment]
-        self.keyring = MemoryKeyring()
-        site.program.prepare = self._prepare
-        kept = ("_HOME", "SBPAM_CREDENTIAL")
-        for name in [n for n in site.program.environ if n.startswith("SBPAM_")]:
-            if not name.endswith(kept):
-                del site.program.environ[name]
 
-    def _prepare(self, services: Services) -> None:
-        services.clock = RealWaits(self.site.clock)
-        services.keyring = lambda: self.keyring
-
-    def login(self) -> None:
-        where = ["--server", self.site.server.url, "--ca-bundle", self.site.server.ca_file]
-        who = ["--username", NOMFA, "--password-stdin"]
-        ended = self.site.program("login", *where, *who, stdin=PASSWORD.encode())
+    def signed_in(self) -> None:
+        ended = self.login()
         assert ended.code == 0, ended.err
-
-    def __call__(self, *arguments: str, **how: Any) -> Ended:
-        return self.site.program(*arguments, **how)
+        self.site.program.environ["SBPAM_CREDENTIAL"] = CREDENTIAL
 
     def secrets(self) -> list[bytes]:
         """Every token and password that was in play."""
-        found = {value.encode() for value in self.keyring.kept.values()} | {PASSWORD.encode()}
+        found = {value.encode() for value in self.keyring.kept.values()} | {NOMFA_PASSWORD.encode()}
         for entry in self.site.world.log:
             words = entry.request.header("Authorization").split()
             found |= {words[-1].encode()} if words else set()
@@ -134,7 +116,7 @@ def scene(site: Site) -> Iterator[_Scene]:
 @pytest.mark.parametrize("where", ["tls", "plain", "localhost"])
 @pytest.mark.parametrize("path", ["UserToken", "OuMapping", "signinBody", "Version"])
 def test_a_redirect_takes_nothing_along(scene: _Scene, path: str, where: str, status: int) -> None:
-    scene.login()
+    scene.signed_in()
     scene.site.clock.move(850 if path == "UserToken" else 0)
     if path == "signinBody":
         scene.site.clock.move(1000)
@@ -154,7 +136,7 @@ def test_a_redirect_takes_nothing_along(scene: _Scene, path: str, where: str, st
 
 
 def test_a_stored_secret_does_not_travel_to_another_server(scene: _Scene) -> None:
-    scene.login()
+    scene.signed_in()
     trust = ["--ca-bundle", scene.site.server.ca_file]
     for arguments, env in [
         (["--server", scene.tls.url], {}),
@@ -169,7 +151,7 @@ def test_a_stored_secret_does_not_travel_to_another_server(scene: _Scene) -> Non
 
 
 def test_another_user_is_not_given_the_stored_token(scene: _Scene) -> None:
-    scene.login()
+    scene.signed_in()
     received = len(scene.site.world.log)
     ended = scene("status", "--all", env={"SBPAM_USERNAME": "CORP\\demo"})
     assert ended.code == 4
@@ -178,7 +160,7 @@ def test_another_user_is_not_given_the_stored_token(scene: _Scene) -> None:
 
 def test_a_proxy_sees_its_own_password_and_a_tunnel(scene: _Scene) -> None:
     scene.site.program.environ["HTTPS_PROXY"] = scene.proxy.url
-    scene.login()
+    scene.signed_in()
     ended = scene("schedule", HOST, "--verbose")
     assert ended.code == 0, ended.err
     assert scene.site.scheduled() == [HOST]
@@ -190,7 +172,7 @@ def test_a_proxy_sees_its_own_password_and_a_tunnel(scene: _Scene) -> None:
 
 
 def test_cookies_of_the_sign_in_go_to_its_second_step_alone(scene: _Scene) -> None:
-    scene.login()
+    scene.signed_in()
     assert scene("schedule", HOST).code == 0
     with_cookie = {at.request.target for at in scene.site.world.log if at.request.header("Cookie")}
     assert with_cookie == {"/signin2fa"}

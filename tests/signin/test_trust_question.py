@@ -10,11 +10,12 @@ import pytest
 from support.certificates import API_KEY, APPLICATION, CertifiedServer, Issued, issue
 from support.clock import MovedClock
 from support.faults import Faults, StagedWorld
+from support.person import NOMFA, NOMFA_PASSWORD, clear_environ
 from support.site import CREDENTIAL, Ended, PrivateProgram, Site
 
 from sbpam_cli.sandbox.serve import SandboxServer
 
-NOMFA, PASSWORD = "CORP\\nomfa", "Sandbox-Nomfa-1"
+PASSWORD = NOMFA_PASSWORD
 
 
 class _SelfSigned:
@@ -137,8 +138,7 @@ def test_who_said_whom_to_trust_is_not_asked(
 
 
 def test_a_trusted_server_raises_no_question(site: Site) -> None:
-    for name in [n for n in site.program.environ if n.startswith("SBPAM_") and "_HOME" not in n]:
-        del site.program.environ[name]
+    clear_environ(site)
     ended = login(
         site.program,
         site.server.url,
@@ -153,8 +153,7 @@ def test_a_trusted_server_raises_no_question(site: Site) -> None:
 
 def test_an_application_is_asked_too(site: Site, tmp_path: Path) -> None:
     """The server may insist on a client certificate before it shows anything more."""
-    for name in [n for n in site.program.environ if n.startswith("SBPAM_") and "_HOME" not in n]:
-        del site.program.environ[name]
+    clear_environ(site)
     cert, key = issue(site.server).files(tmp_path)
     site.server.context.verify_mode = ssl.CERT_REQUIRED
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
