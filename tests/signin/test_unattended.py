@@ -1,20 +1,24 @@
-"""Environments that hold next to nothing: containers, systemd, CI, no terminal."""
+"""Environments that hold next to nothing: containers, systemd, CI, cron, no terminal."""
 
 import os
+import re
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from select import select
 
 import pytest
 from support.keyrings import silent_bus
+from support.pages import blocks
 from support.process import RealSite, real_site
 from support.programs import SBPAM, find_program
+from support.pty_program import PtyProgram
 
 HOST = "web01.corp.example"
+NEVER_IN_A_MAIL = re.compile(
+    r"password for|code \(|api key of|passphrase of|\x1b|traceback|geheim", re.IGNORECASE
+)
+"""Questions, what only a terminal understands, what only a programmer does, and a secret."""
 _READ_ONLY = """\
 set -e
 [ -z "$1" ] || mount --bind "$1" "$1"
@@ -185,45 +189,114 @@ def test_a_terminal_of_a_person_is_asked(users: RealSite) -> None:
 def on_terminal(
     arguments: list[str], environ: dict[str, str], question: str = ""
 ) -> tuple[int, str]:
-    """The exit code and what a terminal showed, without its line ends.
-
-    question: answered with Enter; else nobody types, and the test fails after 15 seconds.
-    """
-    ours, theirs = os.openpty()
-    leader = [find_program("setsid"), "--ctty", SBPAM, *arguments]
-    process = subprocess.Popen(leader, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown, deadline = b"", time.monotonic() + 15
-    with open(ours, "r+b", buffering=0) as terminal:
-        # Linux ends with an error a terminal that nobody holds any more.
-        with suppress(OSError):
-            while select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
-                if not (piece := terminal.read(4096)):
-                    break
-                shown += piece
-                if question and question.encode() in shown:
-                    question = ""
-                    terminal.write(b"\n")
-        if time.monotonic() >= deadline:
-            process.kill()
-        code = process.wait()
-    return code, shown.decode().replace("\r\n", " ")
+    """The exit code and what a terminal showed, as one line; question: answered with Enter."""
+    program = PtyProgram([SBPAM, *arguments], environ)
+    try:
+        if question:
+            program.wait_for(question)
+            program.type("\n")
+        return program.end(), program.screen.replace("\r\n", " ")
+    finally:
+        program.close()
 
 
-def test_a_hanging_keyring_does_not_hold_a_failing_run(users: RealSite, tmp_path: Path) -> None:
-    """All that there was is in the keyring, and that never answers."""
+@pytest.mark.parametrize("given", [False, True], ids=["stored", "given"])
+def test_a_hanging_keyring_costs_three_seconds(users: RealSite, given: bool) -> None:
+    """A profile that somebody made on a terminal; its keyring is out of a job's reach."""
     home = {"HOME": str(users.folder)}
     user = users.password_environ(users.world.person("none")) | home
     assert users.run("login", "--no-store", environ=user).code == 0
-    hosts = users.write_list([HOST])
+    own = {"SBPAM_PASSWORD_FILE": user["SBPAM_PASSWORD_FILE"]} if given else {}
 
     with silent_bus() as address:
-        environ = home | {"DBUS_SESSION_BUS_ADDRESS": address}
         ended = users.run(
-            "schedule", "--credential", user["SBPAM_CREDENTIAL"], hosts, environ=environ
+            *("schedule", "--credential", user["SBPAM_CREDENTIAL"], users.write_list([HOST])),
+            environ=home | own | {"DBUS_SESSION_BUS_ADDRESS": address},
         )
 
-    assert ended.code == 4
-    assert "it did not answer within 3 seconds" in ended.err
-    assert "there is no password for" in ended.err
-    assert 3 <= ended.seconds < 8
+    assert ended.code == (0 if given else 4)
+    assert "continuing without the keyring: it did not answer within 3 seconds" in ended.err
+    assert ("there is no password for" in ended.err) is not given
+    assert 3 <= ended.seconds < 30
+
+
+# cron
+
+
+def as_cron(machine: RealSite, command: str, settings: dict[str, str]) -> tuple[int, str]:
+    """The exit code, and what cron would mail."""
+    assert "%" not in command, "a percent sign ends a command of cron's"
+    own = {"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "LOGNAME": "scan"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**own, "HOME": str(machine.folder), **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        start_new_session=True,
+        timeout=90,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite) -> None:
+    """The guide's crontab as it stands there: as it should be, and with what goes wrong."""
+    [(_, crontab)], [(_, example)] = blocks("cron"), blocks("mail")
+    *settings, line = machine_of(machine, crontab).strip().splitlines()
+    env = dict(setting.split("=", 1) for setting in settings)
+    env["SBPAM_CA_BUNDLE"] = machine.server.ca_file
+    command = line.split(None, 5)[5]
+    (machine.folder / "hosts.csv").write_text(f"DNSHostName\n{HOST}\n")
+    kept = machine.folder / "last-run.tsv"
+
+    code, mail = as_cron(machine, command, env)
+    assert (code, mail) == (0, "")
+    assert [line.split("\t")[:2] for line in kept.read_text().splitlines()] == [[HOST, "Queued"]]
+
+    wrong = {"SBPAM_API_KEY_FILE": machine.secret_file("wrong", "wrong-api-key-geheim")}
+    code, mail = as_cron(machine, command, env | wrong)
+    assert (code, kept.read_text()) == (4, "")
+    assert like_the_example(mail) == like_the_example(example.split("\n\n", 1)[1])
+    mails = [mail]
+
+    code, mail = as_cron(machine, command, env | {"SBPAM_SERVER": "https://127.0.0.1:9"})
+    what, why, next_step = mail.splitlines()
+    assert (code, what) == (6, "sbpam: no answer from https://127.0.0.1:9")
+    assert "refused" in why
+    assert next_step.startswith("  → check the address, the network and the proxy")
+    mails.append(mail)
+
+    code, mail = as_cron(machine, f"{SBPAM} doctor", env | wrong)
+    failed = [row.split("\t") for row in mail.splitlines() if "\tfalse\t" in row]
+    assert (code, [row[0] for row in failed]) == (3, ["sign-in"])
+    assert "The application or its key is not known." in failed[0][2]
+    assert not NEVER_IN_A_MAIL.search("".join([*mails, mail]))
+    assert machine.scheduled() == [HOST]
+
+
+def machine_of(machine: RealSite, recipe: str) -> str:
+    """A recipe with this machine's names for those of the example."""
+    secrets = machine.folder / ".secrets"
+    secrets.mkdir(mode=0o700)
+    for name, variables in (
+        ("nps-api-key", ["SBPAM_API_KEY_FILE"]),
+        ("sbpam-app.pem", ["SBPAM_CLIENT_CERT", "SBPAM_CLIENT_KEY"]),
+    ):
+        (secrets / name).touch(mode=0o600)
+        parts = (Path(machine.environ[variable]).read_bytes() for variable in variables)
+        (secrets / name).write_bytes(b"".join(parts))
+    for old, new in (
+        ("https://nps.example.com:6500", machine.server.url),
+        ("/home/scan/.local/bin/sbpam", SBPAM),
+        ("/home/scan/", f"{machine.folder}/"),
+    ):
+        recipe = recipe.replace(old, new)
+    return recipe
+
+
+def like_the_example(mail: str) -> str:
+    """Without what differs from run to run."""
+    mail = re.sub(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-00\b", "TRACE-ID", mail)
+    return re.sub(r"serial number [0-9A-F]+", "serial number SERIAL", mail)
