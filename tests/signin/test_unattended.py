@@ -77,7 +77,7 @@ def test_a_container_without_a_folder_for_the_journal(machine: RealSite, home: s
     environ = machine.environ | ({"HOME": str(machine.folder)} if home != "unset" else {})
     hosts = machine.write_list([HOST])
 
-    ended = machine.run("schedule", hosts, environ=environ, before=read_only(None))
+    ended = machine.run("schedule", "-q", hosts, environ=environ, before=read_only(None))
 
     assert ended.code == 6
     what, why, next_step = ended.err.splitlines()
@@ -150,7 +150,7 @@ def lacking(users: RealSite, missing: str) -> dict[str, str]:
 def test_without_a_terminal_what_is_missing_is_named(users: RealSite, missing: str) -> None:
     hosts = users.write_list([HOST])
 
-    ended = users.run("schedule", hosts, environ=lacking(users, missing), timeout_s=15)
+    ended = users.run("schedule", "-q", hosts, environ=lacking(users, missing))
 
     assert ended.code == 4
     words, remedy = MISSING[missing]
