@@ -93,6 +93,18 @@ def test_demo(terminal: Tmux) -> None:
     assert "\x1b[32m✓ Complete" in terminal.screen(colours=True)
 
 
+def test_a_terminal_that_changes_its_size(terminal: Tmux) -> None:
+    terminal.type("clear; sbpam demo --scan-duration 1h; echo ended=$?", "Enter")
+    for columns, lines in ((60, 15), (150, 40), (90, 20)):
+        terminal.wait_for(r"^0 of 24 hosts", history=False)
+        terminal.resize(columns, lines)
+        terminal.wait_for(rf"^0 of 24 hosts .{{{columns - 14}}}$", history=False)
+        shown = terminal.screen(history=False)
+        assert (shown.count("of 24 hosts"), shown.count(" Queued")) == (1, 1), shown
+    terminal.do("send-keys", "C-c")
+    terminal.wait_for(r"^ended=130")
+
+
 @pytest.mark.parametrize(
     ("command", "name", "code"),
     [
