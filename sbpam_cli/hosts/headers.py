@@ -50,6 +50,14 @@ def rank_title(title: str) -> int | None:
     return 2 * COLUMNS.index(tail) + (tail != folded) if tail in COLUMNS else None
 
 
+def find_titles(titles: Sequence[str], column: str | None) -> list[int]:
+    """The columns whose titles say that they hold the names, the best first."""
+    if column is not None:
+        return [n for n, title in enumerate(titles) if fold_title(title) == fold_title(column)]
+    ranks = [(rank_title(title), n) for n, title in enumerate(titles)]
+    return [n for _, n in sorted((rank, n) for rank, n in ranks if rank is not None)]
+
+
 def column_number(column: str | None) -> int | None:
     """The index that `--column NUMBER` means; None if it is a name."""
     if column is None or not re.fullmatch("[0-9]{1,9}", column):
@@ -100,7 +108,7 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
         tally.form, tally.column = "sbpam", "host"
         return Layout("\t", own=True)
     row = _row_at(head, place, column, separator)
-    found = [number] if number is not None else _find_titles(row, column)
+    found = [number] if number is not None else _titles_of(row, column)
     if not found:
         below = _find_below(head, place + 1, column)
         if column is None or below is None:
@@ -110,7 +118,7 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
             return Layout(row.separator)
         _pass_titles(text, place, below, tally)
         place, row = below, _row_at(head, below, column, separator)
-        found = _find_titles(row, column)
+        found = _titles_of(row, column)
     where = f"{text.name}:{place + 1}"
     if column is not None and len(found) > 1:
         hint = "Name one with --column NUMBER."
@@ -161,7 +169,7 @@ def _is_row(head: Sequence[str], place: int, column: str | None) -> bool:
         return False
     if number is not None and any(map(fqdn, row.cells[max(number, 0) : number + 1])):
         return True
-    return row.separator in below and bool(_find_titles(row, column))
+    return row.separator in below and bool(_titles_of(row, column))
 
 
 def _row_at(head: Sequence[str], place: int, column: str | None, separator: str | None) -> _Row:
@@ -176,7 +184,7 @@ def _row_at(head: Sequence[str], place: int, column: str | None, separator: str 
         body = line[: comment.start()] if comment else line
         if mark in body or separator or line.lstrip().startswith('"'):
             rows.append(_Row(mark, *split_row([body, *head[place + 1 :]], mark)))
-    fitness = lambda row: (bool(_find_titles(row, column)), len(row.cells))  # noqa: E731
+    fitness = lambda row: (bool(_titles_of(row, column)), len(row.cells))  # noqa: E731
     return max(rows, key=fitness, default=_Row(None, [bare(line)]))
 
 
@@ -193,24 +201,17 @@ def split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
     return [cell.strip(' "\n') for cell in cells], height
 
 
-def _find_titles(row: _Row, column: str | None) -> list[int]:
-    """The columns whose titles say that they hold the names, the best first."""
-    if column is not None:
-        wanted = fold_title(column)
-        return [n for n, cell in enumerate(row.cells) if fold_title(cell) == wanted]
-    if row.separator is None and "." in row.cells[0]:
-        return []
-    ranks = [
-        (rank, n) for n, cell in enumerate(row.cells) if (rank := rank_title(cell)) is not None
-    ]
-    return [n for _, n in sorted(ranks)]
+def _titles_of(row: _Row, column: str | None) -> list[int]:
+    # A dotted name alone in its line is a host.
+    is_host = row.separator is None and column is None and "." in row.cells[0]
+    return [] if is_host else find_titles(row.cells, column)
 
 
 def _find_below(head: Sequence[str], start: int, column: str | None) -> int | None:
     """The place of a header under a title."""
     for place in range(start, len(head)):
         row = _row_at(head, place, column, None)
-        titles = [row.cells[n] for n in _find_titles(row, column)]
+        titles = [row.cells[n] for n in _titles_of(row, column)]
         if column is not None and titles:
             return place
         if any("." not in title for title in titles) and not any(map(fqdn, row.cells)):

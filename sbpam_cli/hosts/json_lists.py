@@ -12,6 +12,7 @@ from sbpam_cli.hosts.fqdn import fqdn, shown
 from sbpam_cli.hosts.headers import (
     check_rival,
     column_number,
+    find_titles,
     fold_title,
     no_such_column,
     rank_title,
@@ -36,8 +37,11 @@ def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator
     else:
         tally.form, tally.entries = "json", True
         values = _json_values(text, rows)
-    for numbers, part in values:
-        yield numbers, rows.cells(numbers, part)
+    try:
+        for numbers, part in values:
+            yield numbers, rows.cells(numbers, part)
+    except RecursionError:
+        raise _malformed(text.name, ValueError("It is nested too deep")) from None
 
 
 def _is_row(head: Sequence[str], column: str | None) -> bool:
@@ -65,8 +69,6 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _malformed(where: str, error: Exception) -> InputError:
     reason = str(getattr(error, "msg", error))
-    if isinstance(error, RecursionError):
-        reason = "It is nested too deep"
     return InputError(f"{where}: the JSON is malformed", reason=reason)
 
 
@@ -75,7 +77,7 @@ def _ndjson_values(text: HostText, tally: ListTally) -> Iterator[Numbered]:
         lines = text.decode(block).split("\n")[:-1]
         try:
             values = _decode(f"[{','.join(lines)}]")
-        except (ValueError, RecursionError):
+        except ValueError:
             values = None
         if isinstance(values, list) and len(values) == len(lines):
             yield range(text.line, text.line + len(lines)), values
@@ -93,7 +95,7 @@ def _ndjson_lines(text: HostText, lines: Sequence[str], tally: ListTally) -> Num
         else:
             try:
                 values.append(_decode(line))
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise _malformed(f"{text.name}:{number}", error) from None
             numbers.append(number)
     return numbers, values
@@ -168,7 +170,7 @@ def _stream(text: HostText) -> Iterator[tuple[bool, object]]:
                 if cut and read_on():
                     continue
                 raise malformed(error, error.pos) from None
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise malformed(error, at) from None
             yield bool(last), value
             last, at = last and "value", end
@@ -210,10 +212,11 @@ def _contents(value: dict[str, object], rows: "_Rows") -> list[object]:
     rows.prefix = f".{kind}[]"
     if kind == "sbpam":
         rows.tally.form, rows.prefix = "sbpam", ".hosts[]"
-    if not isinstance(listed, list) or value.get("Count", len(listed)) != len(listed):
-        found = len(listed) if isinstance(listed, list) else 0
-        reason = f"Its Count is {value['Count']}, it has {found:,}" if "Count" in value else None
-        raise InputError(f"{rows.name}: the list is not whole", reason=reason)
+    if not isinstance(listed, list):
+        raise InputError(f"{rows.name} is sbpam's own, but no list of hosts")
+    if value.get("Count", len(listed)) != len(listed):
+        counts = f"Its Count is {value['Count']}, it holds {len(listed):,}"
+        raise InputError(f"{rows.name}: the list is not whole", reason=counts)
     return listed
 
 
@@ -273,19 +276,14 @@ class _Rows:
         titles = list(dict.fromkeys(title for _, row in rows for title in row))
         if not titles:
             return
-        column, number = self.column, column_number(self.column)
-        if column is None:
-            found = sorted((t for t in titles if rank_title(t) is not None), key=_rank)
-        else:
-            found = [title for title in titles if fold_title(title) == fold_title(column)]
-        if not found and number is not None:
-            found = titles[number : number + 1] if number >= 0 else []
-        if not found:
+        number = column_number(self.column)
+        found = find_titles(titles, self.column) or ([number] if number is not None else [])
+        if not found or not 0 <= found[0] < len(titles):
             place, row = rows[0]
-            if column is None and (path := _path_to_name(row)):
+            if self.column is None and (path := _path_to_name(row)):
                 raise self._refusal(place, "the name is not a member of the row itself", path)
-            raise no_such_column(self._where(place), titles, column)
-        self._title = self.tally.column = found[0]
+            raise no_such_column(self._where(place), titles, self.column)
+        self._title = self.tally.column = titles[found[0]]
 
     def _members(self, keys: Sequence[str]) -> tuple[str | None, list[str]]:
         """The member that holds the name in a row of these, and others that could."""
@@ -334,10 +332,6 @@ class _Rows:
         start = "" if picked.startswith(".") else "."
         pick = f"jq -r '{start}{picked}' FILE | sbpam schedule -"
         return InputError(f"{self._where(number)}: {what}", hint=f"Pick the names with jq: {pick}")
-
-
-def _rank(title: str) -> int:
-    return rank_title(title) or 0
 
 
 def _step(key: str) -> str:

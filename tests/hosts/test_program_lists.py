@@ -61,7 +61,7 @@ JSON_REFUSED: list[tuple[Any, ...]] = [
     ({"value": [A], "@odata.nextLink": "x"}, None, "jq -r '.value[]'"),
     ({"hosts": [A], "more": 1}, None, "jq -r '.hosts[]'"),
     ({"hosts": {A: {}}}, None, "jq -r '.hosts | keys[]'"),
-    ({"schema": "sbpam/1", "credentials": []}, None, "not whole"),
+    ({"schema": "sbpam/1", "credentials": []}, None, "no list of hosts"),
     ({"all": {"hosts": {A: {}}, "host": [B]}}, None, '"all.host"', "jq"),
     ({"all": {"children": {"web": {"hosts": A}}}}, None, '"all.children.web.hosts"', "jq"),
     ({"all": {"hosts": [{"name": A}]}}, None, '"all.hosts"', "jq"),
@@ -74,8 +74,9 @@ JSON_REFUSED: list[tuple[Any, ...]] = [
     (f'["{A}"\n', None, "no end"),
     (f'{{"fqdn":"{A}"}}\n{{"fqdn":\n', None, "line 2", "malformed"),
     (f'{{"fqdn":"{A}"}},{{"fqdn":"{B}"}}\n', None, "line 1", "malformed"),
-    ("[" * 100_000, None, "line 1", "deep"),
-    ('{"fqdn":' + "[" * 100_000, None, "line 1", "deep"),
+    ("[" * 100_000, None, "malformed", "deep"),
+    ('{"fqdn":' + "[" * 100_000, None, "malformed", "deep"),
+    ('[{"x":' + "[" * 900 + "]" * 900 + "}]", None, "--column"),
     ('["' + "1" * 9 + '", 1' + "0" * 5_000 + "]", None, "line 1", "malformed"),
 ]
 LDIF_READ = [
