@@ -108,7 +108,7 @@ def _address(name: str) -> str | None:
         return "a range of addresses" if re.fullmatch(_ADDRESSES, bare) else None
 
 
-_ADDRESSES = r"[0-9]+\.[0-9.*?/\[\]{}:-]+|[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f:]*[-*/][0-9a-f:]*"
+_ADDRESSES = r"[0-9]+\.[0-9.*?/\[\]{}: -]+|[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f:]*[-*/][0-9a-f:]*"
 _TYPOGRAPHIC = {
     "quote": "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00ab\u00bb\u2032\u2033",
     "dash": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d",

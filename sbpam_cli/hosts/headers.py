@@ -69,7 +69,7 @@ def no_such_column(where: str, titles: Sequence[str], column: str | None) -> Inp
     """The refusal of rows in which no column, or not the one asked for, holds the names."""
     listed = [shown(title) for title in titles[:_COLUMNS_SHOWN]]
     listed += ["..."] if len(titles) > _COLUMNS_SHOWN else []
-    what = "header with a column of host names" if column is None else f"column {shown(column)}"
+    what = "column of host names" if column is None else f"column {shown(column)}"
     return InputError(
         f"{where}: there is no {what}",
         reason=f"The columns found are {', '.join(listed)}",
@@ -110,7 +110,8 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
     row = _row_at(head, place, column, separator)
     found = [number] if number is not None else _titles_of(row, column)
     if not found:
-        below = _find_below(head, place + 1, column)
+        is_name = row.separator is None and column is None and fqdn(row.cells[0])
+        below = None if is_name else _find_below(head, place + 1, column)
         if column is None or below is None:
             _refuse_without_header(text, place, row, below, column)
             text.skip_lines(place)
@@ -233,7 +234,7 @@ def _refuse_without_header(
 ) -> None:
     """Refuses what cannot do without the header that it has not."""
     names = [cell for cell in row.cells if fqdn(cell)]
-    if column is None and below is not None and not names:
+    if column is None and below is not None and len(names) < 2:
         raise text.refusal(
             place + 1,
             f"this is no header; line {below + 1} is one",

@@ -3,7 +3,6 @@
 What is not understood is refused, with its place and a `jq` line that picks the names.
 """
 
-import codecs
 import re
 from collections.abc import Iterator, Sequence
 
@@ -103,7 +102,7 @@ def _ndjson_lines(text: HostText, lines: Sequence[str], tally: ListTally) -> Num
 
 def _json_values(text: HostText, rows: "_Rows") -> Iterator[Numbered]:
     taken, batch = 0, list[object]()
-    for in_array, value in _stream(text):
+    for in_array, value in _elements(text):
         rows.prefix = ".[]" if in_array else ""
         if in_array or not isinstance(value, dict):
             batch.append(value)
@@ -115,67 +114,40 @@ def _json_values(text: HostText, rows: "_Rows") -> Iterator[Numbered]:
     yield range(taken + 1, taken + 1 + len(batch)), batch
 
 
-def _stream(text: HostText) -> Iterator[tuple[bool, object]]:
+def _elements(text: HostText) -> Iterator[tuple[bool, object]]:
     """The values of the text and the elements of its arrays, one after another; which of the two.
 
-    No more of the text is held than a value needs.
+    The text is held whole, its values are not.
     """
     import json
 
     decode = json.JSONDecoder(object_pairs_hook=_members).raw_decode
-    chunks = codecs.iterdecode(text.chunks(), "utf-8")
-    held, at, line = "", 0, text.line
+    line = text.line
+    whole = text.rest()
     # Inside an array, what came last: "[", "," or "value".
-    last = ""
-
-    def read_on() -> bool:
-        nonlocal held, at, line
-        line += held.count("\n", 0, at)
-        parts = [held[at:]]
-        try:
-            # As much again, so that a long value is not begun too often.
-            while (size := sum(map(len, parts))) <= 2 * len(parts[0]) and (
-                chunk := next(chunks, "")
-            ):
-                parts.append(chunk)
-        except UnicodeDecodeError:
-            raise text.refusal(line, "the text after it is not UTF-8") from None
-        held, at = "".join(parts), 0
-        return size > len(parts[0])
-
-    def malformed(error: Exception, at: int) -> InputError:
-        return _malformed(f"{text.name}:{line + held.count(chr(10), 0, at)}", error)
-
-    while True:
-        space = _SPACE.match(held, at)
-        at = space.end() if space else at
-        if at == len(held):
-            if read_on():
-                continue
-            break
-        character = held[at]
-        if character == "[" and not last:
-            last, at = "[", at + 1
-        elif character == "]" and last in ("[", "value"):
-            last, at = "", at + 1
-        elif last == "value":
-            if character != ",":
-                raise malformed(ValueError("Expecting ',' or ']'"), at)
-            last, at = ",", at + 1
-        else:
-            try:
-                value, end = decode(held, at)
-            except json.JSONDecodeError as error:
-                cut = error.pos > len(held) - 8 or error.msg.startswith("Unterminated")
-                if cut and read_on():
-                    continue
-                raise malformed(error, error.pos) from None
-            except ValueError as error:
-                raise malformed(error, at) from None
-            yield bool(last), value
-            last, at = last and "value", end
-    if last:
-        raise malformed(ValueError("The array has no end"), at)
+    at, last = 0, ""
+    try:
+        while True:
+            space = _SPACE.match(whole, at)
+            at = space.end() if space else at
+            character = whole[at : at + 1]
+            if not character and not last:
+                return
+            if character == "[" and not last:
+                last, at = "[", at + 1
+            elif character == "]" and last in ("[", "value"):
+                last, at = "", at + 1
+            elif character == "," and last == "value":
+                last, at = ",", at + 1
+            elif last == "value":
+                raise json.JSONDecodeError("Expecting ',' or ']', the array has no end", whole, at)
+            else:
+                value, end = decode(whole, at)
+                yield bool(last), value
+                last, at = last and "value", end
+    except ValueError as error:
+        line += whole.count("\n", 0, getattr(error, "pos", at))
+        raise _malformed(f"{text.name}:{line}", error) from None
 
 
 def _kind(value: dict[str, object], column: str | None) -> str:

@@ -134,7 +134,7 @@ def refuse_invalid(hosts: Hosts) -> InputError:
         for refusal in hosts.refused[:_REFUSALS_IN_FULL]
     ]
     hint = "Correct the list, or schedule only the good ones with --skip-invalid."
-    if hosts.refused[0].position == 0 and "short name" in hosts.refused[0].reason:
+    if hosts.refused[0].position == 0 and ":" in hosts.refused[0].where:
         hint += " If it begins with a column's title: --column TITLE."
     if len(listed) == 1:
         return InputError(listed[0], reason="Nothing was sent", hint=hint)

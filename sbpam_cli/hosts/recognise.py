@@ -50,6 +50,8 @@ _FOREIGN = {
         "cut -d' ' -f1 FILE | cut -d, -f1 | sbpam schedule -",
     ),
 }
+# "[web]" is a group header of Ansible's INI inventory, "[::1]:22" an address.
+_JSON = r"\{|\[\s*(?:$|[\"{\[\]0-9-]|(?:true|false|null)\s*[,\]])"
 _LDIF = r"(?i)version: *1\s*$|dn::? |dn:\w|(?:search|result): *[0-9]|ref: *ldap|changetype: "
 _LDIF_COMMENT = r"# (?:extended LDIF|LDAPv[23]|refldaps?://|search re(?:sult|ference)|num[A-Z])"
 
@@ -115,6 +117,10 @@ class HostText:
             yield held + b"\n"
             self.line += 1
 
+    def rest(self) -> str:
+        """All that was not taken yet, whatever its size."""
+        return self.decode(b"".join(self.chunks()))
+
     def decode(self, raw: bytes) -> str:
         """`raw` as text; its first byte stands in line `line`."""
         try:
@@ -144,13 +150,10 @@ def recognise(text: HostText, column: str | None) -> Literal["ldif", "json", "li
     marks_ldif = re.search(_LDIF_COMMENT, comments) and not first
     if marks_ldif or re.match(_LDIF + named, first):
         return "ldif"
-    # "[web]" is a group header of Ansible's INI inventory.
-    if first.startswith(("{", "[")) and not re.fullmatch(r"\[[A-Za-z_][A-Za-z0-9_.:-]*\]", first):
-        return "json"
     for pattern, (what, way_out) in _FOREIGN.items() if column is None else ():
         if re.match(pattern, first, re.IGNORECASE):
             raise InputError(f"{text.name} is {what}, not a list of hosts", hint=way_out)
-    return "lines"
+    return "json" if re.match(_JSON, first) else "lines"
 
 
 def _read(stream: BinaryIO, name: str) -> bytes:

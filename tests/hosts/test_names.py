@@ -147,6 +147,7 @@ def test_a_block_of_plain_names_takes_the_quick_way() -> None:
         ("web._ab", 'ends in "_ab", a domain has two characters or more, a letter first'),
         ("10.0.0.1-20", "is a range of addresses, give the host's name"),
         ("10.0.0.1-10.0.0.20", "is a range of addresses, give the host's name"),
+        ("10.0.0.1 - 10.0.0.20", "is a range of addresses, give the host's name"),
         ("10.0.0.*", "is a range of addresses, give the host's name"),
         ("10.0.0.[1-20]", "is a range of addresses, give the host's name"),
         ("fe80::1-fe80::9", "is a range of addresses, give the host's name"),
