@@ -23,6 +23,7 @@ _UNNAMED = "the job does not name this host any more"
 _UNTOLD = "the job tells nothing of this host"
 _GONE = "the server does not know this job any more"
 _GOING = SCHEDULED - FINISHED
+_WAITING = {ScanStatus.QUEUED, ScanStatus.UNKNOWN}
 _GOING_OR_COMPLETE = _GOING | {ScanStatus.COMPLETE}
 _FIRST_INTERVAL_S = 2.0
 _LOST_S = 60.0
@@ -246,7 +247,8 @@ class FollowedJob:
 
 def _held_row(host: ScanHost, job_id: str) -> HostRow:
     row = _row(host_name(host), job_id, host, ScanStatus.UNKNOWN)
-    mute = not row.host and host.status is None
+    # A join without host and queue: it says `Queued` for ever.
+    mute = row.status in _WAITING and not any(host._replace(status=None))
     return row._replace(detail=_UNTOLD) if mute else row
 
 

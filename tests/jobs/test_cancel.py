@@ -1,6 +1,5 @@
-"""`sbpam cancel`: strict about what it takes, and asks before it acts."""
+"""`sbpam cancel`: strict about what it takes, asks before it acts, says what came of it."""
 
-import json
 import os
 import signal
 from typing import Any
@@ -10,13 +9,19 @@ from support.faults import Fault
 from support.site import Site
 
 HOSTS = ("web01.corp.example", "web02.corp.example", "db01.corp.example")
+UNKNOWN = "00000000-1111-2222-3333-444444444444"
 
 
 def schedule(site: Site) -> tuple[str, list[str]]:
-    """A run of two jobs: its id, and theirs."""
-    ended = site.program("schedule", "--batch-size", "2", "-o", "json", *HOSTS)
+    """A run of two jobs whose scans go on: its id, and theirs."""
+    site.world.scan_duration_s = 10_000.0
+    ended = site.run("schedule", "--batch-size", "2", "-o", "json", *HOSTS)
     assert ended.code == 0
     return ended.json()["run"], [job["job_id"] for job in ended.json()["jobs"]]
+
+
+def deleted(site: Site) -> list[str]:
+    return [target for method, target in site.requests() if method == "DELETE"]
 
 
 @pytest.mark.parametrize(
@@ -35,67 +40,104 @@ def schedule(site: Site) -> tuple[str, list[str]]:
 def test_what_is_no_job_and_no_run_sends_nothing(site: Site, name: str) -> None:
     schedule(site)
     before = len(site.world.log)
-    ended = site.program("cancel", "--yes", name)
-    assert ended.code == 2
-    assert ended.out == ""
+    ended = site.run("cancel", "--yes", name)
+    assert (ended.code, ended.out) == (2, "")
     assert len(site.world.log) == before
     assert not site.world.violations
 
 
-def test_a_job_is_asked_to_stop_and_followed(site: Site) -> None:
-    site.world.scan_duration_s = 10_000.0
+@pytest.mark.parametrize(
+    ("terminal", "answers", "code"), [(False, [], 2), (True, ["y"], 0), (True, ["n"], 2)]
+)
+def test_a_person_is_asked_and_a_script_needs_yes(
+    site: Site, terminal: bool, answers: list[str], code: int
+) -> None:
     _, jobs = schedule(site)
-    ended = site.program("cancel", "--yes", jobs[0].upper())
-    assert (ended.code, ended.rows()) == (0, [[jobs[0], "stop requested", ""]])
-    deleted = [target for method, target in site.requests() if method == "DELETE"]
-    assert deleted == [f"/api/v1/HostScanJob/{jobs[0]}"]
-    ended = site.program("cancel", "--yes", "--wait", jobs[0])
-    assert (ended.code, ended.rows()) == (0, [[jobs[0], "stop requested", "Cancelled"]])
-
-
-def test_a_job_that_is_gone_once_it_was_stopped_keeps_its_row(site: Site) -> None:
-    _, [job, *_] = schedule(site)
-    site.faults.add(Fault(action="status", status=404, method="GET", path=f"HostScanJob/{job}"))
-    ended = site.program("cancel", "--yes", "--wait", job)
-    assert (ended.code, ended.rows()) == (0, [[job, "stop requested", "Unknown"]])
+    before = len(site.world.log)
+    ended = site.run("cancel", jobs[0], terminal=terminal, answers=answers)
+    assert ended.code == code
+    assert ["stop 1 job?" in question for question in ended.asked] == [True] * terminal
+    assert ("--yes" in ended.err) == (code == 2)
+    assert (len(site.world.log) == before) == (code == 2)
 
 
 def test_a_run_stands_for_all_its_jobs(site: Site) -> None:
     run, jobs = schedule(site)
-    ended = site.program("cancel", "--yes", "-o", "json", run[:20], jobs[1])
+    ended = site.run("cancel", "--yes", "-o", "json", run[:20], jobs[1].upper())
     assert ended.code == 0
-    assert [row["job_id"] for row in ended.json()["cancel"]] == jobs
+    row = {"status": "stop requested", "detail": None}
+    assert ended.json()["cancel"] == [{"job_id": job, **row} for job in jobs]
     assert ended.json()["server"] == site.server.url
+    assert deleted(site) == [f"/api/v1/HostScanJob/{job}" for job in jobs]
 
 
-def test_nobody_to_ask_needs_yes(site: Site) -> None:
+REFUSED = {"action": "status", "status": 400}
+GONE = {"action": "status", "status": 404}
+EMPTY = {"action": "status", "body": " "}
+FORGOTTEN = Fault(action="status", status=404, method="GET", path="Job/[0-9a-f]")
+IGNORED = Fault(action="status", status=202, method="DELETE", body=" ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "over", "row", "code"),
+    [
+        ({**EMPTY, "status": 200}, False, ["stop requested", ""], 0),
+        ({**EMPTY, "status": 204}, False, ["stop requested", ""], 0),
+        (REFUSED, True, ["had ended already", "Complete"], 0),
+        (GONE, True, ["had ended already", "Complete"], 0),
+        (REFUSED, False, ["refused"], 6),
+        ({"action": "status", "status": 403}, False, ["refused"], 4),
+        ({"action": "close"}, False, ["no answer"], 6),
+    ],
+)
+def test_what_came_of_it(
+    site: Site, fault: dict[str, Any], over: bool, row: list[str], code: int
+) -> None:
     _, jobs = schedule(site)
-    before = len(site.world.log)
-    ended = site.program("cancel", jobs[0])
-    assert ended.code == 2
-    assert "--yes" in ended.err
-    assert len(site.world.log) == before
-
-
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("", 2)])
-def test_a_person_is_asked(site: Site, answer: str, code: int) -> None:
-    _, jobs = schedule(site)
-    ended = site.program("cancel", jobs[0], terminal=True, answers=[answer])
+    if over:
+        site.clock.move(20_000)
+    site.faults.add(Fault(method="DELETE", **fault))
+    ended = site.run("cancel", "--yes", *jobs)
+    # What would befall the next one too leaves it unasked.
+    stops = row[0] == "no answer" or code == 4
+    rest = ["not asked"] if stops else row
     assert ended.code == code
-    assert "stop 1 job?" in ended.asked[0]
-    assert any(method == "DELETE" for method, _ in site.requests()) is (code == 0)
+    assert [found[: len(row) + 1] for found in ended.rows()[:1]] == [[jobs[0], *row]]
+    assert ended.rows()[1][:2] == [jobs[1], rest[0]]
+    assert len(set(deleted(site))) == (1 if stops else 2)
+    assert ended.err.count("no answer from") == (row[0] == "no answer")
 
 
 def test_an_unknown_job_is_the_servers_word(site: Site) -> None:
-    unknown = "00000000-1111-2222-3333-444444444444"
-    ended = site.program("cancel", "--yes", unknown)
+    ended = site.run("cancel", "--yes", UNKNOWN, "-o", "json")
     assert ended.code == 2
-    assert "trace id: " in ended.err
+    assert [row["status"] for row in ended.json()["cancel"]] == ["unknown"]
+    assert ended.json()["errors"][0]["trace_id"] is not None
     _, jobs = schedule(site)
-    ended = site.program("cancel", "--yes", "-o", "json", jobs[0], unknown)
+    ended = site.run("cancel", "--yes", jobs[0], UNKNOWN)
     assert ended.code == 3
-    found = {row["job_id"]: row["status"] for row in json.loads(ended.out)["cancel"]}
-    assert found == {jobs[0]: "stop requested", unknown: "unknown"}
+    assert [row[:2] for row in ended.rows()] == [[jobs[0], "stop requested"], [UNKNOWN, "unknown"]]
+
+
+@pytest.mark.parametrize(
+    ("wait", "fault", "code", "detail"),
+    [
+        (["--wait"], None, 0, "Cancelled"),
+        (["--watch", "--interval", "5s"], None, 0, "Cancelled"),
+        (["--wait"], FORGOTTEN, 0, "Unknown"),
+        (["--wait", "--timeout", "10s"], IGNORED, 124, ""),
+    ],
+)
+def test_a_wait_is_over_once_all_have_ended(
+    site: Site, wait: list[str], fault: Fault | None, code: int, detail: str
+) -> None:
+    run, jobs = schedule(site)
+    if fault is not None:
+        site.faults.add(fault)
+    ended = site.run("cancel", "--yes", *wait, run)
+    assert ended.code == code
+    assert ended.rows() == [[job, "stop requested", detail] for job in jobs]
+    assert "0 of 0" not in ended.err
 
 
 def test_a_signal_leaves_the_rest_unasked(site: Site) -> None:
@@ -109,39 +151,20 @@ def test_a_signal_leaves_the_rest_unasked(site: Site) -> None:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     site.world.log = Interrupting(site.world.log)
-    ended = site.program("cancel", "--yes", "--wait", run)
+    ended = site.run("cancel", "--yes", "--wait", run)
     assert ended.code == 143
     first, second = ended.rows()
     assert first[:2] in ([jobs[0], "no answer"], [jobs[0], "stop requested"])
     assert second == [jobs[1], "not asked", ""]
-    assert len([method for method, _ in site.requests() if method == "DELETE"]) == 1
+    assert len(deleted(site)) == 1
 
 
 def test_a_server_that_is_gone_is_tried_as_often_as_by_any_command(site: Site) -> None:
     run, _ = schedule(site)
     site.faults.add(Fault(action="close", method="GET", path="Version"))
     began, before = site.clock.now(), len(site.world.log)
-    ended = site.program("cancel", "--yes", run)
+    ended = site.run("cancel", "--yes", run)
     assert (ended.code, ended.out) == (6, "")
     assert len(site.world.log) - before == 4
     assert site.clock.now() - began <= 15
     assert ended.err.count("no answer from") == 1
-
-
-def test_a_server_that_goes_leaves_the_rest_unasked(site: Site) -> None:
-    run, jobs = schedule(site)
-    site.faults.add(Fault(action="close", method="DELETE"))
-    ended = site.program("cancel", "--yes", run)
-    assert ended.code == 6
-    assert [row[:2] for row in ended.rows()] == [[jobs[0], "no answer"], [jobs[1], "not asked"]]
-    assert ended.err.count("no answer from") == 1
-
-
-def test_a_wait_that_runs_out_keeps_the_rows(site: Site) -> None:
-    site.world.scan_duration_s = 10_000.0
-    site.faults.add(Fault(action="status", method="DELETE", status=202, body=" "))
-    run, jobs = schedule(site)
-    ended = site.program("cancel", "--yes", "--wait", "--timeout", "10s", run)
-    assert ended.code == 124
-    assert ended.rows() == [[job, "stop requested", ""] for job in jobs]
-    assert "0 of 0" not in ended.err

@@ -4,25 +4,22 @@ In terminals of two sizes that are resized meanwhile, into a pipe, into a file
 as under cron, through jq. Slow: a minute is a minute here.
 """
 
-import contextlib
 import json
-import os
 import re
-import select
-import shlex
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.faults import StagedWorld
-from support.process import RealSite
+from support.process import RealSite, until
 from support.programs import SBPAM, find_program
 from support.site import served
+from support.tmux import Tmux
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,205 +27,84 @@ pytestmark = [
 ]
 
 HOSTS, JOBS, SCANS_TAKE_S = 20_000, 40, 60.0
-BYTES_A_SECOND, SHARE_OF_A_CORE = 20_000, 0.15
+SHARE_OF_A_CORE = 0.2
 NAMES = [f"srv{n:05}.site{n % 7}.corp.example" for n in range(HOSTS)]
-PATIENCE_S = 300
-HEAD = " of 20,000 hosts"
-
-
-class Stage(RealSite):
-    """A site in real time, with a list of hosts and an environment as cron's."""
-
-    list_file: str
-
-    def statuses(self) -> dict[str, str]:
-        """How every scan ends."""
-        return {n: "Failed" if self.world.machine(n).reason else "Complete" for n in NAMES}
-
-    def schedule(self) -> None:
-        assert self.run("schedule", self.list_file, "-o", "tsv").code == 0
-        assert len(self.world.scheduled) == JOBS
+HEAD = re.compile(r"^\s*[\d,]+ of 20,000 hosts", re.MULTILINE)
+PATIENCE_S = 300.0
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def site(tmp_path: Path) -> Iterator[RealSite]:
+    """In real time, with jobs on the server; with a token, because five watch at once."""
     world = StagedWorld(seed=3, now=time.time, scan_duration_s=SCANS_TAKE_S, failing_share=0.02)
-    with served(Stage(tmp_path), world) as stage:
-        stage.environ["PATH"] = "/usr/bin:/bin"
-        stage.list_file = stage.write_list(NAMES)
-        yield stage
+    with served(RealSite(tmp_path), world) as site:
+        site.environ = {**site.environ, **site.where(), "SBPAM_TOKEN": site.new_token()}
+        ended = site.run("schedule", site.write_list(NAMES), "-o", "json")
+        assert ended.code == 0, ended.err
+        assert len(ended.json()["jobs"]) == JOBS
+        yield site
+        site.stop_all()
 
 
-@dataclass
-class Watched:
-    """What a program wrote to its terminal, when, and what it took."""
-
-    code: int = -1
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    pieces: list[tuple[float, bytes]] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return b"".join(piece for _, piece in self.pieces).decode()
+def statuses(site: RealSite) -> dict[str, str]:
+    """How every scan ends."""
+    return {n: "Failed" if site.world.machine(n).reason else "Complete" for n in NAMES}
 
 
-def run_in_pty(argv: list[str], environ: dict[str, str], columns: int, lines: int) -> Watched:
-    """The program in a terminal of our own that nobody reads but us."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    watched, started = Watched(), time.monotonic()
-    pid, terminal = pty.fork()
-    if pid == 0:
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.execve(argv[0], argv, environ)
-        os._exit(127)
-    try:
-        while True:
-            assert time.monotonic() - started < PATIENCE_S
-            if not select.select([terminal], [], [], 1.0)[0]:
-                continue
-            try:
-                piece = os.read(terminal, 65536)
-            except OSError:
-                break
-            watched.pieces.append((time.monotonic() - started, piece))
-    finally:
-        os.close(terminal)
-        _, status, usage = os.wait4(pid, 0)
-    watched.code = os.waitstatus_to_exitcode(status)
-    watched.wall_s = time.monotonic() - started
-    watched.cpu_s = usage.ru_utime + usage.ru_stime
-    return watched
+def display_on(tmux: Tmux) -> list[str]:
+    """The lines of the display, which is there once, with nothing of an older one."""
+    screen = tmux.screen(history=False)
+    found = [*HEAD.finditer(screen)]
+    assert len(found) == 1, screen
+    return screen[found[0].start() :].rstrip("\n").split("\n")
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
-def test_few_bytes_and_little_work(stage: Stage, columns: int, lines: int) -> None:
-    environ = {**stage.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-    arguments = ["schedule", stage.list_file, "--wait", "--yes"]
-    watched = run_in_pty([SBPAM, *arguments], environ, columns, lines)
-    assert watched.code == 3
-    assert watched.wall_s > SCANS_TAKE_S * 0.9
-    assert watched.cpu_s < SHARE_OF_A_CORE * watched.wall_s, watched.cpu_s
-
-    display, _, table = watched.text.rpartition("\x1b[?25h")
-    seconds: Counter[int] = Counter()
-    length = 0
-    for moment, piece in watched.pieces:
-        length += len(piece)
-        if length <= len(display.encode()):
-            seconds[int(moment)] += len(piece)
-    assert len(seconds) > SCANS_TAKE_S * 0.8
-    assert max(seconds.values()) < BYTES_A_SECOND, seconds
-    drawings = Counter(int(moment) for moment, piece in watched.pieces if HEAD in piece.decode())
-    assert max(drawings.values()) <= 5
-
-    # What stays: the first hosts with their ends, how to see the others, the sums.
-    plain = re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", table).replace("\r", "")
-    found = dict(re.findall(r"^(srv\S+) +\S (\w+)", plain, re.MULTILINE))
-    statuses = stage.statuses()
-    assert found == {name: statuses[name] for name in NAMES[:100]}
-    assert "100 of 20,000 rows; to see all: --full" in plain
-    ends = Counter(statuses.values())
-    assert f"20,000 hosts: {ends['Complete']:,} Complete, {ends['Failed']} Failed" in plain
-    assert "\x1b" not in plain
-
-
-class Pane:
-    """A tmux window; `screen` is what one sees, `all` has its history too."""
-
-    def __init__(self, folder: Path, columns: int, lines: int, environ: dict[str, str]) -> None:
-        self._tmux = [find_program("tmux"), "-S", str(folder / "tmux"), "-f", os.devnull]
-        given = [f"{name}={shlex.quote(value)}" for name, value in environ.items()]
-        shell = f"env -i {' '.join(given)} TERM=screen-256color PS1='$ ' sh"
-        self.do("new-session", "-d", "-x", str(columns), "-y", str(lines), shell)
-
-    def do(self, *arguments: str) -> str:
-        ended = subprocess.run(
-            [*self._tmux, *arguments], capture_output=True, text=True, timeout=30, check=True
-        )
-        return ended.stdout
-
-    def screen(self) -> str:
-        return self.do("capture-pane", "-p")
-
-    def all(self) -> str:
-        return self.do("capture-pane", "-p", "-S", "-")
-
-    def wait_for(self, pattern: str) -> str:
-        end = time.monotonic() + PATIENCE_S
-        while not re.search(pattern, screen := self.screen(), re.MULTILINE):
-            assert time.monotonic() < end, f"{pattern!r} did not appear:\n{screen}"
-            time.sleep(0.05)
-        return screen
-
-
-def display_on(screen: str) -> list[str]:
-    """The lines of the display, which is there once, whole, and with nothing of an older one."""
-    lines = screen.rstrip("\n").split("\n")
-    [first] = [number for number, line in enumerate(lines) if HEAD in line]
-    shown = lines[first:]
-    assert len(re.findall(r"[0-9a-f]{8} +\d+/500", "\n".join(lines))) == JOBS, screen
-    return shown
-
-
-def wait_for_redrawing(pane: Pane, columns: int) -> None:
-    """Until a display is there that was made for this width."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        with contextlib.suppress(AssertionError, ValueError):
-            if len(display_on(pane.screen())[0]) == columns:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"nothing fits {columns} columns:\n{pane.screen()}")
+def fits(tmux: Tmux, columns: int, lines: int) -> bool:
+    """Whether a display is there that was made for this size."""
+    screen = tmux.screen(history=False)
+    if len(HEAD.findall(screen)) != 1:
+        return False
+    shown = display_on(tmux)
+    return len(shown) < lines and columns - 12 <= max(map(len, shown)) <= columns
 
 
 @pytest.mark.parametrize(
     "sizes", [[(80, 24), (200, 50), (120, 30)], [(200, 50), (80, 24), (200, 50)]]
 )
-def test_in_a_terminal_that_is_resized(stage: Stage, sizes: list[tuple[int, int]]) -> None:
-    environ = {**stage.environ, "LANG": "C.UTF-8"}
-    pane = Pane(stage.folder, *sizes[0], environ)
+def test_a_terminal_that_is_resized(site: RealSite, sizes: list[tuple[int, int]]) -> None:
+    tmux = Tmux(site.folder, *sizes[0], site.environ, shell="bash --norc")
     try:
         # As many lines above as there is room for: the display has to make its own.
-        pane.do("send-keys", "-l", "clear; seq 100; echo the line above")
-        pane.do("send-keys", "-l", f"; {SBPAM} schedule {stage.list_file} --wait --yes")
-        pane.do("send-keys", "-l", "; echo ended=$?")
-        pane.do("send-keys", "Enter")
-        first = pane.wait_for(HEAD)
+        tmux.type("clear; seq 100; echo the line above", "Enter")
+        began = time.monotonic()
+        tmux.type(f"time {SBPAM} status --watch --exit-status; echo ended=$?", "Enter")
+        tmux.wait_for(HEAD.pattern, history=False)
         for columns, lines in sizes:
-            pane.do("resize-window", "-x", str(columns), "-y", str(lines))
-            wait_for_redrawing(pane, columns)
+            tmux.resize(columns, lines)
+            until(partial(fits, tmux, columns, lines))
             # It stays so, however often it is looked at.
             for _ in range(10):
-                shown = display_on(pane.screen())
-                assert len(shown) <= lines - 2
-                assert max(map(len, shown)) <= columns
-                assert pane.all().count("\nthe line above\n") == 1
+                assert fits(tmux, columns, lines), tmux.screen(history=False)
+                assert tmux.screen().count("\nthe line above\n") == 1
                 time.sleep(0.3)
-        assert "the line above" in first
-        end = pane.wait_for(r"^ended=3$")
-        assert HEAD not in end, end
-        ends = Counter(stage.statuses().values())
-        assert f"20,000 hosts: {ends['Complete']:,} Complete, {ends['Failed']} Failed" in end
-        assert "100 of 20,000 rows" in end
-        assert pane.do("display-message", "-p", "#{cursor_flag}").strip() == "1"
+        end = tmux.wait_for(r"^ended=3$", timeout_s=PATIENCE_S)
+        took_s = time.monotonic() - began
+        assert not HEAD.search(tmux.screen(history=False)), end
+        ends = Counter(statuses(site).values())
+        flat = " ".join(end.split())
+        assert f"20,000 hosts: {ends['Complete']:,} Complete, {ends['Failed']} Failed" in flat
+        busy = re.findall(r"^(?:user|sys)\s+(\d+)m([\d.]+)s", end, re.MULTILINE)
+        assert len(busy) == 2
+        cpu_s = sum(60 * int(minutes) + float(seconds) for minutes, seconds in busy)
+        assert "100 of 20,000 rows" in flat
+        assert cpu_s < SHARE_OF_A_CORE * took_s
+        assert tmux.shows_cursor()
     finally:
-        pane.do("kill-server")
+        tmux.close()
 
 
-def test_into_a_pipe_a_file_and_jq(stage: Stage) -> None:
-    # Five sign in at once: that is too many for one user's TOTP codes.
-    user = next(user for user in stage.world.users if user.mfa == "none")
-    del stage.environ["SBPAM_TOTP_SECRET"]
-    stage.environ |= {"SBPAM_USERNAME": user.login, "SBPAM_PASSWORD": user.password}
-    stage.schedule()
-    jq = find_program("jq")
-    folder = stage.folder
+def test_into_a_pipe_a_file_and_jq(site: RealSite) -> None:
+    folder, jq = site.folder, find_program("jq")
     watch = f"{SBPAM} status --watch --exit-status"
     scripts = {
         "pipe": f"{watch} 2>pipe.err | cat > pipe.out; exit ${{PIPESTATUS[0]}}",
@@ -242,38 +118,32 @@ def test_into_a_pipe_a_file_and_jq(stage: Stage) -> None:
         name: subprocess.Popen(
             ["bash", "-c", script],
             cwd=folder,
-            env=stage.environ,
+            env=site.environ,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         for name, script in scripts.items()
     }
-    early = 0
-    while running["ndjson"].poll() is None:
-        written = folder / "ndjson.out"
-        so_far = written.read_bytes().count(b"\n") if written.exists() else 0
-        if running["ndjson"].poll() is None:
-            early = so_far
-        time.sleep(1.0)
+    # Rows come as hosts end, not in the end.
+    written = folder / "ndjson.out"
+    until(lambda: written.exists() and written.read_bytes().count(b"\n") > 1000, PATIENCE_S)
+    assert running["ndjson"].poll() is None
     codes = {name: process.wait(PATIENCE_S) for name, process in running.items()}
     assert set(codes.values()) == {3}, codes
-    statuses = stage.statuses()
+    expected = statuses(site)
     for name in ("pipe", "cron"):
         rows = [line.split("\t") for line in (folder / f"{name}.out").read_text().splitlines()]
-        assert [(row[0], row[1]) for row in rows] == list(statuses.items())
+        assert [(row[0], row[1]) for row in rows] == list(expected.items())
         assert {len(row) for row in rows} == {8}
     report = json.loads((folder / "json.out").read_text())
-    assert [(row["host"], row["status"]) for row in report["hosts"]] == list(statuses.items())
+    assert [(row["host"], row["status"]) for row in report["hosts"]] == list(expected.items())
     assert (report["result"], report["exit_code"], report["errors"]) == ("partial", 3, [])
     assert len(report["jobs"]) == JOBS
     for name in ("jq", "ndjson"):
-        lines = (folder / f"{name}.out").read_text().splitlines()
-        values = [json.loads(line) for line in lines]
+        values = [json.loads(line) for line in (folder / f"{name}.out").read_text().splitlines()]
         pairs = [tuple(v) if isinstance(v, list) else (v["host"], v["status"]) for v in values]
         assert len(pairs) == HOSTS
-        assert dict(pairs) == statuses
-    # As hosts ended, not in the end.
-    assert early > 1000
+        assert dict(pairs) == expected
     for path in folder.glob("*.out"):
         assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", path.read_bytes()), path
     for path in folder.glob("*.err"):

@@ -12,7 +12,7 @@ HOSTS = ("web01.corp.example", "web02.corp.example", "web03.corp.example")
 
 @pytest.fixture(autouse=True)
 def no_credential(site: Site) -> None:
-    del site.program.environ["SBPAM_CREDENTIAL"]
+    del site.environ["SBPAM_CREDENTIAL"]
 
 
 def id_of(site: Site, name: str, domain: str = "CORP") -> str:
@@ -44,7 +44,7 @@ def assert_refused(site: Site, ended: Ended, *words: str) -> None:
         assert word in ended.err
     assert len(ended.err.splitlines()) <= 4
     assert site.requests("HostScanJob") == []
-    assert site.program("runs").out == ""
+    assert site.run("runs").out == ""
 
 
 @pytest.mark.parametrize(
@@ -58,37 +58,37 @@ def assert_refused(site: Site, ended: Ended, *words: str) -> None:
     ],
 )
 def test_a_name_is_its_accounts_id(site: Site, name: str, account: tuple[str, str]) -> None:
-    ended = site.program("schedule", *HOSTS, "--credential", name)
+    ended = site.run("schedule", *HOSTS, "--credential", name)
     assert ended.code == 0, ended
     assert used(site) == {id_of(site, *account)}
-    [run] = site.program("runs", "-o", "json").json()["runs"]
+    [run] = site.run("runs", "-o", "json").json()["runs"]
     assert run["credential"] == id_of(site, *account)
     assert f"service account {account[1]}\\{account[0]} {id_of(site, *account)}" in ended.err
 
 
 def test_the_environment_and_the_profile_name_it_too(site: Site) -> None:
-    ended = site.program("schedule", HOSTS[0], env={"SBPAM_CREDENTIAL": "CORP\\svc-scan"})
+    ended = site.run("schedule", HOSTS[0], env={"SBPAM_CREDENTIAL": "CORP\\svc-scan"})
     assert ended.code == 0
     assert used(site) == {CREDENTIAL}
     login = ["login", "--server", site.server.url, "--no-store", "--credential"]
     site.clock.move(31)
-    assert site.program(*login, "Svc-Onboard").code == 0
-    config = (site.program.folder / "config" / "config.toml").read_text()
+    assert site.run(*login, "Svc-Onboard").code == 0
+    config = (site.folder / "config" / "config.toml").read_text()
     assert 'credential = "Svc-Onboard"' in config
     site.clock.move(31)
-    assert site.program("schedule", HOSTS[1]).code == 0
+    assert site.run("schedule", HOSTS[1]).code == 0
     assert used(site) == {CREDENTIAL, id_of(site, "svc-onboard")}
 
 
 def test_one_among_2500(site: Site) -> None:
     site.world.add_accounts(2489)
-    ended = site.program("schedule", HOSTS[0], "--credential", "CORP\\svc-02501")
+    ended = site.run("schedule", HOSTS[0], "--credential", "CORP\\svc-02501")
     assert ended.code == 0
     assert used(site) == {id_of(site, "svc-02501")}
 
 
 def test_an_id_is_not_looked_up(site: Site) -> None:
-    assert site.program("schedule", HOSTS[0], "--credential", CREDENTIAL.upper()).code == 0
+    assert site.run("schedule", HOSTS[0], "--credential", CREDENTIAL.upper()).code == 0
     assert site.requests("Credential") == []
 
 
@@ -106,7 +106,7 @@ ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 )
 def test_what_could_be_an_id_must_be_one(site: Site, name: str) -> None:
     add(site, userName=name)
-    ended = site.program("schedule", HOSTS[0], "--credential", name)
+    ended = site.run("schedule", HOSTS[0], "--credential", name)
     assert_refused(site, ended, "not a service account's id")
     assert site.requests() == []
 
@@ -117,26 +117,26 @@ def test_what_could_be_an_id_must_be_one(site: Site, name: str) -> None:
 )
 def test_anything_else_is_a_name(site: Site, name: str) -> None:
     account = add(site, userName=name)
-    assert site.program("schedule", HOSTS[0], "--credential", name).code == 0
+    assert site.run("schedule", HOSTS[0], "--credential", name).code == 0
     assert used(site) == {account}
 
 
 def test_one_name_in_two_domains(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, "--credential", "svc-scan")
+    ended = site.run("schedule", *HOSTS, "--credential", "svc-scan")
     both = [f"CORP\\svc-scan {CREDENTIAL}", f"EMEA\\svc-scan {id_of(site, 'svc-scan', 'EMEA')}"]
     assert_refused(site, ended, "2 service accounts are called svc-scan", *both)
 
 
 def test_a_display_name_that_is_anothers_user_name(site: Site) -> None:
     other = add(site, userName="other", domain="CORP", displayName="Svc-Onboard")
-    ended = site.program("schedule", HOSTS[0], "--credential", "svc-onboard")
+    ended = site.run("schedule", HOSTS[0], "--credential", "svc-onboard")
     assert_refused(site, ended, id_of(site, "svc-onboard"), f"CORP\\other {other}")
 
 
 def test_candidates_are_few(site: Site) -> None:
     for number in range(30):
         add(site, userName="many", domain=f"D{number}")
-    ended = site.program("schedule", HOSTS[0], "--credential", "many")
+    ended = site.run("schedule", HOSTS[0], "--credential", "many")
     assert_refused(site, ended, "30 service accounts", "D4\\many")
     assert "D5\\many" not in ended.err
 
@@ -157,8 +157,8 @@ def test_candidates_are_few(site: Site) -> None:
     ],
 )
 def test_a_name_that_is_nobodys(site: Site, name: str, words: list[str]) -> None:
-    assert_refused(site, site.program("schedule", *HOSTS, "--credential", name), *words)
-    envelope = site.program("schedule", *HOSTS, "--credential", name, "-o", "json").json()
+    assert_refused(site, site.run("schedule", *HOSTS, "--credential", name), *words)
+    envelope = site.run("schedule", *HOSTS, "--credential", name, "-o", "json").json()
     assert (envelope["exit_code"], envelope["hosts"], envelope["run"]) == (2, [], None)
     assert [error["code"] for error in envelope["errors"]] == ["usage"]
 
@@ -170,9 +170,9 @@ def test_case_counts_on_unix_alone(site: Site, platform: str) -> None:
         for name in ("deploy", "Deploy")
     }
     for number, name in enumerate(ids):
-        assert site.program("schedule", HOSTS[number], "--credential", name).code == 0
+        assert site.run("schedule", HOSTS[number], "--credential", name).code == 0
     assert used(site) == set(ids.values())
-    ended = site.program("schedule", HOSTS[2], "--credential", "DEPLOY")
+    ended = site.run("schedule", HOSTS[2], "--credential", "DEPLOY")
     assert ended.code == 2
     assert "did you mean Deploy?" in ended.err
 
@@ -180,12 +180,12 @@ def test_case_counts_on_unix_alone(site: Site, platform: str) -> None:
 def test_one_account_that_is_listed_for_several_resources(site: Site) -> None:
     shared = add(site, userName="shared", resource="a.corp.example")
     add(site, userName="shared", resource="b.corp.example", credentialId=shared.upper())
-    assert site.program("schedule", HOSTS[0], "--credential", "shared").code == 0
+    assert site.run("schedule", HOSTS[0], "--credential", "shared").code == 0
     assert used(site) == {shared}
 
 
 def test_the_list_is_judged_before_the_server_is_asked(site: Site) -> None:
-    ended = site.program("schedule", "short", "--credential", "svc-scan")
+    ended = site.run("schedule", "short", "--credential", "svc-scan")
     assert ended.code == 2
     assert "short" in ended.err
     assert site.requests() == []
@@ -197,7 +197,7 @@ def test_the_list_is_judged_before_the_server_is_asked(site: Site) -> None:
 def cut_short(site: Site, *arguments: str) -> str:
     """A run whose second batch was lost on the way; its id."""
     site.faults.add(Fault(action="reset", path="OuMapping", nth=2))
-    ended = site.program(
+    ended = site.run(
         *("schedule", *HOSTS, "--batch-size", "1", "--parallel", "1", "--settle-after", "0"),
         *("--fail-fast", "-o", "json", *arguments),
     )
@@ -218,7 +218,7 @@ def test_resume_compares_ids(site: Site, named: str) -> None:
     cut_short(site, "--credential", "svc-onboard")
     account = id_of(site, "svc-onboard")
     env = {"SBPAM_CREDENTIAL": account if named == "id" else named}
-    assert_finished(site, site.program("resume", env=env))
+    assert_finished(site, site.run("resume", env=env))
     assert used(site) == {account}
 
 
@@ -236,7 +236,7 @@ def test_resume_compares_ids(site: Site, named: str) -> None:
 def test_resume_refuses_another_account(site: Site, named: str, word: str) -> None:
     cut_short(site, "--credential", "svc-onboard")
     sent = len(site.requests("OuMapping"))
-    ended = site.program("resume", env={"SBPAM_CREDENTIAL": named})
+    ended = site.run("resume", env={"SBPAM_CREDENTIAL": named})
     assert (ended.code, ended.out) == (2, "")
     assert word in ended.err
     assert len(site.requests("OuMapping")) == sent
@@ -246,7 +246,7 @@ def test_resume_refuses_another_account(site: Site, named: str, word: str) -> No
 def test_schedule_again_goes_on_with_it(site: Site, again: str) -> None:
     run = cut_short(site, "--credential", "svc-onboard")
     name = id_of(site, "svc-onboard") if again == "id" else again
-    ended = site.program("schedule", *HOSTS, "--credential", name)
+    ended = site.run("schedule", *HOSTS, "--credential", name)
     assert f"continuing run {run}" in ended.err
     assert_finished(site, ended)
 
@@ -254,7 +254,7 @@ def test_schedule_again_goes_on_with_it(site: Site, again: str) -> None:
 def test_another_account_or_new_run_starts_afresh(site: Site) -> None:
     run = cut_short(site, "--credential", "svc-onboard")
     for more in (["--credential", "EMEA\\svc-scan"], ["--credential", "svc-onboard", "--new-run"]):
-        ended = site.program("schedule", *HOSTS, *more, "-o", "json")
+        ended = site.run("schedule", *HOSTS, *more, "-o", "json")
         assert ended.code == 0
         assert ended.json()["run"] != run
         assert "continuing" not in ended.err
@@ -263,10 +263,10 @@ def test_another_account_or_new_run_starts_afresh(site: Site) -> None:
 
 def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
     site.faults.add(Fault(action="status", path="Credential/Search", status=503))
-    ended = site.program("schedule", *HOSTS, "--credential", "svc-onboard")
+    ended = site.run("schedule", *HOSTS, "--credential", "svc-onboard")
     assert ended.code == 6
     assert ended.out == ""
-    assert site.program("runs").out == ""
+    assert site.run("runs").out == ""
     assert site.scheduled() == []
 
 
@@ -274,7 +274,7 @@ def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
 
 
 def test_a_dry_run_sends_the_id(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
+    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
     assert ended.code == 0
     [entry] = [e for e in site.world.log if "ValidateImportedCSV" in e.request.target]
     rows = json.loads(entry.request.body)
@@ -283,13 +283,13 @@ def test_a_dry_run_sends_the_id(site: Site) -> None:
 
 
 def test_a_dry_run_refuses_as_the_run_would(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--credential", "svc-scan")
+    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-scan")
     assert_refused(site, ended, "2 service accounts")
 
 
 def test_a_dry_run_whose_search_fails(site: Site) -> None:
     site.faults.add(Fault(action="reset", path="Credential/Search"))
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
+    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
     assert ended.code == 6
     assert [row[0] for row in ended.rows()] == list(HOSTS)
     assert all("not checked" in row[7] for row in ended.rows())

@@ -46,7 +46,7 @@ def queries(site: Site) -> list[dict[str, str]]:
 
 def test_2500_accounts_are_found_by_50_a_page(site: Site) -> None:
     accounts = furnish(site, 2500)
-    ended = site.program("credentials")
+    ended = site.run("credentials")
     assert ended.code == 0
     assert [row[0] or None for row in ended.rows()] == [a["credentialId"] for a in accounts]
     constant = {"filterText": "", "credentialType": "Configuration", "take": "50"}
@@ -57,7 +57,7 @@ def test_2500_accounts_are_found_by_50_a_page(site: Site) -> None:
 
 def test_every_form_has_the_same_rows(site: Site) -> None:
     outs = {
-        form: site.program("credentials", "-o", form, env={"COLUMNS": "300"})
+        form: site.run("credentials", "-o", form, env={"COLUMNS": "300"})
         for form in ("table", "tsv", "csv", "json", "ndjson")
     }
     rows = outs["json"].json()["credentials"]
@@ -84,7 +84,7 @@ def test_every_form_has_the_same_rows(site: Site) -> None:
     ],
 )
 def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None:
-    ended = site.program("credentials", text)
+    ended = site.run("credentials", text)
     assert ended.code == 0
     assert [f"{row[2]}\\{row[1]}" for row in ended.rows()] == found
     assert {query["filterText"] for query in queries(site)} == {text.rpartition("\\")[2]}
@@ -93,7 +93,7 @@ def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None
 
 def test_an_argument_that_is_not_text(site: Site) -> None:
     """Half of a surrogate pair: a byte of the command line that is no UTF-8."""
-    ended = site.program("credentials", "b\udcfcro")
+    ended = site.run("credentials", "b\udcfcro")
     assert ended.code == 2
     assert "not text" in ended.err
     assert queries(site) == []
@@ -103,7 +103,7 @@ def test_an_argument_that_is_not_text(site: Site) -> None:
 def test_a_wrong_total_hides_nothing(site: Site, total: object) -> None:
     furnish(site, 129)
     edit(site, lambda reply: reply | {"recordsTotal": total})
-    ended = site.program("credentials")
+    ended = site.run("credentials")
     assert ended.code == 0
     assert len(ended.rows()) == 129
     assert len(queries(site)) <= 4
@@ -112,7 +112,7 @@ def test_a_wrong_total_hides_nothing(site: Site, total: object) -> None:
 def test_pages_that_repeat_themselves_end(site: Site) -> None:
     accounts = furnish(site, 129)
     edit(site, lambda reply: reply | {"data": accounts[:50]})
-    ended = site.program("credentials", "-o", "json")
+    ended = site.run("credentials", "-o", "json")
     assert ended.code == 6
     assert len(ended.json()["credentials"]) == 50
     assert "after 50 of 129 its pages bring nothing new" in ended.err
@@ -122,7 +122,7 @@ def test_pages_that_repeat_themselves_end(site: Site) -> None:
 @pytest.mark.parametrize("data", [None, "x", {"a": 1}, 7])
 def test_a_page_that_is_none_is_an_error(site: Site, data: object) -> None:
     edit(site, lambda reply: reply | {"data": data})
-    ended = site.program("credentials")
+    ended = site.run("credentials")
     assert (ended.code, ended.out) == (6, "")
     assert "could not be understood" in ended.err
 
@@ -136,7 +136,7 @@ def test_fields_may_be_absent_null_or_of_other_types(site: Site) -> None:
         {"userName": ["c"], "displayName": "C", "password": "planted"},
     ]
     edit(site, lambda _: {"data": odd, "recordsTotal": len(odd)})
-    ended = site.program("credentials")
+    ended = site.run("credentials")
     assert ended.code == 0
     assert ended.rows() == [
         ["", "a", "", "", "", "", "3"],
@@ -153,12 +153,12 @@ def test_what_the_server_says_does_no_harm(site: Site) -> None:
     site.world.credentials[2]["userName"] = "=cmd|x"
     for form in ("table", "tsv", "csv", "json", "ndjson"):
         for terminal in (False, True):
-            ended = site.program("credentials", "-o", form, terminal=terminal)
+            ended = site.run("credentials", "-o", form, terminal=terminal)
             assert_harmless(ended)
             assert ended.code == 0
-    assert len(site.program("credentials").rows()) == 11
-    assert "'=cmd|x" in site.program("credentials", "cmd", "-o", "csv").out
-    ended = site.program("schedule", "a.corp.example", "--credential", "x")
+    assert len(site.run("credentials").rows()) == 11
+    assert "'=cmd|x" in site.run("credentials", "cmd", "-o", "csv").out
+    ended = site.run("schedule", "a.corp.example", "--credential", "x")
     assert_harmless(ended)
     assert ended.code == 2
     assert "no service account is called x" in ended.err

@@ -20,7 +20,7 @@ UNKNOWN = "whether the server onboarded hosts is not known"
 
 
 def onboard(site: Site, dn: str, *more: str, **how: Any) -> Ended:
-    return site.program("hosts", "--onboard", "--ou", dn, *more, **how)
+    return site.run("hosts", "--onboard", "--ou", dn, *more, **how)
 
 
 def answer(site: Site, value: object) -> None:
@@ -41,7 +41,7 @@ def test_the_hosts_stand_one_a_line_for_schedule(
     query = f"ou=OU%3DServers%2CDC%3Dcorp%2CDC%3Dexample&includeChildOus={children}"
     assert site.requests(CALL) == [("GET", f"/api/v1/Host/OuManageResources?{query}")]
     site.clock.move(31)
-    assert site.program("schedule", "-", stdin=ended.out.encode()).code == 0
+    assert site.run("schedule", "-", stdin=ended.out.encode()).code == 0
     assert site.scheduled() == ended.out.splitlines()
 
 
@@ -88,7 +88,7 @@ def test_what_the_server_decodes_is_what_was_given(site: Site, name: str) -> Non
     ],
 )
 def test_what_is_refused_asks_nothing(site: Site, arguments: list[str], words: str) -> None:
-    ended = site.program("hosts", *arguments)
+    ended = site.run("hosts", *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
     assert site.requests(CALL) == []
@@ -157,7 +157,7 @@ def test_an_interrupted_call_may_have_acted(site: Site) -> None:
         def connect_tcp(self, *arguments: Any, **options: Any) -> Any:
             return Interrupted(site, super().connect_tcp(*arguments, **options))
 
-    site.program.prepare = lambda services: setattr(services, "network", Network)
+    site.prepare = lambda services: setattr(services, "network", Network)
     ended = onboard(site, SERVERS, "--yes")
     assert (ended.code, ended.out) == (130, "")
     assert UNKNOWN in ended.err
@@ -187,7 +187,7 @@ def test_a_connection_that_was_never_made_is_made_again(
     # The first connection of the command is this call's.
     token = site.world.issue_token(site.world.users[1])[0]
     network = Unsteady()
-    site.program.prepare = lambda services: setattr(services, "network", lambda: network)
+    site.prepare = lambda services: setattr(services, "network", lambda: network)
     ended = onboard(site, ODD, "--yes", env={"SBPAM_TOKEN": token})
     assert ended.code == (0 if reached else 6)
     assert UNKNOWN not in ended.err

@@ -1,7 +1,8 @@
-"""What goes with watching: rows as hosts finish, `--only`, `--notify`."""
+"""What is printed while scans are watched: rows as hosts finish, the display beside them."""
 
 import io
 import json
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -13,6 +14,7 @@ from support.site import Site
 from sbpam_cli.system.services import Services
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(12)]
+WAITED = ["schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "ndjson"]
 
 
 def lines(text: str) -> list[tuple[str, str]]:
@@ -43,19 +45,19 @@ def test_ndjson_has_each_host_when_it_finishes_and_once(site: Site, command: str
         # Answers take no time: what passes is what the program waits.
         services.workers = lambda _, clock: Inline(clock)
 
-    site.program.prepare = prepare
-    arguments = ["schedule", *HOSTS, "--batch-size", "4", "-o", "ndjson"]
-    code = site.program(*arguments, *(["--wait"] if command == "schedule" else [])).code
+    site.prepare = prepare
     if command == "status":
-        assert code == 0
-        code = site.program("status", "--watch", "--exit-status", "-o", "ndjson").code
+        assert site.run(*(word for word in WAITED if word != "--wait")).code == 0
+        code = site.run("status", "--watch", "--exit-status", "-o", "ndjson").code
+    else:
+        code = site.run(*WAITED).code
     assert code == 3
     found = lines(outs[-1].getvalue())
     ends = {h: "Failed" if site.world.machine(h).reason else "Complete" for h in HOSTS}
     assert sorted(found) == sorted(ends.items())
     assert [host for host, _ in found] != HOSTS
     # Known at the latest half a minute (the longest interval) after its end, and not before;
-    # the polls of the three jobs stand half a second apart.
+    # the looks at the three jobs stand half a second apart.
     for moment, (host, _) in zip(outs[-1].moments, found, strict=True):
         [job] = [job for job in site.world.jobs.values() if host in job.names]
         end = site.world.scan(job, site.world.machine(host), site.clock.now()).finished_at
@@ -64,51 +66,55 @@ def test_ndjson_has_each_host_when_it_finishes_and_once(site: Site, command: str
     assert len(set(outs[-1].moments)) > 3
 
 
-def test_hosts_that_never_finish_come_at_the_end(site: Site) -> None:
-    site.world.overrides[HOSTS[0]] = {"status": 7, "statusDescription": None}
-    ended = site.program("schedule", *HOSTS, "--wait", "--timeout", "90s", "-o", "ndjson")
-    assert ended.code == 124
-    assert lines(ended.out)[-1] == (HOSTS[0], "Paused")
-    assert sorted(host for host, _ in lines(ended.out)) == HOSTS
+def ask_twice(site: Site, job: str) -> list[str]:
+    return [job, site.run("runs").rows()[0][0], HOSTS[3]]
 
 
-def test_what_was_asked_for_twice_is_told_twice(site: Site) -> None:
-    site.program("schedule", *HOSTS)
+@pytest.mark.parametrize(
+    ("paused", "names", "more", "code", "found"),
+    [
+        # Hosts that never finish come at the end, and what was asked for twice twice.
+        (HOSTS[0], lambda *_: [], ["--timeout", "90s"], 124, HOSTS),
+        (None, ask_twice, [], 0, [*HOSTS, *HOSTS, HOSTS[3]]),
+        (None, lambda *_: [], ["--only", "failed"], 0, []),
+        (None, lambda site, job: [job, job.replace("4", "5")], [], 2, []),
+    ],
+)
+def test_each_row_is_printed_as_often_as_it_was_asked_for(
+    site: Site,
+    paused: str | None,
+    names: Callable[[Site, str], list[str]],
+    more: list[str],
+    code: int,
+    found: list[str],
+) -> None:
+    site.world.failing_share = 0.4 if "--only" in more else 0.0
+    if paused is not None:
+        site.world.overrides[paused] = {"status": 7, "statusDescription": None}
+    site.run("schedule", *HOSTS)
     [job] = site.world.scheduled
-    run = site.program("runs").rows()[0][0]
-    ended = site.program("status", job, run, HOSTS[3], "--watch", "-o", "ndjson")
-    assert sorted(host for host, _ in lines(ended.out)) == sorted([*HOSTS, *HOSTS, HOSTS[3]])
-
-
-def test_only_filters_what_comes_early_too(site: Site) -> None:
-    site.world.failing_share = 0.4
-    site.program("schedule", *HOSTS)
-    ended = site.program("status", "--watch", "--only", "failed", "-o", "ndjson")
-    failing = [host for host in HOSTS if site.world.machine(host).reason]
-    assert 0 < len(failing) < len(HOSTS)
-    assert sorted(lines(ended.out)) == [(host, "Failed") for host in failing]
-
-
-def test_an_id_that_is_unknown_prints_nothing(site: Site) -> None:
-    site.program("schedule", *HOSTS)
-    [job] = site.world.scheduled
-    site.clock.move(60)
-    unknown = "11111111-2222-4333-8444-555555555555"
-    ended = site.program("status", job, unknown, "--watch", "-o", "ndjson")
-    assert ended.code == 2
-    assert ended.out == ""
-    assert "knows no job" in ended.err
+    arguments = names(site, job)
+    site.clock.move(5)
+    ended = site.run("status", *arguments, "--watch", *more, "-o", "ndjson")
+    assert ended.code == code
+    if "--only" in more:
+        found = [host for host in HOSTS if site.world.machine(host).reason]
+        assert 0 < len(found) < len(HOSTS)
+        assert {status for _, status in lines(ended.out)} == {"Failed"}
+    assert sorted(host for host, _ in lines(ended.out)) == sorted(found)
+    if paused is not None:
+        assert lines(ended.out)[-1] == (paused, "Paused")
 
 
 @pytest.mark.parametrize("with_token", [False, True])
 def test_a_server_that_is_not_there_is_not_waited_for(site: Site, with_token: bool) -> None:
-    site.program("schedule", *HOSTS)
+    site.run("schedule", *HOSTS)
     if with_token:
         user = next(user for user in site.world.users if "Admin" in user.roles)
-        site.program.environ["SBPAM_TOKEN"] = site.world.issue_token(user)[0]
+        site.environ["SBPAM_TOKEN"] = site.world.issue_token(user)[0]
     site.faults.add(Fault(action="close"))
     before = site.clock.now()
-    ended = site.program("status", "--watch")
+    ended = site.run("status", "--watch")
     assert ended.code == 6
     assert site.clock.now() - before < 60
     assert [row[0] for row in ended.rows()] == HOSTS
@@ -134,9 +140,6 @@ class Shown(io.StringIO):
         return len(text)
 
 
-WAITED = ["schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "ndjson"]
-
-
 def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
     both = Shown()
 
@@ -144,8 +147,8 @@ def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
         services.stdout = services.stderr = both
 
     site.world.scan_duration_s = 60.0
-    site.program.prepare = prepare
-    assert site.program(*WAITED, env=Shown.SIZE).code == 0
+    site.prepare = prepare
+    assert site.run(*WAITED, env=Shown.SIZE).code == 0
     seen = both.seen
     rows = [line for line in seen[-1].splitlines() if line.startswith("{")]
     assert sorted(json.loads(row)["host"] for row in rows) == HOSTS
@@ -162,8 +165,8 @@ def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
 def test_rows_that_go_elsewhere_leave_the_display_alone(site: Site) -> None:
     talk = Shown()
     site.world.scan_duration_s = 60.0
-    site.program.prepare = lambda services: setattr(services, "stderr", talk)
-    ended = site.program(*WAITED, env=Shown.SIZE)
+    site.prepare = lambda services: setattr(services, "stderr", talk)
+    ended = site.run(*WAITED, env=Shown.SIZE)
     assert sorted(host for host, _ in lines(ended.out)) == HOSTS
     is_there = ["of 12 hosts" in text for text in talk.seen]
     first, last = is_there.index(True), len(is_there) - is_there[::-1].index(True)

@@ -1,0 +1,388 @@
+"""`sbpam status`: by run, job and host; from both reply shapes; its options and codes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.clock import MovedClock
+from support.faults import Fault, StagedWorld
+from support.site import Ended, Site, served
+
+from sbpam_cli.models import SERVER_STATUSES, FailureReason
+
+HOSTS = ["web01.corp.example", "web02.corp.example", "web03.corp.example"]
+LIST = "/api/v1/HostScanJob"
+ONE_JOB = "HostScanJob/[0-9a-f]{8}-"
+ONE_BY_ONE = ("--batch-size", "2", "--parallel", "1")
+NOBODY = "11111111-2222-4333-8444-555555555555"
+
+
+def start(site: Site, *hosts: str) -> tuple[str, list[str]]:
+    """Schedules and lets the scans end; the run and its jobs."""
+    ended = site.run("schedule", *(hosts or HOSTS), *ONE_BY_ONE, "-o", "json")
+    assert ended.code == 0, ended
+    report = ended.json()
+    site.clock.move(60)
+    return report["run"], [job["job_id"] for job in report["jobs"]]
+
+
+def statuses(ended: Ended) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in ended.rows()]
+
+
+def test_the_newest_run_a_prefix_jobs_and_hosts_show_the_same(site: Site) -> None:
+    run, jobs = start(site)
+    expected = site.run("status").rows()
+    assert [row[0] for row in expected] == HOSTS
+    assert {row[1] for row in expected} == {"Complete"}
+    assert site.run("status", run).rows() == expected
+    assert site.run("status", run[:-1]).rows() == expected
+    assert site.run("status", *jobs).rows() == expected
+    assert site.run("status", *(job.upper() for job in jobs)).rows() == expected
+    assert site.run("status", *HOSTS).rows() == expected
+    assert site.run("status", HOSTS[0].upper() + ".").rows() == expected[:1]
+    # The list has the other of the two shapes.
+    assert site.run("status", "--all").rows() == expected
+
+
+def test_arguments_keep_their_order(site: Site) -> None:
+    _, jobs = start(site)
+    ended = site.run("status", HOSTS[1], jobs[1], HOSTS[0])
+    assert [row[0] for row in ended.rows()] == [HOSTS[1], HOSTS[2], HOSTS[0]]
+
+
+SPELLINGS: list[tuple[Any, str, str]] = [
+    (spelt, status.value, "")
+    for number, status in enumerate(SERVER_STATUSES)
+    for spelt in (number, str(number), status.value, status.value.swapcase())
+]
+ODD: list[tuple[Any, str, str]] = [
+    (-1, "Pending", ""),
+    ("-1", "Pending", ""),
+    (42, "Unknown", "status 42"),
+    ("Bogus", "Unknown", "status Bogus"),
+    (True, "Unknown", "status bool"),
+    (2.5, "Unknown", "status 2.5"),
+    ([1, 2], "Unknown", "status list"),
+    ({"x": 1}, "Unknown", "status dict"),
+    (10**30, "Unknown", f"status {10**30}"),
+]
+
+
+def test_every_status_is_shown_right_in_both_shapes(site: Site) -> None:
+    cases = {f"host{n:02}.corp.example": case for n, case in enumerate(SPELLINGS + ODD)}
+    for host, (value, _, _) in cases.items():
+        site.world.overrides[host] = {"status": value, "statusDescription": None}
+    expected = [(host, status, detail) for host, (_, status, detail) in cases.items()]
+
+    def shown(ended: Ended) -> list[tuple[str, str, str]]:
+        assert ended.code == 0
+        return [(row[0], row[1], row[7]) for row in ended.rows()]
+
+    assert shown(site.run("schedule", *cases)) == expected
+    assert shown(site.run("status")) == expected
+    assert shown(site.run("status", "--all")) == expected
+
+
+def test_every_failure_reason_is_shown_right_in_both_shapes(site: Site) -> None:
+    names = list(FailureReason)
+    spelt: list[Any] = [
+        *range(len(names)),
+        *map(str, range(len(names))),
+        *names,
+        *map(str.upper, names),
+    ]
+    hosts = [f"host{n:02}.corp.example" for n in range(len(spelt))]
+    for host, value in zip(hosts, spelt, strict=True):
+        site.world.overrides[host] = {"status": 3, "statusDescription": "", "failureReason": value}
+    expected = [["" if name == "NoError" else str(name)] for name in names] * 4
+    for arguments in (["schedule", *hosts], ["status"], ["status", "--all"]):
+        assert [row[3:4] for row in site.run(*arguments).rows()] == expected
+
+
+def test_silence_about_a_status(site: Site) -> None:
+    host = HOSTS[0]
+    site.world.overrides[host] = {"status": None, "statusDescription": None}
+    for arguments, status in (
+        (["schedule", host], "Accepted"),
+        (["status"], "Unknown"),
+        (["status", "--all"], "Unknown"),
+    ):
+        assert statuses(site.run(*arguments)) == [(host, status)]
+    site.world.overrides[host] = {"status": 1, "statusDescription": "Completed with errors."}
+    assert statuses(site.run("status")) == [(host, "CompletedWithErrors")]
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        (NOBODY, "The host scan job does not exist."),
+        ("1999", "no run 1999"),
+        ("nobody.corp.example", "knows a scan of nobody.corp.example"),
+        ("", "empty"),
+    ],
+)
+def test_what_nobody_knows(site: Site, argument: str, words: str) -> None:
+    start(site)
+    for form in ("tsv", "json"):
+        ended = site.run("status", argument, "-o", form)
+        assert ended.code == 2
+        assert words in ended.err
+        assert ("trace id: 00-" in ended.err) == (argument == NOBODY)
+        if form == "json":
+            [error] = ended.json()["errors"]
+            assert ended.json()["hosts"] == []
+            assert (error["trace_id"] is not None) == (argument == NOBODY)
+        else:
+            assert ended.out == ""
+    offline = site.run("status", "--offline", argument)
+    assert (offline.code, offline.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--all", "--offline"], ["--all", "x.example"], ["--offline", "--watch"], ["--only", ","]],
+)
+def test_what_cannot_be_shown_asks_nobody(site: Site, arguments: list[str]) -> None:
+    assert site.run("status", *arguments).code == 2
+    assert site.requests() == []
+
+
+# Hosts and jobs that the journal does not know, or the server no more.
+
+
+def test_a_host_that_only_the_server_knows(site: Site, tmp_path: Path) -> None:
+    start(site, HOSTS[0])
+    _, [newer] = start(site, HOSTS[0], HOSTS[1])
+    start(site, HOSTS[2])
+    elsewhere = {"SBPAM_STATE_HOME": str(tmp_path / "elsewhere")}
+    before = len(site.requests())
+    ended = site.run("status", HOSTS[0], HOSTS[2], env=elsewhere)
+    assert ended.code == 0, ended
+    assert statuses(ended) == [(HOSTS[0], "Complete"), (HOSTS[2], "Complete")]
+    assert ended.rows()[0][2] == newer
+    assert site.requests()[before:].count(("GET", LIST)) == 1
+
+
+def test_a_host_of_the_journal_needs_no_list(site: Site) -> None:
+    start(site, HOSTS[0])
+    start(site, HOSTS[0])
+    ended = site.run("status", HOSTS[0])
+    assert ended.rows()[0][2] == list(site.world.scheduled)[-1]
+    assert ("GET", LIST) not in site.requests()
+
+
+def test_a_job_that_the_server_forgot(site: Site) -> None:
+    _, [job, *_] = start(site, HOSTS[0])
+    del site.world.jobs[job]
+    ended = site.run("status")
+    assert ended.code == 0
+    assert statuses(ended) == [(HOSTS[0], "Unknown")]
+    assert "does not know this job any more" in ended.rows()[0][7]
+    assert site.run("status", job).rows() == ended.rows()
+    over = site.run("status", "--watch", "--exit-status")
+    assert (over.code, over.rows()) == (3, ended.rows())
+
+
+def test_a_host_that_one_look_does_not_name_is_not_forgotten(site: Site) -> None:
+    """A null in the graph is no word about the host: it must not be scheduled again for it."""
+    start(site, *HOSTS[:2])
+
+    def without_second(job: dict[str, Any]) -> dict[str, Any]:
+        job["hostScanJobHostJoin"][1]["hostScanHost"] = None
+        return job
+
+    site.faults.add(Fault(action="edit", method="GET", path=ONE_JOB, edit=without_second))
+    assert statuses(site.run("status")) == [(HOSTS[0], "Complete"), (HOSTS[1], "Queued")]
+    site.faults.clear()
+    again = site.run("schedule", "--skip-recent", "24h", *HOSTS[:2])
+    assert [row[1] for row in again.rows()] == ["Skipped"] * 2
+    assert sorted(site.scheduled()) == sorted(HOSTS[:2])
+
+
+def test_jobs_that_tell_nothing_of_their_hosts_are_counted(site: Site) -> None:
+    _, jobs = start(site)
+    mute = {"hostScanHostStatus": None}
+
+    def without_hosts(reply: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**job, **mute} for job in reply]
+
+    site.faults.add(Fault(action="edit", method="GET", path="HostScanJob$", edit=without_hosts))
+    ended = site.run("status", "--all", "-o", "json")
+    assert (ended.code, ended.json()["hosts"]) == (0, [])
+    assert [job["job_id"] for job in ended.json()["jobs"]] == jobs
+    assert "the server reports no hosts of 2 jobs" in ended.err
+
+
+# What is printed, and the code.
+
+
+@pytest.mark.parametrize(
+    ("only", "shown"),
+    [
+        ("FAILED, queued", ["web02"]),
+        ("complete", ["web03"]),
+        ("problems", ["web02", "web04", "bad"]),
+        ("Running,Problems", ["web01", "web02", "web04", "bad"]),
+        ("paused", []),
+    ],
+)
+def test_only_filters_rows_and_nothing_else(site: Site, only: str, shown: list[str]) -> None:
+    for number, status in enumerate((1, 3, 2, 5), 1):
+        host = f"web0{number}.corp.example"
+        site.world.overrides[host] = {"status": status, "statusDescription": None}
+    hosts = [*HOSTS, "web04.corp.example", "bad"]
+    assert site.run("schedule", *hosts, "--skip-invalid").code == 3
+    ended = site.run("status", "--only", only, "--exit-status", "-o", "json")
+    assert ended.code == 8
+    assert [row["host"].partition(".")[0] for row in ended.json()["hosts"]] == shown
+    assert sum(job["hosts"] for job in ended.json()["jobs"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("faild", "did you mean Failed?"), ("xyzzy", "problems")]
+)
+def test_only_of_an_unknown_status(site: Site, text: str, hint: str) -> None:
+    ended = site.run("status", "--only", text)
+    assert ended.code == 2
+    assert hint in ended.err
+    assert site.requests() == []
+
+
+@pytest.mark.parametrize("doubt", [False, True])
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        *(((status,), 8) for status in (0, 1, 7, 8, 9, 10, None)),
+        *(((status,), 3) for status in (3, 4, 5, 6)),
+        ((2,), 0),
+        ((3, 0), 8),
+        ((2, 3), 3),
+    ],
+)
+def test_exit_status_is_8_before_5_before_3(
+    site: Site, found: tuple[int | None, ...], code: int, doubt: bool
+) -> None:
+    for host, status in zip(HOSTS, found, strict=False):
+        site.world.overrides[host] = {"status": status, "statusDescription": None}
+    if doubt:
+        site.faults.add(Fault(action="close", path="OuMapping", nth=3))
+    hosts = [HOSTS[0], HOSTS[1], HOSTS[2]]
+    how = ["--batch-size", "1", "--parallel", "1", "--settle-after", "0"]
+    site.run("schedule", *hosts, *how)
+    site.clock.move(60)
+    assert site.run("status").code == 0
+    ended = site.run("status", "--exit-status")
+    assert ended.code == (5 if doubt and code != 8 else code)
+    assert (ended.rows()[2][1] == "OutcomeUnknown") == doubt
+
+
+# Offline, and with a server that fails.
+
+
+def test_offline_says_as_of_when_and_asks_nobody(site: Site) -> None:
+    run, [job, *_] = start(site)
+    before = len(site.requests())
+    only_the_journal = {
+        name: "" for name in site.environ if name.startswith("SBPAM_") and "HOME" not in name
+    }
+    for arguments in ([], [run], [job], [HOSTS[0]]):
+        ended = site.run("status", "--offline", *arguments, env=only_the_journal)
+        assert ended.code == 0, ended
+        assert ended.rows()[0][:2] == [HOSTS[0], "Queued"]
+        assert all(row[7] == "as of 2026-11-23T03:15:02Z" for row in ended.rows())
+    assert len(site.requests()) == before
+    online = site.run("status", "-o", "json").json()
+    ended = site.run("status", "--offline", "-o", "json")
+    assert {row["status"] for row in ended.json()["hosts"]} == {"Complete"}
+    assert "as of 2026-11-23T03:16" in ended.json()["hosts"][0]["detail"]
+    assert len(online["jobs"]) == 2
+    assert ended.json()["jobs"] == online["jobs"]
+
+
+def test_offline_dates_a_batch_in_doubt_by_when_it_was_lost(site: Site) -> None:
+    site.faults.add(Fault(action="close", path="OuMapping", nth=2))
+    busy = {"Retry-After": "60"}
+    site.faults.add(Fault(action="status", path="OuMapping", nth=3, status=503, headers=busy))
+    one_by_one = ["--batch-size", "1", "--parallel", "1", "--settle-after", "0"]
+    assert site.run("schedule", *HOSTS, *one_by_one).code == 5
+
+    offline = site.run("status", "--offline", "-o", "json").json()
+
+    # The third was accepted a minute later; the run ended then.
+    assert [(row["status"], row["detail"].rpartition("as of ")[2]) for row in offline["hosts"]] == [
+        ("Queued", "2026-11-23T03:15:02Z"),
+        ("OutcomeUnknown", "2026-11-23T03:15:02Z"),
+        ("Queued", "2026-11-23T03:16:02Z"),
+    ]
+    assert [job["job_id"] for job in offline["jobs"]] == list(site.world.scheduled)
+
+
+@given(invalid=st.sets(st.integers(0, 6)))
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hosts_that_were_not_sent_stand_where_they_were_asked_for(
+    site: Site, invalid: set[int]
+) -> None:
+    names = [f"bad{n}" if n in invalid else f"web{n}.corp.example" for n in range(7)]
+    how = ["--skip-invalid", "--batch-size", "2", "--new-run"]
+    asked = site.run("schedule", *how, "-", stdin="\n".join(names).encode())
+    assert [row[0] for row in asked.rows()] == names
+
+    # Nothing is recorded if nothing can be sent.
+    for arguments in [["--offline"], []] if len(invalid) < 7 else []:
+        assert [row[0] for row in site.run("status", *arguments).rows()] == names
+
+
+@pytest.mark.parametrize("action", ["close", "status"])
+def test_a_server_that_fails_leaves_the_rows_of_the_journal(site: Site, action: Any) -> None:
+    _, [job, *_] = start(site)
+    site.faults.add(Fault(action=action, path="HostScanJob", status=500))
+    for arguments in ([], [job], [HOSTS[0]]):
+        ended = site.run("status", *arguments, "-o", "json")
+        assert ended.code == 6
+        report = ended.json()
+        assert (report["hosts"][0]["host"], report["hosts"][0]["status"]) == (HOSTS[0], "Queued")
+        assert "as of 2026-11-23T03:15:02Z" in report["hosts"][0]["detail"]
+        assert report["errors"]
+    assert len(site.run("status").rows()) == len(HOSTS)
+
+
+# Several runs, several servers.
+
+
+def test_run_is_named_if_there_is_exactly_one(site: Site) -> None:
+    first, [job, *_] = start(site, HOSTS[0])
+    second, _ = start(site, HOSTS[1])
+    for arguments, run in (
+        ([], second),
+        ([first], first),
+        ([first, job, HOSTS[0]], first),
+        ([first, second], None),
+        ([job], None),
+        (["--all"], None),
+    ):
+        assert site.run("status", *arguments, "-o", "json").json()["run"] == run
+
+
+def test_the_newest_run_is_of_the_named_server(site: Site, clock: MovedClock) -> None:
+    run, _ = start(site, HOSTS[0])
+    with served(Site(site.folder, clock), StagedWorld(seed=2, now=clock.now)) as other:
+        clock.move(60)
+        newer, _ = start(other, HOSTS[1])
+    assert site.run("status", "--offline", "-o", "json").json()["run"] == run
+    for name in ("SBPAM_SERVER", "SBPAM_USERNAME"):
+        del site.environ[name]
+    ended = site.run("status", "--offline", "-o", "json")
+    assert (ended.json()["run"], ended.json()["server"]) == (newer, other.server.url)
+    ended = site.run("status", "--server", "third.example")
+    assert ended.code == 2
+    assert "no run of https://third.example:6500 yet" in ended.err
+    # A run knows its own server, and is refused with another one.
+    assert site.run("status", "--offline", run).code == 0
+    ended = site.run("status", run, "--server", other.server.url)
+    assert ended.code == 2
+    assert other.server.url in ended.err
+    ended = site.run("status", "--offline", run, newer)
+    assert (ended.code, "several servers" in ended.err) == (2, True)
