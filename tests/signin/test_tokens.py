@@ -185,8 +185,10 @@ def good_renewal(person: Person, environ: dict[str, str]) -> None:
         (no_renewal, True, 1, (0, 0, 1)),
     ],
 )
+@pytest.mark.parametrize("method", ["GET", "POST"])
 def test_refusals_are_counted_not_values(
     person: Person,
+    method: str,
     world: Callable[[Person, dict[str, str]], None],
     token_only: bool,
     asked: int,
@@ -196,11 +198,12 @@ def test_refusals_are_counted_not_values(
     person.login()
     environ = ready(person) if token_only else {}
     world(person, environ)
-    path = "Credential/Search"
+    path = "Credential/Search" if method == "GET" else "OuMapping"
     person.site.faults.add(Fault(action="status", status=401, path=path))
     before = person.counts()
+    schedule = ["schedule", "--credential", CREDENTIAL, HOSTS[0]]
 
-    ended = person("credentials", env=environ)
+    ended = person(*(["credentials"] if method == "GET" else schedule), env=environ)
 
     assert ended.code == 4, ended.err
     assert len(person.site.requests(path)) == asked
