@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Body = Callable[[Context], Iterable[Row] | None]
 _LEFT = {ScanStatus.OUTCOME_UNKNOWN, ScanStatus.NOT_SENT}
 _AFTER = {
-    "login": "`sbpam doctor{profile}` checks everything that a run needs",
+    "login": "`sbpam credentials{profile}` finds the account to schedule with",
     "logout": "`sbpam login{profile}` signs in again",
     "whoami": "`sbpam doctor{profile}` checks everything that a run needs",
     "doctor": "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans",

@@ -67,7 +67,7 @@ def take_turn(
 def _open(services: "Services", what: str) -> int:
     import hashlib
 
-    key = hashlib.sha256(what.encode()).hexdigest()[:32]
+    key = hashlib.sha256(what.encode(errors="surrogateescape")).hexdigest()[:32]
     folder = private_folder(services, services.state_folder())
     return open_private(services, private_folder(services, folder / "locks") / f"{key}.lock")
 

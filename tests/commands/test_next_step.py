@@ -90,7 +90,7 @@ def test_other_commands(site: Site) -> None:
     assert "sbpam schedule --credential ID" in hint(site, "doctor")
     assert "`sbpam doctor`" in hint(site, "whoami")
     where = ("--server", site.server.url)
-    assert "`sbpam doctor --profile lab`" in hint(
+    assert "`sbpam credentials --profile lab`" in hint(
         site, "login", "--no-store", "--profile", "lab", *where
     )
     own = site.program("whoami", terminal=True, env={"SBPAM_PROFILE": "lab"})

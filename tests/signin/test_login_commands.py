@@ -352,6 +352,12 @@ def test_a_config_that_cannot_be_written_is_found_before_a_question(
     assert person.site.requests() == []
 
 
+def test_a_folder_whose_name_is_not_utf_8_is_fine(person: Person, tmp_path: Path) -> None:
+    folder = tmp_path / "caf\udce9"
+    assert person.login(env={"SBPAM_CONFIG_HOME": str(folder)}).code == 0
+    assert "nomfa" in person("whoami", env={"SBPAM_CONFIG_HOME": str(folder)}).out
+
+
 def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
     """The second waits for its turn, and then reads what the first one wrote."""
     prepare = person.site.program.prepare
