@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.keyrings import HeardTalk
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
 from sbpam_cli.settings.environment import SECRET_NAMES, Found, SecretName, variable_of
@@ -23,16 +24,6 @@ from sbpam_cli.settings.secrets import (
 from sbpam_cli.system.services import Services
 
 ORIGIN = "https://nps:6500"
-
-
-class HeardTalk:
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.heard.append(text)
-
-    warn = trace = note
 
 
 class Shelf:

@@ -174,31 +174,6 @@ def test_the_certificates_end_is_said_in_time(machine: Machine, days: int) -> No
 # Whom it trusts
 
 
-@pytest.mark.parametrize("trust", ["pin", "system", "insecure"])
-def test_it_goes_with_every_way_to_trust(machine: Machine, trust: str) -> None:
-    machine.equip()
-    server = machine.site.server
-    env = {
-        "pin": {"SBPAM_FINGERPRINT": server.fingerprint, "SBPAM_CA_BUNDLE": ""},
-        "system": {"SSL_CERT_FILE": server.ca_file, "SBPAM_CA_BUNDLE": ""},
-        "insecure": {},
-    }[trust]
-    if trust == "insecure":
-        cert, key = machine.environ["SBPAM_CLIENT_CERT"], machine.environ["SBPAM_CLIENT_KEY"]
-        credential = machine.environ["SBPAM_CREDENTIAL"]
-        assert machine.sign_in(cert, key, "--insecure").code == 0
-        env = {"SBPAM_CREDENTIAL": credential}
-    assert machine.schedule(env=env).code == 0
-
-
-def test_a_pinned_server_that_changed_gets_nothing(machine: Machine) -> None:
-    machine.equip()
-    ended = machine.schedule(env={"SBPAM_FINGERPRINT": "ab" * 32, "SBPAM_CA_BUNDLE": ""})
-    assert ended.code == 6
-    assert "another certificate than the pinned one" in ended.err
-    assert machine.site.requests() == []
-
-
 def test_a_certificate_that_the_server_does_not_know_is_named(machine: Machine) -> None:
     machine.equip()
     cert, key = issue().files(machine.folder)
@@ -274,17 +249,6 @@ def test_a_person_is_asked_for_key_and_passphrase(machine: Machine) -> None:
     assert set(machine.kept()) == {"token", "api-key", "client-key-password"}
 
 
-@pytest.mark.parametrize(
-    ("option", "kept"), [("--no-store", set()), ("--no-store-password", {"token"})]
-)
-def test_what_is_not_to_be_stored_is_not(machine: Machine, option: str, kept: set[str]) -> None:
-    cert, key = issue(machine.site.server).files(machine.folder)
-    assert machine.sign_in(cert, key).code == 0
-    assert set(machine.kept()) == {"token", "api-key"}
-    assert machine.sign_in(cert, key, option).code == 0
-    assert set(machine.kept()) == kept
-
-
 def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> None:
     cert, key = issue(machine.site.server).files(machine.folder)
     assert machine.sign_in(cert, key).code == 0
@@ -294,15 +258,6 @@ def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> 
     config = (machine.folder / "config" / "config.toml").read_text()
     assert both in config
     assert "client_key" not in config
-
-
-def test_a_refused_login_writes_nothing(machine: Machine) -> None:
-    cert, key = issue(machine.site.server).files(machine.folder)
-    ended = machine.sign_in(cert, key, stdin=b"wrong-geheim")
-    assert ended.code == 4
-    assert "geheim" not in ended.err
-    assert machine.keyring.kept == {}
-    assert not (machine.folder / "config").exists()
 
 
 @pytest.mark.parametrize(

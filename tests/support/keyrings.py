@@ -66,3 +66,15 @@ def _listen(connection: socket.socket) -> None:
                 connection.sendall(b"OK 0123456789abcdef0123456789abcdef\r\n")
             elif b"NEGOTIATE_UNIX_FD" in words:
                 connection.sendall(b"AGREE_UNIX_FD\r\n")
+
+
+class HeardTalk:
+    """A `Talk` that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.heard.append(text)
+
+    warn = trace = note

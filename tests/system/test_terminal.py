@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.keyrings import MemoryKeyring
+from support.keyrings import HeardTalk, MemoryKeyring
 from support.programs import SBPAM
 from support.pty_program import PtyProgram
 
@@ -211,15 +211,10 @@ def test_after_a_minute_the_keyring_is_no_second_reader() -> None:
         keyring=lambda: backend,
     )
 
-    class Silent:
-        def note(self, text: str) -> None: ...
-
-        warn = trace = note
-
     before = {number: signal.getsignal(number) for number in (1, 3, 15, 18, 20)}
     try:
         with pytest.raises(SignInError, match="still waits for an answer on this terminal"):
-            Vault(services, Silent(), attended=True).get("p", "https://nps", "token")
+            Vault(services, HeardTalk(), attended=True).get("p", "https://nps", "token")
         assert termios.tcgetattr(slave)[3] & termios.ECHO
     finally:
         for number, handler in before.items():
