@@ -1,6 +1,6 @@
 """The recipes of README and guides do what they say: run against a sandbox, in a home of their own.
 
-A comment before a block says what is done with it: `run` (a shell), `cron` (as cron does:
+A comment before a block says what is done with it: `run` (a shell), `cron` (by a real cron:
 tests/signin/test_unattended.py), `unit NAME` (systemd), `powershell` (its foreign part
 by sample output), `openssl` and `doctor` (a shell, one after the other), `windows` (what is
 sbpam's own of it), `dockerfile` (read by a podman that is not one).

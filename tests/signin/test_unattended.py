@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.cron import need_cron, run_by_cron
 from support.keyrings import silent_bus
 from support.pages import blocks
 from support.process import RealSite, real_site
@@ -223,52 +224,37 @@ def test_a_hanging_keyring_costs_three_seconds(users: RealSite, given: bool) -> 
 # cron
 
 
-def as_cron(machine: RealSite, command: str, settings: dict[str, str]) -> tuple[int, str]:
-    """The exit code, and what cron would mail."""
-    assert "%" not in command, "a percent sign ends a command of cron's"
-    own = {"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "LOGNAME": "scan"}
-    done = subprocess.run(
-        ["/bin/sh", "-c", command],
-        env={**own, "HOME": str(machine.folder), **settings},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        start_new_session=True,
-        timeout=90,
-        check=False,
-    )
-    return done.returncode, done.stdout
-
-
-def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite) -> None:
+def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite, tmp_path: Path) -> None:
     """The guide's crontab as it stands there: as it should be, and with what goes wrong."""
+    need_cron()
     [(_, crontab)], [(_, example)] = blocks("cron"), blocks("mail")
     *settings, line = machine_of(machine, crontab).strip().splitlines()
-    env = dict(setting.split("=", 1) for setting in settings)
+    env = dict(setting.split("=", 1) for setting in settings) | {"HOME": str(machine.folder)}
     env["SBPAM_CA_BUNDLE"] = machine.server.ca_file
     command = line.split(None, 5)[5]
     (machine.folder / "hosts.csv").write_text(f"DNSHostName\n{HOST}\n")
     kept = machine.folder / "last-run.tsv"
 
-    code, mail = as_cron(machine, command, env)
+    code, mail = run_by_cron(tmp_path / "good", command, env)
     assert (code, mail) == (0, "")
     assert [line.split("\t")[:2] for line in kept.read_text().splitlines()] == [[HOST, "Queued"]]
 
     wrong = {"SBPAM_API_KEY_FILE": machine.secret_file("wrong", "wrong-api-key-geheim")}
-    code, mail = as_cron(machine, command, env | wrong)
+    code, mail = run_by_cron(tmp_path / "refused", command, env | wrong)
     assert (code, kept.read_text()) == (4, "")
     assert like_the_example(mail) == like_the_example(example.split("\n\n", 1)[1])
     mails = [mail]
 
-    code, mail = as_cron(machine, command, env | {"SBPAM_SERVER": "https://127.0.0.1:9"})
+    code, mail = run_by_cron(
+        tmp_path / "down", command, env | {"SBPAM_SERVER": "https://127.0.0.1:9"}
+    )
     what, why, next_step = mail.splitlines()
     assert (code, what) == (6, "sbpam: no answer from https://127.0.0.1:9")
     assert "refused" in why
     assert next_step.startswith("  → check the address, the network and the proxy")
     mails.append(mail)
 
-    code, mail = as_cron(machine, f"{SBPAM} doctor", env | wrong)
+    code, mail = run_by_cron(tmp_path / "doctor", f"{SBPAM} doctor", env | wrong)
     failed = [row.split("\t") for row in mail.splitlines() if "\tfalse\t" in row]
     assert (code, [row[0] for row in failed]) == (3, ["sign-in"])
     assert "The application or its key is not known." in failed[0][2]
