@@ -54,6 +54,9 @@ FINISHED: frozenset[ScanStatus] = frozenset(
 )
 """A scan that has ended. Nothing else ever ends a wait."""
 
+RESCANNED: frozenset[ScanStatus] = FINISHED - {ScanStatus.COMPLETE} | {ScanStatus.NOT_ACCEPTED}
+"""What `rescan` schedules again."""
+
 SCHEDULED: frozenset[ScanStatus] = frozenset({*SERVER_STATUSES, ScanStatus.ACCEPTED})
 """The host is in a job of the server."""
 

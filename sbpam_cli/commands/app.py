@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
 PANELS = {
-    "Scan": ("schedule", "status", "cancel", "report"),
+    "Scan": ("schedule", "status", "rescan", "cancel", "report"),
     "Look up": ("credentials", "hosts", "runs"),
     "Set up": ("login", "logout", "whoami", "doctor"),
     "Recover": ("resume",),

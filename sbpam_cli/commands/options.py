@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
 
@@ -11,10 +11,13 @@ from sbpam_cli.commands.completing import complete_profiles, complete_runs
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import FORMS, Form
 from sbpam_cli.system.services import Services
+from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.jobs.follow import FollowLimits
     from sbpam_cli.settings.profiles import ConnectionOptions
+
+Name = TypeVar("Name")
 
 EVERYWHERE = "Options of every command"
 SENDING = "Sending"
@@ -74,6 +77,9 @@ CREDENTIAL = option(
 YES = flag("Don't ask.", "--yes", "-y")
 OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")
 FULL = flag("On a terminal: every row, not the first 100.", "--full")
+DRY_RUN = flag("Check the list with the server, schedule nothing.", "--dry-run")
+BATCH_SIZE = option(500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING)
+PARALLEL = option(4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING)
 SEND_TIMEOUT = duration("2m", "Limit for one POST, reply included.", panel=SENDING)
 SETTLE_AFTER = duration(
     "3m",
@@ -86,6 +92,26 @@ TIMEOUT = duration(None, "Stop following after so long.", parser=parse_duration,
 INTERVAL = duration(
     None, "Between two looks at a job; default: 2s, growing to 30s.", panel=FOLLOWING
 )
+
+
+def read_names(
+    option: str, kind: str, text: str | frozenset[Name], meant: Mapping[str, Iterable[Name]]
+) -> frozenset[Name]:
+    """What names, separated by commas and in any case, stand for. Raises OptionError.
+
+    text: Typer hands its own result over once more.
+    """
+    if not isinstance(text, str):
+        return text
+    folded = {name.lower(): several for name, several in meant.items()}
+    names = [name for one in text.split(",") if (name := one.strip().lower())]
+    for name in names:
+        if name not in folded:
+            hint = did_you_mean(name, meant, ", ".join(meant))
+            raise OptionError(f"{option}: there is no {kind} {name[:40]}", hint=hint)
+    if not names:
+        raise OptionError(f"{option} names no {kind}", hint=", ".join(meant))
+    return frozenset().union(*(folded[name] for name in names))
 
 
 def follow_limits(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.commands.options import Common
 from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
-from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
+from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, ScanStatus
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import HOSTS, Row, RowSet
 from sbpam_cli.output.console import Console
@@ -121,6 +121,8 @@ def _step_for_hosts(command: str, outcome: Outcome) -> str | None:
             again = f"`sbpam status {run} --watch`" if run is not None else "the same with --watch"
             return f"{again} follows the scans to their end"
         return f"`sbpam status {run}` shows how far the scans are"
+    if run is not None and found & RESCANNED:
+        return f"`sbpam rescan {run}` scans again what did not succeed"
     if run is not None and found & FINISHED:
         return f"`sbpam report {run} --open` makes a page of it"
     return None

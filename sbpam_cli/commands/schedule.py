@@ -14,7 +14,7 @@ def schedule(
     credential: str | None = known.CREDENTIAL,
     yes: bool = known.YES,
     full: bool = known.FULL,
-    dry_run: bool = flag("Check the list with the server, schedule nothing.", "--dry-run"),
+    dry_run: bool = known.DRY_RUN,
     offline: bool = known.OFFLINE,
     file: list[str] = option([], "A file of hosts, whatever its name.", "FILE", panel=_LIST),
     host: list[str] = option([], "A host, whatever its name.", "FQDN", panel=_LIST),
@@ -32,12 +32,8 @@ def schedule(
     ),
     allow_empty: bool = flag("An empty list is a success.", "--allow-empty", panel=_LIST),
     max_hosts: int | None = option(None, "Refuse a list of more hosts.", "N", min=0, panel=_LIST),
-    batch_size: int = option(
-        500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING
-    ),
-    parallel: int = option(
-        4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING
-    ),
+    batch_size: int = known.BATCH_SIZE,
+    parallel: int = known.PARALLEL,
     max_running: int | None = option(
         None, "The next batch starts when fewer hosts are unfinished.", "N", min=1, panel=SENDING
     ),

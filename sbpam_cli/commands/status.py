@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.options import Common, argument, flag, option, with_common
+from sbpam_cli.commands.options import Common, argument, flag, option, read_names, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
-from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -18,19 +17,9 @@ _GOOD = {ScanStatus.COMPLETE, ScanStatus.VALID, ScanStatus.SKIPPED}
 
 def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
     """Names of statuses, separated by commas, in any case; `problems` stands for several."""
-    if not isinstance(text, str):
-        return text
-    meant = {status.lower(): {status} for status in ScanStatus}
+    meant: dict[str, set[ScanStatus]] = {status: {status} for status in ScanStatus}
     meant["problems"] = set(ScanStatus) - _GOOD - (SCHEDULED - FINISHED)
-    spelt = [*ScanStatus, "problems"]
-    names = [name for one in text.split(",") if (name := one.strip().lower())]
-    for name in names:
-        if name not in meant:
-            hint = did_you_mean(name, spelt, ", ".join(spelt))
-            raise OptionError(f"--only: there is no status {name[:40]}", hint=hint)
-    if not names:
-        raise OptionError("--only names no status", hint=", ".join(spelt))
-    return frozenset().union(*(meant[name] for name in names))
+    return read_names("--only", "status", text, meant)
 
 
 @with_common

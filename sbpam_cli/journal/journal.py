@@ -145,6 +145,13 @@ class Journal:
         """Past runs, newest first."""
         return self._runs("ORDER BY rowid DESC LIMIT ?", limit)
 
+    def runs_after(self, run: Run) -> list[Run]:
+        """Runs on the same server that were recorded later, the newest last."""
+        return self._runs(
+            "WHERE server = ? AND rowid > (SELECT rowid FROM runs WHERE run_id = ?) ORDER BY rowid",
+            *(run.server, run.run_id),
+        )
+
     def find_run(self, prefix: str) -> Run:
         """The run whose id begins so. Raises UsageError if none or several do."""
         if not prefix:

@@ -9,7 +9,7 @@ from sbpam_cli.jobs.rows import batch_rows, merge_aside
 from sbpam_cli.jobs.status import newest_run
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus, sum_status
+from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus, sum_status
 from sbpam_cli.report.remedies import REMEDIES
 from sbpam_cli.settings.profiles import ConnectionOptions
 from sbpam_cli.wording import counted
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _GOING = SCHEDULED - FINISHED - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
-_RESCANNED = FINISHED - {ScanStatus.COMPLETE} | {ScanStatus.NOT_ACCEPTED}
 _MAY_CHANGE = SCHEDULED - FINISHED | {ScanStatus.NOT_ACCEPTED}
 _MESSAGES_SHOWN = 3
 _NAMED_IN_VERDICT = 2
@@ -68,7 +67,7 @@ class RunReport(NamedTuple):
     @property
     def rescan(self) -> str | None:
         """The command that schedules again what ended without success; None if nothing did."""
-        wanted = any(self.counts.get(status) for status in _RESCANNED)
+        wanted = any(self.counts.get(status) for status in RESCANNED)
         return f"sbpam rescan {self.run.run_id}" if wanted else None
 
     @property

@@ -1,6 +1,6 @@
 """The main job: from a list of hosts to a row for each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +33,8 @@ class ScheduleOptions(NamedTuple):
     """What `schedule` was asked to do; `--help` has the words.
 
     judge_scans: with `wait`, a scan that did not succeed makes the end partial.
+    site: one of this command, whose token serves again. last_check: called under
+    the lock, before a new run begins, with the names to send.
     """
 
     connection: ConnectionOptions
@@ -50,6 +52,8 @@ class ScheduleOptions(NamedTuple):
     new_run: bool = False
     skip_recent_s: float | None = None
     follow: FollowLimits = FollowLimits()
+    site: Site | None = None
+    last_check: Callable[[Journal, Sequence[str]], None] = lambda _journal, _names: None
 
 
 def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
@@ -73,6 +77,12 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
         talk=ctx.console,
     )
     outcome.lists = hosts.tallies
+    schedule_hosts(ctx, options, target, hosts)
+
+
+def schedule_hosts(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
+    """The same from the list on, however one came by it."""
+    outcome = ctx.outcome
     _check_list(hosts, options)
     if options.dry_run:
         _dry_run(ctx, options, target, hosts)
@@ -189,7 +199,8 @@ class _Scheduling(Execution):
     def prepare(self, journal: Journal, interruption: Interruption) -> Site:
         ctx, options = self._ctx, self._options
         warn_of_passing_state(ctx)
-        site = sign_in(ctx, self._target, interruption, parallel=options.limits.parallel)
+        parallel = options.limits.parallel
+        site = sign_in(ctx, self._target, interruption, parallel=parallel, before=options.site)
         account_id = find_credential_id(site.client, self._target.credential or "", ctx.console)
         before = None if options.new_run else self._cut_short(journal, account_id)
         if before is not None:
@@ -202,6 +213,7 @@ class _Scheduling(Execution):
             since = ctx.services.clock.now() - options.skip_recent_s
             apart = find_recent(state_of, journal, self._server, self._digest, since)
             self._names, self._aside = set_apart(self._names, self._aside, apart)
+        options.last_check(journal, self._names)
         self._begin(journal, account_id)
         return site
 

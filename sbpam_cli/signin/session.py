@@ -148,6 +148,10 @@ class Session:
         left_s = token.expires_at - self._site.client.server_time()
         return left_s <= min(_RENEW_BEFORE_S, _RENEW_BEFORE_SHARE * life_s)
 
+    def take_over(self, before: "Session") -> None:
+        """Goes on with the token of another session of this command."""
+        self._current, self._untimed = before._current, before._untimed
+
     def token(self, *, lasting: bool = False) -> Token:
         """The token to use now. Raises SignInError, the same one in every thread.
 
@@ -339,13 +343,32 @@ def target_of_run(services: "Services", options: ConnectionOptions, run: "Run") 
     return target
 
 
-def sign_in(ctx: "Context", target: Target, interruption: Interruption, *, parallel: int) -> Site:
+def sign_in(
+    ctx: "Context",
+    target: Target,
+    interruption: Interruption,
+    *,
+    parallel: int,
+    before: Site | None = None,
+) -> Site:
     """A site that is signed in and proved by a harmless read on the same client.
+
+    before: one of this command, so that nobody is asked twice.
 
     The read comes first: under TLS 1.3 a refused client certificate shows only
     after the first request was written.
     """
-    site = Site(ctx, target, stop=interruption.event, connections=parallel + 2)
+    given = (before.secrets, before.certificate) if before is not None else (None, None)
+    site = Site(
+        ctx,
+        target,
+        given[0],
+        certificate=given[1],
+        stop=interruption.event,
+        connections=parallel + 2,
+    )
+    if before is not None:
+        site.session.take_over(before.session)
     site.client.version()
     site.session.token()
     return site

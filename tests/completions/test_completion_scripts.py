@@ -99,6 +99,7 @@ def test_what_cannot_be_set_up(arguments: list[str], words: list[str], tmp_path:
         ("sbpam status -o nd", ["ndjson"]),
         ("sbpam status --output=t", ["table", "tsv"]),
         ("sbpam login --method ", ["password", "application", "token"]),
+        ("sbpam rescan --reason Cancelled,Fa", ["Cancelled,Failed", "Cancelled,FailedToConnect"]),
         ("sbpam logout --profile ", []),
         ("sbpam status ", []),
         ("sbpam nonsense --o", []),

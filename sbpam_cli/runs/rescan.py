@@ -1,0 +1,132 @@
+"""`rescan`: a new run of the hosts of an old one whose scans did not succeed."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from sbpam_cli.errors import UsageError
+from sbpam_cli.hosts.lists import Hosts
+from sbpam_cli.jobs.follow import Follower, FollowLimits, following
+from sbpam_cli.jobs.job import FollowedJob, record_looks
+from sbpam_cli.jobs.rows import batch_rows, merge_aside
+from sbpam_cli.jobs.status import newest_run
+from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.records import Batch, Run
+from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus
+from sbpam_cli.runs.schedule import ScheduleOptions, schedule_hosts
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.signin.session import Site, target_of_run
+from sbpam_cli.wording import counted
+
+if TYPE_CHECKING:
+    from sbpam_cli.output.context import Context
+
+_TAKEN = "accepted in a later run"
+_OPEN = "that a later run may still send"
+_RESUMED = (ScanStatus.NOT_SENT, ScanStatus.REJECTED, ScanStatus.OUTCOME_UNKNOWN)
+
+
+class RescanOptions(NamedTuple):
+    """reasons: failure reasons, or statuses where there is none; empty for all.
+
+    schedule: how the new run is sent and followed.
+    """
+
+    schedule: ScheduleOptions
+    run: str | None = None
+    reasons: frozenset[str] = frozenset()
+
+
+def run_rescan(ctx: "Context", options: RescanOptions) -> None:
+    """Brings the run up to date, chooses, asks, and schedules as `schedule` does.
+
+    Raises UsageError for an unknown run, another server than its own or a no; else what
+    ended it.
+    """
+    services, how = ctx.services, options.schedule
+    with closing(open_journal(services)) as journal:
+        if options.run is not None:
+            run = journal.find_run(options.run)
+        else:
+            run = newest_run(services, journal, how.connection)
+        target = target_of_run(services, how.connection, run)
+        target = target._replace(credential=run.credential_id)
+        ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+        batches = journal.batches(run.run_id)
+        site = _bring_up_to_date(ctx, journal, target, run, batches)
+        taken = _taken_later(journal, run)
+    rows = merge_aside(0, (row for batch in batches for row in batch_rows(batch)), run.aside)
+    names, left_out = _choose(rows, options.reasons, taken)
+    ctx.console.note(
+        f"run {run.run_id}: {counted(len(names), 'host')} to scan again"
+        + ("; left out: " * bool(left_out))
+        + ", ".join(f"{many:,} {what}" for what, many in left_out.items())
+    )
+    if any(status in left_out for status in _RESUMED):
+        ctx.console.note(f"`sbpam resume {run.run_id}` sees to what may still be sent")
+    if not names:
+        return
+    if not (how.dry_run or how.assume_yes) and ctx.can_ask:
+        question = f"Schedule scans of {counted(len(names), 'host')} on {target.origin} again?"
+        if not ctx.confirm(question):
+            raise UsageError("not confirmed, nothing was sent", hint="--yes answers the question")
+
+    def check(journal: Journal, names: Sequence[str]) -> None:
+        if not _taken_later(journal, run).keys().isdisjoint(names):
+            raise UsageError(
+                "another run has scheduled some of these hosts meanwhile",
+                hint=f"`sbpam rescan {run.run_id}` leaves those out",
+            )
+
+    how = how._replace(assume_yes=True, new_run=True, site=site, last_check=check)
+    schedule_hosts(ctx, how, target, Hosts(names, [], []))
+
+
+def _bring_up_to_date(
+    ctx: "Context", journal: Journal, target: Target, run: Run, batches: Sequence[Batch]
+) -> Site | None:
+    """Looks at the jobs whose hosts may have changed; None if there is none."""
+    jobs = [
+        FollowedJob(batch.job_id, batch.names, batch_rows(batch), batch)
+        for batch in batches
+        if batch.state == "accepted" and batch.job_id is not None
+    ]
+    going = [job for job in jobs if any(row.status not in FINISHED for row in job.rows)]
+    if not going:
+        return None
+    with following(ctx, prints=False) as watching:
+        site = Site(ctx, target)
+        again = f"sbpam rescan {run.run_id}"
+        Follower(ctx, site, again, FollowLimits(), watching).look_once(going)
+    journal.record_rows(run.run_id, record_looks(going, ctx.services.clock.now()))
+    return site
+
+
+def _taken_later(journal: Journal, run: Run) -> dict[str, str]:
+    """Hosts that later runs have in a job, or may still send: why they are left out."""
+    taken: dict[str, str] = {}
+    for later in journal.runs_after(run):
+        for batch in journal.each_batch(later.run_id):
+            if batch.state != "accepted":
+                taken.update(dict.fromkeys(batch.names, _OPEN))
+            taken.update((r.host, _TAKEN) for r in batch.rows or () if r.status in SCHEDULED)
+    return taken
+
+
+def _choose(
+    rows: Iterable[HostRow], reasons: frozenset[str], taken: Mapping[str, str]
+) -> tuple[list[str], Counter[str]]:
+    """The names to scan again, and how many are left out for what; Complete ones are not told."""
+    names: list[str] = []
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        if row.status not in RESCANNED:
+            left_out[row.status] += row.status is not ScanStatus.COMPLETE
+        elif row.host in taken:
+            left_out[taken[row.host]] += 1
+        elif reasons and (row.failure_reason or row.status) not in reasons:
+            left_out["of other reasons"] += 1
+        else:
+            names.append(row.host)
+    return names, +left_out
