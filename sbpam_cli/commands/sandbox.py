@@ -1,5 +1,6 @@
 """`sbpam sandbox`: the embedded server, for rehearsals."""
 
+import os
 from collections.abc import Iterator
 from signal import SIGINT
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def describe(server: "SandboxServer") -> Iterator[str]:
     """Lines for a shell: what to export, and who may sign in."""
     yield f"# sandbox at {server.url}; paste this into another shell:"
     for name, value in server.environment().items():
-        yield f"export {name}='{value}'"
+        yield f"$env:{name} = '{value}'" if os.name == "nt" else f"export {name}='{value}'"
     yield "# then: sbpam schedule web01.corp.example web02.corp.example --wait"
     yield f"# fingerprint {server.fingerprint}"
     for user in server.world.users:

@@ -1,5 +1,6 @@
 """What of a run's needs is on this machine: settings, folders, journal, keyring, secrets."""
 
+import locale
 import os
 import stat
 import sys
@@ -73,11 +74,14 @@ def check_settings(services: "Services", target: "Target") -> Result:
 
 def _environment(services: "Services") -> Result:
     """What cron, systemd and containers set otherwise than a terminal."""
-    names = ("HOME", "PATH", "LANG", "LC_ALL", "DBUS_SESSION_BUS_ADDRESS")
+    names = ["HOME", "PATH", "LANG", "LC_ALL", "DBUS_SESSION_BUS_ADDRESS"]
+    if os.name == "nt":
+        names = ["USERPROFILE", "LOCALAPPDATA", "PATH", "SSH_CONNECTION"]
     parts = [
         f"user {f'id {os.geteuid()}' if os.name == 'posix' else os.getlogin()}",
         f"Python {sys.version.split()[0]} on {sys.platform}",
         "on a terminal" if services.stdin_is_terminal() else "no terminal",
+        f"text in {locale.getpreferredencoding(False)}",
         *(f"{name} {services.env(name) or 'unset'}" for name in names),
     ]
     remedy = None

@@ -20,14 +20,23 @@ _NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 _PIPE_WITHIN_S = 3.0
 _LONGEST_PRIVATE = 1 << 20
 _OTHER_WRITERS = 0o022
+_SCANNER_HOLDS_S = 1.0
 
 
 class Files:
     """The calls by which files and folders come about; `Services.files` is one of these."""
 
     def make_folder(self, path: Path) -> None:
-        """One folder of mode 0700; one that is there already is fine."""
-        path.mkdir(mode=0o700, exist_ok=True)
+        """One folder for this user alone; one that is there already is fine."""
+        if os.name != "nt":
+            path.mkdir(mode=0o700, exist_ok=True)
+        elif Path(os.path.expanduser("~")) in path.parents:
+            # It has the rights of the profile.
+            path.mkdir(exist_ok=True)
+        else:
+            from sbpam_cli.system.windows import make_private_folder
+
+            make_private_folder(path)
 
     def open(self, path: Path, flags: int) -> int:
         """A descriptor; a new file has mode 0600."""
@@ -179,7 +188,7 @@ def write_private(services: "Services", path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
-            os.replace(temporary, path)
+            _replace(services, temporary, path)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -192,6 +201,18 @@ def write_private(services: "Services", path: Path, data: bytes) -> None:
                 os.close(descriptor)
     except OSError as failure:
         raise _unusable(path, failure) from failure
+
+
+def _replace(services: "Services", temporary: str, path: Path) -> None:
+    """On Windows a virus scanner may hold the file open for a moment: a second is waited."""
+    until = services.clock.monotonic() + (_SCANNER_HOLDS_S if os.name == "nt" else 0.0)
+    while True:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            if services.clock.monotonic() >= until:
+                raise
+        services.clock.sleep(0.05)
 
 
 def _require_own(path: Path, *owners: int) -> None:
@@ -208,9 +229,16 @@ def _refuse_link(path: Path) -> None:
 
 
 def _unusable(path: Path, failure: OSError) -> JournalError:
-    return JournalError(
-        f"{path} cannot be used",
-        reason=failure.strerror or str(failure),
-        hint="check its rights and the space on its disk,"
-        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders",
+    hint = (
+        "check its rights and the space on its disk,"
+        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders"
     )
+    if os.name == "nt" and isinstance(failure, PermissionError):
+        # Made by an earlier version, or by an elevated start.
+        folder = path.parent if path.suffix else path
+        hint = (
+            f'as an administrator: `takeown /f "{folder}" /r /d y`,'
+            f' then `icacls "{folder}" /reset /t`; or {hint}'
+        )
+    reason = failure.strerror or str(failure)
+    return JournalError(f"{path} cannot be used", reason=reason, hint=hint)

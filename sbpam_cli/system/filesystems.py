@@ -1,5 +1,6 @@
 """What kind of file system a folder lies on, where the system tells."""
 
+import os
 from pathlib import Path
 
 _NETWORK = frozenset(
@@ -9,10 +10,14 @@ _PASSING = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 
 
 def filesystem_type(folder: Path, mounts: str | None = None) -> str | None:
-    """The type as `/proc/self/mounts` names it; None where there is no such file.
+    """The type as `/proc/self/mounts` names it; None where the system does not tell.
 
     mounts: that file's text, for a folder that is resolved already.
     """
+    if os.name == "nt":
+        from sbpam_cli.system.windows import is_network_drive
+
+        return "smbfs" if is_network_drive(folder) else None
     if mounts is None:
         try:
             mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")

@@ -130,7 +130,16 @@ class Services:
             and self.env("CI") is None
             and self.stdin_is_terminal()
             and self.stderr_is_terminal()
+            and self._is_seen()
         )
+
+    def _is_seen(self) -> bool:
+        """Windows gives a task and a service a console too, which nobody can see."""
+        if os.name != "nt" or self.env("SSH_CONNECTION") is not None:
+            return True
+        from sbpam_cli.system.windows import is_desktop_visible
+
+        return is_desktop_visible()
 
     def ask(self) -> Prompt:
         """The prompt to ask a person with."""

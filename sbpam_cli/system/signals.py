@@ -5,6 +5,7 @@ the first POST on (`defer`) a handler sets an event only, and the main loop
 looks at it at least twice a second.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -47,11 +48,15 @@ class Interruption:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
                 number = getattr(signal, name, None)
                 # One that was ignored at start (nohup, a shell's `&`) stays ignored.
                 if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._handle)
+            if os.name == "nt":
+                from sbpam_cli.system.windows import on_console_close
+
+                on_console_close(self._window_closes)
         return self
 
     def __exit__(
@@ -84,7 +89,14 @@ class Interruption:
             hint="`sbpam resume` finishes the run" if self._deferred else None,
         )
 
+    def _window_closes(self) -> None:
+        """In a thread of Windows' own: the process is ended when this returns, or after 5 s."""
+        signal.raise_signal(signal.SIGINT)
+        threading.Event().wait()
+
     def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if number == getattr(signal, "SIGBREAK", None):
+            number = signal.SIGINT
         if self.number is not None and self._deferred:
             self._leave_now(128 + number)
         self.number = number

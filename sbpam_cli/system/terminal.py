@@ -30,9 +30,18 @@ class Prompt(Protocol):
 def is_terminal(stream: object) -> bool:
     """Whether a stream, open or not, is one."""
     try:
-        return bool(stream.isatty())  # type: ignore[attr-defined]
+        if not stream.isatty():  # type: ignore[attr-defined]
+            return False
     except (AttributeError, ValueError):
         return False
+    if os.name != "nt":
+        return True
+    from sbpam_cli.system.windows import is_console
+
+    try:
+        return is_console(stream.fileno())  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return True
 
 
 class Terminal:
