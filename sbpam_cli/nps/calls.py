@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted
 from sbpam_cli.nps.failures import failed_answer, no_answer
-from sbpam_cli.nps.transport import CONNECT_TIMEOUT_S, NoReplyError, Reply, Transport
+from sbpam_cli.nps.transport import CONNECT_TIMEOUT_S, NoReplyError, Outgoing, Reply, Transport
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
@@ -88,14 +88,15 @@ class Calls:
         **how: object,
     ) -> Reply:
         """Once, and what the reply says of the server's clock is kept. Raises NoReplyError."""
-        reply = self._transport.send(
-            method,
-            path,
+        out = Outgoing(
+            method=method,
+            path=path,
             body=body,
             token=token,
             total_s=total_s,
             **how,  # type: ignore[arg-type]
         )
+        reply = self._transport.send(out)
         served = read_date(reply.headers.get("date"))
         if served is not None and served > 0:
             self._offset_s = served - self._services.clock.now()

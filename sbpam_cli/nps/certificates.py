@@ -1,20 +1,27 @@
-"""What a certificate says of itself, read from its DER octets.
+"""Certificates: what a server's says of itself, and the one that an application presents."""
 
-The standard library reads a peer's certificate only once it is trusted, and no
-certificate in a file; for a serial number, a name and a date `cryptography`
-would be a large dependency.
-"""
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from sbpam_cli.errors import SbpamError, SignInError
 
-_PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
-_VERSION, _UTC_TIME, _BMP_STRING = 0xA0, 0x17, 0x1E
-_COMMON_NAME = bytes((0x55, 0x04, 0x03))
+if TYPE_CHECKING:
+    import ssl
+
+    from cryptography.x509 import Certificate
+
+_LONGEST_FILE = 1 << 20
+_PFX_VERSION = b"\x02\x01\x03"
+"""Stands in the first octets of every PKCS#12 file (RFC 7292: `version INTEGER {v3(3)}`)."""
 
 
-class Certificate(NamedTuple):
+class CertificateFacts(NamedTuple):
     """serial: upper-case hexadecimal of the DER octets, a leading `00` included, as
     Windows prints it. expires_at: epoch seconds. common_name: of the subject, may be empty.
     """
@@ -24,60 +31,218 @@ class Certificate(NamedTuple):
     common_name: str
 
 
-def first_pem_certificate(content: bytes) -> bytes | None:
-    """The DER octets of the first certificate, which is the one that OpenSSL presents."""
-    import base64
-    import binascii
-
-    found = _PEM.search(content)
-    try:
-        return base64.b64decode(b"".join(found[1].split())) if found else None
-    except binascii.Error:
-        return None
-
-
-def read_certificate(der: bytes) -> Certificate:
+def read_certificate(der: bytes) -> CertificateFacts:
     """Raises ValueError for what is no certificate."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    return _facts_of(lambda: load_der_x509_certificate(der))
+
+
+def _facts_of(load: "Callable[[], Certificate]") -> CertificateFacts:
+    from cryptography.x509.oid import NameOID
+
+    # Some that servers show break a rule of RFC 5280, and cryptography warns on stderr.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = load()
+        names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        number = found.serial_number
+    return CertificateFacts(
+        number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True).hex().upper(),
+        found.not_valid_after_utc.timestamp(),
+        str(names[0].value) if names else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientCertificate:
+    """A certificate whose key can be loaded into a TLS context.
+
+    serial, expires_at: as in CertificateFacts.
+    open_to_others: the key's file, if it is somebody else's and all can read it.
+    passphrase: called if the key needs one, so that OpenSSL never asks by itself.
+    """
+
+    cert_path: Path
+    key_path: Path
+    serial: str
+    expires_at: float
+    open_to_others: Path | None
+    passphrase: Callable[[], str] = field(repr=False)
+    _bundle: "tuple[bytes, str] | None" = field(default=None, repr=False)
+
+    def load_into(self, context: "ssl.SSLContext") -> None:
+        """Makes `context` present it, also if a server asks late (TLS 1.3: IIS may).
+
+        Raises SignInError for a key that cannot be used.
+        """
+        if self._bundle is None:
+            _load(context, self.cert_path, self.key_path, self.passphrase)
+        else:
+            pem, passphrase = self._bundle
+            with _on_disk(pem) as path:
+                _load(context, path, path, lambda: passphrase)
+        context.post_handshake_auth = True
+
+
+def read_client_certificate(
+    cert: str, key: str | None, passphrase: Callable[[], str], error: type[SbpamError] = SignInError
+) -> ClientCertificate:
+    """The certificate in the file `cert`; its key in `key`, else in the same file.
+
+    Raises `error` for files that cannot be used, SignInError for a passphrase that does not fit.
+    """
+    from cryptography.x509 import load_pem_x509_certificate
+
+    cert_path, key_path = Path(cert), Path(key or cert)
+    content, bundle = _read(cert_path, error), None
+    if b"-----BEGIN " not in content and _PFX_VERSION in content[:12]:
+        key_path = cert_path
+        content, bundle = _open_pkcs12(cert_path, content, passphrase, error)
+    if key_path != cert_path:
+        _read(key_path, error)
+    # The kind of PEM that `openssl x509 -trustout` writes: the same, and more behind it.
+    content = content.replace(b" TRUSTED CERTIFICATE-----", b" CERTIFICATE-----")
     try:
-        (_, whole), *_ = _elements(der)
-        (_, signed), *_ = _elements(whole)
-        serial, _, _, validity, subject = [
-            value for tag, value in _elements(signed) if tag != _VERSION
-        ][:5]
-        _, (tag, until) = _elements(validity)
-        if not serial:
-            raise ValueError("no serial number")
-        return Certificate(serial.hex().upper(), _moment(tag, until), _common_name(subject))
-    except IndexError as error:
-        raise ValueError("cut off") from error
+        # The first one, which is the one that OpenSSL presents.
+        known = _facts_of(lambda: load_pem_x509_certificate(content))
+    except ValueError:
+        raise error(
+            f"{cert_path} holds no certificate",
+            hint="it must be PEM (-----BEGIN CERTIFICATE-----) or PKCS#12 (.pfx, .p12)",
+        ) from None
+    readers = _judge_mode(key_path)
+    return ClientCertificate(
+        cert_path, key_path, known.serial, known.expires_at, readers, passphrase, bundle
+    )
 
 
-def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and value of each DER element in a row."""
-    at = 0
-    while at < len(content):
-        tag, length, at = content[at], content[at + 1], at + 2
-        if length & 0x80:
-            width = length & 0x7F
-            length = int.from_bytes(content[at : at + width], "big")
-            at += width
-        if at + length > len(content):
-            raise ValueError("cut off")
-        yield tag, content[at : at + length]
-        at += length
+def _read(path: Path, error: type[SbpamError]) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST_FILE)
+    except OSError as failure:
+        raise error(
+            f"{path} cannot be read",
+            reason=failure.strerror,
+            hint="client certificate and key must be readable for the user who runs sbpam",
+        ) from None
 
 
-def _moment(tag: int, value: bytes) -> float:
-    from datetime import UTC, datetime
+def _judge_mode(path: Path) -> Path | None:
+    """As OpenSSH has it: one's own key must be one's own alone. Raises SignInError.
 
-    form = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
-    return datetime.strptime(value.decode("ascii"), form).replace(tzinfo=UTC).timestamp()
+    What somebody else put there (a secret mounted into a container) cannot be
+    narrowed by the caller: it is returned if all can read it.
+    """
+    if os.name != "posix":
+        return None
+    status = path.stat()
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
+        raise SignInError(
+            f"other users can read the private key in {path}",
+            reason=f"its mode is {stat.S_IMODE(status.st_mode):04o}",
+            hint=f"chmod 600 {path} (Kubernetes: defaultMode: 0400)",
+        )
+    return path if status.st_uid != os.geteuid() and status.st_mode & stat.S_IROTH else None
 
 
-def _common_name(subject: bytes) -> str:
-    for _, names in _elements(subject):
-        for _, pair in _elements(names):
-            (_, kind), (tag, value) = _elements(pair)
-            if kind == _COMMON_NAME:
-                return value.decode("utf-16-be" if tag == _BMP_STRING else "utf-8", "replace")
-    return ""
+def _load(
+    context: "ssl.SSLContext", cert_path: Path, key_path: Path, passphrase: Callable[[], str]
+) -> None:
+    import ssl
+
+    asked = False
+
+    def answer() -> str:
+        nonlocal asked
+        asked = True
+        return passphrase()
+
+    try:
+        context.load_cert_chain(cert_path, key_path, password=answer)
+    except (ssl.SSLError, ValueError) as error:
+        # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
+        if asked:
+            raise _wrong_passphrase(key_path) from None
+        reason = getattr(error, "reason", None)
+        if reason == "KEY_VALUES_MISMATCH":
+            raise SignInError(
+                f"the key in {key_path} belongs to another certificate than {cert_path}",
+                hint="name the two that belong together; the application's own certificate first",
+            ) from None
+        raise SignInError(
+            f"{key_path} holds no usable private key",
+            reason=reason,
+            hint="name the key's file with --client-key or SBPAM_CLIENT_KEY",
+        ) from None
+
+
+def _wrong_passphrase(path: Path) -> SignInError:
+    return SignInError(
+        f"the passphrase of the private key in {path} does not fit",
+        hint="set SBPAM_CLIENT_KEY_PASSWORD or SBPAM_CLIENT_KEY_PASSWORD_FILE,"
+        " or run `sbpam login`",
+    )
+
+
+def _open_pkcs12(
+    path: Path, content: bytes, passphrase: Callable[[], str], error: type[SbpamError]
+) -> tuple[bytes, tuple[bytes, str]]:
+    """The certificate as PEM; key and chain as PEM, with the key's new passphrase."""
+    from secrets import token_hex
+
+    from cryptography.hazmat.primitives import serialization as form
+
+    key, certificate, chain = _decrypt_pkcs12(path, content, passphrase)
+    if key is None or certificate is None:
+        raise error(
+            f"{path} lacks the certificate or its private key",
+            hint="export it with its private key",
+        )
+    anew = token_hex(32)
+    encryption = form.BestAvailableEncryption(anew.encode())
+    pem = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, encryption)
+    first, *others = (one.public_bytes(form.Encoding.PEM) for one in (certificate, *chain))
+    return first, (b"".join((pem, first, *others)), anew)
+
+
+def _decrypt_pkcs12(path: Path, content: bytes, passphrase: Callable[[], str]) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
+
+    try:
+        for password in (lambda: None, lambda: b"", lambda: passphrase().encode()):
+            try:
+                return load_key_and_certificates(content, password())
+            except ValueError:
+                # Its own words differ between versions; there is only one remedy.
+                continue
+    except UnsupportedAlgorithm as failure:
+        raise SignInError(
+            f"{path} is encrypted in a way that is not supported here",
+            reason=str(failure),
+            hint="make it PEM with `openssl pkcs12 -legacy`",
+        ) from None
+    raise _wrong_passphrase(path)
+
+
+@contextmanager
+def _on_disk(pem: bytes) -> Iterator[Path]:
+    """OpenSSL's Python binding reads files only: an encrypted one of mode 0600, gone at once."""
+    import tempfile
+
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="sbpam-", suffix=".pem")
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(pem)
+            yield Path(name)
+        finally:
+            os.unlink(name)
+    except OSError as error:
+        raise SignInError(
+            "the PKCS#12 key cannot be handed to OpenSSL, which reads files only",
+            reason=error.strerror,
+            hint="make the folder for temporary files (TMPDIR) writable, or use PEM files",
+        ) from None

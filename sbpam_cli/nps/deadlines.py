@@ -1,13 +1,16 @@
-"""A network back end for httpcore that keeps total deadlines.
+"""A network back end for httpcore that keeps total deadlines, over a server's addresses too.
 
 httpx's time-outs bound one read or write, so a reply that drips a byte at a
 time outlives them all. Here every operation of a thread ends at the deadline
 that the thread has set.
 """
 
+import os
+import socket
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,18 +18,21 @@ if TYPE_CHECKING:
 
     import httpcore
 
-    from sbpam_cli.system.clock import Clock
+    from sbpam_cli.system.services import Services
 
 _WRITE_BYTES = 256 * 1024
+_GIVE_UP = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class DeadlineNetwork:
-    """Wraps an `httpcore.NetworkBackend` (by shape: httpcore is not imported here)."""
+    """Wraps `Services.network` (by shape: httpcore is not imported here)."""
 
-    def __init__(self, inner: "httpcore.NetworkBackend", clock: "Clock") -> None:
-        self._inner = inner
-        self._clock = clock
+    def __init__(self, services: "Services") -> None:
+        self._inner = services.network()
+        self._clock = services.clock
+        self._resolve = services.resolve
         self._current = threading.local()
+        self._answered: dict[str, str] = {}
 
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
@@ -52,8 +58,34 @@ class DeadlineNetwork:
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
     ) -> "_DeadlineStream":
-        stream = self._inner.connect_tcp(host, port, timeout=self.remaining(timeout), **options)
-        return _DeadlineStream(stream, self)
+        """The addresses share the time: one that is dead must not cost all of it.
+
+        The one that answered last is the first to be tried.
+        """
+        import httpcore
+
+        try:
+            addresses = self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise httpcore.ConnectError(f"the name {host} cannot be resolved: {why}") from error
+        addresses.sort(key=lambda address: address != self._answered.get(host))
+        limit_s = self.remaining(timeout)
+        until = None if limit_s is None else self._clock.monotonic() + limit_s
+        failure: Exception = httpcore.ConnectError(f"the name {host} has no address")
+        for tried, address in enumerate(addresses):
+            share_s = None
+            if until is not None:
+                left_s = max(until - self._clock.monotonic(), 0.1)
+                share_s = left_s / (len(addresses) - tried)
+            try:
+                stream = self._inner.connect_tcp(address, port, timeout=share_s, **options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+                continue
+            self._answered[host] = address
+            return _DeadlineStream(stream, self)
+        raise failure
 
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
@@ -65,12 +97,25 @@ class _DeadlineStream:
         self._network = network
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._network.remaining(timeout))
+        with self._given_up_on_error():
+            return self._inner.read(max_bytes, self._network.remaining(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), _WRITE_BYTES):
-            piece = buffer[start : start + _WRITE_BYTES]
-            self._inner.write(piece, self._network.remaining(timeout))
+        with self._given_up_on_error():
+            for start in range(0, len(buffer), _WRITE_BYTES):
+                piece = buffer[start : start + _WRITE_BYTES]
+                self._inner.write(piece, self._network.remaining(timeout))
+
+    @contextmanager
+    def _given_up_on_error(self) -> Iterator[None]:
+        """Of a connection that is given up the kernel must deliver nothing later."""
+        try:
+            yield
+        except BaseException:
+            with suppress(AttributeError, OSError):
+                plain = self._inner.get_extra_info("socket")
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GIVE_UP)
+            raise
 
     def close(self) -> None:
         self._inner.close()

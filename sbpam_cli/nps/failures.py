@@ -31,8 +31,8 @@ class NotFoundError(UsageError):
 
 def no_answer(origin: str, failure: "NoReplyError") -> SbpamError:
     """A request without an answer."""
-    return failure.tls or UnreachableError(
-        f"no answer from {origin}",
+    return failure.final or UnreachableError(
+        f"no answer from {failure.peer or origin}",
         reason=failure.reason,
         hint="check the address, the network and the proxy; `--verbose` shows each try",
     )

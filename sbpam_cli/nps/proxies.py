@@ -1,63 +1,103 @@
-"""Which proxy leads to the server: the environment's variables, by httpx's rules.
-
-httpx itself would read the process's environment; here it is the command's.
-"""
+"""Which proxy leads to the server: the command's environment, else the system's own setting."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
+from sbpam_cli.errors import UnreachableError, UsageError
 
-def choose_proxy(environ: Mapping[str, str], origin: str) -> str | None:
+
+def choose_proxy(environ: Mapping[str, str], origin: str, system: Any = None) -> str | None:
     """The proxy's URL for an `https://` origin, None for a direct connection.
 
     `HTTPS_PROXY`, else `ALL_PROXY`, lower case first, unless `NO_PROXY` names
-    the host. Without either, the system's own setting on Windows and macOS.
+    the host. Without either, the system's own on Windows and macOS, with its exceptions.
+    system: by default `urllib.request`. Raises UsageError for one that cannot be used,
+    without the password that its URL may hold.
     """
     given = {
-        name.lower(): value
+        name.lower(): value.strip()
         # Lower case sorts last, and so wins.
         for name, value in sorted(environ.items())
-        if name.lower() in ("https_proxy", "all_proxy", "no_proxy") and value
+        if name.lower() in ("https_proxy", "all_proxy", "no_proxy") and value.strip()
     }
-    proxy = given.get("https_proxy") or given.get("all_proxy") or _system_proxy()
     address = urlsplit(origin)
-    entries = given.get("no_proxy", "").split(",")
-    if not proxy or any(
-        _names(entry.strip().lower(), address.hostname or "", address.port or 443)
-        for entry in entries
-    ):
+    host, port = address.hostname or "", address.port or 443
+    proxy = given.get("https_proxy") or given.get("all_proxy")
+    source = "HTTPS_PROXY or ALL_PROXY"
+    if not proxy:
+        proxy, source = _system_proxy(system, host), "the system's settings"
+    if not proxy or _is_exempt(given.get("no_proxy", ""), host, port):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not _is_usable(proxy):
+        scheme = proxy.partition("://")[0].lower()
+        raise UsageError(
+            f"the proxy in {source} cannot be used",
+            reason=None if scheme in ("http", "https") else f"{scheme[:20]}:// is not supported",
+            hint="write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT",
+        )
+    return proxy
 
 
-def _system_proxy() -> str | None:
-    import urllib.request
+def proxy_name(url: str) -> str:
+    """`the proxy p.corp.example:3128`: for errors, without user and password."""
+    return f"the proxy {urlsplit(url).netloc.rpartition('@')[2]}"
 
-    for source in ("getproxies_registry", "getproxies_macosx_sysconf"):
-        if (read := getattr(urllib.request, source, None)) is not None:
-            return dict(read()).get("https")
+
+def explain_refusal(words: str, proxy: str) -> UnreachableError | None:
+    """The error for a proxy's answer that it gives each time: asked again, it locks accounts."""
+    if words.startswith("407 "):
+        return UnreachableError(
+            f"{proxy} asks for a user and a password, or refuses them",
+            reason=words,
+            hint="put them into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT",
+        )
+    if words.startswith("403 "):
+        hint = "have it allow the server, or name the server in NO_PROXY"
+        return UnreachableError(f"{proxy} does not allow this", reason=words, hint=hint)
     return None
 
 
-def _names(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of `NO_PROXY` is about that host.
-
-    `*`, a domain with all below it, `.domain` for those below alone, an
-    address, a network; each with a port or without.
-    """
-    import ipaddress
-
-    if entry == "*":
-        return True
-    scheme, _, entry = entry.rpartition("://")
-    if not entry or scheme not in ("", "all", "https"):
-        return False
+def _is_usable(proxy: str) -> bool:
     try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+        url = urlsplit(proxy)
+        # A password with a bare slash ends up in port and path.
+        misread = "@" in url.path + url.query + url.fragment
+        host = url.hostname or ""
+        fine = host.isascii() and bool(host) and url.port != 0 and proxy.isprintable()
+        return url.scheme in ("http", "https") and fine and not misread
     except ValueError:
-        pass
-    name, colon, entry_port = entry.rpartition(":")
-    if colon and entry_port.isdecimal():
-        return int(entry_port) == port and _names(name, host, port)
-    name = entry.removeprefix("*")
-    return host.endswith(name) if name.startswith(".") else f".{host}".endswith(f".{name}")
+        return False
+
+
+def _system_proxy(system: Any, host: str) -> str | None:
+    if system is None:
+        import urllib.request as system
+    for settings, bypass in (
+        ("getproxies_registry", "proxy_bypass_registry"),
+        ("getproxies_macosx_sysconf", "proxy_bypass_macosx_sysconf"),
+    ):
+        if hasattr(system, settings):
+            proxy = getattr(system, settings)().get("https")
+            return None if proxy and getattr(system, bypass)(host) else proxy
+    return None
+
+
+def _is_exempt(no_proxy: str, host: str, port: int) -> bool:
+    """By the standard library's rules for names; networks, and entries with a scheme, too."""
+    import ipaddress
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+    there = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    for entry in no_proxy.lower().split(","):
+        scheme, _, name = entry.strip().rpartition("://")
+        if scheme not in ("", "all", "https"):
+            continue
+        with suppress(ValueError):
+            if ipaddress.ip_address(host) in ipaddress.ip_network(name.strip("[]"), strict=False):
+                return True
+        if proxy_bypass_environment(there, {"no": name.removeprefix("*") or name}):
+            return True
+    return False

@@ -124,4 +124,4 @@ class SignInCalls(Calls):
 
 
 def _never_began(result: Reply | NoReplyError) -> bool:
-    return isinstance(result, NoReplyError) and not result.sent and result.tls is None
+    return isinstance(result, NoReplyError) and not result.sent and result.final is None

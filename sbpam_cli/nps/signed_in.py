@@ -76,7 +76,7 @@ class SignedInCalls(SignInCalls):
                 if not error.sent:
                     raise
                 raise UnreachableError(
-                    f"no answer from {self.origin}", reason=error.reason, hint=hint
+                    f"no answer from {error.peer}", reason=error.reason, hint=hint
                 ) from None
 
         return sent
@@ -124,10 +124,10 @@ def _renewed(tokens: Tokens, refused: Token, reply: Reply) -> Token:
 def is_passing(result: Reply | NoReplyError) -> bool:
     """Whether a read that ended so may succeed a moment later."""
     if isinstance(result, NoReplyError):
-        return result.tls is None
+        return result.final is None
     return result.status in (408, 429) or result.status >= 500
 
 
 def _is_unsent(result: Reply | NoReplyError) -> bool:
     """Whether a request that nothing has left of may be made a moment later."""
-    return isinstance(result, NoReplyError) and result.tls is None
+    return isinstance(result, NoReplyError) and result.final is None

@@ -14,7 +14,7 @@ from sbpam_cli.errors import UnreachableError, UsageError
 if TYPE_CHECKING:
     import ssl
 
-    from sbpam_cli.nps.client_certificates import ClientCertificate
+    from sbpam_cli.nps.certificates import ClientCertificate
 
 
 class UntrustedError(UnreachableError):
@@ -46,7 +46,7 @@ def build_context(
     import ssl
 
     if seen is not None:
-        context = _checking_context(_teller(seen))
+        context = _checking_context(_refuse(seen))
     elif settings.fingerprint is not None:
         context = _checking_context(_pin(settings.fingerprint))
     elif settings.insecure:
@@ -88,11 +88,10 @@ def fingerprint_of(der: bytes) -> str:
 
 
 def _pin(fingerprint: str) -> Callable[[bytes], None]:
-    import ssl
-
     def check(der: bytes) -> None:
-        found = fingerprint_of(der)
-        if found != fingerprint:
+        import ssl
+
+        if (found := fingerprint_of(der)) != fingerprint:
             raise ssl.SSLCertVerificationError(
                 f"the server's certificate has the fingerprint {found}, not the pinned one"
             )
@@ -100,10 +99,10 @@ def _pin(fingerprint: str) -> Callable[[bytes], None]:
     return check
 
 
-def _teller(seen: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    import ssl
-
+def _refuse(seen: Callable[[bytes], None]) -> Callable[[bytes], None]:
     def check(der: bytes) -> None:
+        import ssl
+
         seen(der)
         raise ssl.SSLCertVerificationError("only its certificate was looked at")
 
@@ -141,6 +140,11 @@ _MISMATCHES = (62, 63, 64)
 _OUT_OF_TIME = (9, 10)
 """OpenSSL: it is not valid yet, or has expired."""
 
+_WEAK = (66, 67, 68)
+"""OpenSSL: a key in the chain is too short, or a signature too weak (SHA-1)."""
+
+_WEAK_WORDS = ("TOO_SMALL", "TOO_WEAK", "TOO_SHORT", "PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
+
 _CLIENT_ALERTS = (
     *("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE"),
     *("ALERT_CERTIFICATE_REVOKED", "ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_UNKNOWN"),
@@ -149,60 +153,56 @@ _CLIENT_ALERTS = (
 """What a server says of a certificate that it was shown, or was not."""
 
 
-def _ends() -> "tuple[type[ssl.SSLError], ...]":
-    import ssl
-
-    return ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError
-
-
 def _remedy(code: int, words: str) -> str:
     # The trust stores of Windows and macOS have numbers of their own.
     if code in _OUT_OF_TIME or "expired" in words:
-        return "check this machine's clock; where it is right, the server needs a new certificate"
+        return "check this machine's clock; if it is right, the server needs a new certificate"
     if code in _MISMATCHES:
         return "use the name that the certificate is for, or pin it with --fingerprint"
+    if code in _WEAK:
+        return (
+            "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
+            " signed with SHA-256"
+        )
     return "name its CA with --ca-bundle, or pin it with --fingerprint"
 
 
-def explain_tls(error: BaseException, origin: str) -> UnreachableError | None:
-    """What a failed handshake means and what helps; None where it was none."""
+def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
+    """What a failed handshake with `peer` means and what helps; None if it was none."""
     import ssl
 
-    seen: set[int] = set()
+    # An end without a farewell is the network's doing, also within TLS.
+    ends = ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError
     cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        # An end without a farewell is the network's doing, also within TLS.
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ends()):
-            words = (
-                getattr(cause, "verify_message", None)
-                or getattr(cause, "reason", None)
-                or str(cause)
-            )
-            if "fingerprint" in str(cause):
-                return UnreachableError(
-                    f"{origin} shows another certificate than the pinned one",
-                    reason=str(cause.args[-1]),
-                    hint="if it was renewed, sign in again with `sbpam login --fingerprint`; "
-                    "if not, somebody may be in between",
-                )
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return UntrustedError(
-                    f"the certificate of {origin} is not trusted",
-                    reason=words,
-                    hint=_remedy(getattr(cause, "verify_code", 0), words),
-                )
-            if any(alert in str(cause) for alert in _CLIENT_ALERTS):
-                return UnreachableError(
-                    f"{origin} does not take the client certificate",
-                    reason=words,
-                    hint="is it the application's own, not expired, and its CA known to the server?"
-                    " Only the method application presents one",
-                )
-            return UnreachableError(
-                f"no TLS connection to {origin}",
-                reason=words,
-                hint="is it the HTTPS port of the server? `--verbose` shows the requests",
-            )
+    for _ in range(10):
+        if cause is None or (isinstance(cause, ssl.SSLError) and not isinstance(cause, ends)):
+            break
         cause = cause.__cause__ or cause.__context__
-    return None
+    if not isinstance(cause, ssl.SSLError):
+        return None
+    said = (getattr(cause, name, None) for name in ("verify_message", "reason"))
+    words = next(filter(None, said), str(cause))
+    if "fingerprint" in str(cause):
+        return UnreachableError(
+            f"{peer} shows another certificate than the pinned one",
+            reason=str(cause.args[-1]),
+            hint="if it was renewed, sign in again with `sbpam login --fingerprint`; "
+            "if not, somebody may be in between",
+        )
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return UntrustedError(
+            f"the certificate of {peer} is not trusted",
+            reason=words,
+            hint=_remedy(getattr(cause, "verify_code", 0), words),
+        )
+    if any(alert in str(cause) for alert in _CLIENT_ALERTS):
+        return UnreachableError(
+            f"{peer} does not take the client certificate",
+            reason=words,
+            hint="is it the application's own, not expired, and its CA known to the server?"
+            " Only the method application presents one",
+        )
+    hint = "is it the HTTPS port of the server? `--verbose` shows the requests"
+    if any(word in words for word in _WEAK_WORDS):
+        hint = "its TLS is too old or too weak: it needs TLS 1.2 and keys of 2,048 bits"
+    return UnreachableError(f"no TLS connection to {peer}", reason=words, hint=hint)

@@ -1,8 +1,7 @@
 """One origin, one pool of connections: requests out, whole replies back.
 
-The only module that touches httpx. HTTP/1.1 only, no redirects, no retries,
-no cookies but those a caller hands in: whatever is repeated is repeated by
-somebody who knows whether it may be.
+HTTP/1.1 only, no redirects, no retries, no cookies but those a caller hands in:
+whatever is repeated is repeated by somebody who knows whether it may be.
 """
 
 import re
@@ -13,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from sbpam_cli.errors import UsageError
 from sbpam_cli.nps import server_words
 from sbpam_cli.nps.deadlines import DeadlineNetwork
-from sbpam_cli.nps.proxies import choose_proxy
+from sbpam_cli.nps.proxies import choose_proxy, explain_refusal, proxy_name
 from sbpam_cli.nps.tls import TlsSettings, build_context, explain_tls
 
 if TYPE_CHECKING:
@@ -37,16 +35,59 @@ _COPIED_BYTES = 1 << 20
 class NoReplyError(Exception):
     """A request without a usable answer.
 
-    sent: whether its first byte may have left (httpcore's own word for it;
-    exceptions alone do not tell).
-    reason: why, for a person. tls: set where the handshake failed.
+    reason: why, for a person. sent: whether its first byte may have left (httpcore's own
+    word for it; exceptions alone do not tell). peer: who did not answer: the server, or the
+    proxy. final: what another try would end with too.
     """
 
-    def __init__(self, reason: str, *, sent: bool, tls: "UnreachableError | None" = None) -> None:
+    def __init__(
+        self, reason: str, *, sent: bool, peer: str = "", final: "UnreachableError | None" = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
-        self.tls = tls
+        self.peer = peer
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Outgoing:
+    """A request.
+
+    path: from the root, query included; only its part before `?` is shown by `--verbose`.
+    body: JSON. cookies: sent, and nowhere else. total_s: for the whole of it.
+    attempt: the number of this try. consume: takes the body of a success in pieces as
+    they come, and `content` is empty then.
+    """
+
+    method: str
+    path: str
+    body: bytes | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    total_s: float
+    connect_s: float = CONNECT_TIMEOUT_S
+    read_s: float = READ_TIMEOUT_S
+    attempt: int = 1
+    consume: Callable[[Iterator[bytes]], None] | None = None
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        from sbpam_cli import __version__
+
+        found = {"Accept": "application/json", "User-Agent": f"sbpam/{__version__}"}
+        if self.body is not None:
+            found["Content-Type"] = "application/json"
+        if self.token is not None:
+            found["Authorization"] = f"Bearer {self.token}"
+        if self.cookies:
+            found["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        # Bytes, because a server's cookie may be anything.
+        return [(name.encode(), text.encode()) for name, text in found.items()]
+
+    def all_secrets(self) -> tuple[str, ...]:
+        """What no message may repeat."""
+        return (*self.secrets, *filter(None, [self.token]), *self.cookies.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,9 +168,10 @@ class Transport:
         self._talk = talk
         self._context = context
         self._connections = connections
-        self._network = DeadlineNetwork(services.network(), services.clock)
+        self._network = DeadlineNetwork(services)
         self._lock = threading.Lock()
         self._opened: httpx.Client | None = None
+        self._proxy: str | None = None
 
     def _client(self) -> "httpx.Client":
         """The one client, made by whoever needs it first."""
@@ -142,22 +184,25 @@ class Transport:
         library = _load_httpx()
         from http.cookiejar import CookieJar, DefaultCookiePolicy
 
+        url = choose_proxy(self._services.environ, self.origin)
+        proxy: httpx.Proxy | None = None
+        if url is not None:
+            proxy, self._proxy = library.Proxy(url), proxy_name(url)
+            if url.lower().startswith("https:"):
+                # The server's pin, exceptions and client certificate are not the proxy's.
+                trusted = TlsSettings(self._settings.ca_bundle, self._settings.ca_folder)
+                proxy.ssl_context = build_context(trusted)
         limits = library.Limits(
             max_connections=self._connections,
             max_keepalive_connections=self._connections,
             keepalive_expiry=_KEEPALIVE_S,
         )
-        context = self._context or build_context(self._settings)
-        try:
-            transport = library.HTTPTransport(
-                verify=context, trust_env=False, limits=limits, proxy=self._proxy()
-            )
-        except (ValueError, library.InvalidURL, ImportError):
-            # Its URL may hold a password: it is not repeated.
-            raise UsageError(
-                "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
-                hint="write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT",
-            ) from None
+        transport = library.HTTPTransport(
+            verify=self._context or build_context(self._settings),
+            trust_env=False,
+            limits=limits,
+            proxy=proxy,
+        )
         # httpx has no setting for httpcore's back end; a test holds these names.
         transport._pool._network_backend = self._network
         client: httpx.Client = library.Client(
@@ -169,78 +214,32 @@ class Transport:
         weakref.finalize(self, client.close).atexit = False
         return client
 
-    def _proxy(self) -> "httpx.Proxy | None":
-        url = choose_proxy(self._services.environ, self.origin)
-        if url is None:
-            return None
-        proxy: httpx.Proxy = _load_httpx().Proxy(url)
-        if proxy.url.scheme == "https":
-            # The server's pin and the server's exceptions say nothing about the proxy.
-            proxy.ssl_context = build_context(
-                TlsSettings(self._settings.ca_bundle, self._settings.ca_folder)
-            )
-        return proxy
+    def send(self, out: Outgoing) -> Reply:
+        """Sends one request and reads its whole answer within `out.total_s`.
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        token: str | None = None,
-        cookies: Mapping[str, str] | None = None,
-        secrets: tuple[str, ...] = (),
-        total_s: float,
-        connect_s: float = CONNECT_TIMEOUT_S,
-        read_s: float = READ_TIMEOUT_S,
-        attempt: int = 1,
-        consume: Callable[[Iterator[bytes]], None] | None = None,
-    ) -> Reply:
-        """Sends one request and reads its whole answer within `total_s`.
-
-        path: from the root, query included; only its part before `?` is shown
-        by `--verbose`. body: JSON. cookies: sent, and nowhere else. consume:
-        takes the body of a success in pieces as they come, and `content` is
-        empty then. Raises NoReplyError, and what `consume` raises.
+        Raises NoReplyError, UsageError for a proxy that cannot be used, and what
+        `out.consume` raises.
         """
         httpx = _load_httpx()
-        headers = {"Accept": "application/json", "User-Agent": _user_agent()}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-            secrets = (*secrets, token)
-        if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-            secrets = (*secrets, *cookies.values())
-        sent = False
-
-        def watch(event: str, info: Mapping[str, Any]) -> None:
-            nonlocal sent
-            if event == "http11.send_request_headers.started":
-                sent = sent or info["request"].method == method.encode()
-
-        clock = self._services.clock
-        started = clock.monotonic()
-        reply: Reply | None = None
-        failure: NoReplyError | None = None
+        clock, secrets = self._services.clock, out.all_secrets()
+        started, progress = clock.monotonic(), _Progress(out.method)
+        outcome, trace_id = "given up", None
         try:
             client = self._client()
-            with self._network.deadline(total_s):
+            with self._network.deadline(out.total_s):
                 request = client.build_request(
-                    method,
-                    self.origin + path,
-                    content=body,
-                    # Bytes, because a server's cookie may be anything.
-                    headers=[(name.encode(), text.encode()) for name, text in headers.items()],
-                    timeout=httpx.Timeout(read_s, connect=connect_s, pool=total_s),
-                    extensions={"trace": watch},
+                    out.method,
+                    self.origin + out.path,
+                    content=out.body,
+                    headers=out.headers(),
+                    timeout=httpx.Timeout(out.read_s, connect=out.connect_s, pool=out.total_s),
+                    extensions={"trace": progress.see},
                 )
                 response = client.send(request, stream=True)
                 try:
                     content = b""
-                    if consume is not None and _is_data(response):
-                        consume(response.iter_bytes())
+                    if out.consume is not None and _is_data(response):
+                        out.consume(response.iter_bytes())
                     else:
                         content = _whole_body(response)
                 finally:
@@ -252,38 +251,53 @@ class Transport:
                 cookies=_set_cookies(response.headers.get_list("set-cookie")),
                 secrets=secrets,
             )
+            outcome = str(reply.status)
+            trace_id = reply.problem()[1] if reply.status >= 400 else None
+            return reply
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
-            reason = hide_secrets(_explain(error), secrets)
-            failure = NoReplyError(reason, sent=sent, tls=explain_tls(error, self.origin))
+            failure = self._no_reply(error, progress, secrets)
+            outcome = f"no answer: {failure.reason}"
             raise failure from None
         finally:
-            self._trace(method, path, reply, failure, clock.monotonic() - started, attempt)
-        return reply
+            took_ms = (clock.monotonic() - started) * 1000
+            self._talk.trace(
+                f"{out.method} {out.path.partition('?')[0]} {outcome} {took_ms:.0f} ms"
+                + (f" attempt {out.attempt}" if out.attempt > 1 else "")
+                + (f" trace id {trace_id}" if trace_id else "")
+            )
+
+    def _no_reply(
+        self, error: Exception, progress: "_Progress", secrets: tuple[str, ...]
+    ) -> NoReplyError:
+        """Who failed, and why: what a proxy may have done is not called the server's fault."""
+        peer = self.origin
+        if self._proxy is not None:
+            peer = self._proxy if progress.at_proxy else f"{peer} through {self._proxy}"
+        reason = hide_secrets(_explain(error), secrets)
+        final = explain_tls(error, peer) or explain_refusal(str(error), peer)
+        return NoReplyError(reason, sent=progress.sent, peer=peer, final=final)
 
     def close(self) -> None:
         """Closes the connections. Not with threads still in a request."""
         if self._opened is not None:
             self._opened.close()
 
-    def _trace(
-        self,
-        method: str,
-        path: str,
-        reply: Reply | None,
-        failure: NoReplyError | None,
-        seconds: float,
-        attempt: int,
-    ) -> None:
-        outcome = f"no answer: {failure.reason}" if failure else "given up"
-        trace = None
-        if reply is not None:
-            outcome = str(reply.status)
-            trace = reply.problem()[1] if reply.status >= 400 else None
-        self._talk.trace(
-            f"{method} {path.partition('?')[0]} {outcome} {seconds * 1000:.0f} ms"
-            + (f" attempt {attempt}" if attempt > 1 else "")
-            + (f" trace id {trace}" if trace else "")
-        )
+
+class _Progress:
+    """How far a request has come, by httpcore's trace."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method.encode()
+        self.sent = False
+        self.at_proxy = False
+
+    def see(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.started":
+            self.at_proxy = True
+        elif event == "proxy.start_tls.started":
+            self.at_proxy = False
+        elif event == "http11.send_request_headers.started":
+            self.sent = self.sent or info["request"].method == self._method
 
 
 def _whole_body(response: "httpx.Response") -> bytes:
@@ -297,12 +311,6 @@ def _whole_body(response: "httpx.Response") -> bytes:
 def _is_data(response: "httpx.Response") -> bool:
     content_type = response.headers.get("content-type", "")
     return response.is_success and "html" not in content_type.lower()
-
-
-def _user_agent() -> str:
-    from sbpam_cli import __version__
-
-    return f"sbpam/{__version__}"
 
 
 def _set_cookies(values: list[str]) -> dict[str, str]:
@@ -329,4 +337,4 @@ def _explain(error: BaseException) -> str:
     if isinstance(error, httpx.LocalProtocolError):
         # Its words repeat the header that is wrong.
         return "the request cannot be written"
-    return str(error) or type(error).__name__
+    return re.sub(r"\[(Errno|WinError) -?\d+\] ", "", str(error)) or type(error).__name__

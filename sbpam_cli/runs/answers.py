@@ -45,8 +45,9 @@ class Verdict(NamedTuple):
 def judge_failure(failure: NoReplyError) -> Verdict:
     """A POST without an answer: never begun, or in doubt."""
     state: BatchState = "unknown" if failure.sent else "planned"
-    reason = failure.tls.reason if failure.tls else failure.reason
-    return Verdict(state, reason=reason, server_failure=True)
+    reason = failure.final.reason if failure.final else failure.reason
+    stop = None if failure.sent else failure.final
+    return Verdict(state, reason=reason, server_failure=True, stop=stop)
 
 
 def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:

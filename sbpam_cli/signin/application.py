@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, SignInError
 from sbpam_cli.models import Token
+from sbpam_cli.nps.certificates import ClientCertificate, read_client_certificate
 from sbpam_cli.nps.client import NpsClient, RefusedError
-from sbpam_cli.nps.client_certificates import ClientCertificate, read_client_certificate
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -55,7 +55,6 @@ def open_certificate(ctx: "Context", target: "Target", secrets: "Secrets") -> Cl
         target.client_cert,
         client_key(target),
         KeyPassphrase(ctx, target, secrets),
-        lambda: f"{ctx.services.random.getrandbits(256):064x}",
         InputError if by_option else SignInError,
     )
     if certificate.open_to_others is not None:

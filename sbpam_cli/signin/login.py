@@ -9,7 +9,7 @@ from sbpam_cli.errors import InputError, OptionError, UsageError
 from sbpam_cli.models import METHODS, Method, Profile, Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
-from sbpam_cli.nps.transport import NoReplyError, Transport
+from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
 from sbpam_cli.settings.environment import Found, SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
@@ -201,7 +201,7 @@ def look_at_certificate(site: Site) -> bytes | None:
     ctx = site.ctx
     transport = Transport(ctx.services, site.target.server, settings, ctx.console, context=context)
     try:
-        transport.send("GET", "/api/v1/Version", total_s=30.0)
+        transport.send(Outgoing(method="GET", path="/api/v1/Version", total_s=30.0))
     except NoReplyError:
         pass
     finally:

@@ -21,7 +21,7 @@ from sbpam_cli.system.signals import Interruption
 
 if TYPE_CHECKING:
     from sbpam_cli.journal.records import Run
-    from sbpam_cli.nps.client_certificates import ClientCertificate
+    from sbpam_cli.nps.certificates import ClientCertificate
     from sbpam_cli.output.context import Context
     from sbpam_cli.settings.environment import Found, SecretName
     from sbpam_cli.signin.application import ApplicationSignIn

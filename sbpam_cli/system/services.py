@@ -34,6 +34,13 @@ def _system_network() -> "httpcore.NetworkBackend":
     return httpcore.SyncBackend()
 
 
+def _system_addresses(host: str, port: int) -> list[str]:
+    import socket
+
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
 def _system_database(path: str) -> "sqlite3.Connection":
     import sqlite3
 
@@ -85,6 +92,7 @@ class Services:
     terminal: what stdin may be; by default nothing is.
     keyring: a factory of keyring's back end, None for the system's own.
     network: makes httpcore's network back end (connect, read, write).
+    resolve: the addresses of a host, for connections to a port. Raises OSError.
     database: opens SQLite in autocommit mode (`isolation_level=None`).
     files: makes the object that makes, opens and locks files.
     exit_now: `os._exit`, after the streams were flushed.
@@ -101,6 +109,7 @@ class Services:
     prompt: Prompt | None = None
     keyring: "Callable[[], KeyringBackend] | None" = None
     network: "Callable[[], httpcore.NetworkBackend]" = _system_network
+    resolve: Callable[[str, int], list[str]] = _system_addresses
     database: "Callable[[str], sqlite3.Connection]" = _system_database
     files: "Callable[[], Files]" = _system_files
     workers: "Callable[[int, Clock], Workers]" = _system_workers

@@ -97,6 +97,7 @@ def server(program: Program, clock: MovedClock) -> FailingServer:
 
     def prepare(services: Services) -> None:
         services.network = lambda: MemoryNetwork(server)
+        services.resolve = lambda host, port: [host]
         services.workers = lambda _, clock: Inline(clock)
 
     program.prepare = prepare

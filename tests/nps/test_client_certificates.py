@@ -3,7 +3,6 @@
 import os
 import ssl
 import stat
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +14,11 @@ from hypothesis import strategies as st
 from support.certificates import Issued, issue, write
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
-from sbpam_cli.nps.certificates import first_pem_certificate, read_certificate
-from sbpam_cli.nps.client_certificates import ClientCertificate, read_client_certificate
+from sbpam_cli.nps.certificates import (
+    ClientCertificate,
+    read_certificate,
+    read_client_certificate,
+)
 from sbpam_cli.nps.tls import TlsSettings, build_context
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
@@ -42,9 +44,7 @@ class _Passphrase:
 
 
 def _read(cert: str, key: str | None = None, passphrase: Any = None) -> ClientCertificate:
-    return read_client_certificate(
-        cert, key, passphrase or _Passphrase(None), lambda: "new passphrase"
-    )
+    return read_client_certificate(cert, key, passphrase or _Passphrase(None))
 
 
 def _context() -> ssl.SSLContext:
@@ -89,14 +89,12 @@ def test_no_octets_are_more_than_a_value_error(junk: bytes, at: int, value: int)
 _WHOLE = issue().der
 
 
-def test_the_first_certificate_of_a_file_counts(issued: Issued) -> None:
+def test_the_first_certificate_of_a_file_counts(issued: Issued, tmp_path: Path) -> None:
     other = issue(serial=7)
-    for before in (b"", b"Bag Attributes\n  friendlyName: app\n", issued.key_pem()):
-        content = before + issued.cert_pem + other.cert_pem
-        assert first_pem_certificate(content) == issued.der
-    assert first_pem_certificate(issued.key_pem()) is None
-    trusted = issued.cert_pem.replace(b"BEGIN CERT", b"BEGIN TRUSTED CERT")
-    assert first_pem_certificate(trusted.replace(b"\n", b"\r\n")) == issued.der
+    trusted = issued.cert_pem.replace(b" CERT", b" TRUSTED CERT").replace(b"\n", b"\r\n")
+    for before in (b"", b"Bag Attributes\n  friendlyName: M\xfcller\n", issued.key_pem(), trusted):
+        path = write(tmp_path / "several.pem", before + issued.cert_pem + other.cert_pem)
+        assert _read(path).serial == "1234ABCD"
 
 
 # Which files serve
@@ -188,19 +186,6 @@ def test_a_pkcs12_file_that_fails_to_load_leaves_nothing(
     assert list(folder.iterdir()) == []
 
 
-def test_pkcs12_names_the_extra_that_it_needs(
-    issued: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write(tmp_path / "a.p12", issued.pkcs12())
-    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(SignInError) as caught:
-        _read(path)
-    assert "sbpam-cli[pkcs12]" in (caught.value.hint or "")
-    _read(*issued.files(tmp_path)).load_into(_context())
-
-
 def _missing(folder: Path, issued: Issued) -> list[str | None]:
     return [str(folder / "nothing"), None]
 
@@ -260,7 +245,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, issued: Issued, make: Any, wo
 
 def test_an_option_that_names_no_certificate_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        read_client_certificate(str(tmp_path / "x"), None, lambda: "", lambda: "", InputError)
+        read_client_certificate(str(tmp_path / "x"), None, lambda: "", InputError)
 
 
 # Who may read the key

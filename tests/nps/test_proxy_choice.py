@@ -36,7 +36,7 @@ def test_the_variables(environ: dict[str, str], proxy: str | None) -> None:
         ("nps.corp.example:6500", ORIGIN, True),
         ("nps.corp.example:443", ORIGIN, False),
         ("orp.example", ORIGIN, False),
-        (".nps.corp.example", ORIGIN, False),
+        (".nps.corp.example", ORIGIN, True),
         ("https://nps.corp.example", ORIGIN, True),
         ("http://nps.corp.example", ORIGIN, False),
         ("10.1.2.3", "https://10.1.2.3:6500", True),

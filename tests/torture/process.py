@@ -91,6 +91,7 @@ class Process:
             random=random.Random(machine.seed + len(machine.endings)),
             keyring=Keyring,
             network=lambda: MemoryNetwork(machine),
+            resolve=lambda host, port: [host],
             database=self._connect,
             files=lambda: _Files(machine, self._locked),
             workers=workers,
