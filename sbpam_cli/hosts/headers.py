@@ -12,9 +12,9 @@ from sbpam_cli.models import ListTally, ScanStatus
 COLUMNS = ("dnshostname", "dnsname", "fqdn", "hostname", "host", "name")
 """The columns that hold names, the best first; case, spaces, `_` and quotes don't count."""
 
-SEPARATORS = ",;\t"
-TSV_FIELDS = 8
+_SEPARATORS = ",;\t"
 _STATUSES = frozenset(ScanStatus)
+_TSV_FIELDS = 8
 _COLUMNS_SHOWN = 20
 _EMPTY = ' ",;\t\x0b\x0c\xa0'
 SAY_WHICH = "Name the column with --column NAME or --column NUMBER, or write one name a line."
@@ -50,19 +50,14 @@ def rank_title(title: str) -> int | None:
     return 2 * COLUMNS.index(tail) + (tail != folded) if tail in COLUMNS else None
 
 
-def find_titles(titles: Sequence[str], column: str | None) -> list[int]:
-    """The columns whose titles say that they hold the names, the best first."""
-    if column is not None:
-        return [n for n, title in enumerate(titles) if fold_title(title) == fold_title(column)]
-    ranks = [(rank_title(title), n) for n, title in enumerate(titles)]
-    return [n for _, n in sorted((rank, n) for rank, n in ranks if rank is not None)]
-
-
-def column_number(column: str | None) -> int | None:
-    """The index that `--column NUMBER` means; None if it is a name."""
-    if column is None or not re.fullmatch("[0-9]{1,9}", column):
-        return None
-    return int(column) - 1
+def find_columns(titles: Sequence[str], column: str | None) -> list[int]:
+    """The columns that hold the names, the best first: as `column` says, else by title."""
+    if column is None:
+        ranks = [(rank_title(title), n) for n, title in enumerate(titles)]
+        return [n for _, n in sorted((rank, n) for rank, n in ranks if rank is not None)]
+    if re.fullmatch("[0-9]{1,9}", column):
+        return [int(column) - 1] if 0 < int(column) <= len(titles) else []
+    return [n for n, title in enumerate(titles) if fold_title(title) == fold_title(column)]
 
 
 def no_such_column(where: str, titles: Sequence[str], column: str | None) -> InputError:
@@ -77,6 +72,18 @@ def no_such_column(where: str, titles: Sequence[str], column: str | None) -> Inp
     )
 
 
+def check_rival(where: str, chosen: tuple[str, str], other: tuple[str, str]) -> None:
+    """Refuses two columns, each as (title, cell), of which only one can hold the name."""
+    rival = fqdn(other[1].strip())
+    if rival is not None and rival != fqdn(chosen[1].strip()):
+        both = f"{shown(chosen[0])} and {shown(other[0])}"
+        raise InputError(
+            f"{where}: the columns {both} don't hold the same name",
+            reason=f"They hold {shown(chosen[1])} and {shown(other[1])}",
+            hint="Say which has the hosts: --column NAME, or --column NUMBER.",
+        )
+
+
 def bare(line: str) -> str:
     """A line of a plain list without white space around it and without its comment."""
     line = line.strip()
@@ -85,11 +92,17 @@ def bare(line: str) -> str:
     return line
 
 
+def is_own(fields: Sequence[str]) -> bool:
+    """Whether sbpam wrote the row as tsv: 8 fields, the second a status."""
+    return len(fields) == _TSV_FIELDS and fields[1] in _STATUSES
+
+
 class _Row(NamedTuple):
-    """A row of the head; `separator` is None if it is one bare name or title."""
+    """A row of the head. separator: None if it is one bare name or title."""
 
     separator: str | None
     cells: list[str]
+    found: list[int]
     height: int = 1
 
 
@@ -98,7 +111,7 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
 
     Raises `InputError` if the head leaves a doubt.
     """
-    head, number = text.head, column_number(column)
+    head, is_number = text.head, column is not None and re.fullmatch("[0-9]+", column)
     place, separator = _skip_preface(head, column, tally)
     if place == len(head):
         text.skip_lines(place)
@@ -108,39 +121,46 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
         tally.form, tally.column = "sbpam", "host"
         return Layout("\t", own=True)
     row = _row_at(head, place, column, separator)
-    found = [number] if number is not None else _titles_of(row, column)
-    if not found:
-        is_name = row.separator is None and column is None and fqdn(row.cells[0])
-        below = None if is_name else _find_below(head, place + 1, column)
-        if column is None or below is None:
-            _refuse_without_header(text, place, row, below, column)
-            text.skip_lines(place)
-            tally.form = "text" if row.separator is None else "csv"
-            return Layout(row.separator)
+    if not row.found and not is_number and not (row.separator is None and fqdn(row.cells[0])):
+        below = _find_below(text, place, row, column, separator)
         _pass_titles(text, place, below, tally)
         place, row = below, _row_at(head, below, column, separator)
-        found = _titles_of(row, column)
     where = f"{text.name}:{place + 1}"
-    if column is not None and len(found) > 1:
+    if not row.found:
+        names = [cell for cell in row.cells if fqdn(cell)]
+        if column is None and len(names) > 1:
+            hint = "Write one name a line, or say which with --column NUMBER."
+            raise text.refusal(place + 1, "several names stand in one line", hint=hint)
+        plain = row.separator is None or (len(row.cells) == 1 and names)
+        if column is not None or not plain or (not names and _is_underlined(head, place + 1)):
+            raise no_such_column(where, row.cells, column)
+        text.skip_lines(place)
+        tally.form = "csv" if row.separator else "text"
+        return Layout(row.separator)
+    if column is not None and len(row.found) > 1:
         hint = "Name one with --column NUMBER."
-        raise InputError(f"{where}: {len(found)} columns are called {shown(column)}", hint=hint)
-    if not 0 <= found[0] < len(row.cells):
-        raise no_such_column(where, row.cells, column)
-    title = row.cells[found[0]]
+        raise InputError(f"{where}: {len(row.found)} columns are called {shown(column)}", hint=hint)
+    best = row.found[0]
+    title = row.cells[best]
     dotted = row.separator is not None and "." in title and rank_title(title) is not None
     tally.form = {None: "text", "\t": "tsv"}.get(row.separator, "csv")
     tally.column = title
-    if number is not None and fqdn(title) and not dotted:
+    if is_number and fqdn(title) and not dotted:
         tally.column = column
         text.skip_lines(place)
-        return Layout(row.separator, column=number)
+        return Layout(row.separator, column=best)
     tally.header_line = place + 1
-    below_header = "".join(head[place + row.height :][:1])
-    underline = "-" in below_header and not below_header.strip("-" + _EMPTY)
-    text.skip_lines(place + row.height + underline)
+    below = place + row.height
+    text.skip_lines(below + _is_underlined(head, below))
     label = fold_title(title).rpartition(".")[2] if dotted else None
-    rivals = found[1:] if column is None else ()
-    return Layout(row.separator, False, found[0], rivals, label, row.cells)
+    rivals = row.found[1:] if column is None else ()
+    return Layout(row.separator, False, best, rivals, label, row.cells)
+
+
+def _is_underlined(head: Sequence[str], place: int) -> bool:
+    """Whether the line there is the one of hyphens below a header."""
+    line = "".join(head[place : place + 1])
+    return "--" in line and not line.strip("-" + _EMPTY)
 
 
 def _skip_preface(
@@ -164,32 +184,33 @@ def _skip_preface(
 
 def _is_row(head: Sequence[str], place: int, column: str | None) -> bool:
     """Whether a line that begins with `#` is a header, `#,Hostname,IP`, or `#1;web01...`."""
-    row, number = _row_at(head, place, column, None), column_number(column)
+    row = _row_at(head, place, column, None)
     below = next((line for line in head[place + 1 :] if line.strip()), "")
-    if row.separator is None or row.cells[0].startswith("# "):
+    if row.separator is None or row.cells[0].startswith("# ") or not row.found:
         return False
-    if number is not None and any(map(fqdn, row.cells[max(number, 0) : number + 1])):
-        return True
-    return row.separator in below and bool(_titles_of(row, column))
+    cell = row.cells[row.found[0]]
+    is_title = rank_title(cell) is not None or fold_title(cell) == fold_title(column or "")
+    return fqdn(cell) is not None or (is_title and row.separator in below)
 
 
 def _row_at(head: Sequence[str], place: int, column: str | None, separator: str | None) -> _Row:
     """The row with the separator that makes a header of it, else with the one that cuts most."""
-    line = head[place]
-    if "#" in line and fqdn(bare(line)):
-        return _Row(None, [bare(line)])
-    rows = []
-    for mark in separator or SEPARATORS:
+    line, rows = head[place], list[_Row]()
+    alone = bare(line)
+    for mark in separator or _SEPARATORS if "#" not in line or not fqdn(alone) else ():
         # A cell may begin with "#": `Name, #cores, FQDN`.
         comment = re.search(rf"\s#(?= |$)|(?<![\s{mark}\"])[^\S{mark}]+#", line)
         body = line[: comment.start()] if comment else line
         if mark in body or separator or line.lstrip().startswith('"'):
-            rows.append(_Row(mark, *split_row([body, *head[place + 1 :]], mark)))
-    fitness = lambda row: (bool(_titles_of(row, column)), len(row.cells))  # noqa: E731
-    return max(rows, key=fitness, default=_Row(None, [bare(line)]))
+            cells, height = _split_row([body, *head[place + 1 :]], mark)
+            rows.append(_Row(mark, cells, find_columns(cells, column), height))
+    # A dotted name alone in its line is a host.
+    is_host = column is None and "." in alone
+    plain = _Row(None, [alone], [] if is_host else find_columns([alone], column))
+    return max(rows, key=lambda row: (bool(row.found), len(row.cells)), default=plain)
 
 
-def split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
+def _split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
     """The cells of the first row, whatever its quotes do, and how many lines it takes."""
     import csv
 
@@ -202,66 +223,28 @@ def split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
     return [cell.strip(' "\n') for cell in cells], height
 
 
-def _titles_of(row: _Row, column: str | None) -> list[int]:
-    # A dotted name alone in its line is a host.
-    is_host = row.separator is None and column is None and "." in row.cells[0]
-    return [] if is_host else find_titles(row.cells, column)
-
-
-def _find_below(head: Sequence[str], start: int, column: str | None) -> int | None:
-    """The place of a header under a title."""
-    for place in range(start, len(head)):
-        row = _row_at(head, place, column, None)
-        titles = [row.cells[n] for n in _titles_of(row, column)]
-        if column is not None and titles:
+def _find_below(
+    text: HostText, start: int, first: _Row, column: str | None, separator: str | None
+) -> int:
+    """The place of the header that `column` names, else `start`; another one is refused."""
+    for place in range(start + 1, len(text.head)):
+        row = _row_at(text.head, place, column, separator)
+        if row.found and column is not None:
             return place
-        if any("." not in title for title in titles) and not any(map(fqdn, row.cells)):
-            return place
-    return None
+        titled = any("." not in row.cells[n] for n in row.found) and not any(map(fqdn, row.cells))
+        if titled and len([cell for cell in first.cells if fqdn(cell)]) < 2:
+            raise text.refusal(
+                start + 1,
+                f"this is no header; line {place + 1} is one",
+                hint=f"Delete what stands above line {place + 1}.",
+            )
+    return start
 
 
-def _pass_titles(text: HostText, place: int, header: int, tally: ListTally) -> None:
+def _pass_titles(text: HostText, start: int, header: int, tally: ListTally) -> None:
     """Accounts for the lines above the header that `--column NAME` points to."""
-    for number, line in enumerate(text.head[place:header], place + 1):
+    for number, line in enumerate(text.head[start:header], start + 1):
         if any(map(fqdn, re.split(rf"[{_EMPTY}]", line))):
             raise text.refusal(number, f"a host stands above the header, in line {header + 1}")
         tally.blanks += not line.strip(_EMPTY)
         tally.comments += bool(line.strip(_EMPTY))
-
-
-def _refuse_without_header(
-    text: HostText, place: int, row: _Row, below: int | None, column: str | None
-) -> None:
-    """Refuses what cannot do without the header that it has not."""
-    names = [cell for cell in row.cells if fqdn(cell)]
-    if column is None and below is not None and len(names) < 2:
-        raise text.refusal(
-            place + 1,
-            f"this is no header; line {below + 1} is one",
-            hint=f"Delete what stands above line {below + 1}.",
-        )
-    if column is None and len(names) > 1:
-        hint = "Write one name a line, or say which with --column NUMBER."
-        raise text.refusal(place + 1, "several names stand in one line", hint=hint)
-    under = "".join(text.head[place + 1 : place + 2])
-    underlined = "--" in under and not under.strip("- ") and not names
-    plain = row.separator is None or (len(row.cells) == 1 and names)
-    if column is not None or underlined or not plain:
-        raise no_such_column(f"{text.name}:{place + 1}", row.cells, column)
-
-
-def is_own(fields: Sequence[str]) -> bool:
-    """Whether sbpam wrote the row as tsv: 8 fields, the second a status."""
-    return len(fields) == TSV_FIELDS and fields[1] in _STATUSES
-
-
-def check_rival(where: str, chosen: tuple[str, str], other: tuple[str, str]) -> None:
-    """Refuses two columns, each as (title, cell), of which only one can hold the name."""
-    name, rival = fqdn(chosen[1].strip()), fqdn(other[1].strip())
-    if rival is None or rival == name:
-        return
-    raise InputError(
-        f"{where}: the columns {shown(chosen[0])} and {shown(other[0])} don't hold the same name",
-        reason=f"They hold {shown(chosen[1])} and {shown(other[1])}",
-        hint="Say which has the hosts: --column NAME, or --column NUMBER.",
-    )

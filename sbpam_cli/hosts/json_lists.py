@@ -10,8 +10,7 @@ from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import fqdn, shown
 from sbpam_cli.hosts.headers import (
     check_rival,
-    column_number,
-    find_titles,
+    find_columns,
     fold_title,
     no_such_column,
     rank_title,
@@ -248,9 +247,8 @@ class _Rows:
         titles = list(dict.fromkeys(title for _, row in rows for title in row))
         if not titles:
             return
-        number = column_number(self.column)
-        found = find_titles(titles, self.column) or ([number] if number is not None else [])
-        if not found or not 0 <= found[0] < len(titles):
+        found = find_columns(titles, self.column)
+        if not found:
             place, row = rows[0]
             if self.column is None and (path := _path_to_name(row)):
                 raise self._refusal(place, "the name is not a member of the row itself", path)
