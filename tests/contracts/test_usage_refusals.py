@@ -82,7 +82,7 @@ def test_options(site: Site, case: str, form: str) -> None:
     options, env, words = OPTIONS[case]
     if "SBPAM_OUTPUT" not in env:
         env = {"SBPAM_OUTPUT": form, **env}
-    ended = site.program("schedule", HOST, *options, env=env)
+    ended = site.run("schedule", HOST, *options, env=env)
     if form == "json" and any(env.get(name) for name in ("SBPAM_SERVER", "SBPAM_CREDENTIAL")):
         # A variable is no part of the command line.
         assert_envelope(ended, "usage")
@@ -104,12 +104,12 @@ LIMITS = [
 def test_no_duration_sends_nothing(site: Site, command: tuple[str, ...]) -> None:
     """`--skip-recent "$SKIP"` with a variable that is not set would double hosts."""
     for value in ("", " ", "1h soon"):
-        ended = site.program(*command, value)
+        ended = site.run(*command, value)
         assert_nothing_happened(site, ended)
         assert f"'{command[-1]}': not a duration" in ended.err
     alone = [word for word in command if word not in ("--wait", "--watch")]
     if len(alone) < len(command):
-        ended = site.program(*alone, "5m")
+        ended = site.run(*alone, "5m")
         assert_nothing_happened(site, ended)
         assert f"{command[-1]} goes with --wait" in ended.err
 
@@ -117,20 +117,20 @@ def test_no_duration_sends_nothing(site: Site, command: tuple[str, ...]) -> None
 def test_password_in_url_is_refused_and_not_repeated(site: Site) -> None:
     for environ in ({}, {"SBPAM_SERVER": "https://demo:h0rse-battery@nps.example"}):
         options = [] if environ else ["--server", "https://demo:h0rse-battery@nps.example"]
-        ended = site.program("schedule", HOST, *options, env=environ)
+        ended = site.run("schedule", HOST, *options, env=environ)
         assert_nothing_happened(site, ended)
         assert "h0rse-battery" not in ended.err
         assert "user" in ended.err
 
 
 def test_no_hosts_on_a_terminal(site: Site) -> None:
-    ended = site.program("schedule", terminal=True)
+    ended = site.run("schedule", terminal=True)
     assert_nothing_happened(site, ended)
     assert "no hosts" in ended.err
 
 
 def test_stdin_twice(site: Site) -> None:
-    ended = site.program("schedule", "-", "--file", "-", stdin=b"web01.corp.example\n")
+    ended = site.run("schedule", "-", "--file", "-", stdin=b"web01.corp.example\n")
     assert_nothing_happened(site, ended)
     assert "stdin" in ended.err
 
@@ -158,7 +158,7 @@ def test_lists(site: Site, tmp_path: Path, case: str, form: str) -> None:
     content, words = LISTS[case]
     path = tmp_path / "hosts.txt"
     path.write_bytes(content)
-    ended = site.program("schedule", str(path), "-o", form)
+    ended = site.run("schedule", str(path), "-o", form)
     for word in words:
         assert word in ended.err
     assert "\x1b" not in ended.err
@@ -181,10 +181,10 @@ def assert_envelope(ended: Ended, code: str) -> None:
 
 @pytest.mark.parametrize("name", ["hosts.txt", "missing.csv", "lists/web", "inventory.json"])
 def test_missing_files_are_never_hosts(site: Site, name: str) -> None:
-    ended = site.program("schedule", name)
+    ended = site.run("schedule", name)
     assert_nothing_happened(site, ended)
     assert name in ended.err
-    ended = site.program("schedule", name, "-o", "json")
+    ended = site.run("schedule", name, "-o", "json")
     assert_envelope(ended, "input")
     assert site.requests() == []
 
@@ -192,7 +192,7 @@ def test_missing_files_are_never_hosts(site: Site, name: str) -> None:
 def test_all_refusals_are_named_in_one_go(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "hosts.txt"
     path.write_text("".join(f"short{n}\n" for n in range(30)))
-    ended = site.program("schedule", str(path), "nodots")
+    ended = site.run("schedule", str(path), "nodots")
     assert_nothing_happened(site, ended)
     assert [f"hosts.txt:{n}:" in ended.err for n in (1, 20, 21)] == [True, True, False]
     assert "31" in ended.err
@@ -210,11 +210,11 @@ def test_credential_is_checked_before_a_long_list_is_read(site: Site) -> None:
             return False
 
     site.program.prepare = lambda services: setattr(services, "stdin", Unread())
-    ended = site.program("schedule", "-", "--credential", "../b")
+    ended = site.run("schedule", "-", "--credential", "../b")
     assert_nothing_happened(site, ended)
 
 
 def test_directory_is_no_list(site: Site, tmp_path: Path) -> None:
-    ended = site.program("schedule", str(tmp_path))
+    ended = site.run("schedule", str(tmp_path))
     assert_nothing_happened(site, ended)
     assert "directory" in ended.err
