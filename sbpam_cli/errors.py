@@ -58,8 +58,6 @@ class SbpamError(Exception):
 class OutputError(SbpamError):
     """stdout cannot take what is printed: a full disk, or it is closed."""
 
-    code = "output"
-
     def __init__(self, error: OSError | ValueError) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "see that what it goes to is open and has room"
