@@ -60,6 +60,14 @@ RESCANNED: frozenset[ScanStatus] = FINISHED - {ScanStatus.COMPLETE} | {ScanStatu
 SCHEDULED: frozenset[ScanStatus] = frozenset({*SERVER_STATUSES, ScanStatus.ACCEPTED})
 """The host is in a job of the server."""
 
+GOING: frozenset[ScanStatus] = SCHEDULED - FINISHED
+"""The scan may change yet."""
+
+PROBLEMS: frozenset[ScanStatus] = (
+    frozenset(ScanStatus) - GOING - {ScanStatus.COMPLETE, ScanStatus.VALID, ScanStatus.SKIPPED}
+)
+"""What did not succeed: `--only problems`, and what is grouped by reason."""
+
 
 def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]) -> ScanStatus:
     """A job's status: what its hosts' statuses add up to, else what it says itself.

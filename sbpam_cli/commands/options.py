@@ -76,7 +76,7 @@ CREDENTIAL = option(
 )
 YES = flag("Don't ask.", "--yes", "-y")
 OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")
-FULL = flag("On a terminal: every row, not the first 100.", "--full")
+FULL = flag("On a terminal: every row of however many.", "--full")
 DRY_RUN = flag("Check the list with the server, schedule nothing.", "--dry-run")
 BATCH_SIZE = option(500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING)
 PARALLEL = option(4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.commands.options import Common
 from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
-from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, ScanStatus
+from sbpam_cli.models import FINISHED, GOING, RESCANNED, ScanStatus
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import HOSTS, Row, RowSet
 from sbpam_cli.output.console import Console
@@ -14,6 +14,7 @@ from sbpam_cli.output.forms import Printer, choose_form
 from sbpam_cli.settings.profiles import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.summary import HostSummary
     from sbpam_cli.system.services import Services
 
 Body = Callable[[Context], Iterable[Row] | None]
@@ -41,7 +42,10 @@ def present(
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
     form = choose_form(common.output, services)
     by_name = common.output or services.env("SBPAM_OUTPUT")
-    printer = Printer(form, console, row_set, every_row=full or by_name is not None)
+    summary = _make_summary() if form == "table" and row_set is HOSTS else None
+    printer = Printer(
+        form, console, row_set, every_row=full or by_name is not None, summary=summary
+    )
     outcome = Outcome(profile=common.profile)
     try:
         rows = body(Context(services, console, printer, outcome, common.no_input))
@@ -56,10 +60,8 @@ def present(
     except Exception as error:
         # A stdout that takes nothing hides no error that came before.
         outcome.errors.append(as_error(error, services))
-    if form == "table" and outcome.counts:
-        from sbpam_cli.output.summary import host_summary
-
-        for line in host_summary(outcome.counts, outcome.jobs):
+    if summary is not None and not printer.is_summed_up:
+        for line in summary.lines_below(outcome):
             console.note(line)
     if outcome.verdict is not None:
         console.note(outcome.verdict)
@@ -99,6 +101,13 @@ def as_error(error: BaseException, services: "Services") -> SbpamError:
     )
 
 
+def _make_summary() -> "HostSummary":
+    from sbpam_cli.output.summary import HostSummary
+    from sbpam_cli.report.remedies import REMEDIES
+
+    return HostSummary({reason: steps[1] for reason, steps in REMEDIES.items()})
+
+
 def _next_step(services: "Services", command: str, row_set: RowSet, outcome: Outcome) -> str | None:
     if row_set is HOSTS and command not in _AFTER:
         return _step_for_hosts(command, outcome)
@@ -116,7 +125,7 @@ def _step_for_hosts(command: str, outcome: Outcome) -> str | None:
         return "without --dry-run they are scheduled" if ScanStatus.VALID in found else None
     if run is not None and found & _LEFT:
         return f"`sbpam resume {run}` goes on with it"
-    if found & (SCHEDULED - FINISHED):
+    if found & GOING:
         if command == "status":
             again = f"`sbpam status {run} --watch`" if run is not None else "the same with --watch"
             return f"{again} follows the scans to their end"

@@ -6,20 +6,16 @@ from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.options import Common, argument, flag, option, read_names, with_common
 from sbpam_cli.errors import OptionError
-from sbpam_cli.models import FINISHED, SCHEDULED, ScanStatus
+from sbpam_cli.models import PROBLEMS, ScanStatus
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
 
-_GOOD = {ScanStatus.COMPLETE, ScanStatus.VALID, ScanStatus.SKIPPED}
-
-
 def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
     """Names of statuses, separated by commas, in any case; `problems` stands for several."""
-    meant: dict[str, set[ScanStatus]] = {status: {status} for status in ScanStatus}
-    meant["problems"] = set(ScanStatus) - _GOOD - (SCHEDULED - FINISHED)
-    return read_names("--only", "status", text, meant)
+    meant: dict[str, frozenset[ScanStatus]] = {s: frozenset([s]) for s in ScanStatus}
+    return read_names("--only", "status", text, {**meant, "problems": PROBLEMS})
 
 
 @with_common

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, TimeoutPassed, UnreachableError
 from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanJob, ScanStatus
+from sbpam_cli.models import FINISHED, GOING, HostRow, ScanJob, ScanStatus
 from sbpam_cli.nps.client import (
     LONGEST_RETRY_AFTER_S,
     NotFoundError,
@@ -300,7 +300,7 @@ class RunningLimit:
             rows = batch.rows or ()
             self._jobs[batch.number] = FollowedJob(batch.job_id, batch.names, rows, batch)
         job = self._jobs[batch.number]
-        return 0 if job.is_over else sum(job.counts[status] for status in SCHEDULED - FINISHED)
+        return 0 if job.is_over else sum(job.counts[status] for status in GOING)
 
     def look(self, batches: Sequence[Batch]) -> None:
         """Looks at the jobs that hold up the next batch, if that is due."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import (
     FINISHED,
+    GOING,
+    PROBLEMS,
     SCHEDULED,
     HostRow,
     JobSummary,
@@ -22,9 +24,7 @@ NOT_IN_REPLY = "not in the reply"
 _UNNAMED = "the job does not name this host any more"
 _UNTOLD = "the job tells nothing of this host"
 _GONE = "the server does not know this job any more"
-_GOING = SCHEDULED - FINISHED
 _WAITING = {ScanStatus.QUEUED, ScanStatus.UNKNOWN}
-_GOING_OR_COMPLETE = _GOING | {ScanStatus.COMPLETE}
 _FIRST_INTERVAL_S = 2.0
 _LOST_S = 60.0
 _LOOKS_BELIEVED = 3
@@ -165,7 +165,7 @@ class FollowedJob:
 
     def _take(self, rows: Sequence[HostRow]) -> None:
         self.rows, self.counts = rows, Counter(row.status for row in rows)
-        bad = (row for row in rows if row.status not in _GOING_OR_COMPLETE)
+        bad = (row for row in rows if row.status in PROBLEMS)
         self.problems = Counter(row.failure_reason or row.status for row in bad)
 
     @property
@@ -175,10 +175,10 @@ class FollowedJob:
             return self.gone
         if not self.rows and not self.told:
             return self.status in FINISHED
-        if not _GOING.intersection(self.counts):
+        if not GOING.intersection(self.counts):
             return True
         return self.lacking >= _LOOKS_BELIEVED and all(
-            row.status not in _GOING
+            row.status not in GOING
             or (row.detail or "").startswith((NOT_IN_REPLY, _UNNAMED, _UNTOLD))
             for row in self.rows
         )
@@ -242,7 +242,7 @@ class FollowedJob:
         self.gone = self.seen = True
         lost = [row._replace(status=ScanStatus.UNKNOWN, detail=_GONE) for row in self.rows]
         pairs = zip(self.rows, lost, strict=True)
-        self._take([after if row.status in _GOING else row for row, after in pairs])
+        self._take([after if row.status in GOING else row for row, after in pairs])
 
 
 def _held_row(host: ScanHost, job_id: str) -> HostRow:

@@ -10,7 +10,7 @@ from sbpam_cli.jobs.job import FollowedJob, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanJob, ScanStatus
+from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
 from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
@@ -262,7 +262,7 @@ def judge_statuses(found: set[ScanStatus], jobs: Sequence[FollowedJob]) -> ExitC
     What nobody can tell any more is not going.
     """
     over = bool(jobs) and all(job.is_over for job in jobs)
-    if not over and found & (SCHEDULED - FINISHED):
+    if not over and found & GOING:
         return ExitCode.STILL_GOING
     if ScanStatus.OUTCOME_UNKNOWN in found:
         return ExitCode.UNKNOWN_OUTCOME

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, Form
-from sbpam_cli.output.columns import HOSTS, Row, RowSet, batches, text_of
+from sbpam_cli.output.columns import Row, RowSet, batches, text_of
 from sbpam_cli.output.escape import csv_cell, json_text, tsv_cell
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
+    from sbpam_cli.output.summary import HostSummary
     from sbpam_cli.system.services import Services
 
 _ROWS_ON_A_TERMINAL = 100
@@ -37,12 +38,18 @@ def choose_form(given: str | None, services: "Services") -> Form:
 class Printer:
     """Prints rows of one kind to stdout, in one form.
 
-    every_row: of a table, not only the first 100.
+    every_row: of a table, however many. summary: what stands in place of more than 100 hosts.
     at_once: rows are printed as soon as they are known; their order says nothing.
     """
 
     def __init__(
-        self, form: Form, console: "Console", row_set: RowSet, *, every_row: bool = True
+        self,
+        form: Form,
+        console: "Console",
+        row_set: RowSet,
+        *,
+        every_row: bool = True,
+        summary: "HostSummary | None" = None,
     ) -> None:
         self.at_once = form == "ndjson"
         self._form = form
@@ -52,11 +59,20 @@ class Printer:
         self._header = ",".join(row_set.columns) + "\n" if form == "csv" else ""
         self._kept: list[Row] = []
         self._left_out = 0
+        self._summary = summary
+
+    @property
+    def is_summed_up(self) -> bool:
+        """Whether the summary stands in place of the rows."""
+        return self._summary is not None and self._left_out > 0
 
     def write(self, rows: Iterable[Row]) -> None:
         """Rows in their final order; tsv, csv and ndjson are out when this returns."""
         if self._form in ("json", "table"):
-            self._kept.extend(rows)
+            new = list(rows)
+            self._kept += new
+            if self._summary is not None:
+                self._summary.add(new)
             if self._form == "table" and self._limit is not None:
                 self._left_out += len(self._kept[self._limit :])
                 del self._kept[self._limit :]
@@ -70,15 +86,16 @@ class Printer:
         """No more rows. Called once, also when something failed."""
         if self._form == "json":
             self._write_object(command, outcome)
+        elif self._summary is not None and self._left_out:
+            self._summary.print(self._console, command, outcome)
         elif self._form == "table" and self._kept:
             from sbpam_cli.output.table import print_table
 
             print_table(self._console, self._row_set, self._kept)
-        if self._left_out:
-            shown = len(self._kept)
-            every = "--full, -o csv, `sbpam report`" if self._row_set is HOSTS else "-o table"
-            words = f"{shown} of {shown + self._left_out:,} rows; to see all: {every}"
-            self._console.write(f"{words}\n")
+            if self._left_out:
+                shown = len(self._kept)
+                words = f"{shown} of {shown + self._left_out:,} rows; to see all: -o table"
+                self._console.write(f"{words}\n")
         self._console.write(self._header)
         self._console.flush()
 

@@ -1,12 +1,21 @@
-"""How statuses look, and what became of the hosts in two lines."""
+"""How statuses look, and what became of the hosts as far as it fits a screen."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sbpam_cli.models import FINISHED, SCHEDULED, JobSummary, ScanStatus
+from sbpam_cli.models import FINISHED, PROBLEMS, SCHEDULED, ScanStatus
+from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.wording import counted
 
+if TYPE_CHECKING:
+    from sbpam_cli.outcome import Outcome
+    from sbpam_cli.output.console import Console
+
 _JOBS_IN_FULL = 3
+_NAMED_HOSTS = 3
+_OTHER_LINES = 9
+"""Of a screen: the command, counts, how to see every row, the next step, the prompt."""
 
 
 class _Kind(NamedTuple):
@@ -51,12 +60,71 @@ def count_words(counts: Mapping[ScanStatus, int]) -> list[tuple[ScanStatus, str]
     return [(s, f"{counts[s]:,} {s}") for s in ScanStatus if counts.get(s)]
 
 
-def host_summary(counts: Mapping[ScanStatus, int], jobs: Sequence[JobSummary]) -> list[str]:
-    """Counts by status, then the jobs' ids: the first three and how many more; below a table."""
-    words = ", ".join(text for _, text in count_words(counts))
-    lines = ["", f"{counted(sum(counts.values()), 'host')}: {words}"]
-    if jobs:
-        ids = ", ".join(job.job_id for job in jobs[:_JOBS_IN_FULL])
-        more = len(jobs) - _JOBS_IN_FULL
-        lines.append(f"{counted(len(jobs), 'job')}: {ids}{f' and {more:,} more' * (more > 0)}")
-    return lines
+class HostSummary:
+    """What became of hosts, for people: counts, and the problems by reason with their remedies.
+
+    remedies: what to do, in a line, for each reason; RUN in it is the run's id.
+    """
+
+    def __init__(self, remedies: Mapping[str, str]) -> None:
+        self._remedies = remedies
+        self._problems: Counter[str] = Counter()
+        self._hosts: dict[str, list[str]] = {}
+
+    def add(self, rows: Iterable[Any]) -> None:
+        """Rows of hosts that are shown."""
+        for row in rows:
+            if row.status in PROBLEMS:
+                reason = row.failure_reason or row.status
+                self._problems[reason] += 1
+                named = self._hosts.setdefault(reason, [])
+                if len(named) < _NAMED_HOSTS:
+                    named.append(row.host)
+
+    def lines_below(self, outcome: "Outcome") -> list[str]:
+        """Below a table: counts, the first jobs' ids and how many more, a remedy a reason."""
+        if not outcome.counts:
+            return []
+        lines, jobs = ["", _count_line(outcome)], outcome.jobs
+        if jobs:
+            ids = ", ".join(job.job_id for job in jobs[:_JOBS_IN_FULL])
+            more = len(jobs) - _JOBS_IN_FULL
+            lines.append(f"{counted(len(jobs), 'job')}: {ids}{f' and {more:,} more' * (more > 0)}")
+        return lines + [
+            f"{reason}: {self._remedy(reason, outcome)}"
+            for reason, _ in self._problems.most_common()
+        ]
+
+    def print(self, console: "Console", command: str, outcome: "Outcome") -> None:
+        """Instead of a table: what fits a screen, and how to see every row."""
+        from rich.text import Text
+
+        rich, run = console.rich_stdout, outcome.run
+        rich.print(Text(_count_line(outcome) + "\n"))
+        room, several = rich.height - _OTHER_LINES, self._problems.most_common()
+        shown = several[: max(1, room // 2)]
+        for place, (reason, number) in enumerate(shown):
+            words, style = mark_status(
+                "Failed", f"{number:,} {reason}", ascii_only=rich.options.ascii_only
+            )
+            rich.print(Text(words, style))
+            rich.print(Text(f"  {self._remedy(reason, outcome)}"))
+            if place < room - 2 * len(shown):
+                hosts = Text("  " + escape_controls(", ".join(self._hosts[reason])), "dim")
+                rich.print(hosts, no_wrap=True, overflow="ellipsis")
+        if rest := several[len(shown) :]:
+            hosts_left = counted(sum(number for _, number in rest), "host")
+            rich.print(Text(f"and {hosts_left} for {counted(len(rest), 'other reason')}"))
+        if run is None or command == "demo":
+            rich.print(Text("every row: --full, or -o csv"))
+        else:
+            rich.print(Text(f"every row: `sbpam status {run} --full`, or -o csv"))
+            rich.print(Text(f"a page: `sbpam report {run}`"))
+
+    def _remedy(self, reason: str, outcome: "Outcome") -> str:
+        return self._remedies[reason].replace("RUN", outcome.run or "RUN")
+
+
+def _count_line(outcome: "Outcome") -> str:
+    words = ", ".join(text for _, text in count_words(outcome.counts))
+    return f"{counted(outcome.counts.total(), 'host')}: {words}"

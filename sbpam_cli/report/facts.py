@@ -9,7 +9,7 @@ from sbpam_cli.jobs.rows import batch_rows, merge_aside
 from sbpam_cli.jobs.status import newest_run
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus, sum_status
+from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus, sum_status
 from sbpam_cli.report.remedies import REMEDIES
 from sbpam_cli.settings.profiles import ConnectionOptions
 from sbpam_cli.wording import counted
@@ -17,9 +17,9 @@ from sbpam_cli.wording import counted
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
-_GOING = SCHEDULED - FINISHED - {ScanStatus.UNKNOWN}
+_GOING = GOING - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
-_MAY_CHANGE = SCHEDULED - FINISHED | {ScanStatus.NOT_ACCEPTED}
+_MAY_CHANGE = GOING | {ScanStatus.NOT_ACCEPTED}
 _MESSAGES_SHOWN = 3
 _NAMED_IN_VERDICT = 2
 

@@ -13,14 +13,15 @@ _ONCE_MORE = "Read the server's message, and schedule the host again once."
 _RESUME = "`sbpam resume RUN` finds out what became of the batch and sends what is left."
 _GROUP = (
     "The server gives a group of the host as the reason.",
-    "A scan changes no group: look in the NPS console for another activity on the host.",
+    "A scan changes no group: is another activity of NPS going on on the host?",
     _LOG,
 )
 
 REMEDIES: Mapping[str, Sequence[str]] = {
     FailureReason.FAILED_TO_CONNECT: (
         "The NPS server did not reach the host.",
-        "Is the host on, and does the NPS server resolve its name? `Resolve-DnsName HOST`",
+        "Is the host on, and does the NPS server reach its WinRM or SSH port?",
+        "Does the NPS server resolve its name? `Resolve-DnsName HOST`",
         "Windows: does WinRM answer the NPS server? `Test-WSMan HOST`; if not: `winrm quickconfig`",
         "Linux: does SSH answer the NPS server?",
         "Open TCP 5985 (WinRM), 5986 (WinRM over TLS), 22 (SSH) in all firewalls on the way.",
@@ -30,7 +31,7 @@ REMEDIES: Mapping[str, Sequence[str]] = {
     ),
     FailureReason.ACCESS_DENIED: (
         "The host refused the service account.",
-        "Is the account's password in NPS the current one, and is it neither locked nor expired?",
+        "Is the account's password in NPS current, and is it not locked or expired?",
         "The account needs administrator's rights on the host, also over the network.",
         "Workgroup hosts (remote UAC): set `LocalAccountTokenFilterPolicy` to 1 on the host.",
         "Since the domain was hardened: RC4 is off? Then turn AES on for the service account.",
@@ -49,12 +50,12 @@ REMEDIES: Mapping[str, Sequence[str]] = {
     ),
     FailureReason.ACTION_SERVICE_UNAVAILABLE: (
         "No service of NPS took the scan.",
-        "Start the action service and, since 25.x, the host scan service: `Service Nodes` in NPS.",
+        "Start the action service (25.x: the host scan service too): `Service Nodes`",
         "Then schedule the hosts again; nothing need be done on them.",
     ),
     FailureReason.SYSTEM_ERROR: (
         "The operating system of the host or of the NPS server reported an error.",
-        "Read the server's message: `The RPC server is unavailable` is a firewall, for example.",
+        "Read the server's message: `The RPC server is unavailable` is a firewall.",
         "Look in the event log of the host and of the NPS server at that time.",
     ),
     FailureReason.UNKNOWN_ERROR: ("The server has no name for the reason.", _ONCE_MORE, _LOG),
@@ -89,7 +90,10 @@ REMEDIES: Mapping[str, Sequence[str]] = {
         "Don't schedule them again by hand: that could scan them twice.",
         _RESUME,
     ),
-    ScanStatus.NOT_SENT: ("The run ended before these hosts were sent.", _RESUME),
+    ScanStatus.NOT_SENT: (
+        "The run ended before these hosts were sent.",
+        "`sbpam resume RUN` sends them.",
+    ),
     ScanStatus.REJECTED: (
         "The server refused the batch that these hosts were in.",
         "Read the server's message; check the service account, and the names.",
@@ -103,10 +107,11 @@ REMEDIES: Mapping[str, Sequence[str]] = {
     ),
     ScanStatus.INVALID: (
         "These entries of the list are not valid host names.",
-        "Correct them in the list; the detail says on which line they are and what is wrong.",
+        "Correct them in the list; the detail names the line, and what is wrong.",
     ),
 }
 """The meaning of a failure reason, or of a status that is not success, then what to do.
 
-In backquotes: code (RUN in it is the run's id), and what the NPS console shows.
+The first step stands alone on a screen. In backquotes: code (RUN in it is the run's id),
+and what the NPS console shows.
 """
