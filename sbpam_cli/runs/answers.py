@@ -29,6 +29,7 @@ class Verdict(NamedTuple):
 
     wait_s: how long the server asked to wait. server_failure: counts towards
     giving up. refused_token: 401. stop: no other batch will fare better.
+    accepted_before: a fresh token was refused; so many batches were accepted when it was sent.
     """
 
     state: BatchState
@@ -40,6 +41,7 @@ class Verdict(NamedTuple):
     server_failure: bool = False
     refused_token: bool = False
     stop: SbpamError | None = None
+    accepted_before: int | None = None
 
 
 def judge_failure(failure: NoReplyError) -> Verdict:
@@ -142,6 +144,15 @@ def not_sent(error: SbpamError) -> Verdict:
         trace_id=error.trace_id,
         server_failure=not final,
         stop=error if final else None,
+    )
+
+
+def refuses_fresh_token(verdict: Verdict) -> SignInError:
+    return SignInError(
+        "the server refuses even a fresh token",
+        reason=verdict.reason,
+        trace_id=verdict.trace_id,
+        hint="check the account's role; `sbpam login` signs in again",
     )
 
 

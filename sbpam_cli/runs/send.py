@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import JournalError, SbpamError, SignInError
+from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Look, RunningLimit
 from sbpam_cli.jobs.job import (
     NOT_IN_REPLY,
@@ -22,7 +21,7 @@ from sbpam_cli.jobs.job import (
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import HostRow, ScanStatus, Token
 from sbpam_cli.nps import replies as wire
-from sbpam_cli.nps.client import NpsClient, backoff_s
+from sbpam_cli.nps.client import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.runs.answers import (
     Verdict,
@@ -32,18 +31,15 @@ from sbpam_cli.runs.answers import (
     left_in_doubt,
     not_sent,
     refused,
+    refuses_fresh_token,
 )
+from sbpam_cli.runs.pause import PROBE, Pause
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.signals import GRACE_S
-from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers
+from sbpam_cli.system.threads import WAIT_SLICE_S, Done
 from sbpam_cli.wording import counted
 
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
-
 _FAILURES_IN_A_ROW = 5
-_PROBE = "probe"
-_PROBE_FOR_S = 60.0
 
 
 class Sending:
@@ -58,7 +54,7 @@ class Sending:
         self._workers = state.ctx.services.workers(
             state.limits.parallel + LOOKS_IN_FLIGHT, self._clock
         )
-        self._pause = _Pause(state.ctx.services, self._client, self._workers)
+        self._pause = Pause(state.ctx.services, self._client, self._workers)
         self._running = RunningLimit(
             *(state.ctx, state.site, state.run.run_id, state.limits.max_running, self._workers)
         )
@@ -72,6 +68,8 @@ class Sending:
         self._failures = 0
         self._rejections = 0
         self._renewed: Token | None = None
+        self._accepted = 0
+        self._held: Verdict | None = None
         self._interrupted_at: float | None = None
 
     def send_all(self) -> None:
@@ -111,6 +109,8 @@ class Sending:
 
     def _choose(self) -> list[Batch]:
         """What is due, as many batches as fit; or the server is probed first."""
+        if self._held is not None:
+            return []
         if self._pause.is_on:
             if not self._in_flight:
                 self._pause.probe()
@@ -154,7 +154,7 @@ class Sending:
         Both end by the deadline in the journal: `started` is the monotonic
         time of its `sending`.
         """
-        session = self._state.site.session
+        session, accepted = self._state.site.session, self._accepted
         try:
             token = session.token(lasting=True)
         except SbpamError as error:
@@ -171,13 +171,10 @@ class Sending:
         verdict = judge_reply(reply, len(batch.names), self._client.server_time())
         if not verdict.refused_token:
             return verdict
+        # With nothing accepted since its renewal, another one would fare no better.
+        if self._renewed is not None and token.value == self._renewed.value:
+            return verdict._replace(accepted_before=accepted)
         try:
-            # With nothing accepted since its renewal, another one would fare no better.
-            if self._renewed is not None and token.value == self._renewed.value:
-                raise SignInError(
-                    "the server refuses even a fresh token",
-                    hint="check the account's role; `sbpam login` signs in again",
-                )
             self._renewed = session.renew(token)
         except SbpamError as error:
             if error.reason is None:
@@ -191,7 +188,7 @@ class Sending:
         """Waits for an answer, half a second at most, and judges all that have come."""
         state, done = self._state, self._wait()
         while done is not None:
-            if done.key == _PROBE:
+            if done.key == PROBE:
                 state.stopped = self._pause.take(done) or state.stopped
             elif isinstance(done.key, Look):
                 state.stopped = self._running.take(done) or state.stopped
@@ -204,6 +201,10 @@ class Sending:
                 self._apply(batch, done.result)
                 self._judged.append(batch)
             done = self._workers.next(0.0) if self._is_waiting() else None
+        if self._held is not None and not self._in_flight:
+            held, self._held = self._held, None
+            if self._accepted == held.accepted_before:
+                state.stopped = state.stopped or refuses_fresh_token(held)
 
     def _is_waiting(self) -> bool:
         waiting = bool(self._in_flight or self._confirming)
@@ -247,6 +248,7 @@ class Sending:
             batch.rows = _with_unasked(match.rows, match.unasked)
             self._tries[batch.number] = 0
             self._renewed = None
+            self._accepted += 1
         elif verdict.state == "unknown":
             batch.gave_up_at = self._clock.now()
         elif verdict.state == "planned" and not verdict.refused_token:
@@ -264,6 +266,9 @@ class Sending:
         if verdict.state == "rejected":
             self._rejections += 1
         stop = verdict.stop
+        if verdict.accepted_before is not None:
+            # What is in flight may still be accepted, and then this was another token's end.
+            self._held = self._held or verdict
         if stop is None and self._failures >= _FAILURES_IN_A_ROW:
             stop = gave_up(self._client.origin, batch, self._failures)
         refused_all = self._rejections >= _FAILURES_IN_A_ROW and not self._state.has("accepted")
@@ -332,52 +337,6 @@ class Sending:
         elif done.error is not None and not isinstance(done.error, SbpamError):
             raise done.error
         self._state.settled(batch)
-
-
-class _Pause:
-    """Begun by a failure, ended by a harmless read that succeeds; nothing is sent meanwhile."""
-
-    def __init__(self, services: "Services", client: NpsClient, workers: Workers) -> None:
-        self._services = services
-        self._client = client
-        self._workers = workers
-        self._began_at: float | None = None
-        self._tries = 0
-        self.due_at = 0.0
-        self.is_probing = False
-
-    @property
-    def is_on(self) -> bool:
-        return self._began_at is not None
-
-    def begin(self, wait_s: float) -> None:
-        """wait_s: what the server asked for."""
-        ready_at = self._services.clock.monotonic() + wait_s
-        if self._began_at is None:
-            self._tries, self.due_at = 0, 0.0
-        # The minute of failed probes begins when the server should be well again.
-        self._began_at = max(self._began_at or 0.0, ready_at)
-        self.due_at = max(self.due_at, ready_at)
-
-    def probe(self) -> None:
-        """Starts a read if one is due."""
-        if not self.is_probing and self._services.clock.monotonic() >= self.due_at:
-            self.is_probing = True
-            self._workers.submit(_PROBE, self._client.probe)
-
-    def take(self, done: Done) -> SbpamError | None:
-        """Takes a read's end; returns the error to stop with after a minute of failures."""
-        self.is_probing = False
-        if done.error is None:
-            self._began_at = None
-            return None
-        if not isinstance(done.error, SbpamError):
-            raise done.error
-        self._tries += 1
-        now = self._services.clock.monotonic()
-        self.due_at = now + backoff_s(self._services, self._tries)
-        began_at = now if self._began_at is None else self._began_at
-        return done.error if now - began_at >= _PROBE_FOR_S else None
 
 
 def lacks_second_look(batch: Batch) -> bool:
