@@ -7,9 +7,10 @@ import typer
 
 from sbpam_cli.commands.app import Command, Group
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.options import Common, argument, duration, with_common
+from sbpam_cli.commands.options import Common, argument, duration, option, with_common
 
 if TYPE_CHECKING:
+    from sbpam_cli.output.columns import RowSet
     from sbpam_cli.output.context import Context
 
 runs = typer.Typer(name="runs", cls=Group, invoke_without_command=True, add_completion=False)
@@ -17,17 +18,21 @@ runs = typer.Typer(name="runs", cls=Group, invoke_without_command=True, add_comp
 
 @runs.callback()
 @with_common
-def list_runs(common: Common) -> int:
+def list_runs(
+    common: Common,
+    since: float | None = duration(None, "Only those begun within that time, e.g. 7d."),
+    limit: int | None = option(None, "Only so many, the newest.", "N", min=1),
+) -> int:
     """Lists past runs, newest first.
 
     Examples:
-      sbpam runs
+      sbpam runs --since 7d
       sbpam runs show 20261123-031502-7f3a
       sbpam runs prune --older-than 90d
     """
     from sbpam_cli.runs.past import write_runs
 
-    return _present(common, write_runs)
+    return _present(common, lambda ctx: write_runs(ctx, since, limit))
 
 
 @runs.command("show", cls=Command)
@@ -38,14 +43,15 @@ def show(
         ..., "A run, or the beginning of its id.", "RUN", autocompletion=complete_runs
     ),
 ) -> int:
-    """Shows one run, its batches and jobs.
+    """Shows the batches of a run, a row for each, and their jobs.
 
     Examples:
       sbpam runs show 20261123-031502-7f3a
     """
+    from sbpam_cli.output.columns import BATCHES
     from sbpam_cli.runs.past import write_run
 
-    return _present(common, lambda ctx: write_run(ctx, run))
+    return _present(common, lambda ctx: write_run(ctx, run), BATCHES)
 
 
 @runs.command("prune", cls=Command)
@@ -64,8 +70,10 @@ def prune(
     return _present(common, lambda ctx: prune_runs(ctx, older_than))
 
 
-def _present(common: Common, body: "Callable[[Context], None]") -> int:
+def _present(
+    common: Common, body: "Callable[[Context], None]", row_set: "RowSet | None" = None
+) -> int:
     from sbpam_cli.commands.present import present
     from sbpam_cli.output.columns import RUNS
 
-    return present(common, "runs", RUNS, body)
+    return present(common, "runs", row_set or RUNS, body)

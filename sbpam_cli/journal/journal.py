@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
 _RUNS_COMPARED = 1000
 """How many of the newest a mistyped id is compared with."""
-_RUN = (
-    "run_id, started, server, profile, username, credential_id, digest, hosts, aside, ended,"
-    " exit_code"
-)
+_RUN = ", ".join(Run._fields[:-1]) + ", list"
+"""The columns, in the order of a run's fields."""
 _CHANGING = (
     *("state", "job_id", "sent_at", "deadline", "gave_up_at", "clock_offset", "http_status"),
     *("reason", "trace_id", "accepted_at"),
@@ -68,9 +66,10 @@ class Journal:
     def record_run(self, run: Run, batches: Sequence[Batch]) -> None:
         """The run, its batches and their names, in one transaction."""
         aside = json.dumps([tuple(item) for item in run.aside])
-        values = (*run[: run._fields.index("aside")], aside, run.ended, run.exit_code)
+        values = run._asdict() | {"aside": aside}
+        marks = ", ".join(["?"] * len(values))
         with self._transaction() as execute:
-            execute(f"INSERT INTO runs ({_RUN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            execute(f"INSERT INTO runs ({_RUN}) VALUES ({marks})", tuple(values.values()))
             self._insert(execute, run.run_id, batches)
 
     def record_batches(self, run_id: str, batches: Iterable[Batch]) -> None:
@@ -107,11 +106,18 @@ class Journal:
             )
 
     def prune(self, before: float) -> int:
-        """Removes finished runs begun before then; returns how many."""
+        """Removes finished runs begun before then; returns how many.
+
+        While a run is in doubt, the later ones of its server stay: their jobs must not
+        pass for its own.
+        """
         with self._transaction() as execute:
             removed = execute(
                 "DELETE FROM runs WHERE started < ? AND run_id NOT IN (SELECT run_id FROM batches"
-                " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))",
+                " WHERE state IN ('planned', 'sending', 'unknown', 'rejected'))"
+                " AND NOT EXISTS (SELECT 1 FROM runs r JOIN batches b USING (run_id)"
+                " WHERE r.server = runs.server AND r.rowid < runs.rowid"
+                " AND b.state IN ('sending', 'unknown'))",
                 (before,),
             )
         return int(removed.rowcount)
@@ -130,7 +136,8 @@ class Journal:
         if batch.rows is None:
             return
         execute(
-            "UPDATE batches SET accepted = ?, failed = ? WHERE run_id = ? AND number = ?",
+            "UPDATE batches SET accepted = ?, failed = ?, complete = ?"
+            " WHERE run_id = ? AND number = ?",
             (*count_rows(batch.rows), run_id, batch.number),
         )
         seen_at = batch.seen_at or self._services.clock.now()
@@ -203,7 +210,7 @@ class Journal:
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
         rows = self._select(
-            "SELECT run_id, sum(accepted), sum(failed),"
+            "SELECT run_id, sum(accepted), sum(failed), sum(complete),"
             " sum(CASE WHEN state IN ('unknown', 'sending') THEN size ELSE 0 END),"
             " sum(CASE WHEN state IN ('planned', 'rejected') THEN size ELSE 0 END)"
             " FROM batches WHERE state <> 'split' GROUP BY run_id"
@@ -291,11 +298,14 @@ class Journal:
         ]
 
     def accepted_since(self, server: str, since: float) -> dict[str, str]:
-        """Hosts of that server's accepted batches sent since then: host -> run id."""
+        """Hosts of that server's accepted batches sent since then: host -> run id.
+
+        Not what was sent in the future: some clock was wrong once.
+        """
         found = self._batches(
             "b.run_id IN (SELECT run_id FROM runs WHERE server = ?)"
-            " AND b.state = 'accepted' AND b.sent_at >= ?",
-            *(server, since),
+            " AND b.state = 'accepted' AND b.sent_at BETWEEN ? AND ?",
+            *(server, since, self._services.clock.now()),
         )
         return {
             row.host: run_id

@@ -70,13 +70,19 @@ class Run(NamedTuple):
     aside: Sequence[Aside] = ()
     ended: float | None = None
     exit_code: int | None = None
+    account: str | None = None
+    list_name: str = ""
 
 
 class RunCounts(NamedTuple):
-    """Hosts of a run by what became of them; `open` is planned, sending or rejected ones."""
+    """Hosts of a run by what became of them.
+
+    failed, complete: of the accepted ones. open: planned or rejected.
+    """
 
     accepted: int = 0
     failed: int = 0
+    complete: int = 0
     unknown: int = 0
     open: int = 0
 
@@ -104,9 +110,9 @@ def unpack_rows(text: str) -> list[HostRow]:
     return msgspec.json.decode(text, type=list[HostRow])
 
 
-def count_rows(rows: Iterable[HostRow]) -> tuple[int, int]:
-    """How many were accepted, and how many of those scans ended without success."""
+def count_rows(rows: Iterable[HostRow]) -> tuple[int, int, int]:
+    """How many were accepted, how many of those scans ended without success, and with it."""
     counts = Counter(row.status for row in rows)
     accepted = sum(counts[status] for status in SCHEDULED)
     failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
-    return accepted, failed
+    return accepted, failed, counts[ScanStatus.COMPLETE]

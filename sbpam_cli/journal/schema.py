@@ -30,7 +30,9 @@ _TABLES = (
         credential_id TEXT NOT NULL,
         digest TEXT NOT NULL,           -- of the sorted names that are sent
         hosts INTEGER NOT NULL,         -- asked for, those set aside included
-        aside TEXT NOT NULL             -- JSON: [[position, host, status, detail], ...]
+        aside TEXT NOT NULL,            -- JSON: [[position, host, status, detail], ...]
+        account TEXT,                   -- the service account's name, if that is known
+        list TEXT NOT NULL              -- what the hosts came from: `hosts.csv, stdin`
     )
     """,
     """
@@ -52,6 +54,7 @@ _TABLES = (
         accepted_at REAL,
         accepted INTEGER NOT NULL DEFAULT 0,
         failed INTEGER NOT NULL DEFAULT 0,
+        complete INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (run_id, number)
     )
     """,

@@ -78,14 +78,14 @@ def read_credential(text: str | None, source: str = "--credential") -> str:
     return found or text
 
 
-def find_credential_id(client: NpsClient, credential: str, talk: Talk) -> str:
-    """The id of the one service account of that name; an id as it is.
+def find_account(client: NpsClient, credential: str, talk: Talk) -> tuple[str, str | None]:
+    """Id and name of the one service account of that name; an id as it is, without a name.
 
     credential: as `read_credential` gives it. All accounts are looked at: the server's own
     search knows user names alone. Raises UsageError if none or several are meant.
     """
     if canonical_uuid(credential) is not None:
-        return credential
+        return credential, None
     accounts = [account for page in list_accounts(client, "") for account in page]
     # One account may be listed for several resources.
     named = {a.credential_id or a: a for a in accounts if _is_called(a, credential)}
@@ -109,7 +109,7 @@ def find_credential_id(client: NpsClient, credential: str, talk: Talk) -> str:
             hint="have it managed in the NPS console, or choose another: `sbpam credentials`",
         )
     talk.note(f"service account {_describe(account)}")
-    return account.credential_id
+    return account.credential_id, _name(account)
 
 
 def list_accounts(client: NpsClient, text: str) -> Iterator[list[ServiceAccount]]:
@@ -148,7 +148,9 @@ def _is_called(account: ServiceAccount, name: str) -> bool:
 
 
 def _describe(account: ServiceAccount) -> str:
+    return f"{_name(account)} {account.credential_id or '(not managed)'}"
+
+
+def _name(account: ServiceAccount) -> str:
     name = f"{account.domain or account.resource or ''}\\{account.user_name or ''}".strip("\\")
-    return (
-        f"{(name or account.display_name or '?')[:80]} {account.credential_id or '(not managed)'}"
-    )
+    return (name or account.display_name or "?")[:80]

@@ -1,6 +1,6 @@
 """The columns of each kind of rows: one list for table, tsv, csv, json and ndjson."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,11 +12,15 @@ What follows those is not printed.
 
 
 class RowSet(NamedTuple):
-    """A kind of rows. `name` is the array's in JSON; `json_only` are columns of JSON alone."""
+    """A kind of rows. `name` is the array's in JSON; `json_only` are columns of JSON alone.
+
+    table: a table's columns, if they are others, with their places in a row.
+    """
 
     name: str
     columns: tuple[str, ...]
     json_only: tuple[str, ...] = ()
+    table: Mapping[str, int] | None = None
 
 
 def _rows(name: str, columns: str, json_only: tuple[str, ...] = ()) -> RowSet:
@@ -26,7 +30,15 @@ def _rows(name: str, columns: str, json_only: tuple[str, ...] = ()) -> RowSet:
 HOSTS = _rows(
     "hosts", "host status job_id failure_reason os ip_address version detail", ("host_id",)
 )
-RUNS = _rows("runs", "run state started hosts accepted failed unknown server credential")
+RUNS = _rows(
+    "runs",
+    "run state started hosts accepted failed unknown server credential list account complete"
+    " running",
+)._replace(
+    table={"run": 0, "started": 2, "list": 9, "hosts": 3, "complete": 11}
+    | {"problems": 13, "running": 12, "account": 14}
+)
+BATCHES = _rows("batches", "batch state hosts job_id sent answered detail")
 CREDENTIALS = _rows(
     "credentials", "credential_id user_name domain display_name resource platform managed_type"
 )

@@ -17,12 +17,23 @@ _MARKED = ("status", "ok")
 _STYLES = {"job_id": "dim", "failure_reason": "red", "version": "dim"}
 _IDS = {"job_id": 8, "credential": 8}
 """Shown whole, or so many characters of them."""
-_AT_LEAST = {**_IDS, **dict.fromkeys(("detail", "remedy", "server"), 20)}
+_AT_LEAST = {**_IDS, **dict.fromkeys(("detail", "remedy", "server", "list"), 20)}
 _AT_LEAST |= dict.fromkeys(("os", "source", "display_name", "resource"), 16)
 _LEFT_OUT = (
     *("version", "os", "ip_address", "job_id"),
     *("managed_type", "platform", "resource", "display_name", "domain"),
-    *("credential", "source", "method", "expires", "server", "accepted", "started"),
+    *(
+        "account",
+        "credential",
+        "source",
+        "method",
+        "expires",
+        "server",
+        "accepted",
+        "answered",
+        "sent",
+        "started",
+    ),
     *("detail", "failure_reason"),
 )
 """What a narrow screen does without, the first of these first."""
@@ -39,10 +50,11 @@ def print_table(console: "Console", row_set: RowSet, rows: Sequence[Row]) -> Non
     from rich.text import Text
 
     rich, local = console.rich_stdout, console.services.stdout_is_terminal()
-    names = row_set.columns
+    places = row_set.table or {name: place for place, name in enumerate(row_set.columns)}
+    names = tuple(places)
 
     def texts(row: Row) -> list[str]:
-        return [_cell(name, value, local) for name, value in zip(names, row, strict=False)]
+        return [_cell(name, row[place], local) for name, place in places.items()]
 
     natural = dict.fromkeys(names, 0)
     for row in rows:
@@ -55,7 +67,7 @@ def print_table(console: "Console", row_set: RowSet, rows: Sequence[Row]) -> Non
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         table.show_header, table.header_style = number == 0, "bold"
         for name, width in widths.items():
-            is_number = type(rows[0][names.index(name)]) is int
+            is_number = type(rows[0][places[name]]) is int
             table.add_column(
                 name.replace("_", " ").upper(),
                 width=width,

@@ -5,42 +5,58 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from sbpam_cli.jobs.rows import batch_rows
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Run, RunCounts
 from sbpam_cli.models import JobSummary, ScanStatus, sum_status
+from sbpam_cli.output.columns import Row
 from sbpam_cli.wording import counted, utc
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
-Row = tuple[object, ...]
 
-
-def write_runs(ctx: "Context") -> None:
-    """A row for each run, newest first."""
+def write_runs(ctx: "Context", since_s: float | None = None, limit: int | None = None) -> None:
+    """A row for each run, newest first. since_s: those begun so long ago at most."""
+    now = ctx.services.clock.now()
     with closing(open_journal(ctx.services)) as journal:
-        _write(ctx, journal, journal.runs())
+        runs, counts = journal.runs(), journal.counts()
+    if since_s is not None:
+        # A run that begins in the future is not recent: some clock was wrong.
+        runs = [run for run in runs if now - since_s <= run.started <= now]
+    runs = runs[:limit]
+    ctx.printer.write([_row(run, counts.get(run.run_id, RunCounts())) for run in runs])
+    ctx.outcome.next_step = _step_after(runs, counts)
 
 
 def write_run(ctx: "Context", name: str) -> None:
-    """A run's row, its batches on stderr, its jobs in the envelope. Raises UsageError."""
+    """A row for each batch of a run, its jobs in the envelope. Raises UsageError."""
     with closing(open_journal(ctx.services)) as journal:
         run = journal.find_run(name)
-        _write(ctx, journal, [run])
         batches = journal.batches(run.run_id)
+        counts = journal.counts()
     ctx.outcome.run, ctx.outcome.server, ctx.outcome.profile = run.run_id, run.server, run.profile
-    for batch in batches:
-        if batch.job_id is not None:
-            status = sum_status(None, [row.status for row in batch_rows(batch)])
-            ctx.outcome.jobs = [
-                *ctx.outcome.jobs,
-                JobSummary(batch.job_id, status, len(batch.names)),
-            ]
-        sent = f" sent {utc(batch.sent_at)}" if batch.sent_at is not None else ""
-        job = f" job {batch.job_id}" if batch.job_id is not None else ""
-        why = f": {batch.reason}" if batch.reason and batch.state != "accepted" else ""
-        hosts = counted(len(batch.names), "host")
-        ctx.console.note(f"batch {batch.number}: {hosts} {batch.state}{sent}{job}{why}")
+    ctx.outcome.jobs = [
+        JobSummary(
+            batch.job_id,
+            sum_status(None, [row.status for row in batch_rows(batch)]),
+            len(batch.names),
+        )
+        for batch in batches
+        if batch.job_id is not None
+    ]
+    ctx.console.note(
+        f"run {run.run_id}: {counted(run.hosts, 'host')} of {run.list_name or 'no list'} with"
+        f" {run.account or run.credential_id} on {run.server}"
+    )
+    ctx.printer.write(
+        (
+            *(batch.number, batch.state, len(batch.names), batch.job_id),
+            *(utc(at) if at is not None else None for at in (batch.sent_at, batch.accepted_at)),
+            batch.reason if batch.state != "accepted" else None,
+        )
+        for batch in batches
+    )
+    ctx.outcome.next_step = _step_after([run], counts)
 
 
 def prune_runs(ctx: "Context", age_s: float) -> None:
@@ -50,30 +66,30 @@ def prune_runs(ctx: "Context", age_s: float) -> None:
     ctx.console.note(f"{counted(removed, 'run')} forgotten")
 
 
-def _write(ctx: "Context", journal: Journal, runs: Sequence[Run]) -> None:
-    counts, rows = journal.counts(), []
+def _row(run: Run, count: RunCounts) -> Row:
+    """Behind the columns: the hosts with a problem, and what a person knows the account by."""
+    aside = [item.status for item in run.aside]
+    running = count.accepted - count.failed - count.complete
+    problems = run.hosts - count.complete - running - aside.count(ScanStatus.SKIPPED)
+    return (
+        *(run.run_id, "unfinished" if count.unknown or count.open else "finished"),
+        *(utc(run.started), run.hosts, count.accepted, count.failed),
+        # Those of other runs are theirs to settle; here they were not sent.
+        count.unknown + aside.count(ScanStatus.OUTCOME_UNKNOWN),
+        *(run.server, run.credential_id, run.list_name, run.account, count.complete, running),
+        *(problems, run.account or run.credential_id),
+    )
+
+
+def _step_after(runs: Sequence[Run], counts: dict[str, RunCounts]) -> str:
+    """Newest first: what is unfinished is continued, what is finished is looked at."""
+    if not runs:
+        return "`sbpam schedule --credential ID hosts.txt` starts the first run"
     for run in runs:
         count = counts.get(run.run_id, RunCounts())
-        state = "unfinished" if count.unknown or count.open else "finished"
-        # Those of other runs are theirs to settle; here they were not sent.
-        unknown = count.unknown + sum(
-            aside.status is ScanStatus.OUTCOME_UNKNOWN for aside in run.aside
-        )
-        rows.append(
-            (
-                *(run.run_id, state, utc(run.started), run.hosts, count.accepted, count.failed),
-                *(unknown, run.server, run.credential_id),
-            )
-        )
-    ctx.printer.write(rows)
-    ctx.outcome.next_step = _step_after(rows)
-
-
-def _step_after(rows: Sequence[Row]) -> str:
-    """Newest first: what is unfinished is continued, what is finished is looked at."""
-    if not rows:
-        return "`sbpam schedule --credential ID hosts.txt` starts the first run"
-    for run_id, state, *_ in rows:
-        if state == "unfinished":
-            return f"`sbpam resume {run_id}` finishes the newest unfinished run"
-    return f"`sbpam status {rows[0][0]}` shows its hosts"
+        if count.unknown or count.open:
+            return f"`sbpam resume {run.run_id}` finishes the newest unfinished run"
+    newest = runs[0].run_id
+    if counts.get(newest, RunCounts()).failed:
+        return f"`sbpam rescan {newest}` scans again what did not succeed"
+    return f"`sbpam status {newest}` shows its hosts"

@@ -79,7 +79,14 @@ def run_rescan(ctx: "Context", options: RescanOptions) -> None:
                 hint=f"`sbpam rescan {run.run_id}` leaves those out",
             )
 
-    how = how._replace(assume_yes=True, new_run=True, site=site, last_check=check)
+    how = how._replace(
+        list_name=f"rescan of {run.run_id}",
+        account=run.account,
+        assume_yes=True,
+        new_run=True,
+        site=site,
+        last_check=check,
+    )
     schedule_hosts(ctx, how, target, Hosts(names, [], []))
 
 

@@ -7,7 +7,7 @@ from sbpam_cli.errors import UsageError
 from sbpam_cli.jobs.follow import Watching, following
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Run
-from sbpam_cli.lookups.accounts import find_credential_id, read_credential
+from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.runs.candidates import claims
 from sbpam_cli.runs.run import Execution
@@ -79,7 +79,7 @@ class _Resuming(Execution):
             return None
         site = sign_in(ctx, self._target, interruption, parallel=self._limits.parallel)
         if account_id is None:
-            account_id = find_credential_id(site.client, account, ctx.console)
+            account_id, _ = find_account(site.client, account, ctx.console)
             self._check_account(account_id, account)
         journal.end_run(run.run_id, None)
         if self._options.accept is not None:

@@ -10,7 +10,7 @@ from sbpam_cli.jobs.follow import FollowLimits, Watching, following
 from sbpam_cli.jobs.rows import RowStream, reorder
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
-from sbpam_cli.lookups.accounts import find_credential_id, read_credential
+from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
 CONFIRM_ABOVE_HOSTS = 1000
+_LISTS_NAMED = 3
 _CONTINUED_FOR_S = 12 * 3600.0
 
 
@@ -33,6 +34,7 @@ class ScheduleOptions(NamedTuple):
     """What `schedule` was asked to do; `--help` has the words.
 
     judge_scans: with `wait`, a scan that did not succeed makes the end partial.
+    list_name, account: what the journal calls the list, and an account known by its id.
     site: one of this command, whose token serves again. last_check: called under
     the lock, before a new run begins, with the names to send.
     """
@@ -52,6 +54,8 @@ class ScheduleOptions(NamedTuple):
     new_run: bool = False
     skip_recent_s: float | None = None
     follow: FollowLimits = FollowLimits()
+    list_name: str = ""
+    account: str | None = None
     site: Site | None = None
     last_check: Callable[[Journal, Sequence[str]], None] = lambda _journal, _names: None
 
@@ -77,6 +81,10 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
         talk=ctx.console,
     )
     outcome.lists = hosts.tallies
+    names = [tally.source for tally in hosts.tallies]
+    names += ["arguments"] * (len(options.sources) > len(names))
+    more = f" and {len(names) - _LISTS_NAMED} more" if len(names) > _LISTS_NAMED else ""
+    options = options._replace(list_name=", ".join(names[:_LISTS_NAMED]) + more)
     schedule_hosts(ctx, options, target, hosts)
 
 
@@ -142,7 +150,7 @@ def _dry_run(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Ho
     try:
         if batches and not options.offline:
             client = open_site(ctx, target).client
-            credential_id = find_credential_id(client, target.credential or "", ctx.console)
+            credential_id, _ = find_account(client, target.credential or "", ctx.console)
         for batch in batches:
             try:
                 batch.rows = _check(client, credential_id, batch)
@@ -201,8 +209,8 @@ class _Scheduling(Execution):
         warn_of_passing_state(ctx)
         parallel = options.limits.parallel
         site = sign_in(ctx, self._target, interruption, parallel=parallel, before=options.site)
-        account_id = find_credential_id(site.client, self._target.credential or "", ctx.console)
-        before = None if options.new_run else self._cut_short(journal, account_id)
+        account = find_account(site.client, self._target.credential or "", ctx.console)
+        before = None if options.new_run else self._cut_short(journal, account[0])
         if before is not None:
             self._continue(journal, before)
             return site
@@ -214,7 +222,7 @@ class _Scheduling(Execution):
             apart = find_recent(state_of, journal, self._server, self._digest, since)
             self._names, self._aside = set_apart(self._names, self._aside, apart)
         options.last_check(journal, self._names)
-        self._begin(journal, account_id)
+        self._begin(journal, *account)
         return site
 
     def _cut_short(self, journal: Journal, account_id: str) -> Run | None:
@@ -232,7 +240,7 @@ class _Scheduling(Execution):
         )
         journal.end_run(run.run_id, None)
 
-    def _begin(self, journal: Journal, account_id: str) -> None:
+    def _begin(self, journal: Journal, account_id: str, account: str | None) -> None:
         ctx, options = self._ctx, self._options
         now = ctx.services.clock.now()
         batches = cut_batches(self._names, options.batch_size)
@@ -246,6 +254,8 @@ class _Scheduling(Execution):
             digest=self._digest,
             hosts=len(self._names) + len(self._aside),
             aside=self._aside,
+            account=account or options.account,
+            list_name=options.list_name,
         )
         journal.record_run(run, batches)
         self.adopt(run, batches)

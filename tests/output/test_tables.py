@@ -128,8 +128,9 @@ def test_every_status_has_a_sign_in_an_old_locale(encoding: str) -> None:
 
 
 def test_numbers_stand_right_and_run_ids_whole() -> None:
-    run = ("20261123-031502-7f3a", "finished", "2026-11-23T03:15:02Z", 5, 4, 1, 0, "https://a", "c")
-    big = ("20261122-031502-0000", "open", "2026-11-22T03:15:02Z", 120000, 4, 1, 0, "https://a", "")
+    left = (4, 1, 0, "https://a", "c", "hosts.csv", None, 3, 0, 2, "c")
+    run = ("20261123-031502-7f3a", "finished", "2026-11-23T03:15:02Z", 5, *left)
+    big = ("20261122-031502-0000", "open", "2026-11-22T03:15:02Z", 120000, *left)
     lines = table(RUNS, [run, big], 200)
     assert lines[2].index(" 5 ") + 2 == lines[3].index("120000") + 6
     narrow = table(RUNS, [run, big], 30)

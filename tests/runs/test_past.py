@@ -1,0 +1,122 @@
+"""`runs`: what the journal has of past runs, and what may be forgotten."""
+
+from typing import Any
+
+import pytest
+from support.faults import Fault
+from support.site import CREDENTIAL, Site
+
+HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
+POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
+UNREADABLE = Fault(action="status", status=500, method="GET", path="HostScanJob$")
+COLUMNS = (
+    "run state started hosts accepted failed unknown server credential list account complete"
+    " running"
+)
+
+
+def listed(site: Site, *options: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = site.run("runs", *options, "-o", "json").json()["runs"]
+    return rows
+
+
+def doubt(site: Site, *hosts: str) -> str:
+    """A run whose only batch is in doubt."""
+    site.faults.add(Fault(action="status", status=500, when="after", **POST), UNREADABLE)
+    ended = site.run("schedule", *hosts, "--settle-after", "0", "-o", "json")
+    site.faults.clear()
+    assert ended.code == 5
+    run = ended.json()["run"]
+    assert isinstance(run, str)
+    return run
+
+
+def test_a_run_in_every_column(site: Site) -> None:
+    failed = {"status": 3, "statusDescription": None, "failureReason": 5}
+    site.world.overrides[HOSTS[0]] = failed
+    site.world.overrides[HOSTS[1]] = {"status": 1, "statusDescription": None}
+    (site.folder / "hosts.csv").write_text("fqdn\n" + "\n".join(HOSTS[:3]))
+    files = [str(site.folder / "hosts.csv"), HOSTS[3], "short", "--skip-invalid"]
+    site.run("schedule", *files, "--credential", "CORP\\svc-scan")
+    site.clock.move(60)
+    site.run("status")
+    [row] = listed(site)
+    assert " ".join(row) == COLUMNS
+    assert list(row.values())[1:8] == [
+        *("finished", "2026-11-23T03:15:02Z", 5, 4, 1, 0, site.server.url),
+    ]
+    assert list(row.values())[8:] == [CREDENTIAL, f"{files[0]}, arguments", "CORP\\svc-scan", 2, 1]
+    env = {"TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "200"}
+    shown = site.run("runs", terminal=True, env=env)
+    titles, _, cells = (line.split() for line in shown.out.splitlines()[:3])
+    expected = "RUN STARTED LIST HOSTS COMPLETE PROBLEMS RUNNING ACCOUNT"
+    assert " ".join(titles) == expected
+    assert cells[-5:] == ["5", "2", "2", "1", "CORP\\svc-scan"]
+    page = site.run("report", "--format", "md", "--offline").out
+    assert "| Service account | CORP\\\\svc-scan |" in page
+    assert "| List |" in page
+    again = site.run("rescan", row["run"])
+    assert again.code == 0
+    assert listed(site)[0]["list"] == f"rescan of {row['run']}"
+    assert listed(site)[0]["account"] == "CORP\\svc-scan"
+
+
+def test_which_runs(site: Site) -> None:
+    site.world.refuse_replay = False
+    site.clock.move(10 * 365 * 86400)
+    site.run("schedule", HOSTS[0])
+    site.clock.move(-10 * 365 * 86400)
+    for host in HOSTS[1:]:
+        site.clock.move(3600)
+        site.run("schedule", host)
+    names = [row["run"] for row in listed(site)]
+    assert (names[:3], names[3][:4]) == (sorted(names[:3], reverse=True), "2036")
+    assert [row["run"] for row in listed(site, "--limit", "2")] == names[:2]
+    assert [row["run"] for row in listed(site, "--since", "90m")] == names[:2]
+    # A clock that was wrong once makes no run the newest, nor a recent one.
+    assert [row["run"] for row in listed(site, "--since", "9999d")] == names[:3]
+    assert site.run("status", "-o", "json", "--offline").json()["run"] == names[0]
+    ended = site.run("schedule", HOSTS[0], "--skip-recent", "24h")
+    assert ended.rows()[0][1] == "Queued"
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
+def test_batches_are_rows(site: Site, form: str) -> None:
+    site.faults.add(Fault(action="status", status=422, nth=2, **POST))
+    options = ["--batch-size", "2", "--parallel", "1", "-o", "json"]
+    ended = site.run("schedule", *HOSTS, *options).json()
+    [job] = ended["jobs"]
+    shown = site.run("runs", "show", ended["run"][:20], "-o", form)
+    assert shown.code == 0
+    at = "2026-11-23T03:15:02Z"
+    expected = ["1", "accepted", "2", job["job_id"], at, at, ""]
+    if form == "json":
+        assert shown.json()["jobs"] == [job]
+        assert list(map(str, shown.json()["batches"][0].values()))[:6] == expected[:6]
+    elif form == "tsv":
+        assert shown.rows()[0] == expected
+        assert shown.rows()[1][:6] == ["2", "rejected", "2", "", at, ""]
+        assert shown.rows()[1][6] == "Unprocessable Entity"
+    else:
+        assert len(shown.out.splitlines()) == 2 + (form == "csv")
+    assert f"4 hosts of arguments with {CREDENTIAL} on {site.server.url}" in shown.err
+
+
+def test_what_is_in_doubt_is_not_forgotten(site: Site) -> None:
+    old = site.run("schedule", HOSTS[0], "-o", "json").json()["run"]
+    doubtful = doubt(site, HOSTS[1])
+    # A later job of these hosts could pass for the one in doubt, if nobody knew whose it is.
+    later = site.run("schedule", HOSTS[1], HOSTS[2], "-o", "json").json()["run"]
+    site.faults.add(Fault(action="status", status=422, **POST))
+    refused = site.run("schedule", HOSTS[3], "-o", "json").json()["run"]
+    site.faults.clear()
+    site.clock.move(60)
+    assert "1 run forgotten" in site.run("runs", "prune", "--older-than", "1s").err
+    kept = [row["run"] for row in listed(site)]
+    assert kept == [refused, later, doubtful]
+    assert old not in kept
+    site.run("resume", refused)
+    site.clock.move(300)
+    assert site.run("resume", doubtful).code == 0
+    assert "3 runs forgotten" in site.run("runs", "prune", "--older-than", "1s").err
+    assert listed(site) == []
