@@ -274,6 +274,7 @@ class Profile(NamedTuple):
     insecure: bool = False
     client_cert: str | None = None
     client_key: str | None = None
+    output: Form | None = None
 
 
 class Talk(Protocol):

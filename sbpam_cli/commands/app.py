@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PANELS = {
     "Scan": ("schedule", "status", "rescan", "cancel", "report"),
     "Look up": ("credentials", "hosts", "runs"),
-    "Set up": ("login", "logout", "whoami", "doctor"),
+    "Set up": ("login", "logout", "whoami", "config", "doctor"),
     "Recover": ("resume",),
     "Try": ("demo", "sandbox"),
 }

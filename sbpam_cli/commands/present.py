@@ -11,7 +11,7 @@ from sbpam_cli.output.columns import HOSTS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context
 from sbpam_cli.output.forms import Printer, choose_form
-from sbpam_cli.settings.profiles import DEFAULT_PROFILE
+from sbpam_cli.settings.profiles import DEFAULT_PROFILE, form_of_profile
 
 if TYPE_CHECKING:
     from sbpam_cli.output.summary import HostSummary
@@ -40,8 +40,9 @@ def present(
     """
     services = common.services
     console = Console(services, quiet=common.quiet, verbose=common.verbose)
-    form = choose_form(common.output, services)
     by_name = common.output or services.env("SBPAM_OUTPUT")
+    by_name = by_name or form_of_profile(services, common.profile)
+    form = choose_form(by_name, services)
     summary = _make_summary() if form == "table" and row_set is HOSTS else None
     printer = Printer(
         form, console, row_set, every_row=full or by_name is not None, summary=summary

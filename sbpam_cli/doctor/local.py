@@ -69,7 +69,7 @@ def check_settings(services: "Services", target: "Target") -> Result:
     parts = [f"{target.profile}{stored} in {services.config_folder()}"]
     for name, source in {"server": "", **target.sources}.items():
         parts.append(f"{name} {getattr(target, name)} ({source})")
-    return True, "; ".join([*parts, f"method {target.method}"]), None
+    return True, "; ".join(parts), None
 
 
 def _environment(services: "Services") -> Result:

@@ -47,6 +47,7 @@ DOCTOR = _rows("doctor", "check ok detail remedy")
 WHOAMI = _rows("whoami", "profile server user method expires source")
 LOGIN = WHOAMI._replace(name="login")
 LOGOUT = WHOAMI._replace(name="logout")
+SETTINGS = _rows("config", "key value source")
 CANCEL = _rows("cancel", "job_id status detail")
 
 TIMES = frozenset({"started", "expires", "sent", "answered", "last_scan"})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, Form
 from sbpam_cli.output.columns import Row, RowSet, batches, text_of
-from sbpam_cli.output.escape import csv_cell, json_text, tsv_cell
+from sbpam_cli.output.escape import csv_cell, escape_controls, json_text, tsv_cell
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -81,6 +81,13 @@ class Printer:
             self._console.write(self._header + self._lines(batch))
             self._header = ""
         self._console.flush()
+
+    def write_alone(self, row: Row, value: str) -> None:
+        """A row of which scripts want one value: in JSON and csv the row, else that value."""
+        if self._form in ("table", "tsv"):
+            self._console.write(escape_controls(value) + "\n")
+        else:
+            self.write([row])
 
     def close(self, command: str, outcome: "Outcome") -> None:
         """No more rows. Called once, also when something failed."""

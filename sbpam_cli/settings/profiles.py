@@ -4,11 +4,11 @@ Which server a command talks to, as whom, and where each setting came from.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sbpam_cli.errors import (
     InputError,
@@ -18,7 +18,7 @@ from sbpam_cli.errors import (
     UsageError,
     wrong_value,
 )
-from sbpam_cli.models import METHODS, Method, Profile
+from sbpam_cli.models import FORMS, METHODS, Form, Method, Profile
 from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
 from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
 from sbpam_cli.system.files import read_private, require_writable, write_private
@@ -32,8 +32,21 @@ DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _STORED = tuple(name for name in Profile._fields if name != "name")
 _PATHS = ("ca_bundle", "client_cert", "client_key")
-_WITH_VARIABLE = ("username", "credential", "fingerprint", *_PATHS)
+_WITH_VARIABLE = ("username", "credential", "fingerprint", "output", *_PATHS)
 _PARSERS = {"server": parse_server, "fingerprint": parse_fingerprint}
+_WORDS = {"method": METHODS, "output": FORMS, "insecure": ("true", "false")}
+Setting = Literal[
+    "server",
+    "method",
+    "username",
+    "credential",
+    "output",
+    "ca_bundle",
+    "fingerprint",
+    "client_cert",
+    "client_key",
+    "insecure",
+]
 _TURN_WITHIN_S = 10.0
 
 
@@ -48,6 +61,7 @@ class ConnectionOptions(NamedTuple):
     fingerprint: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    output: str | None = None
     insecure: bool = False
     no_input: bool = False
 
@@ -58,7 +72,7 @@ class Target(NamedTuple):
     profile: its name, also if none is stored.
     origin: `https://host[:port]`, None if no server is known.
     stored: the profile is for this origin and user, so its stored secrets apply.
-    sources: where each setting came from: an option, a variable or `profile`.
+    sources: where each setting came from: an option, a variable, `profile` or `default`.
     """
 
     profile: str
@@ -72,6 +86,7 @@ class Target(NamedTuple):
     insecure: bool = False
     client_cert: str | None = None
     client_key: str | None = None
+    output: str | None = None
     sources: Mapping[str, str] = MappingProxyType({})
 
     @property
@@ -105,7 +120,7 @@ def resolve_target(
         raise unknown_profile(name, profiles)
     saved = saved or Profile(name=name or DEFAULT_PROFILE)
     origin = address if address is not None else saved.server
-    own = saved if origin is not None and origin == saved.server else Profile(name=saved.name)
+    own = saved if origin == saved.server else Profile(name=saved.name)
     sources = {} if origin is None else {"server": "profile" if address is None else source}
     settings: dict[str, str | None] = {}
     for key in _WITH_VARIABLE:
@@ -117,12 +132,16 @@ def resolve_target(
             sources[key] = source
     # Option or environment say whom to trust: no old exception outlives that.
     judged = any(sources.get(key, "profile") != "profile" for key in ("ca_bundle", "fingerprint"))
+    insecure = options.insecure or (own.insecure and not judged)
+    if insecure:
+        sources["insecure"] = "--insecure" if options.insecure else "profile"
+    method, sources["method"] = _method(services, own, settings)
     return Target(
         profile=saved.name,
         origin=origin,
-        method=_method(services, own, settings),
+        method=method,
         stored=own.server is not None and own.username in (None, settings["username"]),
-        insecure=options.insecure or (own.insecure and not judged),
+        insecure=insecure,
         sources=sources,
         **settings,
     )
@@ -136,25 +155,46 @@ def _given(services: "Services", options: ConnectionOptions, key: str) -> tuple[
         value, source = services.env(variable) or "", variable
     if not value:
         return None, source
+    return parse_setting(key, value, source), source
+
+
+def parse_setting(key: str, text: str, source: str) -> str:
+    """A setting in the one form it is kept in. Raises OptionError or UsageError."""
     if key in _PARSERS:
-        return _PARSERS[key](value, source), source
-    if key not in _PATHS and NO_TEXT.search(value):
+        return _PARSERS[key](text, source)
+    if text not in (known := _WORDS.get(key, (text,))):
+        hint = did_you_mean(text, known, f"it is one of {', '.join(known)}")
+        raise wrong_value(source, f"there is no {key} {text[:40]!r}", hint=hint)
+    if key not in _PATHS and NO_TEXT.search(text):
         raise wrong_value(
             source,
-            f"{value[:200]!r} holds characters that cannot be part of it",
+            f"{text[:200]!r} holds characters that cannot be part of it",
             hint="is it in this terminal's encoding, and copied without line breaks?",
         )
-    return value, source
+    return text
 
 
-def _method(services: "Services", own: Profile, settings: Mapping[str, str | None]) -> Method:
-    if given_by_environment(services, "token"):
-        return "token"
+def path_to_keep(text: str) -> str:
+    """A file's path as a profile keeps it. Raises InputError."""
+    path = str(Path(text).absolute())
+    if re.search(r"[\ud800-\udfff]", path):
+        raise InputError(
+            f"{text} cannot be written into a profile: its name is not UTF-8",
+            hint="rename the file",
+        )
+    return path
+
+
+def _method(
+    services: "Services", own: Profile, settings: Mapping[str, str | None]
+) -> tuple[Method, str]:
+    if source := given_by_environment(services, "token"):
+        return "token", source
     if own.method is not None:
-        return own.method
-    if settings["client_cert"] and given_by_environment(services, "api-key"):
-        return "application"
-    return "password"
+        return own.method, "profile"
+    if settings["client_cert"] and (source := given_by_environment(services, "api-key")):
+        return "application", source
+    return "password", "default"
 
 
 def check_profile_name(name: str, source: str = "--profile") -> str:
@@ -182,8 +222,16 @@ def load_profiles(services: "Services") -> dict[str, Profile]:
     return {name: _profile(path, name, table) for name, table in _tables(_read(path), path).items()}
 
 
-def save_profile(services: "Services", profile: Profile) -> None:
-    """Writes one profile, leaving the others, and keys that we don't know, as they are."""
+def form_of_profile(services: "Services", name: str | None) -> Form | None:
+    """The form of output that a profile sets. A broken file is for others to report."""
+    with suppress(SbpamError):
+        name = name or services.env("SBPAM_PROFILE") or DEFAULT_PROFILE
+        return load_profiles(services).get(name, Profile(name)).output
+    return None
+
+
+def change_profile(services: "Services", name: str, change: Callable[[Profile], Profile]) -> None:
+    """Changes or makes one profile; the others, and keys that we don't know, stay."""
     import tomli_w
 
     path, pause = _path(services), services.clock.sleep
@@ -191,15 +239,17 @@ def save_profile(services: "Services", profile: Profile) -> None:
     with take_turn(services, f"profiles {path}", within_s=_TURN_WITHIN_S, pause=pause):
         document = _read(path)
         tables = _tables(document, path)
-        unknown = {k: v for k, v in tables.get(profile.name, {}).items() if k not in _STORED}
+        table = tables.get(name, {})
+        profile = change(_profile(path, name, table))
+        unknown = {k: v for k, v in table.items() if k not in _STORED}
         known = {key: value for key in _STORED if (value := getattr(profile, key))}
-        document["profiles"] = tables | {profile.name: unknown | known}
+        document["profiles"] = tables | {name: unknown | known}
         with _of_input():
             write_private(services, path, tomli_w.dumps(document).encode())
 
 
 def require_writable_profiles(services: "Services") -> None:
-    """Raises InputError if `save_profile` could not write."""
+    """Raises InputError if `change_profile` could not write."""
     with _of_input():
         require_writable(services, _path(services))
 
@@ -251,10 +301,8 @@ def _profile(path: Path, name: str, table: dict[str, Any]) -> Profile:
             if not isinstance(value, bool if key == "insecure" else str):
                 wanted = "true or false" if key == "insecure" else "a text in quotes"
                 raise InputError(f"`{key}` must be {wanted}")
-            if key in _PARSERS:
-                values[key] = _PARSERS[key](str(value), key)
-        if values.get("method", "password") not in METHODS:
-            raise InputError(f"`method` must be one of {', '.join(METHODS)}")
+            if key in _PARSERS or key in ("method", "output"):
+                values[key] = parse_setting(key, str(value), key)
     except SbpamError as error:
         raise _broken(path, f"profile {name!r}: {error.message}", error.hint) from None
     return Profile(name=name, **values)

@@ -15,10 +15,11 @@ from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     ConnectionOptions,
     Target,
+    change_profile,
     load_profiles,
+    path_to_keep,
     require_writable_profiles,
     resolve_target,
-    save_profile,
 )
 from sbpam_cli.settings.secrets import (
     LONGEST_SECRET,
@@ -87,7 +88,7 @@ def run_login(ctx: "Context", options: LoginOptions) -> None:
     site.session.code = code
     token = site.session.sign_in()
     previous = load_profiles(services).get(target.profile)
-    save_profile(services, _profile_of(target))
+    change_profile(services, target.profile, lambda old: _profile_of(target, old))
     ctx.console.note(_welcome(target, token))
     _store(ctx, stored.vault, target, previous, _worth_keeping(options, site.session, token))
 
@@ -125,15 +126,9 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
             fingerprint=target.fingerprint if pin != "profile" else None,
         )
     target = target._replace(method=method, insecure=given.insecure)
-    for path in (target.ca_bundle, target.client_cert, target.client_key):
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:
-            raise InputError(
-                f"{path} cannot be written into a profile: its name is not UTF-8",
-                hint="rename the file",
-            ) from None
-    return target
+    given_paths = (target.ca_bundle, target.client_cert, target.client_key)
+    paths = [path and path_to_keep(path) for path in given_paths]
+    return target._replace(ca_bundle=paths[0], client_cert=paths[1], client_key=paths[2])
 
 
 def _read_given(
@@ -218,10 +213,7 @@ def _describe(der: bytes) -> str:
     return f"a certificate for {known.common_name or 'no name'}, good until {until}"
 
 
-def _profile_of(target: Target) -> Profile:
-    def absolute(path: str | None) -> str | None:
-        return None if path is None else str(Path(path).absolute())
-
+def _profile_of(target: Target, previous: Profile) -> Profile:
     presents = target.method == "application"
     by_variable = target.sources.get("credential") == "SBPAM_CREDENTIAL"
     return Profile(
@@ -230,11 +222,12 @@ def _profile_of(target: Target) -> Profile:
         method=target.method,
         username=target.username if target.method != "token" else None,
         credential=None if by_variable else target.credential,
-        ca_bundle=absolute(target.ca_bundle),
+        ca_bundle=target.ca_bundle,
         fingerprint=target.fingerprint,
         insecure=target.insecure,
-        client_cert=absolute(target.client_cert) if presents else None,
-        client_key=absolute(client_key(target)) if presents else None,
+        client_cert=target.client_cert if presents else None,
+        client_key=client_key(target) if presents else None,
+        output=previous.output,
     )
 
 

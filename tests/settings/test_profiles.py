@@ -12,9 +12,9 @@ from sbpam_cli.models import Profile
 from sbpam_cli.settings.profiles import (
     ConnectionOptions,
     Target,
+    change_profile,
     load_profiles,
     resolve_target,
-    save_profile,
 )
 from sbpam_cli.system.services import Services
 
@@ -50,8 +50,8 @@ def saved(tmp_path: Path) -> Path:
     everything = Profile(
         "default", A, "password", "CORP\\joe", "svc", "/ca.pem", PIN, True, "/c.pem", "/k.pem"
     )
-    save_profile(services, everything)
-    save_profile(services, Profile("berlin", B, "token"))
+    change_profile(services, "default", lambda _: everything)
+    change_profile(services, "berlin", lambda _: Profile("berlin", B, "token"))
     return tmp_path
 
 
@@ -70,7 +70,7 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         '\ufefftheme = "dark"\n[profiles.x]\nserver = "a"\nfuture = [1, 2]\ninsecure = true\n'
         "[profiles.y.deep]\nz = 1\n",
     )
-    save_profile(_services(tmp_path), Profile("x", B))
+    change_profile(_services(tmp_path), "x", lambda _: Profile("x", B))
     assert tomllib.loads(path.read_text()) == {
         "theme": "dark",
         "profiles": {"x": {"server": B, "future": [1, 2]}, "y": {"deep": {"z": 1}}},
@@ -87,7 +87,7 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         ("[profiles]\nx = 3", "`profiles` must hold a table"),
         ("[profiles.x]\nserver = 3", "profile 'x': `server` must be a text"),
         ("[profiles.x]\ninsecure = 'yes'", "profile 'x': `insecure` must be true or false"),
-        ("[profiles.x]\nmethod = 'magic'", "profile 'x': `method` must be one of password"),
+        ("[profiles.x]\nmethod = 'magic'", "profile 'x': method: there is no method 'magic'"),
         ("[profiles.x]\nserver = 'http://a'", "profile 'x': server: "),
         ("[profiles.x]\nfingerprint = 'ab'", "profile 'x': fingerprint: "),
         ("[profiles.'x y']\nserver = 'a'", "cannot be the name of a profile"),
