@@ -87,6 +87,10 @@ def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]
     return ScanStatus.COMPLETED_WITH_ERRORS
 
 
+END_OF_TIME = 253_402_214_400.0
+"""A day before the year 10000: what comes later has no date in some time zone."""
+
+
 class FailureReason(StrEnum):
     """Why a scan failed: the server's `ActionFailureReason`; the order is the wire's integer."""
 

@@ -43,6 +43,14 @@ def parse_positive_duration(text: str) -> float:
     return seconds
 
 
+def parse_a_day(text: str) -> float:
+    """A day at most: what is in doubt is not looked for before its POST must have ended."""
+    seconds = parse_positive_duration(text)
+    if seconds > _SECONDS["d"]:
+        raise typer.BadParameter("must be a day at most (write 90, 2m or 1h30m)")
+    return seconds
+
+
 def option(
     default: Any, words: str, metavar: str, *names: str, panel: str | None = None, **more: Any
 ) -> Any:
@@ -80,7 +88,9 @@ FULL = flag("On a terminal: every row of however many.", "--full")
 DRY_RUN = flag("Check the list with the server, schedule nothing.", "--dry-run")
 BATCH_SIZE = option(500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING)
 PARALLEL = option(4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING)
-SEND_TIMEOUT = duration("2m", "Limit for one POST, reply included.", panel=SENDING)
+SEND_TIMEOUT = duration(
+    "2m", "Limit for one POST, reply included; 1d at most.", parser=parse_a_day, panel=SENDING
+)
 SETTLE_AFTER = duration(
     "3m",
     "How long until 'no such job' is believed.",

@@ -7,23 +7,25 @@ thousand rows.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.errors import JournalError, UsageError
 from sbpam_cli.journal.records import (
-    Aside,
     Batch,
+    OddValueError,
     Run,
     RunCounts,
     count_rows,
     pack_rows,
-    unpack_rows,
+    read_batch,
+    read_claim,
+    read_run,
 )
 from sbpam_cli.journal.schema import journal_failure, open_database
-from sbpam_cli.models import SCHEDULED, ScanStatus
+from sbpam_cli.models import SCHEDULED
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -190,6 +192,8 @@ class Journal:
         Something of it may still be sent, or its command did not end by itself.
         One that only has refused batches is over; `resume` alone sends those again.
         """
+        # All are read, so checked: with an odd server or digest this list would seem a new one.
+        self.runs()
         found = self._runs(
             "WHERE digest = ? AND server = ? AND credential_id = coalesce(?, credential_id)"
             " AND (exit_code IS NULL OR exit_code IN (4, 5, 6) OR exit_code > 128 OR run_id IN"
@@ -209,24 +213,21 @@ class Journal:
 
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
+        numbers = ("size", "accepted", "failed", "complete")
+        odd = [f"typeof({name}) <> 'integer' OR {name} < 0 OR {name} > size" for name in numbers]
         rows = self._select(
             "SELECT run_id, sum(accepted), sum(failed), sum(complete),"
             " sum(CASE WHEN state IN ('unknown', 'sending') THEN size ELSE 0 END),"
-            " sum(CASE WHEN state IN ('planned', 'rejected') THEN size ELSE 0 END)"
+            " sum(CASE WHEN state IN ('planned', 'rejected') THEN size ELSE 0 END),"
+            f" max({' OR '.join(odd)})"
             " FROM batches WHERE state <> 'split' GROUP BY run_id"
         )
-        return {run_id: RunCounts(*(int(n) for n in numbers)) for run_id, *numbers in rows}
+        if any(odd for *_, odd in rows):
+            raise self._failed(OddValueError("batches.size, accepted, failed or complete"))
+        return {run_id: RunCounts(*numbers) for run_id, *numbers, _ in rows}
 
     def _runs(self, rest: str, *values: object) -> list[Run]:
-        runs = []
-        for row in self._select(f"SELECT {_RUN} FROM runs {rest}", values):
-            run = Run(*row)
-            aside = [
-                Aside(position, host, ScanStatus(status), detail)
-                for position, host, status, detail in json.loads(row[Run._fields.index("aside")])
-            ]
-            runs.append(run._replace(aside=aside))
-        return runs
+        return self._select(f"SELECT {_RUN} FROM runs {rest}", values, read_run)
 
     # Batches.
 
@@ -281,6 +282,7 @@ class Journal:
                 "SELECT b.job_id, b.run_id FROM batches b JOIN runs r USING (run_id)"
                 " WHERE b.job_id IS NOT NULL AND r.server = ? ORDER BY r.rowid, b.sent_at",
                 (server,),
+                read_claim,
             )
         )
 
@@ -318,24 +320,20 @@ class Journal:
         self, where: str, *values: object, with_rows: bool = True
     ) -> list[tuple[str, Batch]]:
         """Batches with the ids of their runs, in the order of their names."""
+        own = ("number", "first", "size", "parent", *_CHANGING)
+        names = (*own, "names", "seen_at", "rows")
 
-        changing = ", ".join(f"b.{name}" for name in _CHANGING)
-        rows = self._select(
-            f"SELECT b.run_id, b.number, b.first, b.parent, n.names, r.seen_at,"
-            f" {'r.rows' if with_rows else 'NULL'}, {changing}"
-            " FROM batches b JOIN batch_names n USING (run_id, number)"
+        def read(values: Sequence[Any]) -> tuple[str, Batch]:
+            return values[0], read_batch(dict(zip(names, values[1:], strict=True)))
+
+        return self._select(
+            f"SELECT b.run_id, {', '.join(f'b.{name}' for name in own)}, n.names, r.seen_at,"
+            f" {'r.rows' if with_rows else 'NULL'}"
+            " FROM batches b LEFT JOIN batch_names n USING (run_id, number)"
             f" LEFT JOIN batch_rows r USING (run_id, number) WHERE {where} ORDER BY b.first",
             values,
+            read,
         )
-        found = []
-        for run_id, number, first, parent, names, seen_at, packed, *values in rows:
-            batch = Batch(number, first, names.split("\n"), parent=parent, seen_at=seen_at)
-            for name, value in zip(_CHANGING, values, strict=True):
-                setattr(batch, name, value)
-            if packed is not None:
-                batch.rows = unpack_rows(packed)
-            found.append((run_id, batch))
-        return found
 
     # SQLite.
 
@@ -355,14 +353,20 @@ class Journal:
                 raise journal_failure(self.path, error) from error
             raise
 
-    def _select(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+    def _select(
+        self, query: str, values: Sequence[object] = (), read: Callable[[Any], Any] = tuple
+    ) -> list[Any]:
+        """What `read` makes of each row."""
         import sqlite3
 
         try:
-            return self._open_connection().execute(query, tuple(values)).fetchall()
-        except sqlite3.Error as error:
-            self._abandon()
-            raise journal_failure(self.path, error) from error
+            return [read(row) for row in self._open_connection().execute(query, tuple(values))]
+        except (sqlite3.Error, OddValueError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> JournalError:
+        self._abandon()
+        return journal_failure(self.path, error)
 
     def _open_connection(self) -> "sqlite3.Connection":
         if self._connection is None:

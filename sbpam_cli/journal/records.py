@@ -1,16 +1,30 @@
-"""What the journal holds, as values: runs, batches, rows."""
+"""What the journal holds, as values: runs, batches, rows.
+
+Everything is checked when it is read: a file that SQLite finds sound may hold anything.
+"""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sbpam_cli.models import FINISHED, SCHEDULED, HostRow, ScanStatus
+from sbpam_cli.models import END_OF_TIME, FINISHED, SCHEDULED, HostRow, ScanStatus
+from sbpam_cli.names import canonical_uuid
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
+LONGEST_SEND_S = 86_400.0
+"""Of one POST; a longer time until its deadline is none that was asked for."""
 IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
 _HASHED_NAMES = 10_000
+_MOST_HOSTS = 2**40
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", re.ASCII)
+_SERVER = re.compile(r"https://[a-z0-9._:%\[\]-]{1,260}", re.ASCII)
+_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
+_NAMES = re.compile(r"[a-z0-9._-]{1,253}(?:\n[a-z0-9._-]{1,253})*", re.ASCII)
+_ASIDE = (ScanStatus.SKIPPED, ScanStatus.OUTCOME_UNKNOWN)
+_SENT = SCHEDULED | {ScanStatus.NOT_ACCEPTED}
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -103,11 +117,116 @@ def pack_rows(rows: Sequence[HostRow]) -> str:
     return msgspec.json.encode(list(rows)).decode()
 
 
-def unpack_rows(text: str) -> list[HostRow]:
-    """The rows of a batch. Raises msgspec.DecodeError for anything else."""
+class OddValueError(Exception):
+    """The journal holds what sbpam never writes."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"odd value in {where}")
+
+
+def read_run(values: Sequence[Any]) -> Run:
+    """A run from its columns, every one checked. Raises OddValueError."""
+    columns = dict(zip(Run._fields, values, strict=True))
+    columns["aside"] = _decode(columns["aside"], list[Aside], "runs.aside")
+    run: Run = _convert([*columns.values()], Run, "runs")
+    places = [item.position for item in run.aside]
+    _demand(
+        "runs",
+        run_id=_RUN_ID.fullmatch(run.run_id),
+        started=_is_moment(run.started),
+        server=_SERVER.fullmatch(run.server),
+        credential_id=canonical_uuid(run.credential_id) == run.credential_id,
+        digest=_DIGEST.fullmatch(run.digest),
+        hosts=len(run.aside) <= run.hosts <= _MOST_HOSTS,
+        aside=places == sorted(places)
+        and min(places, default=0) >= 0
+        and all(
+            item.status is ScanStatus.INVALID
+            or (item.status in _ASIDE and _NAMES.fullmatch(item.host))
+            for item in run.aside
+        ),
+        ended=_is_moment(run.ended),
+        exit_code=0 <= (run.exit_code or 0) <= 255,
+    )
+    return run
+
+
+def read_batch(columns: dict[str, Any]) -> Batch:
+    """A batch from its columns, `names`, `rows` and `size` among them. Raises OddValueError."""
+    size, names, packed = columns.pop("size"), columns.pop("names"), columns.pop("rows")
+    batch: Batch = _convert(columns | {"names": []}, Batch, "batches")
+    _demand("batch_names", names=isinstance(names, str) and _NAMES.fullmatch(names))
+    batch.names = names.split("\n")
+    moments = (batch.sent_at, batch.deadline, batch.gave_up_at, batch.accepted_at)
+    limit_s = (batch.deadline or 0.0) - (batch.sent_at or 0.0)
+    _demand(
+        "batches",
+        number=0 <= batch.number <= _MOST_HOSTS,
+        first=0 <= batch.first <= _MOST_HOSTS,
+        size=type(size) is int and size == len(batch.names),
+        job_id=canonical_uuid(batch.job_id) == batch.job_id
+        and (batch.job_id or batch.state != "accepted"),
+        sent_at=all(map(_is_moment, moments)),
+        deadline=batch.deadline is None or 0 <= limit_s <= LONGEST_SEND_S + 1,
+        clock_offset=abs(batch.clock_offset or 0.0) < END_OF_TIME,
+        http_status=0 <= (batch.http_status or 0) <= 999,
+    )
+    if packed is not None:
+        batch.rows = unpack_rows(packed)
+        _demand(
+            "batch_rows",
+            rows=[row.host for row in batch.rows] == batch.names
+            and {row.status for row in batch.rows} <= _SENT
+            and {row.job_id for row in batch.rows} <= {batch.job_id, None}
+            and all(_is_moment(r.started_at) and _is_moment(r.finished_at) for r in batch.rows),
+            seen_at=_is_moment(batch.seen_at) and batch.seen_at is not None,
+        )
+    return batch
+
+
+def read_claim(values: Sequence[Any]) -> tuple[str, str]:
+    """Ids of a job and of the run whose it is. Raises OddValueError."""
+    job_id, run_id = values
+    _demand(
+        "batches",
+        job_id=canonical_uuid(job_id) == job_id,
+        run_id=isinstance(run_id, str) and _RUN_ID.fullmatch(run_id),
+    )
+    return job_id, run_id
+
+
+def unpack_rows(text: object) -> list[HostRow]:
+    """The rows of a batch. Raises OddValueError for anything else."""
+    rows: list[HostRow] = _decode(text, list[HostRow], "batch_rows.rows")
+    return rows
+
+
+def _decode(text: Any, kind: Any, where: str) -> Any:
     import msgspec
 
-    return msgspec.json.decode(text, type=list[HostRow])
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+        raise OddValueError(where) from None
+
+
+def _convert(value: object, kind: Any, table: str) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.MsgspecError as error:
+        raise OddValueError(f"{table}: {error}") from None
+
+
+def _demand(table: str, **columns: object) -> None:
+    for column, is_right in columns.items():
+        if not is_right:
+            raise OddValueError(f"{table}.{column}")
+
+
+def _is_moment(value: float | None) -> bool:
+    return value is None or 0 <= value < END_OF_TIME
 
 
 def count_rows(rows: Iterable[HostRow]) -> tuple[int, int, int]:

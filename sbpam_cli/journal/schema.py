@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _BUSY_TIMEOUT_S = 30.0
 _BUSY_PAUSE_S = 0.05
+_UNSOUND = ("malformed", "not a database", "odd value", "Could not decode", "integer overflow")
 # Names and rows are tables of their own: a batch's state changes without rewriting them.
 _TABLES = (
     """
@@ -86,7 +87,7 @@ _TABLES = (
 def journal_failure(path: Path, error: Exception) -> JournalError:
     """What went wrong with SQLite, and the remedy that fits."""
     words = str(error)
-    if "malformed" in words or "not a database" in words:
+    if any(sign in words for sign in _UNSOUND):
         hint = (
             f"save its rows with `sqlite3 {path} .recover`: it may name hosts in doubt;"
             " then move it away to start afresh"

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sbpam_cli.models import (
+    END_OF_TIME,
     SERVER_STATUSES,
     FailureReason,
     ScanHost,
@@ -145,7 +146,7 @@ def read_failure(value: object) -> tuple[FailureReason | None, str | None]:
 
 
 def read_time(value: object) -> float | None:
-    """An ISO time as epoch seconds; without a zone it is UTC; year 1 means unset."""
+    """An ISO time as epoch seconds; without a zone it is UTC; before 1970 (year 1) it is unset."""
     if not isinstance(value, str) or not (match := _TIME.fullmatch(value.strip())):
         return None
     from datetime import datetime, timedelta, timezone
@@ -163,7 +164,8 @@ def read_time(value: object) -> float | None:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset))
     except ValueError:
         return None
-    return moment.timestamp() + float(match[7] or 0)
+    found = moment.timestamp() + float(match[7] or 0)
+    return found if 0 <= found < END_OF_TIME else None
 
 
 ReadOutcome = tuple[ScanStatus | None, FailureReason | None, str | None]

@@ -1,10 +1,10 @@
 """The batches of a run are read one at a time, also while the run goes on."""
 
 from support.example_run import services_of
-from support.site import PrivateProgram
+from support.site import CREDENTIAL, PrivateProgram
 
 from sbpam_cli.journal.journal import Journal, open_journal
-from sbpam_cli.journal.records import Batch, Run
+from sbpam_cli.journal.records import Batch, Run, digest_names
 from sbpam_cli.system.services import Services
 
 NAMES = [f"h{n}.corp.example" for n in range(6)]
@@ -12,7 +12,8 @@ NAMES = [f"h{n}.corp.example" for n in range(6)]
 
 def begin(services: Services) -> tuple[Journal, Run]:
     journal = open_journal(services)
-    run = Run("20261123-031502-0001", 1e9, "https://a", "p", None, "c", "d", len(NAMES))
+    origin, account, digest = "https://a", CREDENTIAL, digest_names(NAMES)
+    run = Run("20261123-031502-0001", 1e9, origin, "p", None, account, digest, len(NAMES))
     journal.record_run(run, [Batch(1, 0, NAMES[:3]), Batch(2, 3, NAMES[3:])])
     return journal, run
 
