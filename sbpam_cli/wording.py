@@ -11,6 +11,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{ending}"
 
 
+def duration_words(seconds: float) -> str:
+    """`20 s`, `3 min`, `2 h`, rounded."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def utc(epoch_s: float) -> str:
     """`2026-11-23T03:15:02Z`."""
     from datetime import UTC, datetime

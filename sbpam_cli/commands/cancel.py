@@ -33,7 +33,7 @@ def cancel(
     """
     from sbpam_cli.commands.present import present
     from sbpam_cli.jobs.cancel import CancelOptions, run_cancel
-    from sbpam_cli.jobs.follow import following
+    from sbpam_cli.jobs.watching import following
     from sbpam_cli.output.columns import CANCEL
 
     options = CancelOptions(

@@ -48,8 +48,8 @@ def status(
       sbpam status web01.corp.example -o json
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.jobs.follow import following
     from sbpam_cli.jobs.status import StatusOptions, run_status
+    from sbpam_cli.jobs.watching import following
     from sbpam_cli.output.columns import HOSTS
 
     if offline and wait:

@@ -13,8 +13,9 @@ from sbpam_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits, Watching
+from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob
+from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid

@@ -1,15 +1,14 @@
 """Asks the server what became of jobs, once or until they end, and shows it meanwhile."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, TimeoutPassed, UnreachableError
 from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import FINISHED, GOING, HostRow, ScanJob, ScanStatus
+from sbpam_cli.models import GOING, ScanJob, ScanStatus
 from sbpam_cli.nps.client import (
     LONGEST_RETRY_AFTER_S,
     NotFoundError,
@@ -17,12 +16,11 @@ from sbpam_cli.nps.client import (
     RefusedError,
     backoff_s,
 )
-from sbpam_cli.output.live import LiveDisplay, ScanProgress
-from sbpam_cli.output.summary import done_of
-from sbpam_cli.system.signals import Interruption, leave_now
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers
+from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
+    from sbpam_cli.jobs.watching import Watching
     from sbpam_cli.output.context import Context
     from sbpam_cli.signin.session import Site
 
@@ -58,9 +56,8 @@ class Look(NamedTuple):
 class Follower:
     """Looks at jobs, once or to their end: at each by its id, at many by the list.
 
-    goes_on: the command that goes on if this one is cut short. changed: called
-    with the jobs that an answer was about, first with all; in between with
-    none, some times a second.
+    goes_on: the command that goes on if this one is cut short.
+    watching: shows it, if anybody does.
     """
 
     def __init__(
@@ -69,7 +66,7 @@ class Follower:
         site: "Site",
         goes_on: str,
         limits: FollowLimits,
-        changed: Callable[[Sequence[FollowedJob]], None] = lambda _: None,
+        watching: "Watching | None" = None,
         workers: Workers | None = None,
     ) -> None:
         self._ctx = ctx
@@ -77,7 +74,7 @@ class Follower:
         self._client = site.client
         self._goes_on = goes_on
         self._limits = limits
-        self._changed = changed
+        self._watching = watching
         self._workers = workers or ctx.services.workers(LOOKS_IN_FLIGHT, self._clock)
         self._once = False
         self._in_flight: set[str] = set()
@@ -103,6 +100,9 @@ class Follower:
         """
         self._once = True
         while going := [job for job in jobs if not job.seen]:
+            if self._watching is not None and len(jobs) > 1:
+                done = len(jobs) - len(going)
+                self._watching.say(f"read {done:,} of {counted(len(jobs), 'job')}")
             self.start(going)
             self._wait()
 
@@ -116,7 +116,7 @@ class Follower:
         """
         started = self._clock.monotonic()
         timeout_s = self._limits.timeout_s
-        self._changed(jobs)
+        self._show(jobs)
         going = [job for job in jobs if not job.is_over]
         while going:
             if timeout_s is not None and self._clock.monotonic() - started >= timeout_s:
@@ -126,10 +126,14 @@ class Follower:
                 )
             self.start(going)
             changed = self._wait()
-            self._changed(changed)
+            self._show(changed)
             if changed:
                 going = [job for job in going if not job.is_over]
                 self._warn_of_stillness(jobs)
+
+    def _show(self, changed: Sequence[FollowedJob]) -> None:
+        if self._watching is not None:
+            self._watching.show(changed)
 
     def start(self, going: Sequence[FollowedJob]) -> float:
         """Starts what is due: 4 looks in flight and 2 a second at most, the longest waiting first.
@@ -317,78 +321,3 @@ class RunningLimit:
         except SbpamError as error:
             return error
         return None
-
-
-class Watching:
-    """Shows how followed jobs go on; prints rows that are final, if their order does not matter.
-
-    only: statuses whose rows are printed; empty for all. prints: False for none.
-    """
-
-    def __init__(
-        self, ctx: "Context", live: LiveDisplay, only: frozenset[ScanStatus], *, prints: bool
-    ) -> None:
-        self._ctx = ctx
-        self._live = live
-        self._only = only
-        self._prints = prints
-        self._jobs: dict[int, FollowedJob] = {}
-        self._unprinted: list[FollowedJob] = []
-        self._printed: Counter[tuple[str, str | None]] = Counter()
-
-    def __call__(self, changed: Sequence[FollowedJob]) -> None:
-        """Looks at jobs that the server has just told of; without any, time has passed."""
-        if not changed:
-            self._live.tick()
-            return
-        self._jobs.update((id(job), job) for job in changed)
-        jobs = self._jobs.values()
-        if self._prints and self._ctx.printer.at_once:
-            self._unprinted += [job for job in changed if job.seen]
-            # Nothing goes out as long as a job may turn out not to exist (exit 2).
-            if all(job.seen for job in jobs if job.names is None):
-                self._print_ended()
-        self._live.update(
-            ScanProgress(
-                sum((job.counts for job in jobs), Counter()),
-                [(job.summary, done_of(job.counts)) for job in jobs],
-                sum((job.problems for job in jobs), Counter()),
-                all(job.seen for job in jobs),
-            )
-        )
-
-    def write(self, rows: Iterable[HostRow]) -> None:
-        """Rows in their final order, without those that are printed already; ends the display."""
-        self._live.stop()
-        if self._prints:
-            left = (row for row in rows if self._is_unprinted(row))
-            self._ctx.printer.write(left if self._printed else rows)
-
-    def _is_unprinted(self, row: HostRow) -> bool:
-        self._printed[row.host, row.job_id] -= 1
-        return self._printed[row.host, row.job_id] < 0
-
-    def _print_ended(self) -> None:
-        shown = []
-        for job in self._unprinted:
-            ended = [r for r in job.rows if r.status in FINISHED and r.host not in job.printed]
-            job.printed.update(row.host for row in ended)
-            shown += [row for row in ended if not self._only or row.status in self._only]
-        self._unprinted.clear()
-        self._printed.update((row.host, row.job_id) for row in shown)
-        if shown:
-            if self._ctx.services.stdout_is_terminal():
-                self._live.clear()
-            self._ctx.printer.write(shown)
-
-
-@contextmanager
-def following(
-    ctx: "Context", only: frozenset[ScanStatus] = frozenset(), *, prints: bool = True
-) -> Iterator[Watching]:
-    """A display on stderr for as long as scans are followed; appears with the first look.
-
-    A signal ends the following where it stands, and the display with it.
-    """
-    with Interruption(lambda code: leave_now(ctx.services, code)), LiveDisplay(ctx.console) as live:
-        yield Watching(ctx, live, only, prints=prints)

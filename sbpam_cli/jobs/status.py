@@ -5,9 +5,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
-from sbpam_cli.jobs.follow import Follower, FollowLimits, Watching
+from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
+from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
@@ -173,7 +174,7 @@ class _Status:
             site.session.token()
         hosts = [part for part in self._parts if isinstance(part, str)]
         if options.every or hosts:
-            listed = client.jobs(list)
+            listed = client.jobs(lambda jobs: list(self._watching.count(jobs)))
             found = _find_hosts(client, hosts, listed)
             self._parts = [found[part] if isinstance(part, str) else part for part in self._parts]
             self._jobs += found.values()

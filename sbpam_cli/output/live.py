@@ -1,13 +1,14 @@
-"""Following scans as they go: a display that is redrawn in place, or a line now and then."""
+"""How far a command is: a display that is redrawn in place, or a line now and then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sbpam_cli.models import FINISHED, JobSummary, ScanStatus
+from sbpam_cli.models import ScanStatus
 from sbpam_cli.output.summary import count_words, done_of, mark_status
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress
 
     from sbpam_cli.output.console import Console
@@ -16,19 +17,20 @@ _REDRAW_EVERY_S = 0.25
 _LINE_EVERY_S = 60.0
 _PACE_OVER_S = 120.0
 _LINES_LEFT_FREE = 2
-_JOB_WIDTH = len("● 3f2504e0  17/500  ")
 
 
 class ScanProgress(NamedTuple):
     """How far scans are. `counts` holds every host.
 
-    jobs: each with how many of its hosts have ended. problems: hosts that did not
-    succeed, by reason. is_known: the server was asked about every job.
+    problems: hosts that did not succeed, by reason. jobs, ended: how many. answered_at:
+    when the server last told anything. is_known: it was asked about every job.
     """
 
     counts: Mapping[ScanStatus, int]
-    jobs: Sequence[tuple[JobSummary, int]] = ()
     problems: Mapping[str, int] = {}
+    jobs: int = 0
+    ended: int = 0
+    answered_at: float | None = None
     is_known: bool = True
 
 
@@ -36,16 +38,16 @@ class LiveDisplay:
     """Shows on stderr what `update` was last told, until it is stopped.
 
     On a terminal: a display, redrawn at most 4 times a second and gone at the
-    end. Elsewhere: a line when counts changed, at most one a minute and the
-    last at the end. With `--quiet`: nothing.
+    end. Elsewhere: a line when something changed, at most one a minute; of scans at
+    once and at the end too. With `--quiet`: nothing.
     """
 
     def __init__(self, console: "Console") -> None:
         self._console = console
         self._clock = console.services.clock
         self._started_s = self._clock.monotonic()
-        self._progress: ScanProgress | None = None
-        self._printed: Mapping[ScanStatus, int] = {}
+        self._progress: ScanProgress | str | None = None
+        self._printed = ""
         self._shown_at_s: float | None = None
         self._live: Any = None
         self._bar: Progress | None = None
@@ -57,8 +59,11 @@ class LiveDisplay:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def update(self, progress: ScanProgress) -> None:
-        """The state of things now."""
+    def update(self, progress: ScanProgress | str) -> None:
+        """The state of things now: of scans, or in words."""
+        if type(progress) is not type(self._progress):
+            at_once = self._console.can_redraw or not isinstance(progress, str)
+            self._shown_at_s = None if at_once else self._clock.monotonic()
         self._progress = progress
         self.tick()
 
@@ -73,55 +78,43 @@ class LiveDisplay:
             if redraws:
                 self._draw(self._progress)
             else:
-                self._print_line(self._progress.counts)
+                self._print_line(self._progress)
 
     def clear(self) -> None:
         """Makes room for data on the same terminal; the display comes back below it."""
         if self._live is not None:
             self._live.stop()
-            self._live = self._shown_at_s = None
+            self._live = None
             self._width = 0
 
     def stop(self) -> None:
         """Ends the display; what was printed meanwhile stays."""
-        console = self._console
-        if self._progress is not None and not console.quiet and not console.can_redraw:
-            self._print_line(self._progress.counts)
+        console, progress = self._console, self._progress
+        if isinstance(progress, ScanProgress) and not console.quiet and not console.can_redraw:
+            self._print_line(progress)
         self.clear()
         self._progress = None
 
-    def _print_line(self, counts: Mapping[ScanStatus, int]) -> None:
-        # Nothing is known yet of jobs that were asked for by their ids: no counts.
-        if counts and counts != self._printed:
-            self._printed = counts
-            words = ", ".join(text for _, text in count_words(counts))
-            hosts = counted(sum(counts.values()), "host")
-            self._console.note(f"{done_of(counts):,} of {hosts} done: {words}")
+    def _print_line(self, progress: ScanProgress | str) -> None:
+        line = progress
+        if isinstance(progress, ScanProgress):
+            words = ", ".join(text for _, text in count_words(progress.counts))
+            hosts = counted(sum(progress.counts.values()), "host")
+            # Nothing is known yet of jobs that were asked for by their ids: no counts.
+            line = words and f"{done_of(progress.counts):,} of {hosts} done: {words}"
+        if line not in ("", self._printed):
+            self._printed = str(line)
+            self._console.note(self._printed)
 
-    def _draw(self, progress: ScanProgress) -> None:
-        from rich.columns import Columns
-        from rich.console import Group
+    def _draw(self, progress: ScanProgress | str) -> None:
         from rich.control import Control
         from rich.live import Live
         from rich.segment import SegmentLines
         from rich.text import Text
 
         rich = self._console.rich_stderr
-
-        def flow(cells: Sequence[tuple[str, str]], *, equal: bool = False) -> Columns:
-            ascii_only = rich.options.ascii_only
-            marked = (mark_status(status, text, ascii_only=ascii_only) for status, text in cells)
-            texts = [Text(text, style, no_wrap=True) for text, style in marked]
-            return Columns(texts, padding=(0, 2), equal=equal)
-
-        jobs_at_most = rich.height * max(1, rich.width // _JOB_WIDTH)
-        problems = sorted(progress.problems.items(), key=lambda item: -item[1])
-        picture = Group(
-            self._bar_of(progress),
-            flow(count_words(progress.counts)),
-            flow([("Failed", f"{number:,} {reason}") for reason, number in problems]),
-            flow(_job_words(progress.jobs)[:jobs_at_most], equal=True),
-        )
+        in_words = isinstance(progress, str)
+        picture = Text(progress) if isinstance(progress, str) else self._picture_of(progress)
         lines = rich.render_lines(picture, pad=False)[: max(1, rich.height - _LINES_LEFT_FREE)]
         if self._live is None:
             self._live = Live(
@@ -132,11 +125,37 @@ class LiveDisplay:
                 redirect_stderr=False,
             )
             self._live.start()
+            # A second signal may end the process while it sends.
+            rich.show_cursor(in_words)
         if rich.width < self._width:
             # A narrower terminal wraps the lines: there are more of them than rich knows of.
             rich.control(Control.home(), Control.clear())
         self._width = rich.width
         self._live.update(SegmentLines(lines, new_lines=True), refresh=True)
+
+    def _picture_of(self, progress: ScanProgress) -> "RenderableType":
+        from rich.columns import Columns
+        from rich.console import Group
+        from rich.text import Text
+
+        ascii_only = self._console.rich_stderr.options.ascii_only
+        problems = sorted(progress.problems.items(), key=lambda item: -item[1])
+        rows = [
+            [mark_status(*cell, ascii_only=ascii_only) for cell in cells]
+            for cells in (
+                count_words(progress.counts),
+                [("Failed", f"{number:,} {reason}") for reason, number in problems],
+            )
+        ]
+        last = f"{progress.ended:,} of {counted(progress.jobs, 'job')} ended"
+        if progress.answered_at is not None:
+            ago_s = max(0.0, self._clock.monotonic() - progress.answered_at)
+            last += f", last answer {ago_s:.0f} s ago"
+        return Group(
+            self._bar_of(progress),
+            *(Columns([Text(*cell, no_wrap=True) for cell in row], padding=(0, 2)) for row in rows),
+            Text(last, "dim"),
+        )
 
     def _bar_of(self, progress: ScanProgress) -> "Progress":
         """rich's own bar, which knows the pace as soon as all is known."""
@@ -162,12 +181,3 @@ class LiveDisplay:
         words = f"{done:,} of {counted(total, 'host')}"
         self._bar.update(self._bar.task_ids[0], description=words, total=total, completed=done)
         return self._bar
-
-
-def _job_words(jobs: Sequence[tuple[JobSummary, int]]) -> list[tuple[str, str]]:
-    """Those that are going first."""
-    digits = len(f"{max((job.hosts for job, _ in jobs), default=0):,}")
-    return [
-        (job.status, f"{job.job_id[:8]} {done:>{digits},}/{job.hosts:,}")
-        for job, done in sorted(jobs, key=lambda item: item[0].status in FINISHED)
-    ]

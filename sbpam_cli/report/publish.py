@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import OptionError, UsageError
-from sbpam_cli.jobs.follow import following
 from sbpam_cli.jobs.status import StatusOptions, run_status
+from sbpam_cli.jobs.watching import following
 from sbpam_cli.report.facts import report_run
 from sbpam_cli.report.page import ReportForm, render_report
 from sbpam_cli.settings.profiles import ConnectionOptions

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.hosts.lists import Hosts
-from sbpam_cli.jobs.follow import Follower, FollowLimits, following
+from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob, record_looks
 from sbpam_cli.jobs.rows import batch_rows, merge_aside
 from sbpam_cli.jobs.status import newest_run
+from sbpam_cli.jobs.watching import following
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus

@@ -4,7 +4,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import UsageError
-from sbpam_cli.jobs.follow import Watching, following
+from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.lookups.accounts import find_account, read_credential

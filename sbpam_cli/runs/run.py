@@ -15,9 +15,10 @@ from sbpam_cli.errors import (
     SignInError,
     UnknownOutcomeError,
 )
-from sbpam_cli.jobs.follow import Follower, FollowLimits, Watching
+from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
+from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import SCHEDULED, JobSummary, ScanStatus, sum_status
@@ -109,6 +110,7 @@ class Execution:
         """Nothing is raised that `_stopped` can hold."""
         assert self._run is not None
         state = self._state(site, journal, interruption, self._run, self._batches)
+        state.say = self._watching.say
         if self._rows is not None:
             state.settled = self._rows.settle
         try:

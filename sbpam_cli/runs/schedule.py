@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, InputError, SbpamError, UsageError
 from sbpam_cli.hosts.lists import Hosts, HostSource, ReadingRules, read_hosts, refuse_invalid
-from sbpam_cli.jobs.follow import FollowLimits, Watching, following
+from sbpam_cli.jobs.follow import FollowLimits
 from sbpam_cli.jobs.rows import RowStream, reorder
+from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.lookups.accounts import find_account, read_credential

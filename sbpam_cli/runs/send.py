@@ -83,6 +83,7 @@ class Sending:
             self._start(judged, due)
             # While these are on their way: passing rows on takes its time.
             self._pass_on(judged)
+            self._state.show_sent()
             self._take_results()
 
     # When.

@@ -24,7 +24,7 @@ from sbpam_cli.runs.candidates import (
 )
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.threads import WAIT_SLICE_S, call
-from sbpam_cli.wording import counted
+from sbpam_cli.wording import counted, duration_words
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
@@ -89,11 +89,11 @@ class Settling:
         clock, interruption = self._clock, self._state.interruption
         hosts = sum(len(b.names) for b in self._state.batches if b.is_in_doubt)
         until = datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
+        words = f"the outcome is unknown for {counted(hosts, 'host')}: looking until {until}"
         if moment - clock.now() > 1:
-            self._talk.note(
-                f"the outcome is unknown for {counted(hosts, 'host')}: looking until {until}"
-            )
+            self._talk.note(words)
         while (left_s := moment - clock.now()) > 0:
+            self._state.say(f"{words}, {duration_words(left_s)} left")
             if clock.wait(interruption.event, min(WAIT_SLICE_S, left_s)):
                 raise interruption.error()
 

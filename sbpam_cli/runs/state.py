@@ -8,6 +8,7 @@ from sbpam_cli.errors import SbpamError
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.system.signals import Interruption
+from sbpam_cli.wording import counted, duration_words
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -34,7 +35,7 @@ class SendLimits(NamedTuple):
 class RunState:
     """batches: those that were split are replaced by their halves.
 
-    settled: called with each batch whose rows are final.
+    settled: called with each batch whose rows are final. say: shows how far it is.
     stopped: the error that ended it early.
     """
 
@@ -46,7 +47,23 @@ class RunState:
     batches: list[Batch]
     limits: SendLimits
     settled: Callable[[Batch], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
     stopped: SbpamError | None = None
+    _pace_from: tuple[float, int] | None = None
+
+    def show_sent(self) -> None:
+        """How far sending is; the pace is that of this command."""
+        open_hosts = sum(len(b.names) for b in self.batches if b.state in ("planned", "sending"))
+        hosts = sum(len(batch.names) for batch in self.batches)
+        sent = sum(batch.state not in ("planned", "sending") for batch in self.batches)
+        words = f"sent {sent:,} of {counted(len(self.batches), 'batch')}"
+        words += f", {hosts - open_hosts:,} of {counted(hosts, 'host')}"
+        now = self.ctx.services.clock.monotonic()
+        self._pace_from = began, open_then = self._pace_from or (now, open_hosts)
+        if open_then > open_hosts > 0:
+            left_s = (now - began) * open_hosts / (open_then - open_hosts)
+            words += f", about {duration_words(left_s)} left"
+        self.say(words)
 
     def has(self, *states: str) -> bool:
         """Whether any batch is in one of these states."""

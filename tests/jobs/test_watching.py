@@ -3,12 +3,11 @@
 import io
 import json
 from collections.abc import Callable
-from typing import ClassVar
 
 import pytest
-from pyte import Screen, Stream
 from support.clock import Inline
 from support.faults import Fault
+from support.screen import Terminal
 from support.site import Site
 
 from sbpam_cli.system.services import Services
@@ -120,35 +119,11 @@ def test_a_server_that_is_not_there_is_not_waited_for(site: Site, with_token: bo
     assert [row[0] for row in ended.rows()] == HOSTS
 
 
-class Shown(io.StringIO):
-    """A terminal, and its screen after each write."""
-
-    SIZE: ClassVar = {"COLUMNS": "400", "LINES": "50", "TERM": "xterm"}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.screen = Screen(400, 50)
-        self.stream = Stream(self.screen)
-        self.seen: list[str] = []
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self.stream.feed(text.replace("\n", "\r\n"))
-        self.seen.append("\n".join(line.rstrip() for line in self.screen.display))
-        return len(text)
-
-
 def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
-    both = Shown()
-
-    def prepare(services: Services) -> None:
-        services.stdout = services.stderr = both
-
+    both = Terminal(400, 50, keeps=True)
     site.world.scan_duration_s = 60.0
-    site.prepare = prepare
-    assert site.run(*WAITED, env=Shown.SIZE).code == 0
+    site.prepare = both.serve
+    assert site.run(*WAITED, env=both.environ).code == 0
     seen = both.seen
     rows = [line for line in seen[-1].splitlines() if line.startswith("{")]
     assert sorted(json.loads(row)["host"] for row in rows) == HOSTS
@@ -163,10 +138,10 @@ def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
 
 
 def test_rows_that_go_elsewhere_leave_the_display_alone(site: Site) -> None:
-    talk = Shown()
+    talk = Terminal(400, 50, keeps=True)
     site.world.scan_duration_s = 60.0
     site.prepare = lambda services: setattr(services, "stderr", talk)
-    ended = site.run(*WAITED, env=Shown.SIZE)
+    ended = site.run(*WAITED, env=talk.environ)
     assert sorted(host for host, _ in lines(ended.out)) == HOSTS
     is_there = ["of 12 hosts" in text for text in talk.seen]
     first, last = is_there.index(True), len(is_there) - is_there[::-1].index(True)

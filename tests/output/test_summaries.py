@@ -1,54 +1,23 @@
 """What a terminal shows of more hosts than a person reads, and below a table."""
 
 import re
-from typing import Any
 
 import pytest
-from pyte import Screen, Stream
+from support.screen import Terminal
 from support.site import Site
 
 from sbpam_cli.models import PROBLEMS, FailureReason
 from sbpam_cli.report.remedies import REMEDIES
-from sbpam_cli.system.services import Services
 
 FAILING = {11: 400, 5: 120, 4: 60, 2: 45, 10: 5}
 """How many hosts fail for which reason, as the wire numbers them: 630."""
 HOSTS = [f"srv{n:05}.site{n % 7}.corp.example" for n in range(20_000)]
 
 
-class Terminal:
-    """Stdout and stderr; its screen is held in memory."""
-
-    encoding = "utf-8"
-
-    def __init__(self, columns: int, lines: int) -> None:
-        self.screen = Screen(columns, lines)
-        self._stream = Stream(self.screen)
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self._stream.feed(text.replace("\n", "\r\n"))
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def lines(self) -> list[str]:
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
-
-
 def on_screen(site: Site, size: tuple[int, int], *arguments: str, stdin: bytes = b"") -> list[str]:
     terminal = Terminal(*size)
-
-    def prepare(services: Services) -> None:
-        of_both: Any = terminal
-        services.stdout = services.stderr = of_both
-
-    site.prepare = prepare
-    environ = {"COLUMNS": str(size[0]), "LINES": str(size[1]), "TERM": "xterm"}
-    site.run(*arguments, stdin=stdin, env=environ)
+    site.prepare = terminal.serve
+    site.run(*arguments, stdin=stdin, env=terminal.environ)
     site.prepare = lambda _: None
     return terminal.lines()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pyte import HistoryScreen, Screen, Stream
 from support.clock import Inline, MovedClock
+from support.faults import Fault
+from support.screen import Terminal
 from support.site import Ended, Site
 
 from sbpam_cli.system.services import Services
@@ -32,34 +33,20 @@ class WatchedClock(MovedClock):
         self._now = until
 
 
-class ScreenStream:
-    """Stdout and stderr of a terminal that is held in memory, one line of which is in use."""
-
-    encoding = "utf-8"
+class CountedTerminal(Terminal):
+    """One line of it is in use. Counts what is drawn and written, by the second."""
 
     def __init__(self, columns: int, lines: int, clock: WatchedClock) -> None:
-        self.screen: Screen = HistoryScreen(columns, lines)
+        super().__init__(columns, lines, above=f"{BEFORE}\r\n")
         self.clock = clock
         self.drawings: Counter[int] = Counter()
         self.written: Counter[int] = Counter()
-        self._feed = Stream(self.screen)
-        self._feed.feed(f"{BEFORE}\r\n")
-
-    def isatty(self) -> bool:
-        return True
 
     def write(self, text: str) -> int:
         second = int(self.clock.now())
         self.drawings[second] += HEAD in text
         self.written[second] += len(text.encode())
-        self._feed.feed(text.replace("\n", "\r\n"))
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def lines(self) -> list[str]:
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
+        return super().write(text)
 
 
 @pytest.fixture
@@ -80,24 +67,23 @@ def watched(site: Site) -> Site:
 def watch(
     site: Site,
     size: tuple[int, int],
-    look: Callable[[ScreenStream], None],
+    look: Callable[[CountedTerminal], None],
     *more: str,
-) -> ScreenStream:
+) -> CountedTerminal:
     """look: called every two seconds while scans go on."""
     clock = site.clock
     assert isinstance(clock, WatchedClock)
     start = clock.now()
-    stream = ScreenStream(*size, clock)
+    stream = CountedTerminal(*size, clock)
 
     def prepare(services: Services) -> None:
-        of_both: Any = stream
-        services.stdout = services.stderr = of_both
+        stream.serve(services)
         services.workers = lambda _, clock: Inline(clock)
 
     clock.arranged = [(start + at, lambda: look(stream)) for at in range(2, 86, 2)]
     site.program.prepare = prepare
-    environ = {"COLUMNS": str(size[0]), "LINES": str(size[1]), "TERM": "xterm"}
-    ended = site.program("status", "--all", "--watch", *more, terminal=True, env=environ)
+    command = ["status", "--all", "--watch", *more]
+    ended = site.program(*command, terminal=True, env=stream.environ)
     assert ended.code == 0
     assert not clock.arranged, "it ended before the last moment"
     return stream
@@ -107,7 +93,7 @@ def watch(
 def test_the_display_fits_and_leaves_what_was_above(watched: Site, size: tuple[int, int]) -> None:
     heads: list[str] = []
 
-    def look(stream: ScreenStream) -> None:
+    def look(stream: CountedTerminal) -> None:
         shown = stream.lines()
         heads.extend(line for line in shown if HEAD in line)
         assert shown[0] == BEFORE
@@ -127,11 +113,20 @@ def test_the_display_fits_and_leaves_what_was_above(watched: Site, size: tuple[i
     assert not stream.screen.cursor.hidden
 
 
-def test_jobs_statuses_and_reasons_are_counted(watched: Site) -> None:
+def test_statuses_reasons_and_jobs_are_counted(watched: Site) -> None:
     screens = []
     watch(watched, (100, 30), lambda stream: screens.append("\n".join(stream.lines())))
     late = screens[-3]
-    for part in ("● ", " Running", "✓ ", " Complete", "✗ ", " Failed", "/10", "%"):
+    for part in (
+        "● ",
+        " Running",
+        "✓ ",
+        " Complete",
+        "✗ ",
+        " Failed",
+        "%",
+        " of 40 jobs ended, last answer ",
+    ):
         assert part in late
     assert re.search("✗ [0-9]+ (AccessDenied|FailedToConnect|InvalidHostName)", late)
     assert "left" in late
@@ -139,7 +134,7 @@ def test_jobs_statuses_and_reasons_are_counted(watched: Site) -> None:
 
 
 def test_what_is_said_meanwhile_stands_above(watched: Site) -> None:
-    def look(stream: ScreenStream) -> None:
+    def look(stream: CountedTerminal) -> None:
         shown = stream.lines()
         [head] = [number for number, line in enumerate(shown) if HEAD in line]
         assert all(line.startswith(("GET", "POST", BEFORE, "  ")) for line in shown[:head])
@@ -169,3 +164,65 @@ def test_elsewhere_a_line_a_minute(watched: Site, how: dict[str, Any]) -> None:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quiet_shows_nothing(watched: Site, terminal: bool) -> None:
     assert lines_said(watched, "--quiet", terminal=terminal).err == ""
+
+
+# What takes its time before scans are followed.
+
+
+class Taking(Inline):
+    """Each task takes ten seconds."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock)
+        self._moved = clock
+
+    def next(self, timeout_s: float) -> Any:
+        if timeout_s:
+            self._moved.move(10)
+        return super().next(timeout_s)
+
+
+SENDING = ["schedule", *(f"h{n:03}.corp.example" for n in range(80))]
+SENDING += ["--batch-size", "2", "--parallel", "1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "lines_elsewhere"),
+    [
+        (SENDING, "sent 12 of 40 batches, 24 of 80 hosts, about 5 min left", 6),
+        (["status", "--only", "failed"], "read 12 of 40 jobs", 6),
+        (["status", "--all", "--only", "failed"], "read 1 job", 0),
+        (
+            [*SENDING[:3], "--settle-after", "3m"],
+            "the outcome is unknown for 2 hosts: looking until 03:18:12Z, 60 s left",
+            4,
+        ),
+    ],
+    ids=["sending", "reading jobs", "reading the list", "settling"],
+)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_how_far_it_is(
+    site: Site, command: list[str], words: str, lines_elsewhere: int, terminal: bool
+) -> None:
+    if command[0] == "status":
+        site.run(*SENDING)
+        site.world.add_job(["other.corp.example"])
+        site.clock.move(100)
+    if "--settle-after" in command:
+        site.faults.add(Fault(action="close", path="OuMapping", nth=1))
+    shown = Terminal(90, 24, keeps=True)
+
+    def prepare(services: Services) -> None:
+        if terminal:
+            shown.serve(services)
+        services.workers = lambda _, clock: Taking(clock)
+
+    site.prepare = prepare
+    ended = site.run(*command, terminal=terminal, env=shown.environ)
+    start = words.split(" ")[0] + " "
+    if terminal:
+        assert any(words in screen for screen in shown.seen), shown.seen
+        assert words not in "\n".join(shown.lines())
+        assert not shown.screen.cursor.hidden
+    else:
+        assert len([x for x in ended.err.splitlines() if x.startswith(start)]) == lines_elsewhere

@@ -1,0 +1,40 @@
+"""A terminal that is held in memory: what stands on its screen, whatever wrote it."""
+
+from typing import Any
+
+from pyte import HistoryScreen, Screen, Stream
+
+from sbpam_cli.system.services import Services
+
+
+class Terminal:
+    """Stdout and stderr. `seen`: the screen after each write, if that is wanted."""
+
+    encoding = "utf-8"
+
+    def __init__(self, columns: int, lines: int, *, above: str = "", keeps: bool = False) -> None:
+        self.screen: Screen = HistoryScreen(columns, lines)
+        self.environ = {"COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm"}
+        self.seen: list[str] = []
+        self._keeps = keeps
+        self._stream = Stream(self.screen)
+        self._stream.feed(above)
+
+    def serve(self, services: Services) -> None:
+        of_both: Any = self
+        services.stdout = services.stderr = of_both
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text.replace("\n", "\r\n"))
+        if self._keeps:
+            self.seen.append("\n".join(self.lines()))
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def lines(self) -> list[str]:
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
