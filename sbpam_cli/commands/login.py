@@ -42,6 +42,9 @@ def login(
     no_store: bool = flag(
         "Keep nothing in the keyring; the profile is written.", "--no-store", panel=_KEPT
     ),
+    print_token: bool = flag(
+        "Print the token, for SBPAM_TOKEN, and keep nothing at all.", "--print-token", panel=_KEPT
+    ),
     no_store_password: bool = flag(
         "Keep only the token in the keyring.", "--no-store-password", panel=_KEPT
     ),
@@ -87,5 +90,7 @@ def login(
         ask_totp=totp,
         store=not no_store,
         store_password=not no_store_password,
+        print_token=print_token,
     )
-    return present(common, "login", LOGIN, lambda ctx: run_login(ctx, options))
+    row_set = LOGIN._replace(columns=("token",)) if print_token else LOGIN
+    return present(common, "login", row_set, lambda ctx: run_login(ctx, options))

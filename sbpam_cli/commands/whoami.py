@@ -1,14 +1,18 @@
 """`sbpam whoami`: who is signed in where, until when, and where each secret comes from."""
 
-from sbpam_cli.commands.options import Common, with_common
+from sbpam_cli.commands.options import Common, flag, with_common
 
 
 @with_common
-def whoami(common: Common) -> int:
+def whoami(
+    common: Common,
+    check: bool = flag("Ask the server whether each token still works.", "--check"),
+) -> int:
     """Shows who is signed in where, and where each secret comes from (never its value).
 
     Examples:
       sbpam whoami
+      sbpam whoami --check
       sbpam whoami --profile nightly -o json
     """
     from sbpam_cli.commands.present import present
@@ -16,4 +20,4 @@ def whoami(common: Common) -> int:
     from sbpam_cli.signin.whoami import run_whoami
 
     options = common.connection()
-    return present(common, "whoami", WHOAMI, lambda ctx: [run_whoami(ctx, options)])
+    return present(common, "whoami", WHOAMI, lambda ctx: [run_whoami(ctx, options, check=check)])

@@ -71,7 +71,7 @@ class Follower:
     ) -> None:
         self._ctx = ctx
         self._clock = ctx.services.clock
-        self._client = site.client
+        self._client, self._session = site.client, site.session
         self._goes_on = goes_on
         self._limits = limits
         self._watching = watching
@@ -80,6 +80,7 @@ class Follower:
         self._in_flight: set[str] = set()
         self._next_look_at = self._next_list_at = 0.0
         self._was_answered = False
+        self._may_ask = self._has_asked = False
         self._refusals = 0
         self._refused_since = 0.0
         self._failing_since: float | None = None
@@ -109,13 +110,14 @@ class Follower:
     def follow(self, jobs: Sequence[FollowedJob]) -> None:
         """Returns when all have ended.
 
-        Raises TimeoutPassed, UnreachableError after 10 minutes without any
-        good answer, SignInError if the session ended and cannot be renewed
-        or the server refuses its tokens for a minute (three times, if it has
+        Has a person sign in again if the session ended and cannot be renewed. Raises
+        TimeoutPassed, UnreachableError after 10 minutes without any good answer, SignInError
+        if nobody is there or the server refuses its tokens for a minute (three times, if it has
         taken none yet), NotFoundError if it never knew a job that was asked for by its id.
         """
         started = self._clock.monotonic()
         timeout_s = self._limits.timeout_s
+        self._may_ask = self._ctx.can_ask
         self._show(jobs)
         going = [job for job in jobs if not job.is_over]
         while going:
@@ -181,6 +183,7 @@ class Follower:
             self._fail(done.error, look.jobs, now)
             return ()
         self._was_answered, self._failing_since, self._refusals = True, None, 0
+        self._has_asked = False
         for job in look.jobs:
             found = done.result.get(job.job_id) if look.by_list else done.result
             # The list can lag, and so can any answer by an id.
@@ -203,9 +206,8 @@ class Follower:
         if self._once or not isinstance(error, SbpamError):
             raise error
         if self._is_refused_for_good(error, now):
-            remedy = error.hint or "sign in with `sbpam login`"
-            error.hint = f"{remedy}; then `{self._goes_on}` goes on"
-            raise error
+            self._ask_again(error)
+            return
         words = f"{error.message}: {error.reason}" if error.reason else error.message
         self._failing_since = now if self._failing_since is None else self._failing_since
         if now - self._failing_since >= _TEN_MINUTES_S:
@@ -227,6 +229,24 @@ class Follower:
         if self._warned_at is None or now - self._warned_at >= _WARNED_EVERY_S:
             self._warned_at = now
             self._ctx.console.warn(f"a look failed and is repeated: {words}")
+
+    def _ask_again(self, error: SbpamError) -> None:
+        """Has a person sign in, once between two good answers. Raises the error if nobody can."""
+        # Those under way have the old token too.
+        while self._in_flight and self._may_ask:
+            if (done := self._workers.next(WAIT_SLICE_S)) is not None:
+                assert isinstance(done.key, Look)
+                self._in_flight.discard(_key(done.key))
+        try:
+            if self._has_asked or not self._may_ask:
+                raise error
+            self._session.ask_again()
+        except SignInError as end:
+            remedy = (end if isinstance(end, RefusedError) else error).hint
+            remedy = remedy or "sign in with `sbpam login`"
+            end.hint = f"{remedy}; then `{self._goes_on}` goes on"
+            raise
+        self._has_asked, self._refusals, self._next_list_at = True, 0, 0.0
 
     def _is_refused_for_good(self, error: SbpamError, now: float) -> bool:
         """Whether nobody is signed in any more. A server may refuse a token in passing."""

@@ -30,6 +30,7 @@ class Console:
 
     quiet: errors only. verbose: `trace` is shown too.
     stdout_closed: the reader of stdout left (`| head`).
+    clear_display: makes room for a question where a display is redrawn.
     """
 
     def __init__(self, services: "Services", *, quiet: bool = False, verbose: bool = False) -> None:
@@ -39,6 +40,7 @@ class Console:
         self.stdout_closed = False
         self._stdout_gone = False
         self._stderr_gone = False
+        self.clear_display: Callable[[], None] = lambda: None
         # Reentrant: a signal's handler may write while its own thread does.
         self._lock = threading.RLock()
         # What goes to a pipe or a file is read back by programs, whatever the locale.

@@ -50,6 +50,7 @@ class Context:
         return self._answer(self.services.ask().secret, question)
 
     def _answer(self, ask: Callable[[str], str], question: str, *, optional: bool = False) -> str:
+        self.console.clear_display()
         try:
             answer = ask(escape_controls(question))
         except EOFError:

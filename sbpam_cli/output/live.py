@@ -54,6 +54,7 @@ class LiveDisplay:
         self._width = 0
 
     def __enter__(self) -> "LiveDisplay":
+        self._console.clear_display = self.clear
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -42,6 +42,14 @@ def parse_server(text: str, source: str = "--server") -> str:
     return f"https://{host}" if number == 443 else f"https://{host}:{number}"
 
 
+def short_name(origin: str) -> str:
+    """As a person reads it: `nps.example.com`, with a port that is not 6500."""
+    host = origin.removeprefix("https://")
+    if not re.search(r":[0-9]+$", host):
+        return f"{host}:443"
+    return host.removesuffix(f":{DEFAULT_PORT}")
+
+
 def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", authority, re.ASCII)
     if match is None:

@@ -37,10 +37,11 @@ _DESKTOP_KEYRINGS = (
 )
 _NONE = "there is none on this machine"
 _REASONS = {
-    "NoKeyringError": _NONE,
-    "KeyringLocked": "it is locked",
-    "InitError": "it could not be opened",
+    "NoKeyringError": (_NONE, None),
+    "KeyringLocked": ("it is locked", "unlock it and run this again"),
+    "InitError": ("it could not be opened", None),
 }
+"""Why it counts as absent, and the remedy."""
 _PART_CHARACTERS = 600
 """Windows holds 1,280 UTF-16 units in an entry, and a character can be two."""
 _MOST_PARTS = 128
@@ -48,7 +49,10 @@ _HEAD = re.compile(r"sbpam-split ([0-9]{1,3}) ([0-9a-f]{64})", re.ASCII)
 
 
 class UnusableKeyringError(Exception):
-    """The back end cannot be loaded, keeps nothing, or keeps it in clear text."""
+    """The back end cannot be loaded, keeps nothing, or keeps it in clear text: why, the remedy."""
+
+    def __init__(self, why: str, remedy: str | None = None) -> None:
+        super().__init__(why, remedy)
 
 
 class Vault:
@@ -70,6 +74,7 @@ class Vault:
         self._entries: Entries | None = None
         self._lock = threading.Lock()
         self.absent_because: str | None = None
+        self.remedy: str | None = None
 
     @property
     def backend(self) -> str | None:
@@ -125,13 +130,14 @@ class Vault:
             answered = clock.wait(done, wait_s)
             self._left_s = max(0.0, self._left_s - (clock.monotonic() - started))
             if not answered:
-                self._give_up(f"it did not answer within {self._limit_s:.0f} seconds")
+                why = f"it did not answer within {self._limit_s:.0f} seconds"
+                self._give_up(why, "see whether it asks to be unlocked, and run this again")
             elif failures:
-                self._give_up(_reason_of(failures[0]))
+                self._give_up(*_reason_of(failures[0]))
             return answers[0] if answered and answers else None
 
-    def _give_up(self, why: str) -> None:
-        self.absent_because = why
+    def _give_up(self, why: str, remedy: str | None) -> None:
+        self.absent_because, self.remedy = why, remedy
         if self._services.terminal.restore():
             # Its question would take half of what is typed for the next one.
             raise SignInError(
@@ -139,10 +145,8 @@ class Vault:
                 reason=why,
                 hint="run the command again and answer it, or use --no-input",
             )
-        self._talk.warn(
-            f"continuing without the keyring: {why};"
-            " secrets can also come from SBPAM_PASSWORD_FILE and the like"
-        )
+        remedy = remedy or "secrets can also come from SBPAM_PASSWORD_FILE and the like"
+        self._talk.warn(f"continuing without the keyring: {why}; {remedy}")
 
     def _open(self) -> "Entries":
         if self._entries is None:
@@ -232,7 +236,8 @@ def _choose_backend(services: "Services") -> "KeyringBackend":
     try:
         backend = core.load_keyring(named) if named else core.load_config()
     except Exception:
-        raise UnusableKeyringError(f"{source} names one that cannot be loaded") from None
+        remedy = f"correct or remove {'PYTHON_KEYRING_BACKEND' if named else source}"
+        raise UnusableKeyringError(f"{source} names one that cannot be loaded", remedy) from None
     if backend is not None:
         return backend
     kinds: tuple[str, ...] = _SYSTEM_KEYRINGS.get(sys.platform, _DESKTOP_KEYRINGS)
@@ -266,10 +271,11 @@ def _name_of(backend: Any) -> str:
     return f"{type(backend).__module__}.{type(backend).__name__}"
 
 
-def _reason_of(error: Exception) -> str:
+def _reason_of(error: Exception) -> tuple[str, str | None]:
+    if isinstance(error, UnusableKeyringError):
+        return error.args
     kind = type(error).__name__
-    own = isinstance(error, UnusableKeyringError)
-    return str(error) if own else _REASONS.get(kind, f"it failed with {kind}")
+    return _REASONS.get(kind, (f"it failed with {kind}", None))
 
 
 def _digest(value: str) -> str:

@@ -19,7 +19,7 @@ from sbpam_cli.errors import (
     wrong_value,
 )
 from sbpam_cli.models import FORMS, METHODS, Form, Method, Profile
-from sbpam_cli.settings.addresses import parse_fingerprint, parse_server
+from sbpam_cli.settings.addresses import parse_fingerprint, parse_server, short_name
 from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
 from sbpam_cli.system.files import read_private, require_writable, write_private
 from sbpam_cli.system.locks import take_turn
@@ -98,6 +98,18 @@ class Target(NamedTuple):
                 hint="run `sbpam login --server URL`, or set SBPAM_SERVER",
             )
         return self.origin
+
+    @property
+    def whom(self) -> str:
+        """Who signs in where: `CORP\\ops at nps.example.com`."""
+        where = short_name(self.server)
+        return f"{self.username} at {where}" if self.username else where
+
+    @property
+    def login(self) -> str:
+        """The command that signs in to it."""
+        profile = f" --profile {self.profile}" if self.profile != DEFAULT_PROFILE else ""
+        return f"sbpam login{profile}{'' if self.stored else f' --server {self.server}'}"
 
 
 def resolve_target(

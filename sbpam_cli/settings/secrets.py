@@ -68,16 +68,16 @@ class Secrets:
             return found
         label = _LABELS[name]
         if ask is not None:
-            typed = ask(f"{label[0].upper()}{label[1:]} for {whom}: ")
-            return Found(check_secret(typed, "what was typed", SignInError), "")
+            return typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
         variable, folder = variable_of(name), self._services.env("CREDENTIALS_DIRECTORY")
+        remedy = f"the keyring: {self.vault.remedy}; or " if self.vault.remedy else ""
         reason = "neither the environment nor the keyring has one, and nobody can be asked"
         if folder is not None and not os.access(folder, os.X_OK):
             reason = f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"
         raise SignInError(
             f"there is no {label} for {whom}",
             reason=reason,
-            hint=f"set {variable} or {variable}_FILE, or run `sbpam login`",
+            hint=f"{remedy}set {variable} or {variable}_FILE, or run `sbpam login`",
         )
 
     def stored(self, name: SecretName) -> Found | None:
@@ -102,6 +102,11 @@ class Secrets:
         if warning := open_to_others(path, 0o044 if named else 0o004):
             self._talk.warn(warning)
         return Found(read_secret_file(path, source, SignInError), source)
+
+
+def typed_secret(ask: Callable[[str], str], question: str) -> Found:
+    """What a person types. Raises SignInError or InputError."""
+    return Found(check_secret(ask(f"{question}: "), "what was typed", SignInError), "")
 
 
 def open_to_others(path: Path, others: int = 0o044) -> str | None:

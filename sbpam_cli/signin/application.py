@@ -23,6 +23,7 @@ class KeyPassphrase:
     def __init__(self, ctx: "Context", target: "Target", secrets: "Secrets") -> None:
         self._ask = ctx.ask_secret if ctx.can_ask else None
         self._whom = f"the private key in {client_key(target) or target.client_cert}"
+        self._whom += f" ({target.whom})"
         self._secrets = secrets
         self.value: str | None = None
 
@@ -93,7 +94,7 @@ class ApplicationSignIn:
         self._serial = certificate.serial
         self._api_key: Found | None = None
 
-    def sign_in(self, *, may_ask: bool) -> Token:
+    def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
         """A token. Raises SignInError if something is missing or refused."""
         name = self._target.username
         if name is None:
@@ -102,7 +103,8 @@ class ApplicationSignIn:
                 hint="set SBPAM_USERNAME, or use"
                 " `sbpam login --method application --username NAME`",
             )
-        whom, ask = f"{name} at {self._target.server}", self._ctx.ask_secret if may_ask else None
+        whom = f"{self._target.whom} ({why})" if why else self._target.whom
+        ask = self._ctx.ask_secret if may_ask else None
         api_key = self._api_key or self._secrets.require("api-key", whom, ask)
         try:
             token = self._with_serial(name, api_key.value)

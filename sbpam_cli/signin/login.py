@@ -10,6 +10,7 @@ from sbpam_cli.models import METHODS, Method, Profile, Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
+from sbpam_cli.settings.addresses import parse_server, short_name
 from sbpam_cli.settings.environment import Found, SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
@@ -24,10 +25,10 @@ from sbpam_cli.settings.profiles import (
 from sbpam_cli.settings.secrets import (
     LONGEST_SECRET,
     Secrets,
-    check_secret,
     decode_secret,
     open_to_others,
     read_secret_file,
+    typed_secret,
 )
 from sbpam_cli.signin.application import client_key
 from sbpam_cli.signin.password import clean_code
@@ -37,14 +38,13 @@ from sbpam_cli.wording import utc
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
 
 _BELONGING: dict[Method, set[SecretName]] = {
     "password": {"password", "totp-secret"},
     "application": {"api-key"},
     "token": {"token"},
 }
-_TRUST = "Is it the server's own? Trust exactly this certificate from now on?"
+_TRUST = "Is it the server's own? Trust exactly this certificate of {} from now on?"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -53,6 +53,7 @@ class LoginOptions:
 
     files: the file that holds a secret. stdin: the secrets that stdin brings, one at most.
     ask_totp: ask a person for the TOTP secret. store, store_password: what the keyring gets.
+    print_token: that is all; neither profile nor keyring hears of it.
     """
 
     connection: ConnectionOptions
@@ -63,22 +64,24 @@ class LoginOptions:
     ask_totp: bool = False
     store: bool = True
     store_password: bool = True
+    print_token: bool = False
 
 
 def run_login(ctx: "Context", options: LoginOptions) -> None:
     """Signs in; nothing is written before that succeeded. Raises SbpamError."""
     services = ctx.services
     code = clean_code(options.code, "--code") if options.code else None
-    target = _choose_target(services, options)
+    if not options.print_token:
+        # Before a person has typed a password, and a code that is good once.
+        require_writable_profiles(services)
+    target = _choose_target(ctx, options)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
-    # Before a person has typed a password, and a code that is good once.
-    require_writable_profiles(services)
     stored = open_secrets(ctx, target)
     given = _read_given(ctx, options, target, stored)
-    if ctx.can_ask and target.username is None and target.method != "token":
-        application = target.method == "application"
-        question = "Application name: " if application else "User name (DOMAIN\\user): "
-        target = target._replace(username=ctx.ask(question))
+    if ctx.can_ask:
+        target = _ask_for_missing(ctx, options, target, given)
+    if "totp-secret" in given:
+        code_maker(given["totp-secret"].value)
     # What is stored may be what no longer works: signing in anew asks anew.
     fresh = target._replace(stored=False)
     site = Site(ctx, fresh, Secrets(services, fresh, stored.vault, ctx.console, given))
@@ -87,15 +90,21 @@ def run_login(ctx: "Context", options: LoginOptions) -> None:
         target = target._replace(fingerprint=site.target.fingerprint)
     site.session.code = code
     token = site.session.sign_in()
+    if options.print_token:
+        ctx.printer.write_alone([token.value], token.value)
+        return
     previous = load_profiles(services).get(target.profile)
     change_profile(services, target.profile, lambda old: _profile_of(target, old))
     ctx.console.note(_welcome(target, token))
     _store(ctx, stored.vault, target, previous, _worth_keeping(options, site.session, token))
 
 
-def _choose_target(services: "Services", options: LoginOptions) -> Target:
-    given = options.connection
+def _choose_target(ctx: "Context", options: LoginOptions) -> Target:
+    given, services = options.connection, ctx.services
     target = resolve_target(services, given, new_profile=True)
+    if target.origin is None and ctx.can_ask:
+        server = parse_server(ctx.ask("Server (HOST, HOST:PORT or https://...): "), "the server")
+        target = resolve_target(services, given._replace(server=server), new_profile=True)
     if target.origin is None:
         raise UsageError(
             "which server?", hint=f"sbpam login --profile {target.profile} --server HOST"
@@ -109,10 +118,14 @@ def _choose_target(services: "Services", options: LoginOptions) -> Target:
     method = options.method or (fitting[0] if fitting else target.method)
     if not brought <= _BELONGING[method]:
         raise OptionError(f"these options do not go together with the method {method}")
-    if method == "token" and not (brought or given_by_environment(services, "token")):
+    in_environment = given_by_environment(services, "token")
+    if method == "token" and not (brought or in_environment or ctx.can_ask):
         raise OptionError(
             "the method token needs a token", hint="use --token-file F or --token-stdin"
         )
+    if method == "application" and target.client_cert is None and ctx.can_ask:
+        where = f"Client certificate for {target.whom} (its file): "
+        target = target._replace(client_cert=ctx.ask(where))
     if method == "application" and target.client_cert is None:
         raise OptionError(
             "the method application needs a client certificate",
@@ -150,17 +163,32 @@ def _read_given(
         given[name] = Found(decode_secret(content, source, InputError), source)
     if target.method != "password":
         return given
-    if options.ask_totp:
-        if not ctx.can_ask:
-            raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
-        secret = check_secret(ctx.ask_secret("TOTP secret: "), "--totp", InputError)
-        given["totp-secret"] = Found(secret, "--totp")
-    elif "totp-secret" not in given and not given_by_environment(services, "totp-secret"):
+    if options.ask_totp and not ctx.can_ask:
+        raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
+    if (
+        not options.ask_totp
+        and "totp-secret" not in given
+        and not given_by_environment(services, "totp-secret")
+    ):
         found = stored.stored("totp-secret")
         given |= {"totp-secret": found} if found is not None else {}
-    if "totp-secret" in given:
-        code_maker(given["totp-secret"].value)
     return given
+
+
+def _ask_for_missing(
+    ctx: "Context", options: LoginOptions, target: Target, given: dict[SecretName, Found]
+) -> Target:
+    """Who signs in; secrets that no sign-in asks for go to `given`."""
+    if target.method == "token":
+        if not (given or given_by_environment(ctx.services, "token")):
+            given["token"] = typed_secret(ctx.ask_secret, f"Token for {target.whom}")
+    elif target.username is None:
+        application = target.method == "application"
+        who = "Application's name" if application else "User name (DOMAIN\\user)"
+        target = target._replace(username=ctx.ask(f"{who} at {target.whom}: "))
+    if options.ask_totp:
+        given["totp-secret"] = typed_secret(ctx.ask_secret, f"TOTP secret for {target.whom}")
+    return target
 
 
 def _settle_trust(site: Site) -> Site:
@@ -181,7 +209,7 @@ def _settle_trust(site: Site) -> Site:
         ctx.console.warn(f"{error.message}: {error.reason}")
         ctx.console.note(f"it shows {_describe(der)}")
         ctx.console.note(f"SHA-256 fingerprint {fingerprint_of(der)}")
-        if not ctx.confirm(_TRUST):
+        if not ctx.confirm(_TRUST.format(short_name(target.server))):
             raise
         target = target._replace(fingerprint=fingerprint_of(der))
         return Site(ctx, target, site.secrets, certificate=site.certificate)
@@ -254,9 +282,11 @@ def _store(
         return
     if len(lost) == len(wanted):
         ctx.outcome.partial = True
+        remedy = f"{vault.remedy}, or " if vault.remedy else ""
         ctx.console.warn(
-            "signed in, but the keyring kept nothing: give each command its secrets by"
-            " SBPAM_PASSWORD_FILE, SBPAM_TOKEN and the like, or by systemd's LoadCredential="
+            f"signed in, but the keyring kept nothing: {remedy}give"
+            " each command its secrets by SBPAM_PASSWORD_FILE, SBPAM_TOKEN (which"
+            " `sbpam login --print-token` prints) and the like, or by systemd's LoadCredential="
         )
     else:
         ctx.console.warn(f"the keyring did not keep: {', '.join(lost)}")

@@ -30,8 +30,9 @@ def run_logout(ctx: "Context", options: ConnectionOptions, *, every_profile: boo
         else:
             ctx.outcome.partial = True
             ctx.console.warn(
-                f"the secrets of profile {name} may still be in the keyring:"
-                " unlock it and run `sbpam logout` again"
+                f"the secrets of profile {name} may still be in the keyring"
+                f" ({vault.absent_because or 'it did not delete them'}):"
+                f" {vault.remedy or 'run `sbpam logout` again where it works'}"
             )
 
 

@@ -50,18 +50,21 @@ class PasswordSignIn:
         self._code = code
         self._password: Found | None = None
 
-    def sign_in(self, *, may_ask: bool) -> Token:
-        """A token. Raises SignInError if something is missing or refused."""
+    def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
+        """A token. Raises SignInError if something is missing or refused.
+
+        why: what a person is asked for, in a word or two.
+        """
         username = self._target.username
         if username is None:
             raise SignInError(
                 "no user name is known", hint="set SBPAM_USERNAME, or run `sbpam login`"
             )
-        whom, ask = (
-            f"{username} at {self._target.server}",
-            self._ctx.ask_secret if may_ask else None,
+        whom = self._target.whom
+        ask = self._ctx.ask_secret if may_ask else None
+        password = self._password or self._secrets.require(
+            "password", f"{whom} ({why})" if why else whom, ask
         )
-        password = self._password or self._secrets.require("password", whom, ask)
         code, self._code = self._code, None
         totp = self._secrets.find("totp-secret") if code is None else None
         maker = code_maker(totp.value) if totp is not None else None
@@ -70,7 +73,7 @@ class PasswordSignIn:
             token = self._with_totp(first, username, password, maker)
         else:
             if code is None and may_ask:
-                question = "MFA code (Enter if none): "
+                question = f"MFA code for {whom} ({why}{'; ' if why else ''}Enter if none): "
                 code = clean_code(self._ctx.ask(question, optional=True), "the code") or None
             self.by_person = code not in (None, NO_CODE)
             token = self._without_code(first) if code is None else self._second_step(first, code)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted, SbpamError, ServerError, SignInError, UsageError
 from sbpam_cli.models import Token
-from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.client import NpsClient, RefusedError
 from sbpam_cli.nps.replies import WireError, make_token
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
 from sbpam_cli.settings.environment import KEYRING
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.settings.secrets import Secrets
+from sbpam_cli.settings.secrets import Secrets, typed_secret
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.system.signals import Interruption
 
@@ -123,6 +123,7 @@ class Session:
         self._untimed: Token | None = None
         self._keep = site.target.stored
         self._failure: SbpamError | None = None
+        self._why = "not signed in"
 
     @cached_property
     def _flow(self) -> "ApplicationSignIn | PasswordSignIn":
@@ -183,7 +184,7 @@ class Session:
     def sign_in(self) -> Token:
         """Signs in afresh, whatever is stored (`login`); keeps nothing."""
         with self._lock:
-            self._keep = False
+            self._keep, self._why = False, ""
             if self._target.method != "token":
                 self._current = self._sign_in(may_ask=self._site.ctx.can_ask)
                 return self._current
@@ -192,6 +193,23 @@ class Session:
             with suppress(ServerError):
                 self._current = self._site.client.fresh_token(token)
             return self._current
+
+    def ask_again(self) -> None:
+        """A session that ended goes on with what a person types.
+
+        Raises SignInError, also for a secret that the server has refused already: it is
+        not sent once more.
+        """
+        with self._lock:
+            if isinstance(self._failure, RefusedError):
+                raise self._failure
+            self._failure, self._untimed, self._why = None, None, "session ended"
+            if self._target.method == "token":
+                question = f"Token for {self._target.whom} ({self._why})"
+                typed = token_in(typed_secret(self._site.ctx.ask_secret, question))
+                self._current = self._kept(typed)
+            else:
+                self._current = self._kept(self._sign_in(may_ask=True))
 
     def accepted(self) -> "dict[SecretName, str]":
         """The secrets that the last sign-in was accepted with, for `login` to keep."""
@@ -217,6 +235,7 @@ class Session:
     def _stored_token(self) -> Token | None:
         """What the keyring has, as long as it is good."""
         found = self._site.secrets.stored("token")
+        self._why = self._why if found is None else "session ended"
         with suppress(SignInError):
             if found is not None and not self._is_over(token := token_in(found)):
                 return token
@@ -265,7 +284,7 @@ class Session:
     def _sign_in_unattended(self, *, over: bool) -> Token:
         if self._target.method == "token":
             why = "has expired" if over else "is refused by the server"
-            stored = f"run `sbpam login --profile {self._target.profile}`, or "
+            stored = f"run `{self._target.login}`, or "
             raise SignInError(
                 f"the token {why}, and it cannot be renewed",
                 hint=f"{stored if self._target.stored else ''}put a fresh one into SBPAM_TOKEN",
@@ -273,7 +292,7 @@ class Session:
         if self._flow.by_person:
             raise SignInError(
                 "the token has expired, and a new one needs a code from a person",
-                hint="run `sbpam login`; with a TOTP secret (--totp-secret-file,"
+                hint=f"run `{self._target.login}`; with a TOTP secret (--totp-secret-file,"
                 " SBPAM_TOTP_SECRET) sbpam renews by itself",
             )
         return self._sign_in(may_ask=False)
@@ -282,7 +301,7 @@ class Session:
         if self._failure is not None:
             raise self._failure
         try:
-            return self._flow.sign_in(may_ask=may_ask)
+            return self._flow.sign_in(may_ask=may_ask, why=self._why)
         except SignInError as error:
             # Once more would be a second failed attempt, and enough of those lock an account.
             self._failure = error
@@ -292,7 +311,8 @@ class Session:
         """The fresh token, stored. Raises SignInError if it is the old one."""
         if old is not None and token.value == old.value:
             raise SignInError(
-                "the server gives back the token that it refuses", hint="run `sbpam login` later"
+                "the server gives back the token that it refuses",
+                hint=f"run `{self._target.login}` later",
             )
         if self._keep:
             target = self._target

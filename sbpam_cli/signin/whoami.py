@@ -1,12 +1,16 @@
 """Who is signed in where, until when, and where each secret comes from."""
 
+import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method
-from sbpam_cli.settings.environment import SECRETS_OF
+from sbpam_cli.nps.client import NotFoundError
+from sbpam_cli.settings.environment import SECRETS_OF, Found, SecretName
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.session import open_secrets, token_in
+from sbpam_cli.settings.secrets import Secrets
+from sbpam_cli.signin.session import Site, open_secrets, token_in
 from sbpam_cli.wording import utc
 
 if TYPE_CHECKING:
@@ -15,8 +19,11 @@ if TYPE_CHECKING:
 Row = tuple[str | None, str, str | None, Method, str | None, str]
 
 
-def run_whoami(ctx: "Context", options: ConnectionOptions) -> Row:
-    """The row of `whoami`, without asking the server. Raises SignInError: not signed in."""
+def run_whoami(ctx: "Context", options: ConnectionOptions, *, check: bool = False) -> Row:
+    """The row of `whoami`. Raises SignInError: not signed in.
+
+    check: asks the server whether the token in force works, and the stored one.
+    """
     target = resolve_target(ctx.services, options)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     server = target.server
@@ -27,14 +34,19 @@ def run_whoami(ctx: "Context", options: ConnectionOptions) -> Row:
     renews = target.username is not None and not {"password", "api-key"}.isdisjoint(found)
     if expires_at is not None and expires_at <= ctx.services.clock.now():
         if not renews:
-            raise SignInError(f"the token expired at {utc(expires_at)}", hint=_remedy(target))
+            raise SignInError(
+                f"the token expired at {utc(expires_at)}", hint=f"run `{target.login}`"
+            )
         ctx.console.note("the token has expired; the next command signs in again")
     elif "token" not in found and not renews:
         raise SignInError(
             f"not signed in to {server}",
-            hint=f"{_remedy(target)}; without a keyring, SBPAM_TOKEN or"
+            hint=f"run `{target.login}`; without a keyring, SBPAM_TOKEN or"
             " SBPAM_PASSWORD_FILE gives each command its secret",
         )
+    if check and "token" in found:
+        for at in {found["token"], secrets.stored("token") or found["token"]}:
+            _check(ctx, target, secrets, at)
     return (
         target.profile if target.stored else None,
         server,
@@ -45,7 +57,17 @@ def run_whoami(ctx: "Context", options: ConnectionOptions) -> Row:
     )
 
 
-def _remedy(target: Target) -> str:
-    name = f" --profile {target.profile}" if target.profile != "default" else ""
-    server = "" if target.stored else f" --server {target.server}"
-    return f"run `sbpam login{name}{server}`"
+def _check(ctx: "Context", target: Target, secrets: Secrets, token: Found) -> None:
+    """Reads a job that does not exist: only who may read jobs is told so."""
+    alone = target._replace(method="token", stored=False)
+    given: dict[SecretName, Found] = {"token": token}
+    site = Site(ctx, alone, Secrets(ctx.services, alone, secrets.vault, ctx.console, given))
+    unknown = uuid.UUID(int=ctx.services.random.getrandbits(128), version=4)
+    try:
+        with suppress(NotFoundError):
+            site.client.job(str(unknown))
+        ctx.console.note(f"the token from {token.source} works")
+    except SignInError as error:
+        error.message = f"the token from {token.source} does not work: {error.message}"
+        error.hint = f"run `{target.login}`"
+        ctx.outcome.errors.append(error)

@@ -15,7 +15,7 @@ from sbpam_cli.settings.environment import SECRET_NAMES, variable_of
 
 PAGE = (Path(__file__).parent / "cli.md").read_text(encoding="utf-8")
 COMING = {
-    "whoami --check", "login --print-token", "resume --not", "resume --wait", "resume --watch",
+    "resume --not", "resume --wait", "resume --watch",
     "resume --interval", "resume --timeout", "hosts --not-enrolled", "hosts --not-scanned-for",
     "hosts --winrm-disabled", "hosts row set", "doctor --assumptions",
 }  # fmt: skip

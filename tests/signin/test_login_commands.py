@@ -136,20 +136,59 @@ def test_a_code_on_the_command_line(person: Person) -> None:
 
 
 def test_a_person_is_asked_for_everything(person: Person) -> None:
-    server = ["--server", person.url, "--ca-bundle", person.site.server.ca_file]
-    ended = person("login", *server, terminal=True, answers=[NOMFA, NOMFA_PASSWORD, ""])
+    """The server first; each question says of whom and where."""
+    where = person.url.removeprefix("https://")
+    how: dict[str, Any] = {"terminal": True, "env": {"SSL_CERT_FILE": person.site.server.ca_file}}
+    ended = person("login", answers=[person.url, NOMFA, NOMFA_PASSWORD, ""], **how)
     assert ended.code == 0, ended.err
-    assert [text.split()[0] for text in ended.asked] == ["User", "Password", "MFA"]
+    assert ended.asked == [
+        "Server (HOST, HOST:PORT or https://...): ",
+        f"User name (DOMAIN\\user) at {where}: ",
+        f"Password for {NOMFA} at {where}: ",
+        f"MFA code for {NOMFA} at {where} (Enter if none): ",
+    ]
     assert person.profiles()["default"]["username"] == NOMFA
-
-
-def test_a_person_is_asked_for_the_totp_secret(person: Person) -> None:
     user = person.user(DEMO)
-    ended = person.login(
-        "--totp", user=DEMO, terminal=True, answers=[user.totp_secret, user.password]
-    )
+    answers = [user.totp_secret, user.password]
+    ended = person("login", "--username", DEMO, "--totp", answers=answers, **how)
     assert ended.code == 0, ended.err
+    assert ended.asked[0] == f"TOTP secret for {DEMO} at {where}: "
     assert set(person.kept()) == {"token", "password", "totp-secret"}
+    token = person.kept()["token"]
+    new = ["login", "--profile", "new", "--server", person.url]
+    ended = person(*new, "--method", "token", answers=[token], **how)
+    assert (ended.code, ended.asked) == (0, [f"Token for {where}: "])
+    assert set(person.kept("new")) == {"token"}
+    ended = person("login", "--profile", "newer", answers=["http://nps"], **how)
+    assert ended.code == 2
+    assert "does not start with https://" in " ".join(ended.err.split())
+
+
+def test_print_token_prints_it_and_keeps_nothing(person: Person) -> None:
+    ended = person.login("--print-token")
+    assert ended.code == 0, ended.err
+    assert (person.keyring.kept, person.profiles()) == ({}, {})
+    ready = {"SBPAM_SERVER": person.url, "SBPAM_TOKEN": ended.out}
+    ready["SBPAM_CA_BUNDLE"] = person.site.server.ca_file
+    assert person("credentials", env=ready).code == 0
+    [row] = person.login("--print-token", "-o", "json").json()["login"]
+    assert [*row] == ["token"]
+
+
+@pytest.mark.parametrize("where", ["keyring", "SBPAM_TOKEN"])
+def test_whoami_asks_the_server_whether_each_token_works(person: Person, where: str) -> None:
+    person.login()
+    env = {"SBPAM_TOKEN": person.kept()["token"]} if where == "SBPAM_TOKEN" else {}
+    before = person.counts()
+    ended = person("whoami", "--check", env=env)
+    assert ended.code == 0, ended.err
+    assert f"the token from {where} works" in ended.err
+    person.site.world.revoke_tokens()
+    ended = person("whoami", "--check", env=env)
+    assert ended.code == 4
+    assert ended.err.count("does not work: ") == (1 if where == "keyring" else 2)
+    assert len(ended.rows()) == 1
+    assert person.counts()[:2] == before[:2]
 
 
 @pytest.mark.parametrize("how", [{}, {"terminal": True, "env": {"CI": "true"}}])
@@ -348,7 +387,7 @@ def test_a_config_that_cannot_be_written_is_found_before_a_question(
     folder = tmp_path / ("elsewhere.toml" if what == "below a file" else "config")
     ended = person.login(terminal=True, answers=["x", ""], env={"SBPAM_CONFIG_HOME": str(folder)})
     assert (ended.code, ended.asked) == (2, [])
-    assert "config.toml" in ended.err
+    assert str(folder) in "".join(ended.err.split("\n  "))
     assert person.site.requests() == []
 
 
