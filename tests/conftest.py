@@ -1,5 +1,6 @@
 """Fixtures for every test; `support` has what they are made of."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support.clock import MovedClock
 from support.faults import StagedWorld
+from support.left_out import LEFT_OUT
 from support.site import Program, Site, served
 
 # A shell's `&` starts what it runs with SIGINT ignored, and so would be every program under test.
@@ -22,6 +24,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("shared-machine")
+
+
+if os.name == "nt":
+    collect_ignore = [path.removeprefix("tests/") for path in LEFT_OUT if path.endswith(".py")]
+
+    def pytest_report_header() -> list[str]:
+        return [f"left out: {what}: {why}" for what, why in LEFT_OUT.items()]
+
+    def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+        for item in items:
+            for part, why in LEFT_OUT.items():
+                if part in item.nodeid:
+                    item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The first signal asks, the second leaves; what was ignored at start stays ignored."""
 
-import os
 import signal
 import time
 from collections import Counter
@@ -12,8 +11,6 @@ import pytest
 from support.faults import Fault
 from support.oracle import check_exactly_once, check_journal, check_none_twice
 from support.process import QUICK, RealSite, Running, host_names, staged, until
-
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 HOSTS = 60
 GRACE_S = 8.0

@@ -25,7 +25,6 @@ OWN_SET_UP = {
     "CI": "true",
 }
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 
 Start = Callable[..., Running]
 

@@ -1,12 +1,10 @@
 """The program at a terminal of its own, whose mode the test can see."""
 
 import os
-import pty
 import re
 import select
 import signal
 import subprocess
-import termios
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +16,7 @@ class PtyProgram:
     """A process whose controlling terminal is a new pseudo-terminal; `screen` is what it wrote."""
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
-        self._master, self._slave = pty.openpty()
+        self._master, self._slave = os.openpty()
         self.screen = ""
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *command],
@@ -29,6 +27,8 @@ class PtyProgram:
         )
 
     def echoes(self) -> bool:
+        import termios
+
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 
     def wait_for(self, pattern: str, *, echo: bool | None = None) -> str:
