@@ -58,8 +58,9 @@ def take_pictures() -> None:
         environ = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": folder, "LANG": "C.UTF-8"}
         terminal = Tmux(Path(folder), COLUMNS, LINES, environ, "bash --norc --noprofile")
         try:
+            terminal.wait_for(r"^\$")
             terminal.type("sbpam demo", "Enter")
-            for name, wanted in (("following", r" ✗ Failed|✗ \d+ Failed"), ("demo", r"\n\$ *\Z")):
+            for name, wanted in (("following", r" ✗ Failed|✗ \d+ Failed"), ("demo", r"\n\$\s*\Z")):
                 terminal.wait_for(wanted)
                 _picture(name, terminal.screen(colours=True).rstrip("\n"))
         finally:
