@@ -18,7 +18,7 @@ from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.state import SendLimits
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
-from sbpam_cli.signin.session import Site, open_site, sign_in
+from sbpam_cli.signin.session import Site, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
@@ -150,7 +150,7 @@ def _dry_run(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Ho
     credential_id = ""
     try:
         if batches and not options.offline:
-            client = open_site(ctx, target).client
+            client = Site(ctx, target).client
             credential_id, _ = find_account(client, target.credential or "", ctx.console)
         for batch in batches:
             try:

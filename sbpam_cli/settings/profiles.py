@@ -48,6 +48,7 @@ Setting = Literal[
     "insecure",
 ]
 _TURN_WITHIN_S = 10.0
+_LONGEST_LINE = 8192
 
 
 class ConnectionOptions(NamedTuple):
@@ -256,8 +257,12 @@ def change_profile(services: "Services", name: str, change: Callable[[Profile], 
         unknown = {k: v for k, v in table.items() if k not in _STORED}
         known = {key: value for key in _STORED if (value := getattr(profile, key))}
         document["profiles"] = tables | {name: unknown | known}
+        try:
+            text = tomli_w.dumps(document)
+        except RecursionError:
+            raise _broken(path, "its tables are nested too deep") from None
         with _of_input():
-            write_private(services, path, tomli_w.dumps(document).encode())
+            write_private(services, path, text.encode())
 
 
 def require_writable_profiles(services: "Services") -> None:
@@ -284,6 +289,9 @@ def _read(path: Path) -> dict[str, Any]:
 
     with _of_input():
         content = read_private(path) or b""
+    if max(map(len, content.split(b"\n"))) > _LONGEST_LINE:
+        # A key of many parts takes minutes to read.
+        raise _broken(path, f"a line of it is longer than {_LONGEST_LINE:,} bytes")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -68,7 +68,8 @@ class Secrets:
             return found
         label = _LABELS[name]
         if ask is not None:
-            return typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
+            self._known[name] = typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
+            return self._known[name]
         variable, folder = variable_of(name), self._services.env("CREDENTIALS_DIRECTORY")
         remedy = f"the keyring: {self.vault.remedy}; or " if self.vault.remedy else ""
         reason = "neither the environment nor the keyring has one, and nobody can be asked"
@@ -79,6 +80,10 @@ class Secrets:
             reason=reason,
             hint=f"{remedy}set {variable} or {variable}_FILE, or run `sbpam login`",
         )
+
+    def used(self) -> dict[SecretName, str]:
+        """What was found or typed so far, the token aside."""
+        return {name: at.value for name, at in self._known.items() if name != "token"}
 
     def stored(self, name: SecretName) -> Found | None:
         """What the keyring has, if the profile was stored for this server and user."""

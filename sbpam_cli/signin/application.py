@@ -9,7 +9,6 @@ from sbpam_cli.nps.client import NpsClient, RefusedError
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import Found, SecretName
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.settings.secrets import Secrets
 
@@ -18,20 +17,16 @@ _WARN_DAYS = 14
 
 
 class KeyPassphrase:
-    """The key's passphrase, found or asked for when OpenSSL wants it; `value`: once it did."""
+    """The key's passphrase, found or asked for when OpenSSL wants it."""
 
     def __init__(self, ctx: "Context", target: "Target", secrets: "Secrets") -> None:
         self._ask = ctx.ask_secret if ctx.can_ask else None
         self._whom = f"the private key in {client_key(target) or target.client_cert}"
         self._whom += f" ({target.whom})"
         self._secrets = secrets
-        self.value: str | None = None
 
     def __call__(self) -> str:
-        if self.value is None:
-            found = self._secrets.require("client-key-password", self._whom, self._ask)
-            self.value = found.value
-        return self.value
+        return self._secrets.require("client-key-password", self._whom, self._ask).value
 
 
 def client_key(target: "Target") -> str | None:
@@ -92,7 +87,6 @@ class ApplicationSignIn:
         self._client = client
         self._certificate = certificate
         self._serial = certificate.serial
-        self._api_key: Found | None = None
 
     def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
         """A token. Raises SignInError if something is missing or refused."""
@@ -105,9 +99,9 @@ class ApplicationSignIn:
             )
         whom = f"{self._target.whom} ({why})" if why else self._target.whom
         ask = self._ctx.ask_secret if may_ask else None
-        api_key = self._api_key or self._secrets.require("api-key", whom, ask)
+        api_key = self._secrets.require("api-key", whom, ask)
         try:
-            token = self._with_serial(name, api_key.value)
+            return self._with_serial(name, api_key.value)
         except RefusedError as error:
             source = f" ({api_key.source})" if api_key.source else ""
             error.hint = error.hint or (
@@ -115,17 +109,6 @@ class ApplicationSignIn:
                 f" knows its certificate (serial number {self._certificate.serial})"
             )
             raise
-        self._api_key = api_key
-        return token
-
-    def accepted(self) -> "dict[SecretName, str]":
-        """The secrets that the last sign-in was accepted with."""
-        passphrase = getattr(self._certificate.passphrase, "value", None)
-        accepted: dict[SecretName, str | None] = {
-            "api-key": self._api_key.value if self._api_key is not None else None,
-            "client-key-password": passphrase,
-        }
-        return {name: value for name, value in accepted.items() if value is not None}
 
     def _with_serial(self, name: str, api_key: str) -> Token:
         serial = self._serial

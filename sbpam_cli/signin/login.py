@@ -32,7 +32,7 @@ from sbpam_cli.settings.secrets import (
 )
 from sbpam_cli.signin.application import client_key
 from sbpam_cli.signin.password import clean_code
-from sbpam_cli.signin.session import Session, Site, open_secrets
+from sbpam_cli.signin.session import Site, open_secrets
 from sbpam_cli.signin.totp import code_maker
 from sbpam_cli.wording import utc
 
@@ -96,7 +96,10 @@ def run_login(ctx: "Context", options: LoginOptions) -> None:
     previous = load_profiles(services).get(target.profile)
     change_profile(services, target.profile, lambda old: _profile_of(target, old))
     ctx.console.note(_welcome(target, token))
-    _store(ctx, stored.vault, target, previous, _worth_keeping(options, site.session, token))
+    wanted: dict[SecretName, str] = {"token": token.value} if options.store else {}
+    if options.store and options.store_password:
+        wanted |= site.secrets.used()
+    _store(ctx, stored.vault, target, previous, wanted)
 
 
 def _choose_target(ctx: "Context", options: LoginOptions) -> Target:
@@ -257,13 +260,6 @@ def _profile_of(target: Target, previous: Profile) -> Profile:
         client_key=client_key(target) if presents else None,
         output=previous.output,
     )
-
-
-def _worth_keeping(options: LoginOptions, session: Session, token: Token) -> dict[SecretName, str]:
-    if not options.store:
-        return {}
-    wanted: dict[SecretName, str] = {"token": token.value}
-    return wanted | (session.accepted() if options.store_password else {})
 
 
 def _store(

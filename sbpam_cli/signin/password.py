@@ -11,7 +11,7 @@ from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import Found, SecretName
+    from sbpam_cli.settings.environment import Found
     from sbpam_cli.settings.profiles import Target
     from sbpam_cli.settings.secrets import Secrets
 
@@ -48,7 +48,6 @@ class PasswordSignIn:
         self._client = client
         self._pause = pause
         self._code = code
-        self._password: Found | None = None
 
     def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
         """A token. Raises SignInError if something is missing or refused.
@@ -62,32 +61,18 @@ class PasswordSignIn:
             )
         whom = self._target.whom
         ask = self._ctx.ask_secret if may_ask else None
-        password = self._password or self._secrets.require(
-            "password", f"{whom} ({why})" if why else whom, ask
-        )
+        password = self._secrets.require("password", f"{whom} ({why})" if why else whom, ask)
         code, self._code = self._code, None
         totp = self._secrets.find("totp-secret") if code is None else None
         maker = code_maker(totp.value) if totp is not None else None
         first = self._first_step(username, password)
         if maker is not None:
-            token = self._with_totp(first, username, password, maker)
-        else:
-            if code is None and may_ask:
-                question = f"MFA code for {whom} ({why}{'; ' if why else ''}Enter if none): "
-                code = clean_code(self._ctx.ask(question, optional=True), "the code") or None
-            self.by_person = code not in (None, NO_CODE)
-            token = self._without_code(first) if code is None else self._second_step(first, code)
-        self._password = password
-        return token
-
-    def accepted(self) -> "dict[SecretName, str]":
-        """The secrets that the last sign-in was accepted with."""
-        totp = self._secrets.find("totp-secret")
-        accepted: dict[SecretName, Found | None] = {
-            "password": self._password,
-            "totp-secret": totp,
-        }
-        return {name: found.value for name, found in accepted.items() if found is not None}
+            return self._with_totp(first, username, password, maker)
+        if code is None and may_ask:
+            question = f"MFA code for {whom} ({why}{'; ' if why else ''}Enter if none): "
+            code = clean_code(self._ctx.ask(question, optional=True), "the code") or None
+        self.by_person = code not in (None, NO_CODE)
+        return self._without_code(first) if code is None else self._second_step(first, code)
 
     def _first_step(self, username: str, password: "Found") -> Token:
         try:

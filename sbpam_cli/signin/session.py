@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sbpam_cli.journal.records import Run
     from sbpam_cli.nps.certificates import ClientCertificate
     from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import Found, SecretName
+    from sbpam_cli.settings.environment import Found
     from sbpam_cli.signin.application import ApplicationSignIn
     from sbpam_cli.signin.password import PasswordSignIn
     from sbpam_cli.system.services import Services
@@ -211,10 +211,6 @@ class Session:
             else:
                 self._current = self._kept(self._sign_in(may_ask=True))
 
-    def accepted(self) -> "dict[SecretName, str]":
-        """The secrets that the last sign-in was accepted with, for `login` to keep."""
-        return {} if self._target.method == "token" else self._flow.accepted()
-
     def _found_token(self) -> Token | None:
         return self._given_token() if self._target.method == "token" else self._stored_token()
 
@@ -335,13 +331,6 @@ def open_secrets(ctx: "Context", target: Target) -> Secrets:
     """What environment and keyring have for the target."""
     vault = Vault(ctx.services, ctx.console, attended=ctx.can_ask)
     return Secrets(ctx.services, target, vault, ctx.console)
-
-
-def open_site(
-    ctx: "Context", target: Target, *, stop: threading.Event | None = None, connections: int = 10
-) -> Site:
-    """A server whose calls sign in as the target says, when the first token is needed."""
-    return Site(ctx, target, stop=stop, connections=connections)
 
 
 def names_server(services: "Services", options: ConnectionOptions) -> bool:

@@ -43,6 +43,11 @@ def _resolve(folder: Path, environ: dict[str, str] | None = None, **options: Any
     return resolve_target(_services(folder, **(environ or {})), ConnectionOptions(**options))
 
 
+def _change(services: Services) -> None:
+    change_profile(services, "y", lambda profile: profile)
+    load_profiles(services)
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """A folder with two profiles: everything set for A, token for B."""
@@ -93,6 +98,8 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         ("[profiles.'x y']\nserver = 'a'", "cannot be the name of a profile"),
         ("x = " + "[" * 5000, "nested too deep"),
         ("x = " + "1" * 5000, "line 1: "),
+        ("x." * 500_000 + "x = 1", "longer than 8,192 bytes"),
+        ("x." * 4000 + "x = 1", "nested too deep"),
     ],
 )
 def test_a_broken_file_is_an_error_that_says_where(
@@ -100,7 +107,7 @@ def test_a_broken_file_is_an_error_that_says_where(
 ) -> None:
     path = _write(tmp_path, content)
     with pytest.raises(InputError) as caught:
-        load_profiles(_services(tmp_path))
+        _change(_services(tmp_path))
     assert str(path) in caught.value.message
     assert why in (caught.value.reason or "")
     assert caught.value.hint
