@@ -4,7 +4,6 @@ Nothing here creates a file, writes to stderr or fails while a word is typed: wh
 read offers nothing. Only well-formed words are offered, because shells run what others are.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _RUNS_OFFERED = 20
-_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", re.ASCII)
-_SERVER = re.compile(r"https://[A-Za-z0-9.:_\[\]-]{1,260}", re.ASCII)
 
 
 def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
@@ -51,10 +48,10 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, st
         journal.close()
     except (SbpamError, OSError):
         return
-    fitting = (r for r in runs if r.run_id.startswith(incomplete) and _RUN.fullmatch(r.run_id))
+    # Ids and servers were checked when they were read.
+    fitting = (run for run in runs if run.run_id.startswith(incomplete))
     for run in islice(fitting, _RUNS_OFFERED):
-        server = f" on {run.server}" if _SERVER.fullmatch(run.server) else ""
-        yield run.run_id, f"{counted(run.hosts, 'host')}{server}"
+        yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
 
 
 def complete_line(program: Any, services: "Services") -> int | None:

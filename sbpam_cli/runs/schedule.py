@@ -15,6 +15,7 @@ from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.runs.again import ask_again
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.state import SendLimits
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
@@ -86,6 +87,8 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     names += ["arguments"] * (len(options.sources) > len(names))
     more = f" and {len(names) - _LISTS_NAMED} more" if len(names) > _LISTS_NAMED else ""
     options = options._replace(list_name=", ".join(names[:_LISTS_NAMED]) + more)
+    if not (options.dry_run or options.new_run or options.assume_yes):
+        options = options._replace(last_check=partial(ask_again, ctx, target.server))
     schedule_hosts(ctx, options, target, hosts)
 
 

@@ -119,7 +119,8 @@ def test_missions_own_reply(site: Site) -> None:
             "version": "10.4.1.1",
             "detail": None,
         }
-    table = site.run("schedule", "host.example.local", env={"COLUMNS": "200"}, terminal=True)
+    wide = {"COLUMNS": "200"}
+    table = site.run("schedule", "host.example.local", "--yes", env=wide, terminal=True)
     for word in ("host.example.local", "Running", "Windows Fake Edition", "192.168.1.1"):
         assert word in table.out
 
