@@ -25,6 +25,7 @@ PATH_ENDINGS = (
 )
 """Endings that files have and no domain."""
 
+_DEVICE = r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|:|$)"
 _REFUSALS_IN_FULL = 20
 _PLACES_NAMED = 5
 _FEW = 16
@@ -153,7 +154,7 @@ def _path(source: HostSource, talk: ListTalk) -> str | None:
     has_ending = value.lower().endswith(PATH_ENDINGS)
     if source.kind in ("file", "stdin") or value == "-":
         return value
-    if os.path.isdir(value) and fqdn(value):
+    if fqdn(value) and (os.path.isdir(value) or _is_device(value)):
         return None
     if os.path.exists(value):
         if fqdn(value) and not has_ending:
@@ -165,8 +166,17 @@ def _path(source: HostSource, talk: ListTalk) -> str | None:
     return value if has_ending or any(mark in value for mark in separators) else None
 
 
+def _is_device(path: str) -> bool:
+    """Whether Windows opens a device, whatever the ending: one waits for ever."""
+    return os.name == "nt" and re.match(_DEVICE, os.path.basename(path), re.IGNORECASE) is not None
+
+
 def _opened(path: str) -> BinaryIO:
+    if _is_device(path):
+        raise InputError(f"{shown(path, 200)} is a device of Windows, not a file")
     try:
+        if os.path.isdir(path):
+            raise IsADirectoryError
         return open(path, "rb")
     except FileNotFoundError:
         hint = "Give the path of a file that exists, or say --host for a host."
