@@ -112,8 +112,7 @@ def _ask(client: NpsClient, job_id: str) -> CancelRow:
     try:
         client.cancel(job_id)
     except (NotFoundError, ServerError):
-        job = FollowedJob(job_id)
-        job.see(client.job(job_id))
+        job = FollowedJob(job_id).see(client.job(job_id))
         if not job.is_over:
             raise
         return CancelRow(job_id, _ENDED, str(job.summary.status))

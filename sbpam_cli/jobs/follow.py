@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, TimeoutPassed, UnreachableError
-from sbpam_cli.jobs.job import FollowedJob
+from sbpam_cli.jobs.job import FollowedJob, followed_jobs
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import GOING, ScanJob, ScanStatus
 from sbpam_cli.nps.client import (
@@ -217,9 +217,8 @@ class Follower:
                 trace_id=error.trace_id,
                 hint=f"when it is back, `{self._goes_on}` goes on; the scans continue meanwhile",
             )
-        longest_s = _LONGEST_BACKOFF_S
-        if self._limits.interval_s is not None:
-            longest_s = min(longest_s, max(_SHORTEST_CAP_S, self._limits.interval_s))
+        wanted_s = self._limits.interval_s or _LONGEST_BACKOFF_S
+        longest_s = min(_LONGEST_BACKOFF_S, max(_SHORTEST_CAP_S, wanted_s))
         for job in jobs:
             job.failures += 1
             job.due_at = now + backoff_s(self._ctx.services, job.failures, longest_s)
@@ -240,6 +239,8 @@ class Follower:
         try:
             if self._has_asked or not self._may_ask:
                 raise error
+            if self._watching is not None:
+                self._watching.hide()
             self._session.ask_again()
         except SignInError as end:
             remedy = (end if isinstance(end, RefusedError) else error).hint
@@ -318,13 +319,10 @@ class RunningLimit:
         """How many hosts of a batch are in a job, or about to be, and have not ended."""
         if batch.state == "sending":
             return len(batch.names)
-        if batch.state != "accepted" or batch.job_id is None:
-            return 0
         if batch.number not in self._jobs:
-            rows = batch.rows or ()
-            self._jobs[batch.number] = FollowedJob(batch.job_id, batch.names, rows, batch)
-        job = self._jobs[batch.number]
-        return 0 if job.is_over else sum(job.counts[status] for status in GOING)
+            self._jobs.update((batch.number, job) for job in followed_jobs([batch]))
+        job = self._jobs.get(batch.number)
+        return sum(job.counts[s] for s in GOING) if job is not None and not job.is_over else 0
 
     def look(self, batches: Sequence[Batch]) -> None:
         """Looks at the jobs that hold up the next batch, if that is due."""

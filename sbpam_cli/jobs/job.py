@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from sbpam_cli.jobs.rows import batch_rows
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import (
     FINISHED,
@@ -189,30 +190,29 @@ class FollowedJob:
         statuses = SCHEDULED.intersection(self.counts)
         return JobSummary(self.job_id, sum_status(self.status, statuses), len(self.rows))
 
-    def see(self, job: ScanJob) -> None:
+    def see(self, job: ScanJob) -> Self:
         """Takes what the server says now; a null array of hosts says nothing."""
         self.seen, self.missing_since = True, None
         self.status = job.status or self.status
         if job.hosts is None:
             if not self.rows and self.names:
                 self._take(match_job(self.names, job, unsaid=ScanStatus.UNKNOWN).rows)
-            return
+            return self
         self.told = True
         if self.names is None:
             self._take([_held_row(host, job.job_id) for host in job.hosts])
             lacks = any(row.detail == _UNTOLD for row in self.rows)
             self.lacking = self.lacking + 1 if lacks else 0
-            return
+            return self
         match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
         self.lacking = self.lacking + 1 if match.missing else 0
-        self._take(self._with_missing(match) if match.missing else match.rows)
-
-    def _with_missing(self, match: Match) -> list[HostRow]:
         before, missing = {row.host: row for row in self.rows}, set(match.missing)
-        return [
+        rows = [
             self._missing_row(row, before.get(row.host), match) if row.host in missing else row
             for row in match.rows
         ]
+        self._take(rows)
+        return self
 
     def _missing_row(self, row: HostRow, before: HostRow | None, match: Match) -> HostRow:
         """The row of a host that the job lacks now; any part of a reply may be absent.
@@ -250,6 +250,15 @@ def _held_row(host: ScanHost, job_id: str) -> HostRow:
     # A join without host and queue: it says `Queued` for ever.
     mute = row.status in _WAITING and not any(host._replace(status=None))
     return row._replace(detail=_UNTOLD) if mute else row
+
+
+def followed_jobs(batches: Iterable[Batch]) -> list[FollowedJob]:
+    """The jobs that the server made of batches, as far as they are known."""
+    return [
+        FollowedJob(batch.job_id, batch.names, batch_rows(batch), batch)
+        for batch in batches
+        if batch.state == "accepted" and batch.job_id is not None
+    ]
 
 
 def record_looks(jobs: Iterable[FollowedJob], now: float) -> list[Batch]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
 from sbpam_cli.jobs.follow import Follower, FollowLimits
-from sbpam_cli.jobs.job import FollowedJob, match_hosts, record_looks
+from sbpam_cli.jobs.job import FollowedJob, followed_jobs, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal, open_journal
@@ -16,7 +16,7 @@ from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.signin.session import Site, names_server, target_of_run
-from sbpam_cli.wording import counted
+from sbpam_cli.wording import counted, utc
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -131,11 +131,7 @@ class _Status:
         if self._options.offline:
             return _AskedRun(run, batches)
         asked = list(batches)
-        self._jobs += [
-            FollowedJob(batch.job_id, batch.names, batch.rows or (), batch)
-            for batch in asked
-            if batch.state == "accepted" and batch.job_id is not None
-        ]
+        self._jobs += followed_jobs(asked)
         return _AskedRun(run, asked)
 
     def _job_or_host(self, name: str, target: Target) -> FollowedJob | str:
@@ -179,7 +175,7 @@ class _Status:
             self._parts = [found[part] if isinstance(part, str) else part for part in self._parts]
             self._jobs += found.values()
             if options.every:
-                self._jobs = [_seen(job, None) for job in listed]
+                self._jobs = [FollowedJob(job.job_id).see(job) for job in listed]
                 self._parts = [*self._jobs]
         again = " ".join(["sbpam status", *options.names[:_NAMED_AGAIN], "--watch"])
         follower = Follower(self._ctx, site, again, options.follow, self._watching)
@@ -212,9 +208,8 @@ class _Status:
             if isinstance(part, _AskedRun):
                 stream = RowStream(write, outcome, part.run.aside, keep_rows=False)
                 for batch in part.batches:
-                    if self._options.offline and batch.job_id is not None:
-                        job = FollowedJob(batch.job_id, batch.names, batch.rows or ())
-                        summaries.append(job.summary)
+                    if self._options.offline:
+                        summaries += [job.summary for job in followed_jobs([batch])]
                     stream.settle(batch)
                 stream.finish()
             elif isinstance(part, FollowedJob):
@@ -226,12 +221,6 @@ class _Status:
             # A job whose hosts nobody told stands for itself.
             own = {job.summary.status for job in self._jobs if not job.rows and not job.told}
             outcome.code = judge_statuses(set(outcome.counts) | own, self._jobs)
-
-
-def _seen(job: ScanJob, names: Sequence[str] | None) -> FollowedJob:
-    seen = FollowedJob(job.job_id, names)
-    seen.see(job)
-    return seen
 
 
 def _find_hosts(
@@ -253,7 +242,7 @@ def _find_hosts(
             # The list tells no times.
             several = [client.job(job.job_id) for job in several[-_OPENED_FOR_TIMES:]]
         newest = max(reversed(several), key=lambda job: job.created_at or 0.0)
-        found[host] = _seen(newest, [host])
+        found[host] = FollowedJob(newest.job_id, [host]).see(newest)
     return found
 
 
@@ -280,10 +269,8 @@ def _dated_batches(journal: Journal, run: Run) -> Iterator[Batch]:
 
 def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
     """The journal's rows of a batch; `detail` says as of when."""
-    from datetime import UTC, datetime
-
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
-    as_of = f"as of {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    as_of = f"as of {utc(seen_at)}"
     return [
         row._replace(detail=f"{row.detail}; {as_of}" if row.detail else as_of)
         for row in batch_rows(batch)

@@ -66,10 +66,14 @@ class Watching:
             )
         )
 
+    def hide(self) -> None:
+        """Makes room for something else on the terminal, until the next change."""
+        self._live.clear()
+
     def write(self, rows: Iterable[HostRow]) -> None:
         """Rows in their final order, without those that are printed already."""
         if self._ctx.services.stdout_is_terminal():
-            self._live.clear()
+            self.hide()
         if self._prints:
             left = (row for row in rows if self._is_unprinted(row))
             self._ctx.printer.write(left if self._printed else rows)
@@ -88,7 +92,7 @@ class Watching:
         self._printed.update((row.host, row.job_id) for row in shown)
         if shown:
             if self._ctx.services.stdout_is_terminal():
-                self._live.clear()
+                self.hide()
             self._ctx.printer.write(shown)
 
 

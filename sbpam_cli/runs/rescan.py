@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sbpam_cli.errors import UsageError
 from sbpam_cli.hosts.lists import Hosts
 from sbpam_cli.jobs.follow import Follower, FollowLimits
-from sbpam_cli.jobs.job import FollowedJob, record_looks
+from sbpam_cli.jobs.job import followed_jobs, record_looks
 from sbpam_cli.jobs.rows import batch_rows, merge_aside
 from sbpam_cli.jobs.status import newest_run
 from sbpam_cli.jobs.watching import following
@@ -95,11 +95,7 @@ def _bring_up_to_date(
     ctx: "Context", journal: Journal, target: Target, run: Run, batches: Sequence[Batch]
 ) -> Site | None:
     """Looks at the jobs whose hosts may have changed; None if there is none."""
-    jobs = [
-        FollowedJob(batch.job_id, batch.names, batch_rows(batch), batch)
-        for batch in batches
-        if batch.state == "accepted" and batch.job_id is not None
-    ]
+    jobs = followed_jobs(batches)
     going = [job for job in jobs if any(row.status not in FINISHED for row in job.rows)]
     if not going:
         return None

@@ -16,7 +16,7 @@ from sbpam_cli.errors import (
     UnknownOutcomeError,
 )
 from sbpam_cli.jobs.follow import Follower, FollowLimits
-from sbpam_cli.jobs.job import FollowedJob, record_looks
+from sbpam_cli.jobs.job import followed_jobs, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal, open_journal
@@ -141,11 +141,7 @@ class Execution:
         """`--wait`: the jobs to their end; the lock is given back already."""
         assert self._run is not None
         run_id = self._run.run_id
-        jobs = [
-            FollowedJob(batch.job_id, batch.names, batch_rows(batch), batch)
-            for batch in self._batches
-            if batch.state == "accepted" and batch.job_id is not None
-        ]
+        jobs = followed_jobs(self._batches)
         again = f"sbpam status {run_id} --watch"
         try:
             Follower(self._ctx, site, again, limits, self._watching).follow(jobs)
