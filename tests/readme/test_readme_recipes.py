@@ -104,8 +104,9 @@ class Office(RealSite):
             "/home/scan/.local/bin/": f"{BIN}/",
             "/home/scan/": f"{self.folder}/",
             "/etc/sbpam/": f"{self.folder}/",
-            "C:\\sbpam\\Scripts\\sbpam.exe": f"{BIN}/sbpam",
-            "C:\\sbpam\\": f"{self.folder}/",
+            '& "C:\\Program Files\\sbpam\\Scripts\\sbpam.exe"': f"{BIN}/sbpam",
+            '"C:\\Program Files\\sbpam\\Scripts\\sbpam.exe"': f"{BIN}/sbpam",
+            "C:\\sbpam-scan\\": f"{self.folder}/",
             "/opt/sbpam/bin/": f"{BIN}/",
         }
         for old, new in changes.items():
@@ -232,7 +233,7 @@ def test_the_certificate_that_openssl_makes_signs_in(office: Office) -> None:
 
 
 def test_what_windows_would_run_of_sbpam(office: Office) -> None:
-    _, login, task = (office.here(script.replace("`\n", "")) for _, script in blocks("windows"))
+    _, _, login, task = (office.here(script.replace("`\n", "")) for _, script in blocks("windows"))
     convert = "openssl pkcs12 -export -in sbpam-app.pem -out sbpam-app.pfx -passout pass:geheim"
     assert office.sh(convert).returncode == 0
     signed_in, doctor = login.splitlines()

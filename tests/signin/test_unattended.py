@@ -31,7 +31,7 @@ exec "$@"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[RealSite]:
-    with real_site(tmp_path / "home") as machine:
+    with real_site(tmp_path / "home", scans_take_s=0.2) as machine:
         machine.server.context.verify_mode = ssl.CERT_REQUIRED
         machine.environ = machine.application_environ()
         yield machine
@@ -237,7 +237,7 @@ def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite, tmp_path: P
 
     code, mail = run_by_cron(tmp_path / "good", command, env)
     assert (code, mail) == (0, "")
-    assert [line.split("\t")[:2] for line in kept.read_text().splitlines()] == [[HOST, "Queued"]]
+    assert [line.split("\t")[:2] for line in kept.read_text().splitlines()] == [[HOST, "Complete"]]
 
     wrong = {"SBPAM_API_KEY_FILE": machine.secret_file("wrong", "wrong-api-key-geheim")}
     code, mail = run_by_cron(tmp_path / "refused", command, env | wrong)
