@@ -36,12 +36,14 @@ _DESKTOP_KEYRINGS = (
     "keyring.backends.kwallet.DBusKeyring",
 )
 _NONE = "there is none on this machine"
-_REASONS = {
+_REASONS: dict[object, tuple[str, str | None]] = {
     "NoKeyringError": (_NONE, None),
     "KeyringLocked": ("it is locked", "unlock it and run this again"),
     "InitError": ("it could not be opened", None),
+    # Windows: ERROR_NO_SUCH_LOGON_SESSION.
+    1312: ("there is no logon session to open it in", "have the task store its user's password"),
 }
-"""Why it counts as absent, and the remedy."""
+"""Why it counts as absent, and the remedy, by the error's type or number."""
 _PART_CHARACTERS = 600
 """Windows holds 1,280 UTF-16 units in an entry, and a character can be two."""
 _MOST_PARTS = 128
@@ -213,7 +215,7 @@ class Entries:
         try:
             self.backend.set_password(SERVICE, name, value)
         except Exception as error:
-            if type(error).__name__ in _REASONS:
+            if _kind_of(error) in _REASONS:
                 raise
             return False
         return self._get(name) == value
@@ -274,8 +276,14 @@ def _name_of(backend: Any) -> str:
 def _reason_of(error: Exception) -> tuple[str, str | None]:
     if isinstance(error, UnusableKeyringError):
         return error.args
-    kind = type(error).__name__
+    kind = _kind_of(error)
     return _REASONS.get(kind, (f"it failed with {kind}", None))
+
+
+def _kind_of(error: Exception) -> object:
+    """Windows' errors are all called `error`, and begin with their number."""
+    name = type(error).__name__
+    return error.args[0] if name == "error" and error.args else name
 
 
 def _digest(value: str) -> str:

@@ -60,16 +60,14 @@ def _system_workers(count: int, clock: Clock) -> "Workers":
 
 
 def _open_in_browser(address: str) -> bool:
-    """Whether a browser was started. It inherits no variable of ours: some are secrets."""
+    """Whether a browser was started."""
     import subprocess
 
     program = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    environ = {name: os.environ[name] for name in os.environ if not name.startswith("SBPAM_")}
     nothing = subprocess.DEVNULL
     try:
         return not subprocess.run(
             [sys.executable, "-c", program, address],
-            env=environ,
             stdin=nothing,
             stdout=nothing,
             stderr=nothing,
@@ -189,12 +187,16 @@ class Services:
 
 
 def system_services() -> Services:
-    """The real world of this process."""
+    """The real world of this process. Its children inherit no `SBPAM_*`: some are secrets."""
+    environ = dict(os.environ)
+    for name in environ:
+        if name.startswith("SBPAM_"):
+            del os.environ[name]
     return Services(
         stdin=sys.stdin.buffer if sys.stdin is not None else open(os.devnull, "rb"),
         # If it is closed, what is written must not pass for printed: this is open for reading.
         stdout=sys.stdout if sys.stdout is not None else open(os.devnull),
         stderr=sys.stderr if sys.stderr is not None else open(os.devnull, "w"),
-        environ=os.environ,
+        environ=environ,
         terminal=Terminal(0),
     )

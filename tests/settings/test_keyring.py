@@ -229,6 +229,15 @@ class LockedKeyring(ShortKeyring):
         raise KeyringLocked("Failed to unlock the collection! geheim")
 
 
+class SessionlessKeyring(ShortKeyring):
+    """As Windows' is in a task whose password is not stored."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise type("error", (Exception,), {})(1312, "CredRead", "geheim")
+
+    set_password = get_password  # type: ignore[assignment]
+
+
 def broken_keyring() -> KeyringBackend:
     raise ImportError("no module geheim")
 
@@ -262,7 +271,8 @@ class WrappingKeyring(ShortKeyring):
     [
         (keyring.backends.null.Keyring, "there is none on this machine"),
         (keyring.backends.fail.Keyring, "there is none on this machine"),
-        (LockedKeyring, "it is locked"),
+        (LockedKeyring, "it is locked; unlock it and run this again"),
+        (SessionlessKeyring, "have the task store its user's password"),
         (broken_keyring, "it failed with ImportError"),
         (PlaintextKeyring, "clear text"),
         (NotesKeyring, "clear text"),

@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -149,6 +151,19 @@ def test_systemds_own_mode_is_no_reason_to_warn(tmp_path: Path) -> None:
     talk = HeardTalk()
     assert secrets_of({"CREDENTIALS_DIRECTORY": str(tmp_path)}, talk=talk).find("password")
     assert talk.heard == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the browser is a script")
+def test_no_child_inherits_a_secret(tmp_path: Path) -> None:
+    browser = written(tmp_path / "browser", b'#!/bin/sh\nenv > "$0.env"\n')
+    browser.chmod(0o700)
+    program = "from sbpam_cli.system.services import system_services as s; s().open_page('x')"
+    environ = {variable_of(name): "geheim" for name in SECRET_NAMES}
+    environ |= {"BROWSER": f"{browser} %s", "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", program], env=environ, check=True)
+    inherited = Path(f"{browser}.env").read_text()
+    assert "PATH=" in inherited
+    assert "geheim" not in inherited
 
 
 @given(
