@@ -91,6 +91,7 @@ def test_html_shows_it_as_text_and_nothing_more(host: str, detail: str | None) -
 
     assert elements(source) == elements(plain_page("html", "x", "x" if detail else None))
     assert not [c for c in source if ord(c) < 32 and c != "\n"]
+    assert source.isascii(), "PowerShell 5.1 decodes and encodes anew what it pipes into a file"
     page = Page(source)
     [cells] = page.hosts()
     assert squeezed(cells[0]) == squeezed(escape_controls(host))
@@ -111,6 +112,7 @@ def rendered(source: str) -> tuple[list[str], list[Token]]:
 @hostile
 def test_markdown_shows_it_as_text_and_nothing_more(host: str, detail: str | None) -> None:
     source = render_report(make_report(host, detail), "md")
+    assert source.isascii()
     texts, tokens = rendered(source)
     # Many readers of Markdown make links of these.
     assert not re.search(
@@ -166,56 +168,49 @@ def test_the_bar_has_a_part_for_each_status_one_after_the_other() -> None:
     counts = {ScanStatus.FAILED: 1, ScanStatus.RUNNING: 99, ScanStatus.COMPLETE: 300}
     source = render_report(make_report("x", None)._replace(counts=counts), "html")
 
-    parts = re.findall(r'<rect class="(\w+)" x="([\d.]+%)" width="([\d.]+%)"', source)
-    assert parts == [
-        ("good", "0.0%", "75.0%"),
-        ("going", "75.0%", "24.75%"),
-        ("bad", "99.75%", "0.25%"),
+    parts = re.findall(r'<rect class="(\w+)" x="([\d.]+)%" width="([\d.]+)%"', source)
+    assert [" ".join(part) for part in parts] == [
+        "good 0.0 75.0",
+        "going 75.0 24.75",
+        "bad 99.75 0.25",
     ]
-    legend = re.findall(r"(\w+) ([\d,]+) (< 1%|\d+%)", Page(source).text)
-    assert legend == [
-        ("Complete", "300", "75%"),
-        ("Running", "99", "25%"),
-        ("Failed", "1", "< 1%"),
-    ]
+    for legend in ("Complete 300 75%", "Running 99 25%", "Failed 1 < 1%"):
+        assert legend in Page(source).text
 
 
 @pytest.mark.parametrize(
     ("durations_s", "bins"),
     [
-        ([0.2], [("0:00:00 to 0:00:01", 1, 100.0)]),
+        ([0.2], [("0:00:00 to 0:00:01", "1", 100.0)]),
         (
-            [10.0, 14.9, 15.0, 59.0, 60.0],
+            [10.0, 14.9, 15.0, 31.0],
             [
-                ("0:00:10 to 0:00:15", 2, 100.0),
-                ("0:00:15 to 0:00:30", 1, 50.0),
-                ("0:00:30 to 0:01:00", 1, 50.0),
-                ("0:01:00 to 0:02:00", 1, 50.0),
+                ("0:00:10 to 0:00:15", "2", 100.0),
+                ("0:00:15 to 0:00:30", "1", 50.0),
+                ("0:00:30 to 0:01:00", "1", 50.0),
             ],
         ),
-        ([43200.0, 90_000.0], [("12:00:00 and more", 2, 100.0)]),
+        ([43200.0, 90_000.0], [("12:00:00 and more", "2", 100.0)]),
     ],
 )
 def test_scans_are_counted_by_duration(
-    durations_s: list[float], bins: list[tuple[str, int, float]]
+    durations_s: list[float], bins: list[tuple[str, str, float]]
 ) -> None:
     source = render_report(make_report("x", None)._replace(durations_s=durations_s), "html")
 
+    widths = map(float, re.findall(r'<rect width="([\d.]+)%"', source))
     rows = Page(source).tables["Scans by duration"][1:]
-    widths = re.findall(r'<rect width="([\d.]+)%"', source)
-    assert [(row[0], int(row[1])) for row in rows] == [(label, hosts) for label, hosts, _ in bins]
-    assert [float(width) for width in widths] == [width for _, _, width in bins]
+    assert [(*row[:2], width) for row, width in zip(rows, widths, strict=True)] == bins
 
 
 def test_how_long_scans_took() -> None:
-    times_s = [*(60.0 * minutes for minutes in range(1, 41))]
     took_s: list[float | None] = [3723.4, 59.6, 0.0, -1.0, None]
     report = make_report("x", None)
     rows = [
         report.rows[0]._replace(finished_at=None if took is None else STARTED + 5 + took)
         for took in took_s
     ]
-    report = report._replace(durations_s=times_s, rows=rows)
+    report = report._replace(durations_s=[60.0 * n for n in range(1, 41)], rows=rows)
 
     for form in FORMS:
         assert "half took 0:21:00 or less, the longest 0:40:00" in render_report(report, form)
@@ -226,31 +221,30 @@ def test_how_long_scans_took() -> None:
 @pytest.mark.parametrize(
     ("counts", "troubles", "going", "verdict"),
     [
-        ({"Complete": 1200}, {}, 0, "All 1,200 hosts scanned."),
-        ({"Complete": 1}, {}, 0, "1 of 1 host scanned."),
-        ({"Complete": 2, "Skipped": 3}, {}, 0, "2 of 5 hosts scanned, 3 skipped."),
+        ("Complete 1200", "", 0, "All 1,200 hosts scanned."),
+        ("Complete 1", "", 0, "1 of 1 host scanned."),
+        ("Complete 2 Skipped 3", "", 0, "2 of 5 hosts scanned, 3 skipped."),
         (
-            {"Complete": 2, "Failed": 6, "Queued": 1},
-            {"SystemError": 2, "Cancelled": 4},
-            1,
+            *("Complete 2 Failed 6 Queued 1", "SystemError 2 Cancelled 4", 1),
             "2 of 9 hosts scanned, 1 still going, 6 with a problem: Cancelled 4, SystemError 2.",
         ),
         (
-            {"Failed": 6},
-            {"OutcomeUnknown": 1, "SystemError": 2, "FailedToConnect": 3},
-            0,
+            *("Failed 6", "OutcomeUnknown 1 SystemError 2 FailedToConnect 3", 0),
             "0 of 6 hosts scanned, 6 with a problem: FailedToConnect 3, SystemError 2 and others.",
         ),
     ],
 )
-def test_the_verdict(
-    counts: dict[str, int], troubles: dict[str, int], going: int, verdict: str
-) -> None:
+def test_the_verdict(counts: str, troubles: str, going: int, verdict: str) -> None:
     report = make_report("x", None)
     report = report._replace(
-        counts={ScanStatus(status): hosts for status, hosts in counts.items()},
-        troubles=[Trouble(name, "", [], [], list(report.rows) * n) for name, n in troubles.items()],
+        counts={ScanStatus(status): n for status, n in numbered(counts)},
+        troubles=[Trouble(name, "", [], [], [*report.rows] * n) for name, n in numbered(troubles)],
         going=going,
     )
     assert f'<p class="verdict">{verdict}</p>' in render_report(report, "html")
     assert f"\n\n{verdict}\n\n" in render_report(report, "md")
+
+
+def numbered(text: str) -> list[tuple[str, int]]:
+    words = text.split()
+    return list(zip(words[::2], map(int, words[1::2]), strict=True))

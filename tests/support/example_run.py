@@ -70,10 +70,11 @@ def record_example(
     size: int = 500,
     rows: Sequence[HostRow] = (),
     username: str | None = "CORP\\operator",
+    invalid: Sequence[str] = ("not a host",),
 ) -> None:
     """A run of `count` hosts begun 15 minutes ago, in batches of `size`; the last is in doubt.
 
-    rows: what stands instead of the first hosts.
+    rows: what stands instead of the first hosts. invalid: entries that are no names.
     """
     services, drawn = services_of(program), random.Random(count)
     begun = services.clock.now() - 900
@@ -85,10 +86,11 @@ def record_example(
         batch.sent_at = begun + 2 + number
         batch.deadline, batch.clock_offset = batch.sent_at + 120, 0.25
         batches.append(batch)
-    aside = [Aside(1, "not a host", ScanStatus.INVALID, "hosts.txt:7: a blank in a name")]
+    why = "hosts.txt:7: a blank in a name"
+    aside = [Aside(1, name, ScanStatus.INVALID, why) for name in invalid]
     run = Run(
         *(RUN_ID, begun, "https://nps.example.com:6500", "default", username),
-        *(CREDENTIAL, digest_names(names), count + 1, aside),
+        *(CREDENTIAL, digest_names(names), count + len(aside), aside),
     )
     with closing(open_journal(services)) as journal:
         journal.record_run(run, batches)
