@@ -241,14 +241,6 @@ def test_login_keeps_paths_in_the_profile_and_secrets_in_the_keyring(
     assert ended.code == 4
 
 
-def test_a_person_is_asked_for_key_and_passphrase(machine: Machine) -> None:
-    cert, key = issue(machine.site.server).files(machine.folder, "geheim")
-    ended = machine.sign_in(cert, key, terminal=True, answers=["geheim", API_KEY])
-    assert ended.code == 0, ended.err
-    assert [text.split()[0] for text in ended.asked] == ["Passphrase", "API"]
-    assert set(machine.kept()) == {"token", "api-key", "client-key-password"}
-
-
 def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> None:
     cert, key = issue(machine.site.server).files(machine.folder)
     assert machine.sign_in(cert, key).code == 0
@@ -258,29 +250,6 @@ def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> 
     config = (machine.folder / "config" / "config.toml").read_text()
     assert both in config
     assert "client_key" not in config
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--method", "application"],
-        ["--method", "application", "--client-cert", "/nothing"],
-        ["--method", "password", "--client-cert", "/nothing"],
-        ["--client-cert", "/nothing", "--password-stdin"],
-        ["--client-cert", "/nothing", "--code", "123456"],
-        ["--api-key-stdin", "--token-stdin"],
-        ["--api-key-stdin"],
-        ["--api-key", "geheim"],
-        ["--client-key-password", "geheim"],
-    ],
-)
-def test_wrong_usage_sends_and_writes_nothing(machine: Machine, arguments: list[str]) -> None:
-    machine.environ.pop("SBPAM_CREDENTIAL", None)
-    ended = machine("login", "--server", machine.site.server.url, *arguments)
-    assert ended.code == 2, ended.err
-    assert "geheim" not in ended.err
-    assert machine.site.requests() == []
-    assert not (machine.folder / "config").exists()
 
 
 def test_a_profile_of_an_application_whose_key_is_open_to_others(machine: Machine) -> None:

@@ -301,6 +301,15 @@ def test_an_exception_for_one_server_is_none_for_another(person: Person) -> None
         ["--server", "nps", "--password", "geheim"],
         ["--server", "nps", "--token", "geheim"],
         ["--server", "nps", "--totp-secret", "geheim"],
+        ["--server", "nps", "--method", "application"],
+        ["--server", "nps", "--method", "application", "--client-cert", "/nothing"],
+        ["--server", "nps", "--method", "password", "--client-cert", "/nothing"],
+        ["--server", "nps", "--client-cert", "/nothing", "--password-stdin"],
+        ["--server", "nps", "--client-cert", "/nothing", "--code", "123456"],
+        ["--server", "nps", "--api-key-stdin", "--token-stdin"],
+        ["--server", "nps", "--api-key-stdin"],
+        ["--server", "nps", "--api-key", "geheim"],
+        ["--server", "nps", "--client-key-password", "geheim"],
     ],
 )
 def test_wrong_usage_sends_and_writes_nothing(person: Person, arguments: list[str]) -> None:
@@ -423,6 +432,7 @@ def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
 def test_controls_never_reach_a_question(site: Site, tmp_path: Path) -> None:
     """A carriage return in a file's name would rewrite the line that asks for its passphrase."""
     clear_environ(site)
+    host = site.server.url.removeprefix("https://")
     cert, key = issue(site.server).files(tmp_path, "geheim")
     odd = tmp_path / "a.key\rPassword for root\x1b[2K: "
     Path(key).rename(odd)
@@ -430,8 +440,11 @@ def test_controls_never_reach_a_question(site: Site, tmp_path: Path) -> None:
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", str(odd)]
     ended = site.program("login", *where, *who, terminal=True, answers=["geheim", API_KEY])
     assert ended.code == 3, ended.err
-    assert r"a.key\rPassword for root\x1b[2K" in ended.asked[0]
-    assert all(text.isprintable() for text in ended.asked)
+    shown = rf"{tmp_path}/a.key\rPassword for root\x1b[2K: "
+    assert ended.asked == [
+        f"Passphrase for the private key in {shown} ({APPLICATION} at {host}): ",
+        f"API key for {APPLICATION} at {host}: ",
+    ]
 
 
 def test_the_environment_alone_is_enough_and_leaves_nothing(site: Site) -> None:

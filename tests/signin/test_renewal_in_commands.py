@@ -85,14 +85,6 @@ def test_five_minutes_by_signing_in_again(slow_site: Site, tmp_path: Path, metho
     assert "ready" not in ended.err
 
 
-@pytest.mark.parametrize("method", BY_THEMSELVES)
-def test_a_watch_of_five_minutes(slow_site: Site, tmp_path: Path, method: Method) -> None:
-    environ = method(slow_site, tmp_path)
-    assert slow_site.program("schedule", *HOSTS, env=environ).code == 0
-    ended = slow_site.program("status", "--watch", "--exit-status", env=environ)
-    assert_followed_to_the_end(slow_site, ended)
-
-
 def test_a_token_that_cannot_be_renewed_ends_it_with_nothing_in_doubt(
     slow_site: Site, tmp_path: Path
 ) -> None:

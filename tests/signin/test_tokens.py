@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.faults import Fault
-from support.person import DEMO, NOMFA, RENEWAL, Person
+from support.person import DEMO, RENEWAL, Person
 from support.site import CREDENTIAL
 
 from sbpam_cli.sandbox.tokens import read_token
@@ -99,28 +99,6 @@ class Elsewhere:
 
     def end(self) -> None:
         self.turn.__exit__(None, None, None)
-
-
-def test_what_another_process_renews_is_waited_for(person: Person) -> None:
-    person.login()
-    person.site.clock.move(850)
-    fresh = person.site.world.issue_token(person.user(NOMFA))[0]
-    before = person.counts()
-
-    def prepare(services: Services) -> None:
-        person._prepare(services)
-        other = Elsewhere(person, services)
-
-        def renew_elsewhere(seconds: float) -> None:
-            person.site.clock.move(seconds)
-            person.keyring.kept[f"default {person.url} token"] = fresh
-            other.end()
-
-        services.clock.sleep = renew_elsewhere  # type: ignore[method-assign]
-
-    person.site.program.prepare = prepare
-    assert person("credentials").code == 0
-    assert person.counts() == before
 
 
 def test_a_process_that_hangs_is_waited_for_ten_seconds(person: Person) -> None:

@@ -137,20 +137,6 @@ def test_who_said_whom_to_trust_is_not_asked(
     assert not any("Trust" in text for text in ended.asked)
 
 
-def test_a_trusted_server_raises_no_question(site: Site) -> None:
-    clear_environ(site)
-    ended = login(
-        site.program,
-        site.server.url,
-        terminal=True,
-        answers=[PASSWORD, ""],
-        env={"SSL_CERT_FILE": site.server.ca_file},
-    )
-    assert ended.code == 3, ended.err
-    assert [text.split()[0] for text in ended.asked] == ["Password", "MFA"]
-    assert "fingerprint" not in profiles(site.program)["default"]
-
-
 def test_an_application_is_asked_too(site: Site, tmp_path: Path) -> None:
     """The server may insist on a client certificate before it shows anything more."""
     clear_environ(site)
