@@ -81,8 +81,7 @@ class Follower:
         self._next_look_at = self._next_list_at = 0.0
         self._was_answered = False
         self._may_ask = self._has_asked = False
-        self._refusals = 0
-        self._refused_since = 0.0
+        self._refused_at: list[float] = []
         self._failing_since: float | None = None
         self._warned_at: float | None = None
         self._still_since: float | None = None
@@ -182,7 +181,7 @@ class Follower:
         if done.error is not None:
             self._fail(done.error, look.jobs, now)
             return ()
-        self._was_answered, self._failing_since, self._refusals = True, None, 0
+        self._was_answered, self._failing_since, self._refused_at = True, None, []
         self._has_asked = False
         for job in look.jobs:
             found = done.result.get(job.job_id) if look.by_list else done.result
@@ -247,20 +246,19 @@ class Follower:
             remedy = remedy or "sign in with `sbpam login`"
             end.hint = f"{remedy}; then `{self._goes_on}` goes on"
             raise
-        self._has_asked, self._refusals, self._next_list_at = True, 0, 0.0
+        self._has_asked, self._refused_at, self._next_list_at = True, [], 0.0
 
     def _is_refused_for_good(self, error: SbpamError, now: float) -> bool:
         """Whether nobody is signed in any more. A server may refuse a token in passing."""
         if not isinstance(error, RefusedError):
             return isinstance(error, SignInError)
-        self._refused_since = self._refused_since if self._refusals else now
-        self._refusals += 1
+        self._refused_at.append(now)
         # Each may have cost a sign-in.
-        pause_s = backoff_s(self._ctx.services, self._refusals, _LONGEST_BACKOFF_S)
+        pause_s = backoff_s(self._ctx.services, len(self._refused_at), _LONGEST_BACKOFF_S)
         self._next_look_at = max(self._next_look_at, now + pause_s)
         if not self._was_answered:
-            return self._refusals >= _REFUSED_AT_FIRST
-        return now - self._refused_since >= _REFUSED_S
+            return len(self._refused_at) >= _REFUSED_AT_FIRST
+        return now - self._refused_at[0] >= _REFUSED_S
 
     def _warn_of_stillness(self, jobs: Sequence[FollowedJob]) -> None:
         """Warns once if nothing has started for 10 minutes."""

@@ -9,6 +9,8 @@ from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
+    from rich.console import OverflowMethod
+
     from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
 
@@ -100,18 +102,18 @@ class HostSummary:
         from rich.text import Text
 
         rich, run = console.rich_stdout, outcome.run
+        ascii_only = rich.options.ascii_only
         rich.print(Text(_count_line(outcome) + "\n"))
         room, several = rich.height - _OTHER_LINES, self._problems.most_common()
         shown = several[: max(1, room // 2)]
         for place, (reason, number) in enumerate(shown):
-            words, style = mark_status(
-                "Failed", f"{number:,} {reason}", ascii_only=rich.options.ascii_only
-            )
-            rich.print(Text(words, style))
+            words = f"{number:,} {reason}"
+            rich.print(Text(*mark_status("Failed", words, ascii_only=ascii_only)))
             rich.print(Text(f"  {self._remedy(reason, outcome)}"))
             if place < room - 2 * len(shown):
                 hosts = Text("  " + escape_controls(", ".join(self._hosts[reason])), "dim")
-                rich.print(hosts, no_wrap=True, overflow="ellipsis")
+                too_long: OverflowMethod = "crop" if ascii_only else "ellipsis"
+                rich.print(hosts, no_wrap=True, overflow=too_long)
         if rest := several[len(shown) :]:
             hosts_left = counted(sum(number for _, number in rest), "host")
             rich.print(Text(f"and {hosts_left} for {counted(len(rest), 'other reason')}"))

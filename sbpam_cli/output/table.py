@@ -21,19 +21,8 @@ _AT_LEAST = {**_IDS, **dict.fromkeys(("detail", "remedy", "server", "list"), 20)
 _AT_LEAST |= dict.fromkeys(("os", "source", "display_name", "resource"), 16)
 _LEFT_OUT = (
     *("version", "os", "ip_address", "job_id"),
-    *("managed_type", "platform", "resource", "display_name", "domain"),
-    *(
-        "account",
-        "credential",
-        "source",
-        "method",
-        "expires",
-        "server",
-        "accepted",
-        "answered",
-        "sent",
-        "started",
-    ),
+    *("managed_type", "platform", "resource", "display_name", "domain", "account", "credential"),
+    *("source", "method", "expires", "server", "accepted", "answered", "sent", "started"),
     *("detail", "failure_reason"),
 )
 """What a narrow screen does without, the first of these first."""
