@@ -57,8 +57,15 @@ def run_status(ctx: "Context", options: StatusOptions, watching: Watching) -> No
         _Status(ctx, options, journal, watching).run()
 
 
-def newest_run(services: "Services", journal: Journal, options: ConnectionOptions) -> Run:
-    """The newest run, of the named server if one is named. Raises UsageError if there is none."""
+def find_run(
+    services: "Services", journal: Journal, options: ConnectionOptions, name: str | None = None
+) -> Run:
+    """The run whose id begins so; without a name the newest, of the named server if one is named.
+
+    Raises UsageError if there is none.
+    """
+    if name is not None:
+        return journal.find_run(name)
     runs, where = journal.runs(), ""
     if names_server(services, options):
         origin = resolve_target(services, options).origin
@@ -104,7 +111,7 @@ class _Status:
         if options.every:
             return resolve_target(services, options.connection)
         runs = [self._find_run(name) for name in options.names]
-        runs = runs or [newest_run(services, self._journal, options.connection)]
+        runs = runs or [find_run(services, self._journal, options.connection)]
         known = {run.run_id: run for run in runs if run is not None}
         if len({run.server for run in known.values()}) > 1:
             raise UsageError("the runs are of several servers", hint="ask for one at a time")
@@ -143,7 +150,7 @@ class _Status:
             server = target.origin if offline else target.server
             if server is None:
                 connection = self._options.connection
-                server = newest_run(self._ctx.services, self._journal, connection).server
+                server = find_run(self._ctx.services, self._journal, connection).server
             found = self._journal.newest_batch_of(host, server)
         if found is None and offline:
             raise UsageError(

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.jobs.rows import batch_rows, merge_aside
-from sbpam_cli.jobs.status import newest_run
+from sbpam_cli.jobs.status import find_run
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus, sum_status
@@ -97,10 +97,7 @@ def report_run(
     Raises UsageError if there is none, JournalError.
     """
     with closing(open_journal(services)) as journal:
-        if name is not None:
-            run = journal.find_run(name)
-        else:
-            run = newest_run(services, journal, connection)
+        run = find_run(services, journal, connection, name)
         batches = journal.batches(run.run_id)
     parts = [list(batch_rows(batch)) for batch in batches]
     rows = list(merge_aside(0, (row for part in parts for row in part), run.aside))

@@ -70,7 +70,7 @@ REMEDIES: Mapping[str, Sequence[str]] = {
     ScanStatus.FAILED: ("The scan failed, and the server gave no reason.", _ONCE_MORE, _LOG),
     ScanStatus.CANCELLED: (
         "Somebody stopped the job.",
-        "Schedule the hosts again if they are still wanted.",
+        "If they are still wanted: `sbpam rescan RUN` schedules them again.",
     ),
     ScanStatus.COMPLETED_WITH_ERRORS: (
         "The scan ended, but not all of it succeeded.",
@@ -103,7 +103,7 @@ REMEDIES: Mapping[str, Sequence[str]] = {
     ScanStatus.NOT_ACCEPTED: (
         "Sent, but the server's job does not hold these hosts.",
         "Does NPS know the host? Add it there, or correct its name in the list.",
-        "Then schedule it again; that is not done by itself.",
+        "Then `sbpam rescan RUN` schedules it again; that is not done by itself.",
     ),
     ScanStatus.INVALID: (
         "These entries of the list are not valid host names.",

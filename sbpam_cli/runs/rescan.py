@@ -10,7 +10,7 @@ from sbpam_cli.hosts.lists import Hosts
 from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import followed_jobs, record_looks
 from sbpam_cli.jobs.rows import batch_rows, merge_aside
-from sbpam_cli.jobs.status import newest_run
+from sbpam_cli.jobs.status import find_run
 from sbpam_cli.jobs.watching import following
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
@@ -47,10 +47,7 @@ def run_rescan(ctx: "Context", options: RescanOptions) -> None:
     """
     services, how = ctx.services, options.schedule
     with closing(open_journal(services)) as journal:
-        if options.run is not None:
-            run = journal.find_run(options.run)
-        else:
-            run = newest_run(services, journal, how.connection)
+        run = find_run(services, journal, how.connection, options.run)
         target = target_of_run(services, how.connection, run)
         target = target._replace(credential=run.credential_id)
         ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
