@@ -1,7 +1,7 @@
 """`sbpam config`: a profile's settings, without signing in again."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
 config = typer.Typer(name="config", cls=Group, invoke_without_command=True, add_completion=False)
-_KEY: Any = argument(..., "server, method, username, credential, output, ...", "KEY")
+_KEY: Any = argument(..., f"{', '.join(get_args(Setting))}.", "KEY")
 
 
 @config.callback()
@@ -21,8 +21,7 @@ _KEY: Any = argument(..., "server, method, username, credential, output, ...", "
 def show_settings(common: Common) -> int:
     """Shows and changes a profile's settings, without signing in again.
 
-    The keys: server, method, username, credential, output, ca_bundle, fingerprint,
-    client_cert, client_key, insecure. Without a command they are listed.
+    Without a command, every setting in force is listed.
 
     Examples:
       sbpam config set credential svc-scan

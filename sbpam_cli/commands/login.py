@@ -51,7 +51,7 @@ def login(
 ) -> int:
     """Signs in, keeps the secrets in the keyring and the server in a profile.
 
-    On a terminal, what is missing is asked for.
+    On a terminal, what is missing is asked for, the server first.
 
     Examples:
       sbpam login --server nps.example.com

@@ -154,8 +154,8 @@ def _keyring(services: "Services", target: "Target", secrets: Secrets) -> Result
     detail = ": ".join(filter(None, (vault.backend, vault.absent_because)))
     if not target.stored or given_by_environment(services, needed) is not None:
         return True, f"{detail} (not needed)", None
-    unlock = "unlock it, or " if "locked" in detail or "answer" in detail else ""
-    return False, detail, f"{unlock}give the secret with {variable_of(needed)}_FILE"
+    remedy = f"{vault.remedy}, or " if vault.remedy else ""
+    return False, detail, f"{remedy}give the secret with {variable_of(needed)}_FILE"
 
 
 def _secret(services: "Services", name: SecretName, secrets: Secrets, needed: bool) -> Result:
