@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,6 +169,11 @@ def test_a_broken_totp_secret_is_found_before_anything_is_sent(person: Person, s
     ("lacking", "words", "hint"),
     [
         ({"SBPAM_PASSWORD": ""}, "no password for", "SBPAM_PASSWORD_FILE"),
+        (
+            {"SBPAM_PASSWORD": "", "CREDENTIALS_DIRECTORY": "/no/such"},
+            "$CREDENTIALS_DIRECTORY cannot be entered: /no/such",
+            "SBPAM_PASSWORD_FILE",
+        ),
         ({"SBPAM_USERNAME": ""}, "no user name", "SBPAM_USERNAME"),
         ({"SBPAM_TOKEN": "two words"}, "SBPAM_TOKEN holds is not a token", "one line"),
         ({"SBPAM_PASSWORD": "geheim\nx"}, "SBPAM_PASSWORD holds characters", "one line"),
@@ -224,6 +230,18 @@ def test_the_hint_fits_the_refusal(person: Person, user: str, words: str, hint: 
     assert hint in ended.err
     assert ("check user name" in ended.err) is (user == NOMFA)
     assert "geheim" not in ended.err
+
+
+def test_a_cookie_of_one_letter_hides_no_words(person: Person) -> None:
+    def one_letter(request: Any, answer: Any) -> Any:
+        response = person.site.faults(request, answer)
+        return replace(response, headers=(*response.headers, ("Set-Cookie", "short=e; Path=/")))
+
+    person.site.server.app.intercept = one_letter
+    ended = person.login("--code", "999999", user=DEMO)
+    assert "The sign-in session is not known" in ended.err
+    sent = person.site.world.log[-1].request.header("Cookie")
+    assert "short=e" in sent
 
 
 def test_a_lost_connection_is_no_refusal(person: Person) -> None:
