@@ -83,10 +83,9 @@ class RunReport(NamedTuple):
         parts = [f"{number:,} {words}" for words, number in others.items() if number]
         which = ", ".join(f"{name} {n:,}" for name, n in found.most_common(_NAMED_IN_VERDICT))
         more = " and others" if len(found) > _NAMED_IN_VERDICT else ""
-        scanned = (
-            f"{'All' if done == total > 1 else f'{done:,} of'} {counted(total, 'host')} scanned"
-        )
-        return f"{', '.join([scanned, *parts])}{f': {which}{more}' if which else ''}."
+        share = "All" if done == total > 1 else f"{done:,} of"
+        text = ", ".join([f"{share} {counted(total, 'host')} scanned", *parts])
+        return f"{text}: {which}{more}." if which else f"{text}."
 
 
 def report_run(
@@ -99,21 +98,20 @@ def report_run(
     with closing(open_journal(services)) as journal:
         run = find_run(services, journal, connection, name)
         batches = journal.batches(run.run_id)
-    parts = [list(batch_rows(batch)) for batch in batches]
-    rows = list(merge_aside(0, (row for part in parts for row in part), run.aside))
+    rows = list(merge_aside(0, (row for one in batches for row in batch_rows(one)), run.aside))
     counts = Counter(row.status for row in rows)
     troubles = _find_troubles(rows, run.run_id)
     seen = [batch.seen_at for batch in batches if batch.seen_at is not None]
+    well = [row for row in rows if row.status in _NO_TROUBLE]
     return RunReport(
         run,
         batches,
         [
-            sum_status(None, (row.status for row in part)) if batch.job_id else batch.state
-            for batch, part in zip(batches, parts, strict=True)
+            sum_status(None, (r.status for r in batch_rows(one))) if one.job_id else one.state
+            for one in batches
         ],
         [row for trouble in troubles for row in trouble.rows]
-        + [row for row in rows if row.status in _GOING]
-        + [row for row in rows if row.status in _NO_TROUBLE - _GOING],
+        + sorted(well, key=lambda row: row.status not in _GOING),
         counts,
         troubles,
         sorted(took_s for row in rows if (took_s := scan_duration_s(row)) is not None),
@@ -142,8 +140,7 @@ def _find_troubles(rows: Iterable[HostRow], run_id: str) -> list[Trouble]:
     doubt: str = ScanStatus.OUTCOME_UNKNOWN
     troubles = []
     for name in sorted(found, key=lambda name: (name != doubt, -len(found[name]), name)):
-        meaning, *steps = REMEDIES[name]
-        steps = [step.replace("RUN", run_id) for step in steps]
+        meaning, *steps = (step.replace("RUN", run_id) for step in REMEDIES[name])
         messages = Counter(row.detail for row in found[name] if row.detail)
         common = messages.most_common(_MESSAGES_SHOWN)
         troubles.append(Trouble(str(name), meaning, steps, common, found[name]))

@@ -117,7 +117,7 @@ def _stopwatch(seconds: float) -> str:
 
 
 def _took(durations_s: Sequence[float], hosts: int) -> str:
-    """How long the scans took, as part of a sentence; durations_s: ascending, of so many hosts."""
+    """Part of a sentence; durations_s: ascending, of so many hosts."""
     if not (many := len(durations_s)):
         return ""
     half, longest = _stopwatch(durations_s[many // 2]), _stopwatch(durations_s[-1])
