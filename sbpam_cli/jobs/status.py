@@ -127,8 +127,6 @@ class _Status:
 
     def _find_run(self, name: str) -> Run | None:
         """The run that an argument names; None for a job or a host."""
-        if not name:
-            raise UsageError("an argument is empty", hint="name a run, a job or a host")
         if canonical_uuid(name) is not None or "." in name:
             return None
         return self._journal.find_run(name)
