@@ -161,17 +161,6 @@ def test_a_write_cut_off_anywhere_reads_as_one_value_or_none() -> None:
         assert backend.kept == {}
 
 
-@pytest.mark.parametrize("part", [None, LONG[:600], ""])
-def test_two_writes_mixed_read_as_absent(part: str | None) -> None:
-    backend = ShortKeyring()
-    Entries(backend).write("e", LONG)
-    assert Entries(backend).read("e") == LONG
-    del backend.kept["sbpam", "e part 2"]
-    if part is not None:
-        backend.kept["sbpam", "e part 2"] = part[::-1]
-    assert Entries(backend).read("e") is None
-
-
 class ForgetfulKeyring(ShortKeyring):
     """Takes everything, keeps half of it."""
 

@@ -100,24 +100,3 @@ def test_a_locked_keyring_that_nobody_unlocks_is_passed_over(desktop: Desktop) -
     )
     assert heard[0].startswith("heard: continuing without the keyring: it is locked;")
     assert heard[1:] == ["False"]
-
-
-@pytest.mark.parametrize("address", ["unix:path=/nonexistent", "disabled:"])
-def test_without_d_bus_the_keyring_is_absent(desktop: Desktop, address: str) -> None:
-    child = [*desktop.environ["CHILD"].split(), "get", "abcd"]
-    heard = desktop.run_alone(child, DBUS_SESSION_BUS_ADDRESS=address)
-    assert heard[0].startswith("heard: continuing without the keyring: there is none")
-    assert heard[1:] == ["False"]
-
-
-def test_a_keyring_that_never_starts_is_given_three_seconds(
-    desktop: Desktop, tmp_path: Path
-) -> None:
-    """D-Bus starts the service on demand, and it never says that it is there."""
-    service = tmp_path / "data" / "dbus-1" / "services" / "org.freedesktop.secrets.service"
-    service.parent.mkdir(parents=True)
-    command = 'sh -c "exec sleep 8 >/dev/null 2>&1"'
-    service.write_text(f"[D-BUS Service]\nName=org.freedesktop.secrets\nExec=/bin/{command}\n")
-    heard = desktop.run("$CHILD get abcd", unlock=False)
-    assert "it did not answer within 3 seconds" in heard[0]
-    assert heard[1:] == ["False"]

@@ -213,6 +213,18 @@ def test_an_old_token_that_cannot_be_renewed_serves_reads_to_its_end(person: Per
     assert "SBPAM_TOKEN" in ended.err
 
 
+def test_a_token_that_ends_while_a_person_looks_on_is_asked_for(person: Person) -> None:
+    world, where = person.site.world, person.url.removeprefix("https://")
+    world.missing.add(RENEWAL)
+    world.token_life_s, world.scan_duration_s, world.even = 20.0, 60.0, True
+    environ = ready(person)
+    world.token_life_s = 900.0
+    line = ["schedule", "--wait", "--credential", CREDENTIAL, HOSTS[0]]
+    ended = person(*line, env=environ, terminal=True, answers=[ready(person)["SBPAM_TOKEN"]])
+    assert ended.code == 0, ended.err
+    assert ended.asked == [f"Token for {where} (session ended): "]
+
+
 @pytest.mark.parametrize("form", ["{}", "Bearer {}", "  {}\r\n"])
 def test_a_token_as_it_is_pasted(person: Person, form: str) -> None:
     environ = ready(person)
