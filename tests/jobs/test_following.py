@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.clock import Inline, MovedClock
 from support.faults import Fault, Faults, StagedWorld
-from support.site import CREDENTIAL, Ended, Program, Site
+from support.site import CREDENTIAL, Program, Site
 from torture.network import MemoryNetwork
 
 from sbpam_cli.sandbox.http import Request, Response
@@ -126,10 +126,6 @@ def expected(server: FailingServer) -> list[tuple[str, str]]:
     return [(h, "Failed" if server.world.machine(h).reason else "Complete") for h in HOSTS]
 
 
-def statuses(ended: Ended) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for row in ended.rows()]
-
-
 def gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
@@ -144,7 +140,7 @@ def test_three_in_ten_looks_fail_and_it_ends_right(
     server.drawn.seed(seed)
     ended = program.run("status", "--watch", "--exit-status")
     assert ended.code == 3
-    assert statuses(ended) == expected(server)
+    assert ended.statuses() == expected(server)
     fates = Counter(fate for _, fate in server.asked)
     assert 0.2 < 1 - fates[None] / fates.total() < 0.4
     assert len(fates) > 10
@@ -295,7 +291,7 @@ def test_many_jobs_are_followed_by_the_list(site: Site) -> None:
     began = site.clock.now()
     ended = site.run("status", "--watch")
     assert ended.code == 0
-    assert statuses(ended) == [(host, "Complete") for host in hosts]
+    assert ended.statuses() == [(host, "Complete") for host in hosts]
     gets = [e for e in site.world.log if e.request.method == "GET" and "Host" in e.request.target]
     assert {entry.request.target for entry in gets} == {"/api/v1/HostScanJob"}
     times = [entry.at for entry in gets if entry.at > began]

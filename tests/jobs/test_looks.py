@@ -36,10 +36,6 @@ def show(site: Site, *looks: Sequence[Join] | None, **own: Any) -> None:
     site.faults.add(Fault(action="edit", method="GET", path=ONE_JOB, edit=edit))
 
 
-def statuses(ended: Ended) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for row in ended.rows()]
-
-
 def follow(site: Site, *arguments: str) -> Ended:
     how = ["--watch", "--timeout", "2m", "--exit-status"]
     ended = site.run("status", *arguments, *how)
@@ -93,12 +89,12 @@ def test_a_host_that_the_reply_left_out_needs_a_second_look(
 ) -> None:
     site.faults.add(Fault(action="status", status=500, method="GET", path=ONE_JOB))
     started = site.run("schedule", A, NOT_THERE)
-    assert statuses(started) == [(A, "Queued"), (NOT_THERE, "Accepted")]
+    assert started.statuses() == [(A, "Queued"), (NOT_THERE, "Accepted")]
     assert started.rows()[1][7] == "not in the reply"
     site.faults.clear()
     show(site, look)
     ended = follow(site)
-    assert (ended.code, statuses(ended)) == (code, [(A, "Complete"), (NOT_THERE, end)])
+    assert (ended.code, ended.statuses()) == (code, [(A, "Complete"), (NOT_THERE, end)])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +123,7 @@ def test_a_job_by_its_id_is_what_the_server_holds(
     site.clock.move(31)
     show(site, *looks, **own)
     ended = site.run("status", job, "--watch", "--timeout", "2m", "--exit-status")
-    assert (ended.code, statuses(ended)) == (code, rows)
+    assert (ended.code, ended.statuses()) == (code, rows)
     assert ("the server reports no hosts of 1 job" in ended.err) == (looks == [None])
 
 
@@ -164,4 +160,4 @@ def test_a_list_that_lags_loses_no_job(site: Site, wait: bool) -> None:
         asked = [method for method, _ in site.requests("HostScanJob") if method == "GET"]
         assert len(asked) == 1 + 7
     assert ended.code == 0, ended.err
-    assert statuses(ended) == [(host, "Complete") for host in hosts]
+    assert ended.statuses() == [(host, "Complete") for host in hosts]

@@ -69,6 +69,7 @@ def watch(
     size: tuple[int, int],
     look: Callable[[CountedTerminal], None],
     *more: str,
+    person: Any = None,
 ) -> CountedTerminal:
     """look: called every two seconds while scans go on."""
     clock = site.clock
@@ -78,6 +79,7 @@ def watch(
 
     def prepare(services: Services) -> None:
         stream.serve(services)
+        services.prompt = person
         services.workers = lambda _, clock: Inline(clock)
 
     clock.arranged = [(start + at, lambda: look(stream)) for at in range(2, 86, 2)]
@@ -141,6 +143,30 @@ def test_what_is_said_meanwhile_stands_above(watched: Site) -> None:
         assert not [line for line in shown[head:] if line.startswith("GET")]
 
     watch(watched, (120, 30), look, "--verbose")
+
+
+def test_a_question_stands_alone_and_the_display_comes_back(watched: Site) -> None:
+    user = watched.world.person("totp")
+    asked: list[list[str]] = []
+    streams: list[CountedTerminal] = []
+
+    class Person:
+        def secret(self, text: str) -> str:
+            asked.append([text, *streams[-1].lines()])
+            return watched.world.issue_token(user)[0]
+
+    def look(stream: CountedTerminal) -> None:
+        streams.append(stream)
+        assert any(HEAD in line for line in stream.lines())
+        if len(streams) == 20:
+            watched.world.revoke_tokens()
+
+    secrets = dict.fromkeys(("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"), "")
+    watched.environ |= secrets | {"SBPAM_TOKEN": watched.world.issue_token(user)[0]}
+    watch(watched, (80, 24), look, person=Person())
+    [[question, *shown]] = asked
+    assert question.startswith("Token for ")
+    assert shown == [BEFORE]
 
 
 def lines_said(site: Site, *more: str, **how: Any) -> Ended:

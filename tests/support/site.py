@@ -49,6 +49,10 @@ class Ended:
         """The fields of tsv rows."""
         return [line.split("\t") for line in self.out.splitlines()]
 
+    def statuses(self) -> list[tuple[str, str]]:
+        """Host and status of tsv rows."""
+        return [(row[0], row[1]) for row in self.rows()]
+
 
 class Served:
     """What a site has in either form; `environ` is the program's whole environment."""
