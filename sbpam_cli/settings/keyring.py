@@ -53,9 +53,6 @@ _HEAD = re.compile(r"sbpam-split ([0-9]{1,3}) ([0-9a-f]{64})", re.ASCII)
 class UnusableKeyringError(Exception):
     """The back end cannot be loaded, keeps nothing, or keeps it in clear text: why, the remedy."""
 
-    def __init__(self, why: str, remedy: str | None = None) -> None:
-        super().__init__(why, remedy)
-
 
 class Vault:
     """Secrets in the keyring, by profile, origin and name.
@@ -248,16 +245,16 @@ def _choose_backend(services: "Services") -> "KeyringBackend":
     for kind in kinds:
         with suppress(Exception):
             return core.load_keyring(kind)
-    raise UnusableKeyringError(_NONE)
+    raise UnusableKeyringError(_NONE, None)
 
 
 def _refuse_clear_text(backend: "KeyringBackend") -> "KeyringBackend":
     for member in _members(backend):
         kinds = (_name_of(member), *(kind.__name__ for kind in type(member).__mro__))
         if any("plaintext" in kind.lower() for kind in kinds):
-            raise UnusableKeyringError("the one here keeps its values in clear text")
+            raise UnusableKeyringError("the one here keeps its values in clear text", None)
     if type(backend).__module__ in ("keyring.backends.null", "keyring.backends.fail"):
-        raise UnusableKeyringError(_NONE)
+        raise UnusableKeyringError(_NONE, None)
     return backend
 
 

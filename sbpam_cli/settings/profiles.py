@@ -36,17 +36,9 @@ _WITH_VARIABLE = ("username", "credential", "fingerprint", "output", *_PATHS)
 _PARSERS = {"server": parse_server, "fingerprint": parse_fingerprint}
 _WORDS = {"method": METHODS, "output": FORMS, "insecure": ("true", "false")}
 Setting = Literal[
-    "server",
-    "method",
-    "username",
-    "credential",
-    "output",
-    "ca_bundle",
-    "fingerprint",
-    "client_cert",
-    "client_key",
-    "insecure",
-]
+    "server", "method", "username", "credential", "output",
+    "ca_bundle", "fingerprint", "client_cert", "client_key", "insecure",
+]  # fmt: skip
 _TURN_WITHIN_S = 10.0
 _LONGEST_LINE = 8192
 

@@ -16,19 +16,6 @@ _DAY_S = 86_400.0
 _WARN_DAYS = 14
 
 
-class KeyPassphrase:
-    """The key's passphrase, found or asked for when OpenSSL wants it."""
-
-    def __init__(self, ctx: "Context", target: "Target", secrets: "Secrets") -> None:
-        self._ask = ctx.ask_secret if ctx.can_ask else None
-        self._whom = f"the private key in {client_key(target) or target.client_cert}"
-        self._whom += f" ({target.whom})"
-        self._secrets = secrets
-
-    def __call__(self) -> str:
-        return self._secrets.require("client-key-password", self._whom, self._ask).value
-
-
 def client_key(target: "Target") -> str | None:
     """The key's own file. A profile's key belongs to the profile's certificate alone."""
     cert, key = (target.sources.get(name) for name in ("client_cert", "client_key"))
@@ -46,11 +33,14 @@ def open_certificate(ctx: "Context", target: "Target", secrets: "Secrets") -> Cl
             hint="set SBPAM_CLIENT_CERT (and SBPAM_CLIENT_KEY),"
             " or run `sbpam login --method application`",
         )
+    key = client_key(target)
+    whom = f"the private key in {key or target.client_cert} ({target.whom})"
+    ask = ctx.ask_secret if ctx.can_ask else None
     by_option = target.sources.get("client_cert", "").startswith("--")
     certificate = read_client_certificate(
         target.client_cert,
-        client_key(target),
-        KeyPassphrase(ctx, target, secrets),
+        key,
+        lambda: secrets.require("client-key-password", whom, ask).value,
         InputError if by_option else SignInError,
     )
     if certificate.open_to_others is not None:
