@@ -184,6 +184,11 @@ def with_common(command: Callable[..., int]) -> Callable[..., int]:
     def adapted(ctx: typer.Context, **values: Any) -> int:
         if ctx.invoked_subcommand is not None:
             # `runs`, of which `runs show` is to run alone.
+            for name in values:
+                source = ctx.get_parameter_source(name)
+                if source is not None and source.name == "COMMANDLINE":
+                    whole = f"{ctx.command_path} {ctx.invoked_subcommand}"
+                    raise OptionError("options stand after the command", hint=f"`{whole} --help`")
             return 0
         given = {name: values.pop(name) for name in Common._field_defaults}
         return command(Common(ctx.obj, **given), **values)

@@ -66,6 +66,7 @@ def test_list_tells_where_each_setting_in_force_comes_from(program: Program) -> 
         (["set", "server", "nps", "--profile", "a b"], "cannot be the name of a profile"),
         (["unset", "server", "--profile", "nobody"], "no profile 'nobody'"),
         (["list", "--profile", "nobody"], "no profile 'nobody'"),
+        (["--profile", "night", "set", "server", "nps"], "options stand after the command"),
     ],
 )
 def test_what_cannot_be_a_setting_changes_nothing(
