@@ -159,7 +159,8 @@ class Session:
         lasting: one that `needs_renewal` is not good enough, even if it is all there is.
         """
         with self._lock:
-            found = self._current or self._found_token()
+            by_token = self._target.method == "token"
+            found = self._current or (self._given_token() if by_token else self._stored_token())
             if found is None:
                 self._current = self._first_token()
             elif found is not self._untimed and self.needs_renewal(found):
@@ -210,9 +211,6 @@ class Session:
                 self._current = self._kept(typed)
             else:
                 self._current = self._kept(self._sign_in(may_ask=True))
-
-    def _found_token(self) -> Token | None:
-        return self._given_token() if self._target.method == "token" else self._stored_token()
 
     def _first_token(self) -> Token:
         with self._turn() as waited:

@@ -133,17 +133,14 @@ def test_a_ready_token(person: Person) -> None:
     assert "bad" not in person.profiles()
 
 
-def test_no_store_keeps_nothing_and_forgets_what_was(person: Person) -> None:
+@pytest.mark.parametrize(
+    ("option", "kept"), [("--no-store", set()), ("--no-store-password", {"token"})]
+)
+def test_what_is_not_to_be_kept_is_forgotten(person: Person, option: str, kept: set[str]) -> None:
     person.login()
-    assert person.login("--no-store").code == 0
-    assert person.keyring.kept == {}
+    assert person.login(option).code == 0
+    assert set(person.kept()) == kept
     assert person.profiles()["default"]["username"] == NOMFA
-
-
-def test_no_store_password_keeps_the_token_alone(person: Person) -> None:
-    person.login()
-    assert person.login("--no-store-password").code == 0
-    assert set(person.kept()) == {"token"}
 
 
 def test_a_keyring_that_keeps_nothing_is_exit_3_with_the_profile_written(person: Person) -> None:
