@@ -76,7 +76,7 @@ def find_run(
             f"there is no run{where} yet",
             hint="`sbpam schedule` starts one; `sbpam status --all` asks the server",
         )
-    return runs[0]
+    return journal.find_run(runs[0].run_id)
 
 
 class _Status:

@@ -25,7 +25,7 @@ from sbpam_cli.journal.records import (
     read_run,
 )
 from sbpam_cli.journal.schema import journal_failure, open_database
-from sbpam_cli.models import SCHEDULED
+from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ _UPDATE_BATCH = (
     f"UPDATE batches SET {', '.join(f'{name} = ?' for name in _CHANGING)}"
     " WHERE run_id = ? AND number = ?"
 )
+_NUMBERS = [(name, "size") for name in ("size", "accepted", "failed", "complete")]
+_NUMBERS += [("r.skipped", "r.hosts"), ("r.elsewhere", "r.hosts")]
 _OPEN = "('planned', 'sending', 'unknown')"
 
 
@@ -68,10 +70,12 @@ class Journal:
     def record_run(self, run: Run, batches: Sequence[Batch]) -> None:
         """The run, its batches and their names, in one transaction."""
         aside = json.dumps([tuple(item) for item in run.aside])
-        values = run._asdict() | {"aside": aside}
+        found = [item.status for item in run.aside]
+        counts = (found.count(ScanStatus.SKIPPED), found.count(ScanStatus.OUTCOME_UNKNOWN))
+        values = (*(run._asdict() | {"aside": aside}).values(), *counts)
         marks = ", ".join(["?"] * len(values))
         with self._transaction() as execute:
-            execute(f"INSERT INTO runs ({_RUN}) VALUES ({marks})", tuple(values.values()))
+            execute(f"INSERT INTO runs ({_RUN}, skipped, elsewhere) VALUES ({marks})", values)
             self._insert(execute, run.run_id, batches)
 
     def record_batches(self, run_id: str, batches: Iterable[Batch]) -> None:
@@ -151,15 +155,8 @@ class Journal:
     # Runs.
 
     def runs(self, *, limit: int = -1) -> list[Run]:
-        """Past runs, newest first."""
-        return self._runs("ORDER BY rowid DESC LIMIT ?", limit)
-
-    def runs_after(self, run: Run) -> list[Run]:
-        """Runs on the same server that were recorded later, the newest last."""
-        return self._runs(
-            "WHERE server = ? AND rowid > (SELECT rowid FROM runs WHERE run_id = ?) ORDER BY rowid",
-            *(run.server, run.run_id),
-        )
+        """Past runs, newest first; none with what it set aside."""
+        return self._runs("ORDER BY rowid DESC LIMIT ?", limit, with_aside=False)
 
     def find_run(self, prefix: str) -> Run:
         """The run whose id begins so. Raises UsageError if none or several do."""
@@ -213,21 +210,23 @@ class Journal:
 
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
-        numbers = ("size", "accepted", "failed", "complete")
-        odd = [f"typeof({name}) <> 'integer' OR {name} < 0 OR {name} > size" for name in numbers]
         rows = self._select(
-            "SELECT run_id, sum(accepted), sum(failed), sum(complete),"
-            " sum(CASE WHEN state IN ('unknown', 'sending') THEN size ELSE 0 END),"
-            " sum(CASE WHEN state IN ('planned', 'rejected') THEN size ELSE 0 END),"
-            f" max({' OR '.join(odd)})"
-            " FROM batches WHERE state <> 'split' GROUP BY run_id"
+            "SELECT r.run_id, total(accepted), total(failed), total(complete),"
+            " total(CASE WHEN state IN ('unknown', 'sending') THEN size END),"
+            " total(CASE WHEN state IN ('planned', 'rejected') THEN size END),"
+            " max(r.skipped), max(r.elsewhere),"
+            f" max({' OR '.join(_is_odd(*pair) for pair in _NUMBERS)})"
+            " FROM runs r LEFT JOIN batches b ON b.run_id = r.run_id AND state <> 'split'"
+            " GROUP BY r.run_id"
         )
         if any(odd for *_, odd in rows):
-            raise self._failed(OddValueError("batches.size, accepted, failed or complete"))
-        return {run_id: RunCounts(*numbers) for run_id, *numbers, _ in rows}
+            raise self._failed(OddValueError("a number of hosts"))
+        return {run_id: RunCounts(*map(int, numbers)) for run_id, *numbers, _ in rows}
 
-    def _runs(self, rest: str, *values: object) -> list[Run]:
-        return self._select(f"SELECT {_RUN} FROM runs {rest}", values, read_run)
+    def _runs(self, rest: str, *values: object, with_aside: bool = True) -> list[Run]:
+        """with_aside: of each run, what was not sent, which can be a long list."""
+        columns = _RUN if with_aside else _RUN.replace("aside", "'[]'")
+        return self._select(f"SELECT {columns} FROM runs {rest}", values, read_run)
 
     # Batches.
 
@@ -381,6 +380,12 @@ class Journal:
 
         with suppress(sqlite3.Error):
             self.close()
+
+
+def _is_odd(number: str, most: str) -> str:
+    """What SQLite is to check of a column that it adds up; a NULL is of a run without batches."""
+    is_number = f"typeof({number}) IN ('integer', 'null')"
+    return f"(NOT {is_number} OR coalesce({number} NOT BETWEEN 0 AND {most}, 0))"
 
 
 def open_journal(services: "Services") -> Journal:

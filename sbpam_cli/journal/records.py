@@ -92,6 +92,7 @@ class RunCounts(NamedTuple):
     """Hosts of a run by what became of them.
 
     failed, complete: of the accepted ones. open: planned or rejected.
+    skipped: not sent, nor those in doubt `elsewhere`.
     """
 
     accepted: int = 0
@@ -99,6 +100,8 @@ class RunCounts(NamedTuple):
     complete: int = 0
     unknown: int = 0
     open: int = 0
+    skipped: int = 0
+    elsewhere: int = 0
 
 
 def digest_names(names: Iterable[str]) -> str:

@@ -33,6 +33,8 @@ _TABLES = (
         hosts INTEGER NOT NULL,         -- asked for, those set aside included
         aside TEXT NOT NULL,            -- JSON: [[position, host, status, detail], ...]
         account TEXT,                   -- the service account's name, if that is known
+        skipped INTEGER NOT NULL,       -- of those set aside: Skipped,
+        elsewhere INTEGER NOT NULL,     -- and in doubt in another run
         list TEXT NOT NULL              -- what the hosts came from: `hosts.csv, stdin`
     )
     """,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sbpam_cli.jobs.rows import batch_rows
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Run, RunCounts
-from sbpam_cli.models import JobSummary, ScanStatus, sum_status
+from sbpam_cli.models import JobSummary, sum_status
 from sbpam_cli.output.columns import Row
 from sbpam_cli.wording import counted, utc
 
@@ -68,14 +68,13 @@ def prune_runs(ctx: "Context", age_s: float) -> None:
 
 def _row(run: Run, count: RunCounts) -> Row:
     """Behind the columns: the hosts with a problem, and what a person knows the account by."""
-    aside = [item.status for item in run.aside]
     running = count.accepted - count.failed - count.complete
-    problems = run.hosts - count.complete - running - aside.count(ScanStatus.SKIPPED)
+    problems = run.hosts - count.complete - running - count.skipped
     return (
         *(run.run_id, "unfinished" if count.unknown or count.open else "finished"),
         *(utc(run.started), run.hosts, count.accepted, count.failed),
         # Those of other runs are theirs to settle; here they were not sent.
-        count.unknown + aside.count(ScanStatus.OUTCOME_UNKNOWN),
+        count.unknown + count.elsewhere,
         *(run.server, run.credential_id, run.list_name, run.account, count.complete, running),
         *(problems, run.account or run.credential_id),
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import UsageError
@@ -107,8 +108,8 @@ def _bring_up_to_date(
 def _taken_later(journal: Journal, run: Run) -> dict[str, str]:
     """Hosts that later runs have in a job, or may still send: why they are left out."""
     taken: dict[str, str] = {}
-    for later in journal.runs_after(run):
-        for batch in journal.each_batch(later.run_id):
+    for later in takewhile(lambda other: other.run_id != run.run_id, journal.runs()):
+        for batch in journal.each_batch(later.run_id) if later.server == run.server else ():
             if batch.state != "accepted":
                 taken.update(dict.fromkeys(batch.names, _OPEN))
             taken.update((r.host, _TAKEN) for r in batch.rows or () if r.status in SCHEDULED)
