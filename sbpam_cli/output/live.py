@@ -117,6 +117,9 @@ class LiveDisplay:
         in_words = isinstance(progress, str)
         picture = Text(progress) if isinstance(progress, str) else self._picture_of(progress)
         lines = rich.render_lines(picture, pad=False)[: max(1, rich.height - _LINES_LEFT_FREE)]
+        if rich.options.ascii_only:
+            # What rich shortens ends so; escaped it would be longer than the line.
+            lines = [[s._replace(text=s.text.replace("…", ".")) for s in line] for line in lines]
         if self._live is None:
             self._live = Live(
                 console=rich,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _JOBS_IN_FULL = 3
 _NAMED_HOSTS = 3
+_WIDE_ENOUGH, _WRAPPED_LINES = 70, 3
 _OTHER_LINES = 9
 """Of a screen: the command, counts, how to see every row, the next step, the prompt."""
 
@@ -99,21 +100,30 @@ class HostSummary:
 
     def print(self, console: "Console", command: str, outcome: "Outcome") -> None:
         """Instead of a table: what fits a screen, and how to see every row."""
+        from rich.padding import Padding
         from rich.text import Text
 
         rich, run = console.rich_stdout, outcome.run
         ascii_only = rich.options.ascii_only
         rich.print(Text(_count_line(outcome) + "\n"))
-        room, several = rich.height - _OTHER_LINES, self._problems.most_common()
-        shown = several[: max(1, room // 2)]
-        for place, (reason, number) in enumerate(shown):
-            words = f"{number:,} {reason}"
-            rich.print(Text(*mark_status("Failed", words, ascii_only=ascii_only)))
-            rich.print(Text(f"  {self._remedy(reason, outcome)}"))
-            if place < room - 2 * len(shown):
-                hosts = Text("  " + escape_controls(", ".join(self._hosts[reason])), "dim")
+        room = rich.height - _OTHER_LINES - _WRAPPED_LINES * (rich.width < _WIDE_ENOUGH)
+        several, shown = self._problems.most_common(), list[tuple[Text, Padding]]()
+        for reason, number in several:
+            words = mark_status("Failed", f"{number:,} {reason}", ascii_only=ascii_only)
+            remedy = Padding(Text(self._remedy(reason, outcome)), (0, 0, 0, 2))
+            lines = 1 + len(rich.render_lines(remedy))
+            if shown and lines > room:
+                break
+            room -= lines
+            shown.append((Text(*words), remedy))
+        for place, (head, remedy) in enumerate(shown):
+            rich.print(head)
+            rich.print(remedy)
+            if place < room:
+                hosts = ", ".join(self._hosts[several[place][0]])
                 too_long: OverflowMethod = "crop" if ascii_only else "ellipsis"
-                rich.print(hosts, no_wrap=True, overflow=too_long)
+                line = Text("  " + escape_controls(hosts), "dim")
+                rich.print(line, no_wrap=True, overflow=too_long)
         if rest := several[len(shown) :]:
             hosts_left = counted(sum(number for _, number in rest), "host")
             rich.print(Text(f"and {hosts_left} for {counted(len(rest), 'other reason')}"))

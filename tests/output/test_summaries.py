@@ -67,6 +67,11 @@ def test_more_reasons_than_fit_are_counted(site: Site) -> None:
     assert len(shown) < 18
     assert len([line for line in shown if line.startswith("✗")]) == 4
     assert "and 70 hosts for 7 other reasons" in shown
+    # Wrapped lines count.
+    narrow = on_screen(site, (44, 16), "status", "--offline")
+    assert narrow[0].startswith("200 hosts: ")
+    assert [line for line in narrow if line.startswith("✗")] == ["✗ 20 FailedToConnect"]
+    assert "and 100 hosts for 10 other reasons" in narrow
 
 
 @pytest.mark.parametrize("more", [[], ["--only", "problems"], ["--watch"], ["-o", "table"]])

@@ -70,12 +70,14 @@ def watch(
     look: Callable[[CountedTerminal], None],
     *more: str,
     person: Any = None,
+    encoding: str = "utf-8",
 ) -> CountedTerminal:
     """look: called every two seconds while scans go on."""
     clock = site.clock
     assert isinstance(clock, WatchedClock)
     start = clock.now()
     stream = CountedTerminal(*size, clock)
+    stream.encoding = encoding
 
     def prepare(services: Services) -> None:
         stream.serve(services)
@@ -91,8 +93,13 @@ def watch(
     return stream
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50), (40, 10)])
-def test_the_display_fits_and_leaves_what_was_above(watched: Site, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "encoding"),
+    [((80, 24), "utf-8"), ((200, 50), "utf-8"), ((40, 10), "utf-8"), ((40, 10), "ascii")],
+)
+def test_the_display_fits_and_leaves_what_was_above(
+    watched: Site, size: tuple[int, int], encoding: str
+) -> None:
     heads: list[str] = []
 
     def look(stream: CountedTerminal) -> None:
@@ -103,7 +110,7 @@ def test_the_display_fits_and_leaves_what_was_above(watched: Site, size: tuple[i
         assert len(shown) < size[1]
         assert max(map(len, shown)) in range(size[0] - 11, size[0] + 1), "the whole width is used"
 
-    stream = watch(watched, size, look)
+    stream = watch(watched, size, look, encoding=encoding)
 
     assert len(heads) == 42
     assert heads != sorted(heads, reverse=True)

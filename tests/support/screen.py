@@ -28,7 +28,8 @@ class Terminal:
         return True
 
     def write(self, text: str) -> int:
-        self._stream.feed(text.replace("\n", "\r\n"))
+        shown = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        self._stream.feed(shown.replace("\n", "\r\n"))
         if self._keeps:
             self.seen.append("\n".join(self.lines()))
         return len(text)
