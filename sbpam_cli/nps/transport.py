@@ -16,6 +16,7 @@ from sbpam_cli.nps import server_words
 from sbpam_cli.nps.deadlines import DeadlineNetwork
 from sbpam_cli.nps.proxies import choose_proxy, explain_refusal, proxy_name
 from sbpam_cli.nps.tls import TlsSettings, build_context, explain_tls
+from sbpam_cli.system.threads import interruptible
 
 if TYPE_CHECKING:
     import ssl
@@ -222,6 +223,9 @@ class Transport:
         Raises NoReplyError, UsageError for a proxy that cannot be used, and what
         `out.consume` raises.
         """
+        return interruptible(lambda: self._exchange(out))
+
+    def _exchange(self, out: Outgoing) -> Reply:
         httpx = _load_httpx()
         clock, secrets = self._services.clock, out.all_secrets()
         started, progress = clock.monotonic(), _Progress(out.method)

@@ -4,13 +4,14 @@ Daemons, because a pool's exit waits for its threads, and one of them may be
 blocked in a read that the server never ends.
 """
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.system.clock import Clock
+from sbpam_cli.system.clock import Clock, SystemClock
 
 WAIT_SLICE_S = 0.5
 """The longest wait of the main thread: signals are looked at in between."""
@@ -52,9 +53,28 @@ def call(
     while (done := workers.next(WAIT_SLICE_S)) is None:
         if stop.is_set():
             raise interrupted()
+    answer: Answer = _outcome(done)
+    return answer
+
+
+def _outcome(done: Done) -> Any:
     if done.error is not None:
         raise done.error
-    answer: Answer = done.result
+    return done.result
+
+
+def interruptible(task: Callable[[], Answer]) -> Answer:
+    """What `task` returns or raises; a signal ends the wait for it.
+
+    Windows ends no read of the main thread for Ctrl-C, so that there another thread reads.
+    """
+    if os.name != "nt" or threading.current_thread() is not threading.main_thread():
+        return task()
+    workers = ThreadWorkers(1, SystemClock())
+    workers.submit("task", task)
+    while (done := workers.next(WAIT_SLICE_S)) is None:
+        pass
+    answer: Answer = _outcome(done)
     return answer
 
 
