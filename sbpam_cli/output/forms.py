@@ -69,10 +69,11 @@ class Printer:
     def write(self, rows: Iterable[Row]) -> None:
         """Rows in their final order; tsv, csv and ndjson are out when this returns."""
         if self._form in ("json", "table"):
-            new = list(rows)
-            self._kept += new
+            before = len(self._kept)
+            # Straight to what is kept: an error in the middle loses no row before it.
+            self._kept.extend(rows)
             if self._summary is not None:
-                self._summary.add(new)
+                self._summary.add(self._kept[before:])
             if self._form == "table" and self._limit is not None:
                 self._left_out += len(self._kept[self._limit :])
                 del self._kept[self._limit :]
