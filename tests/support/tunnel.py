@@ -14,7 +14,8 @@ _EXPECTED = b"Basic " + base64.b64encode(f"joe:{PASSWORD}".encode())
 class Tunnel:
     """Runs until `close`.
 
-    context: it is reached over TLS itself. heads: of each request to it.
+    context: it is reached over TLS itself. refusal: its status line to whoever has the password.
+    heads: of each request to it.
     carried: what went through, both ways. shown: the client's certificate of each connection.
     """
 
@@ -22,6 +23,7 @@ class Tunnel:
         self.heads: list[bytes] = []
         self.carried: list[bytes] = []
         self.shown: list[Any] = []
+        self.refusal = ""
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
         scheme = "http" if context is None else "https"
@@ -50,8 +52,10 @@ class Tunnel:
         while b"\r\n\r\n" not in head:
             head += client.recv(4096)
         self.heads.append(head)
-        if _EXPECTED not in head or not head.startswith(b"CONNECT "):
-            client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+        known = _EXPECTED in head and head.startswith(b"CONNECT ")
+        if self.refusal or not known:
+            refusal = self.refusal or "407 Proxy Authentication Required"
+            client.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode())
             return
         host, _, port = head.split()[1].decode().rpartition(":")
         with socket.create_connection((host, int(port))) as server:
