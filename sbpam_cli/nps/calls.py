@@ -15,6 +15,7 @@ TOTAL_S = 120.0
 _TRIES = 4
 _TRIES_WITHIN_S = 15.0
 _BACKOFF_FIRST_S = 0.5
+_YEAR_3000 = 32_503_680_000.0
 _BACKOFF_LONGEST_S = 8.0
 
 
@@ -98,7 +99,7 @@ class Calls:
         )
         reply = self._transport.send(out)
         served = read_date(reply.headers.get("date"))
-        if served is not None and served > 0:
+        if served is not None and 0 < served < _YEAR_3000:
             self._offset_s = served - self._services.clock.now()
         return reply
 

@@ -1,7 +1,10 @@
 """Time: connect 10 s, read 60 s, the second step 90 s; tries; total deadlines."""
 
-from typing import TYPE_CHECKING, Any
+import io
+import socket
+from typing import Any
 
+import httpcore
 import pytest
 from support.clock import MovedClock
 from support.faults import Fault
@@ -9,13 +12,11 @@ from support.site import Site
 
 from sbpam_cli.errors import UnreachableError
 from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.deadlines import DeadlineNetwork
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
 from sbpam_cli.system.clock import SystemClock
 from sbpam_cli.system.services import Services
-
-if TYPE_CHECKING:
-    import httpcore
 
 
 class Quiet:
@@ -25,24 +26,24 @@ class Quiet:
 
 
 class Line:
-    """The network, noting every time-out; connecting may fail, reading may take time."""
+    """The network, noting every time-out; connecting may fail, reading may take time.
+
+    connects: address and time-out of each. dead: addresses that never answer.
+    """
 
     def __init__(self, clock: MovedClock, connect_fails_s: float | None = None) -> None:
-        import httpcore
-
         self.inner = httpcore.SyncBackend()
         self.clock = clock
         self.connect_fails_s = connect_fails_s
-        self.connects: list[float] = []
+        self.connects: list[tuple[str, float]] = []
+        self.dead: set[str] = set()
         self.reads: list[float] = []
         self.read_takes_s = 0.0
 
     def connect_tcp(self, host: str, port: int, timeout: float, **options: Any) -> "Wire":
-        import httpcore
-
-        self.connects.append(timeout)
-        if self.connect_fails_s is not None:
-            self.clock.move(min(timeout, self.connect_fails_s))
+        self.connects.append((host, timeout))
+        if self.connect_fails_s is not None or host in self.dead:
+            self.clock.move(min(timeout, self.connect_fails_s or timeout))
             raise httpcore.ConnectTimeout("no")
         return Wire(self, self.inner.connect_tcp(host, port, 10, **options))
 
@@ -87,10 +88,55 @@ def test_the_time_outs_of_the_steps(site: Site) -> None:
     line = Line(site.clock)
     put(site, line)
     assert site.program("status", "--all").code == 0
-    assert set(line.connects) == {10.0}
+    assert {timeout for _, timeout in line.connects} == {10.0}
     # Sign-in may block until somebody presses a button; the list is a read.
     assert max(line.reads) >= 90
     assert min(line.reads) == 60
+
+
+def test_a_dead_address_shares_the_time_and_is_not_tried_again(site: Site) -> None:
+    line: Any = Line(site.clock)
+    line.dead = {"127.0.0.2"}
+
+    def prepare(services: Services) -> None:
+        services.network = lambda: line
+        services.resolve = lambda host, port: ["127.0.0.2", "127.0.0.1"]
+
+    site.prepare = prepare
+    site.faults.add(Fault(action="close", path="HostScanJob$", nth=[1, 2]))
+    assert site.run("status", "--all").code == 0
+    assert line.connects[:2] == [("127.0.0.2", 5.0), ("127.0.0.1", 5.0)]
+    assert len(line.connects) > 3
+    assert {address for address, _ in line.connects[2:]} == {"127.0.0.1"}
+
+
+def test_a_name_that_nobody_knows(site: Site) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    site.prepare = lambda services: setattr(services, "resolve", resolve)
+    ended = site.run("status", "--all", env={"SBPAM_SERVER": "nps.corp.example"})
+    assert ended.code == 6
+    assert "the name nps.corp.example cannot be resolved: Name or service not known" in ended.err
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+def test_of_a_connection_given_up_nothing_is_delivered_later(given_up: bool) -> None:
+    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=SystemClock())
+    network = DeadlineNetwork(services)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = network.connect_tcp("127.0.0.1", server.getsockname()[1])
+        peer, _ = server.accept()
+        with peer:
+            if given_up:
+                with network.deadline(0.01), pytest.raises(httpcore.ReadTimeout):
+                    stream.read(1)
+            stream.close()
+            if given_up:
+                with pytest.raises(ConnectionResetError):
+                    peer.recv(1)
+            else:
+                assert peer.recv(1) == b""
 
 
 @pytest.mark.parametrize("connect_fails_s", [0.0, 3.0, 60.0])
@@ -161,8 +207,6 @@ def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
 
 
 def transport_of(site: Site) -> Transport:
-    import io
-
     services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=SystemClock())
     settings = TlsSettings(ca_bundle=site.server.ca_file)
     return Transport(services, site.server.url, settings, Quiet())
@@ -188,14 +232,14 @@ def test_a_hanging_connection_is_an_answer_within_the_deadline(site: Site) -> No
     transport.close()
 
 
-def test_the_servers_clock_comes_from_its_replies(site: Site) -> None:
-    import io
-
+@pytest.mark.parametrize(
+    "odd", ["Thu, 01 Jan 1901 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -1200", "yesterday"]
+)
+def test_the_servers_clock_comes_from_its_replies(site: Site, odd: str) -> None:
     services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=MovedClock(5000.0))
     client = NpsClient(services, transport_of(site))
     client.version()
     assert client.server_time() == pytest.approx(site.clock.now(), abs=1)
-    odd = "Thu, 01 Jan 1901 00:00:00 GMT"
     site.faults.add(
         Fault(action="status", path="Version", status=200, body='"1"', headers={"Date": odd})
     )
@@ -215,11 +259,9 @@ def test_an_end_in_the_middle_is_no_matter_of_certificates(site: Site, action: A
 
 
 def test_nobody_listens(site: Site) -> None:
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ended = site.program("status", "--all", env={"SBPAM_SERVER": f"127.0.0.1:{port}"})
     assert ended.code == UnreachableError.exit_code
-    assert "refused" in ended.err
+    assert "  Connection refused" in ended.err
