@@ -10,9 +10,9 @@ from sbpam_cli.hosts.recognise import LINE_LIMIT, HostText
 from sbpam_cli.hosts.tables import Cells
 from sbpam_cli.models import ListTally
 
-_ATTRIBUTE = "dNSHostName"
-# ldapsearch's words about the search, in entries without a `dn`.
+# ldapsearch's words about the search begin with one of these.
 _OF_THE_SEARCH = {"search", "result", "ref", "control", "text", "matcheddn", "version"}
+_ATTRIBUTE = re.compile(r"[A-Za-z0-9.-]+(?:;[^:]*)?")
 
 
 def read_cells(
@@ -22,47 +22,45 @@ def read_cells(
 
     An entry without one is a row without a name; words about the search count as a comment.
     """
-    tally.form, tally.column = "ldif", column or _ATTRIBUTE
-    wanted = tally.column.strip().lower()
-    dn_line, named, of_the_search = 0, False, False
-    # Attributes of entries, as they are spelled, that hold no names.
-    passed: set[str] = set()
+    tally.form, tally.column = "ldif", column or "dNSHostName"
+    # What a line is, by what stands before its colon.
+    kinds = {"": "end", tally.column.strip().lower(): "name"}
+    # Of the entry that is being read: its first line and attribute, and whether it has a name.
+    start, first, named = 0, "", False
     for lines in _read_lines(text):
-        numbers: list[int] = []
-        cells: list[str] = []
+        numbers, cells = list[int](), list[str]()
         for number, line in lines:
-            if not line or line.isspace():
-                if dn_line and not named:
-                    numbers.append(dn_line)
-                    cells.append("")
-                tally.comments += of_the_search
-                dn_line, named, of_the_search = 0, False, False
-                continue
-            if line.startswith("#"):
+            spelled, colon, value = line.partition(":")
+            kind = kinds.get(spelled)
+            if kind is None:
+                attribute = spelled.partition(";")[0].lower()
+                kind = "comment" if line.startswith("#") else "end" if line.isspace() else None
+                if kind is None and _ATTRIBUTE.fullmatch(spelled):
+                    kind = kinds[spelled] = kinds.get(attribute, attribute)
+            if kind == "comment":
                 tally.comments += 1
                 continue
-            name, colon, value = line.partition(":")
-            if name == "dn" and not dn_line:
-                dn_line = number
+            if kind == "end" or (kind == "dn" and start):
+                if start and not named and first not in _OF_THE_SEARCH:
+                    numbers.append(start)
+                    cells.append("")
+                tally.comments += first in _OF_THE_SEARCH and first != "version"
+                start, first, named = 0, "", False
+            if kind == "end":
                 continue
-            if dn_line and name in passed:
-                continue
-            attribute = name.partition(";")[0].lower()
-            if attribute == wanted and colon:
+            if not colon or kind is None:
+                raise text.refusal(number, f"{shown(line)} is no attribute and value of LDIF")
+            if not start:
+                start, first = number, kind
+            if kind == "name":
                 named = True
                 numbers.append(number)
                 plain = value[:1] not in (":", "<")
                 cells.append(value.strip() if plain else _decode(text, number, value))
-            elif attribute == "dn" and not dn_line:
-                dn_line = number
-            elif wrong := _what_is_wrong(line, dn_line):
-                raise text.refusal(number, wrong)
-            elif dn_line and attribute != "changetype":
-                passed.add(name)
-            elif not dn_line and attribute != "version":
-                of_the_search = True
-                if attribute == "result" and value.split()[:1] != ["0"]:
-                    tally.cut_short = f"line {number}: {line}"
+            elif kind == "changetype" and value.strip() != "add":
+                raise text.refusal(number, f"a change ({shown(value.strip())}) is no entry")
+            elif kind == "result" and first in _OF_THE_SEARCH and value.split()[:1] != ["0"]:
+                tally.cut_short = f"line {number}: {line}"
         if tally.cut_short and not allow_partial:
             raise InputError(
                 f"{text.name}: the directory cut the list short",
@@ -71,21 +69,6 @@ def read_cells(
                 " with --allow-partial.",
             )
         yield numbers, cells
-
-
-def _what_is_wrong(line: str, dn_line: int) -> str | None:
-    """Why a line that is neither a name nor the first `dn` of its entry is not understood."""
-    found = re.match(r"([A-Za-z0-9.-]+)(?:;[^:]*)?:(.*)", line)
-    if found is None:
-        return f"{shown(line)} is no attribute and value of LDIF"
-    attribute, value = found[1].lower(), found[2].strip()
-    if attribute == "dn":
-        return "a second dn stands in one entry; a blank line is missing"
-    if attribute == "changetype":
-        return None if value == "add" else f"a change ({shown(value)}) is no entry"
-    if not dn_line and attribute not in _OF_THE_SEARCH:
-        return f"{shown(line)} belongs to no entry, a dn is missing"
-    return None
 
 
 def _decode(text: HostText, number: int, value: str) -> str:

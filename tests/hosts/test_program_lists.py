@@ -81,6 +81,7 @@ JSON_REFUSED: list[tuple[Any, ...]] = [
 LDIF_READ = [
     (ENTRY, None, [A]),
     (f"version: 1\n\n{ENTRY}", None, [A]),
+    (f"version: 1\n{ENTRY}DN: b\ncn: x\n{ENTRY.replace(A, B)}", None, [A, B]),
     (f"dn:: Q049\ndnshostname:: {base64.b64encode(A.encode()).decode()}\n", None, [A]),
     (f"# long\n comment\n{ENTRY}", None, [A]),
     (f"# LDAPv3\n#\n# c\n\n{ENTRY}", None, [A]),
@@ -101,7 +102,6 @@ LDIF_REFUSED = [
     (f"{ENTRY}\nsearch: 2\nresult: 4 Size limit exceeded\n", "Size limit", "--allow-partial"),
     ("# search result\nsearch: 2\nresult: 11 Administrative limit\n", "limit", "--allow-partial"),
     (f"{ENTRY}\nresult: 10 Referral\n\n{ENTRY}", "Referral"),
-    (ENTRY + ENTRY, "line 3", "dn"),
     ("dn: a\nchangetype: delete\n", "line 2", "delete"),
     (f"dn: a\nchangetype: modify\nreplace: dNSHostName\ndNSHostName: {A}\n-\n", "line 2"),
     ("dn: a\nweb01\n", "line 2", '"web01"'),
@@ -109,7 +109,6 @@ LDIF_REFUSED = [
     (f"dn: a\n>dNSHostName: {A}\n", "line 2"),
     ("dn: a\ndNSHostName:< file:///x\n", "line 2", "file"),
     ("dn: a\ndNSHostName:: %%\n", "line 2", "base64"),
-    (f"version: 1\n\ncn: a\ndNSHostName: {A}\n", "line 3", "dn"),
 ]
 FOREIGN = [
     (f"all:\n  hosts:\n    {A}:\n", "YAML", "ansible-inventory"),
