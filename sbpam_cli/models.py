@@ -154,8 +154,8 @@ class ScanHost(NamedTuple):
 class ScanJob(NamedTuple):
     """A host-scan job. `hosts` is None where the server's array was null or absent.
 
-    `created_at` (epoch seconds, server's clock), `created_by` and
-    `created_from` are known from the single-job call only.
+    `created_at` (epoch seconds, server's clock), `created_by` and `node_id`
+    are known from the single-job call only.
     """
 
     job_id: str
@@ -164,7 +164,7 @@ class ScanJob(NamedTuple):
     hosts: Sequence[ScanHost] | None
     created_at: float | None = None
     created_by: str | None = None
-    created_from: str | None = None
+    node_id: str | None = None
 
 
 class ServiceAccount(NamedTuple):

@@ -20,3 +20,12 @@ def canonical_uuid(text: object) -> str | None:
 def fold_host(name: str) -> str:
     """A host name as it is compared: case and one trailing dot don't count."""
     return name.strip().removesuffix(".").lower()
+
+
+def short_host(name: str) -> str:
+    """The first label as Windows cuts it: names that agree in it may mean one host."""
+    return fold_host(name).partition(".")[0].casefold()[:15]
+
+
+def is_address(name: str) -> bool:
+    return ":" in name or name.replace(".", "").isdecimal()

@@ -8,13 +8,14 @@ from sbpam_cli.commands.options import Common, flag, option, run_argument, with_
 def resume(
     common: Common,
     run: str | None = run_argument("the newest unfinished one"),
-    accept: str | None = option(None, "This job is the batch that is in doubt.", "JOB_ID"),
-    resend: bool = flag("Send again what cannot be decided.", "--resend"),
+    accept: list[str] = option([], "This job is a batch that is in doubt.", "JOB_ID"),
+    ruled_out: list[str] = option([], "This job is none of them.", "JOB_ID", "--not"),
+    resend: bool = flag("Send again what is in doubt and has no possible job.", "--resend"),
     send_timeout: float = known.SEND_TIMEOUT,
     settle_after: float = known.SETTLE_AFTER,
     full: bool = known.FULL,
 ) -> int:
-    """Finds out what became of a run's hosts, sends what is left, prints the whole run.
+    """Looks for what is in doubt of a run, sends what is left, prints the whole run.
 
     Examples:
       sbpam resume
@@ -29,6 +30,7 @@ def resume(
         connection=common.connection(),
         run=run,
         accept=accept,
+        ruled_out=ruled_out,
         resend=resend,
         limits=SendLimits(send_timeout_s=send_timeout, settle_after_s=settle_after),
     )

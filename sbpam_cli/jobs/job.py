@@ -19,7 +19,7 @@ from sbpam_cli.models import (
     ScanStatus,
     sum_status,
 )
-from sbpam_cli.names import fold_host
+from sbpam_cli.names import fold_host, short_host
 
 NOT_IN_REPLY = "not in the reply"
 _UNNAMED = "the job does not name this host any more"
@@ -75,6 +75,8 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
 
     unsaid: the status of a host about whose status the server says nothing.
     A null or absent array says nothing about any host: all have `unsaid`.
+    Hosts left over on both sides are the same where their first labels agree
+    as Windows cuts them; the detail has the server's name then.
     Missing hosts have the status Accepted here, with a detail: that they are
     not in the job is believed only after a second look.
     """
@@ -84,6 +86,8 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
         pairs = zip(names, job.hosts, strict=True)
         return Match([_row(name, job.job_id, host, unsaid) for name, host in pairs], [], [])
     found = match_hosts(names, job.hosts)
+    if len(found) < len(names):
+        _match_alike(names, job.hosts, found)
     rows = [
         _row(name, job.job_id, found[name], unsaid)
         if name in found
@@ -91,13 +95,31 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
         for name in names
     ]
     used = {id(host) for host in found.values()}
+    held = {host_name(host) for host in found.values()}
     others = [host_name(host) for host in job.hosts if id(host) not in used]
     return Match(
         rows,
         [name for name in names if name not in found],
-        [name for name in others if name and name not in found],
+        [name for name in others if name and name not in held and name not in found],
         "" in others,
     )
+
+
+def _match_alike(
+    names: Sequence[str], hosts: Sequence[ScanHost], found: dict[str, ScanHost]
+) -> None:
+    used = {id(host) for host in found.values()}
+    held = {host_name(host) for host in found.values()}
+    left: dict[str, list[ScanHost]] = {}
+    for host in hosts:
+        own = host_name(host)
+        if id(host) not in used and own and own not in held:
+            left.setdefault(short_host(own), []).append(host)
+    for name in names if left else ():
+        if name not in found and (alike := left.get(short_host(name))):
+            host = alike.pop(0)
+            words = f"the server calls it {host_name(host)}"
+            found[name] = host._replace(detail=f"{host.detail}; {words}" if host.detail else words)
 
 
 def _row(host: str, job_id: str, found: ScanHost, unsaid: ScanStatus) -> HostRow:
@@ -112,7 +134,7 @@ def is_unconfirmed(row: HostRow) -> bool:
 
 def without_missing(match: Match) -> Sequence[HostRow]:
     """The rows after a second look: what is missing now was not accepted."""
-    if not match.missing or match.nameless:
+    if not match.missing or match.nameless or match.unasked:
         return match.rows
     missing = set(match.missing)
     return [
@@ -127,6 +149,20 @@ def name_unasked(unasked: Sequence[str]) -> str | None:
         return None
     more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
     return f"the reply names {', '.join(unasked[:3])}{more}"
+
+
+def with_unasked(rows: Sequence[HostRow], unasked: Sequence[str]) -> Sequence[HostRow]:
+    """Names in the job that nobody asked for stand with the rows it lacks, else with the first."""
+    words = name_unasked(unasked)
+    if words is None:
+        return rows
+    lacking = {row.host for row in rows if row.detail == NOT_IN_REPLY} or {rows[0].host}
+    return [
+        row._replace(detail=f"{row.detail}; {words}" if row.detail else words)
+        if row.host in lacking
+        else row
+        for row in rows
+    ]
 
 
 @dataclass(eq=False, repr=False)

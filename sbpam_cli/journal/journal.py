@@ -7,12 +7,11 @@ thousand rows.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sbpam_cli.errors import JournalError, UsageError
+from sbpam_cli.errors import UsageError
+from sbpam_cli.journal.database import Database
 from sbpam_cli.journal.records import (
     Batch,
     OddValueError,
@@ -24,13 +23,11 @@ from sbpam_cli.journal.records import (
     read_claim,
     read_run,
 )
-from sbpam_cli.journal.schema import journal_failure, open_database
+from sbpam_cli.journal.schema import open_database
 from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from sbpam_cli.system.services import Services
 
 _RUNS_COMPARED = 1000
@@ -39,7 +36,7 @@ _RUN = ", ".join(Run._fields[:-1]) + ", list"
 """The columns, in the order of a run's fields."""
 _CHANGING = (
     *("state", "job_id", "sent_at", "deadline", "gave_up_at", "clock_offset", "http_status"),
-    *("reason", "trace_id", "accepted_at"),
+    *("reason", "trace_id", "accepted_at", "list_before", "session"),
 )
 """Fields of a batch that change; columns of the same names."""
 _UPDATE_BATCH = (
@@ -49,21 +46,11 @@ _UPDATE_BATCH = (
 _NUMBERS = [(name, "size") for name in ("size", "accepted", "failed", "complete")]
 _NUMBERS += [("r.skipped", "r.hosts"), ("r.elsewhere", "r.hosts")]
 _OPEN = "('planned', 'sending', 'unknown')"
+_LIST_SERVES_S = 600.0
 
 
-class Journal:
-    """One connection. Any SQLite error raises JournalError, and the connection is over then."""
-
-    def __init__(self, connection: "sqlite3.Connection", path: Path, services: "Services") -> None:
-        self._connection: sqlite3.Connection | None = connection
-        self._services = services
-        self.path = path
-
-    def close(self) -> None:
-        """Closes the connection; what is committed stays."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+class Journal(Database):
+    """What is recorded and read, one method for each."""
 
     # Recording.
 
@@ -82,9 +69,18 @@ class Journal:
         """Batches as they are now, with the rows that they have, in one commit."""
         with self._transaction() as execute:
             for batch in batches:
-                changing = [getattr(batch, name) for name in _CHANGING]
-                execute(_UPDATE_BATCH, (*changing, run_id, batch.number))
-                self._put_rows(execute, run_id, batch)
+                self._put_batch(execute, run_id, batch)
+
+    def claim(self, run: Run, batch: Batch) -> bool:
+        """Records a batch with its job; False, and nothing, if another batch has that job."""
+        with self._transaction() as execute:
+            taken = execute(
+                "SELECT 1 FROM batches JOIN runs USING (run_id) WHERE job_id = ? AND server = ?",
+                (batch.job_id, run.server),
+            ).fetchall()
+            if not taken:
+                self._put_batch(execute, run.run_id, batch)
+        return not taken
 
     def record_rows(self, run_id: str, batches: Iterable[Batch]) -> None:
         """Newer statuses of accepted batches' hosts, as a look saw them."""
@@ -138,6 +134,11 @@ class Journal:
             names = "\n".join(batch.names)
             execute("INSERT INTO batch_names VALUES (?, ?, ?)", (run_id, batch.number, names))
 
+    def _put_batch(self, execute: Any, run_id: str, batch: Batch) -> None:
+        changing = [getattr(batch, name) for name in _CHANGING]
+        execute(_UPDATE_BATCH, (*changing, run_id, batch.number))
+        self._put_rows(execute, run_id, batch)
+
     def _put_rows(self, execute: Any, run_id: str, batch: Batch) -> None:
         if batch.rows is None:
             return
@@ -151,6 +152,43 @@ class Journal:
             "INSERT OR REPLACE INTO batch_rows VALUES (?, ?, ?, ?)",
             (run_id, batch.number, seen_at, pack_rows(batch.rows)),
         )
+
+    # Reads of the list of jobs.
+
+    def record_list(self, server: str, ids: Iterable[bytes], *, whole: bool) -> int:
+        """A read that has just ended. Forgets those that nothing undecided refers to."""
+        now = self._services.clock.now()
+        with self._transaction() as execute:
+            execute(
+                "DELETE FROM lists WHERE ended NOT BETWEEN ? AND ? AND number NOT IN (SELECT"
+                " list_before FROM batches WHERE list_before IS NOT NULL AND run_id IN"
+                f" (SELECT run_id FROM batches WHERE state IN {_OPEN}))",
+                (now - _LIST_SERVES_S, now),
+            )
+            made = execute(
+                "INSERT INTO lists (server, ended, whole, ids) VALUES (?, ?, ?, ?)",
+                (server, now, whole, b"".join(ids)),
+            )
+        return int(made.lastrowid)
+
+    def recent_list(self, server: str) -> int | None:
+        """The newest whole read that is recent enough to serve another run."""
+        now = self._services.clock.now()
+        found = self._select(
+            "SELECT max(number) FROM lists WHERE server = ? AND whole AND ended BETWEEN ? AND ?",
+            (server, now - _LIST_SERVES_S, now),
+        )
+        number: int | None = found[0][0]
+        return number
+
+    def listed(self, number: int | None) -> tuple[frozenset[bytes], bool]:
+        """The ids that a read showed, and whether it was whole; none if it is unknown."""
+        for whole, ids in self._select("SELECT whole, ids FROM lists WHERE number = ?", (number,)):
+            if not isinstance(ids, bytes) or len(ids) % 16:
+                raise self._failed(OddValueError("ids of a list"))
+            cut = (ids[start : start + 16] for start in range(0, len(ids), 16))
+            return frozenset(cut), bool(whole)
+        return frozenset(), False
 
     # Runs.
 
@@ -285,6 +323,20 @@ class Journal:
             )
         )
 
+    def accepted_jobs(self, server: str, before: float) -> set[str]:
+        """Jobs of that server that were known as accepted by then."""
+        found = self._select(
+            "SELECT job_id, run_id FROM batches JOIN runs USING (run_id)"
+            " WHERE state = 'accepted' AND server = ? AND accepted_at <= ?",
+            (server, before),
+            read_claim,
+        )
+        return {job_id for job_id, _ in found}
+
+    def newest_accepted(self, server: str) -> tuple[Run, Batch] | None:
+        """The newest accepted batch on that server."""
+        return self._newest("r.server = ? AND b.state = 'accepted'", server)
+
     def doubts(self, server: str, since: float) -> list[tuple[Run, list[Batch]]]:
         """Batches in doubt on that server, sent since then, by run."""
         where = "b.state IN ('sending', 'unknown') AND b.sent_at >= ?"
@@ -333,53 +385,6 @@ class Journal:
             values,
             read,
         )
-
-    # SQLite.
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        import sqlite3
-
-        connection = self._open_connection()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection.execute
-            connection.execute("COMMIT")
-        except BaseException as error:
-            # A commit that raised can still be there: this connection is over.
-            self._abandon()
-            if isinstance(error, sqlite3.Error):
-                raise journal_failure(self.path, error) from error
-            raise
-
-    def _select(
-        self, query: str, values: Sequence[object] = (), read: Callable[[Any], Any] = tuple
-    ) -> list[Any]:
-        """What `read` makes of each row."""
-        import sqlite3
-
-        try:
-            return [read(row) for row in self._open_connection().execute(query, tuple(values))]
-        except (sqlite3.Error, OddValueError) as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: Exception) -> JournalError:
-        self._abandon()
-        return journal_failure(self.path, error)
-
-    def _open_connection(self) -> "sqlite3.Connection":
-        if self._connection is None:
-            raise JournalError(
-                f"the journal {self.path} failed earlier in this command",
-                hint="`sbpam resume` continues from what it holds",
-            )
-        return self._connection
-
-    def _abandon(self) -> None:
-        import sqlite3
-
-        with suppress(sqlite3.Error):
-            self.close()
 
 
 def _is_odd(number: str, most: str) -> str:

@@ -32,6 +32,7 @@ class Batch:
     """One POST of a run. Times are epoch seconds of our clock; the schema explains the rest.
 
     rows, seen_at: what the server last said of its hosts, and when.
+    possible: jobs that may be its own, while it is in doubt.
     job_status: what the hosts' statuses add up to, once the rows are written and dropped.
     """
 
@@ -49,9 +50,12 @@ class Batch:
     reason: str | None = None
     trace_id: str | None = None
     accepted_at: float | None = None
+    list_before: int | None = None
+    session: str | None = None
     rows: Sequence[HostRow] | None = None
     seen_at: float | None = None
     job_status: ScanStatus | None = None
+    possible: Sequence[str] = ()
 
     @property
     def is_in_doubt(self) -> bool:

@@ -55,6 +55,8 @@ _TABLES = (
         reason TEXT,
         trace_id TEXT,
         accepted_at REAL,
+        list_before INTEGER,            -- the last read of the job list that had ended before it
+        session TEXT,                   -- of that try: the same one, the same sign-in
         accepted INTEGER NOT NULL DEFAULT 0,
         failed INTEGER NOT NULL DEFAULT 0,
         complete INTEGER NOT NULL DEFAULT 0,
@@ -78,6 +80,15 @@ _TABLES = (
         rows TEXT NOT NULL,             -- JSON: an array of the fields for each host
         PRIMARY KEY (run_id, number),
         FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE lists (                -- reads of a server's list of jobs
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        server TEXT NOT NULL,           -- origin
+        ended REAL NOT NULL,            -- epoch seconds, our clock
+        whole INTEGER NOT NULL,         -- 0: it broke off
+        ids BLOB NOT NULL               -- the jobs that it showed, 16 bytes each
     )
     """,
     "CREATE INDEX runs_by_list ON runs (digest, server)",

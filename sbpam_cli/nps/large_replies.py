@@ -17,7 +17,7 @@ from sbpam_cli.nps import replies as wire
 _LONGEST_PLAIN = 255
 _UUIDS = re.compile(rf"(?:{UUID}\n)*{UUID}", re.ASCII)
 _JOB = ("id", "status", "statusDescription", "createdDateTimeUtc")
-_CREATOR = ("createdByUserName", "createdBy", "createdFromAddress")
+_CREATOR = ("createdBy", "nodeId")
 _HOST = ("name", "dnsHostName", "os", "ipAddress", "version", "hostId")
 _OUTCOME = ("status", "statusDescription", "failureReason")
 

@@ -271,14 +271,15 @@ def make_job(item: Mapping[str, Any], hosts: Sequence[ScanHost] | None) -> ScanJ
     if job_id is None or job_id == _NO_UUID:
         raise WireError("the reply holds no job with an id")
     status, detail = read_status(item.get("status"), item.get("statusDescription"))
+    creator = read_text(item.get("createdBy"))
     return ScanJob(
         job_id=job_id,
         status=status,
         detail=detail,
         hosts=hosts,
         created_at=read_time(item.get("createdDateTimeUtc")),
-        created_by=read_text(item.get("createdByUserName")) or read_text(item.get("createdBy")),
-        created_from=read_text(item.get("createdFromAddress")),
+        created_by=creator if creator != _NO_UUID else None,
+        node_id=read_text(item.get("nodeId")),
     )
 
 

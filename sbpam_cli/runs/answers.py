@@ -20,7 +20,9 @@ from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
 from sbpam_cli.nps.failures import redirect_target
 from sbpam_cli.nps.transport import NoReplyError, Reply
+from sbpam_cli.wording import counted
 
+_JOBS_NAMED = 20
 _REFUSED = frozenset({400, 404, 405, 415, 422})
 
 
@@ -175,6 +177,23 @@ def refused(batch: Batch, which: str, again: str = "sbpam resume") -> RejectedEr
         trace_id=batch.trace_id,
         hint="fix the list or the account and run `sbpam schedule` again; to retry unchanged:"
         f" `{again}`",
+    )
+
+
+def could_be(run_id: str, batch: Batch) -> UnknownOutcomeError:
+    """Doubt that only a person can decide."""
+    last = f" to {batch.names[-1]}" if len(batch.names) > 1 else ""
+    shown = batch.possible[:_JOBS_NAMED]
+    more = len(batch.possible) - len(shown)
+    lines = [
+        f"`sbpam resume {run_id} --accept {job_id}` if job {job_id} is theirs,"
+        f" `sbpam resume {run_id} --not {job_id}` if it is not"
+        for job_id in shown
+    ]
+    return UnknownOutcomeError(
+        f"the outcome is unknown for {counted(len(batch.names), 'host')}, {batch.names[0]}{last}:"
+        f" {counted(len(batch.possible), 'job')} could be theirs",
+        hint="; ".join(lines) + (f"; and {more} more" if more else ""),
     )
 
 

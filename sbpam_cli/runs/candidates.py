@@ -1,100 +1,156 @@
-"""Which job of the server's list could be the one that a lost reply was about."""
+"""Which jobs of the server's list could be the one that a lost reply was about."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sbpam_cli.jobs.job import host_name
+from sbpam_cli.jobs.job import host_name, match_hosts, match_job
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import ScanJob
+from sbpam_cli.models import ScanHost, ScanJob, ScanStatus
+from sbpam_cli.names import fold_host, is_address, short_host
 
-EARLIER_S = 300.0
-"""How long before the send a job may have been made: the clocks' disagreement."""
+_HOUR_S = 3600.0
+_EARLIER_S = 2 * _HOUR_S
+_WITHOUT_JOBS_CLOCK_S = 15 * _HOUR_S
+"""A server can write local time as UTC."""
+_SHORTLY_BEFORE_S = 300.0
 
 
-class Sighting(NamedTuple):
-    """A job that holds hosts of one batch alone, and nothing else.
+class Names:
+    """The batches of one run by the names of their hosts."""
 
-    names: those it holds. most: more than half of the batch; fewer may be
-    somebody else's job, or all that the server took. whole: all of the batch.
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._exact: dict[str, int] = {}
+        self._alike: dict[str, set[int]] = {}
+        for batch in batches:
+            for name in batch.names:
+                self._exact[name] = batch.number
+                self._alike.setdefault(short_host(name), set()).add(batch.number)
+
+    def sharing(self, job: ScanJob) -> set[int] | None:
+        """The batches that share a host with the job; None if it names none: it may be any's."""
+        found: set[int] = set()
+        says_names = False
+        for host in job.hosts or ():
+            for name in _names_of(host):
+                says_names = True
+                # One that is exactly another host of the run is no namesake.
+                if name in self._exact:
+                    found.add(self._exact[name])
+                    break
+                found |= self._alike.get(short_host(name), set())
+        return found if says_names else None
+
+
+def _names_of(host: ScanHost) -> Iterator[str]:
+    """The FQDN first: where it is exactly a host of the run, the short name says no more."""
+    for name in (host.dns_host_name, host.name):
+        if name and not is_address(name):
+            yield fold_host(name)
+
+
+@dataclass(eq=False, repr=False)
+class Doubt:
+    """A batch whose job is looked for, and what was listed before its POST.
+
+    whole: that read came to its end. names: of its run. creator: who made another job
+    under the sign-in of this POST.
     """
 
-    job_id: str
-    names: frozenset[str]
-    most: bool
-    whole: bool
+    run: Run
+    batch: Batch
+    names: Names
+    before: frozenset[bytes] = frozenset()
+    whole: bool = False
+    creator: str | None = None
+
+    def shares(self, job: ScanJob) -> bool:
+        sharing = self.names.sharing(job)
+        return self.batch.number in sharing if sharing is not None else True
+
+    def excludes_creator(self, job: ScanJob) -> bool:
+        return bool(self.creator and job.created_by and self.creator != job.created_by)
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Reading:
-    """What one read of the list showed, for the batches that were looked for.
+class JobsClock(NamedTuple):
+    """How far the clock by which a node dates its jobs is ahead of ours."""
 
-    began: when the read began, epoch seconds of our clock.
-    sightings: by batch number, unclaimed jobs alone.
-    blank: unclaimed jobs whose hosts the list does not name.
-    claimed: jobs of the journal that it showed. jobs: how many it held.
+    offset_s: float
+    node_id: str | None
+
+
+@dataclass(eq=False, repr=False)
+class Times:
+    """When a job was made, judged for what the server's clocks can be.
+
+    now: our clock. quiet_s: how long after its POST a job may still appear.
     """
 
-    began: float
-    sightings: dict[int, list[Sighting]] = field(default_factory=dict)
-    blank: list[str] = field(default_factory=list)
-    claimed: set[str] = field(default_factory=set)
-    jobs: int = 0
+    now: float
+    quiet_s: float
+    jobs_clock: JobsClock | None = None
+
+    def _window(self, doubt: Doubt) -> tuple[float, float]:
+        batch = doubt.batch
+        began = batch.sent_at if batch.sent_at is not None else doubt.run.started
+        ended = batch.gave_up_at or batch.deadline
+        return began, ended + self.quiet_s if ended is not None else self.now
+
+    def _offset_s(self, job: ScanJob) -> float | None:
+        clock = self.jobs_clock
+        return clock.offset_s if clock is not None and clock.node_id == job.node_id else None
+
+    def surely(self, job: ScanJob, doubt: Doubt) -> int:
+        """-1: surely made before the POST; 1: surely after it; 0: neither, or it does not say."""
+        if job.created_at is None:
+            return 0
+        began, ended = self._window(doubt)
+        jobs_s = self._offset_s(job)
+        earlier_s = later_s = _WITHOUT_JOBS_CLOCK_S
+        offsets = [0.0, doubt.batch.clock_offset or 0.0]
+        if jobs_s is not None:
+            offsets.append(jobs_s)
+            earlier_s, later_s = _EARLIER_S, 0.0
+        moments = [job.created_at - offset for offset in offsets]
+        if all(moment < began - earlier_s for moment in moments):
+            return -1
+        return 1 if all(moment > ended + later_s for moment in moments) else 0
+
+    def is_near(self, job: ScanJob, doubt: Doubt) -> bool:
+        """Whether it was made about when the POST could make it, by the best clock there is."""
+        if job.created_at is None:
+            return False
+        began, ended = self._window(doubt)
+        jobs_s = self._offset_s(job)
+        offset_s = jobs_s if jobs_s is not None else doubt.batch.clock_offset or 0.0
+        return began - _SHORTLY_BEFORE_S <= job.created_at - offset_s <= ended
 
 
-def read_list(
-    jobs: Iterable[ScanJob], batches: Sequence[Batch], claimed: Mapping[str, str], began: float
-) -> Reading:
-    """Goes through the list once, a job at a time, and keeps what concerns the batches."""
-    owner = {name: batch for batch in batches for name in batch.names}
-    reading = Reading(began)
-    for job in jobs:
-        reading.jobs += 1
-        if job.job_id in claimed:
-            reading.claimed.add(job.job_id)
-        elif not job.hosts:
-            reading.blank.append(job.job_id)
-        elif (found := sight(job, owner)) is not None:
-            batch, sighting = found
-            reading.sightings.setdefault(batch.number, []).append(sighting)
-    return reading
+@dataclass(eq=False, repr=False)
+class Candidate:
+    """A job of the list, opened if it could be, and the batches that it is possible for."""
+
+    job: ScanJob
+    opened: bool
+    doubts: list[Doubt] = field(default_factory=list)
 
 
-def sight(job: ScanJob, owner: Mapping[str, Batch]) -> tuple[Batch, Sighting] | None:
-    """The batch whose hosts a job holds, where it holds nothing else."""
-    names = frozenset(host_name(host) for host in job.hosts or ())
-    batch = owner.get(next(iter(names), ""))
-    if batch is None or any(owner.get(name) is not batch for name in names):
-        return None
-    held, asked = len(names), len(batch.names)
-    return batch, Sighting(job.job_id, names, 2 * held > asked, held == asked)
+def fits(job: ScanJob, batch: Batch, credential_id: str) -> bool:
+    """Whether it holds nothing but the batch's hosts, more than half of them by their names."""
+    if not holds_most(job, batch) or uses_other_account(job, credential_id):
+        return False
+    match = match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN)
+    return not match.unasked and not match.nameless
 
 
-class Origin(NamedTuple):
-    """Who made a job, and from where; None where the server does not tell."""
-
-    creator: str | None
-    address: str | None
-
-    def disagrees(self, job: ScanJob) -> bool:
-        """Whether the job was surely made by somebody else, or from elsewhere."""
-        pairs = ((self.creator, job.created_by), (self.address, job.created_from))
-        return any(ours and theirs and ours != theirs for ours, theirs in pairs)
+def holds_most(job: ScanJob, batch: Batch) -> bool:
+    return 2 * len(match_hosts(batch.names, job.hosts or ())) > len(batch.names)
 
 
-def is_in_time(job: ScanJob, batch: Batch, run: Run, now: float, quiet_s: float) -> bool | None:
-    """Whether a job was made when the batch's POST may have made it; None: it does not tell.
-
-    Compared on the server's clock. A batch that was never sent, as far as the
-    journal knows, may have been sent at any time since its run began.
-    """
-    if job.created_at is None:
-        return None
-    offset_s = batch.clock_offset or 0.0
-    sent_at = batch.sent_at if batch.sent_at is not None else run.started
-    ended = batch.gave_up_at or batch.deadline
-    until = ended + quiet_s if ended is not None else now
-    return sent_at - EARLIER_S <= job.created_at - offset_s <= until
+def may_fill(job: ScanJob, batch: Batch) -> bool:
+    """Whether the job lacks hosts of the batch and holds nobody else's: it may come to be it."""
+    match = match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN)
+    return job.hosts is None or bool(match.missing and not match.unasked)
 
 
 def uses_other_account(job: ScanJob, credential_id: str) -> bool:
@@ -105,7 +161,13 @@ def uses_other_account(job: ScanJob, credential_id: str) -> bool:
     )
 
 
-def claims(job: ScanJob, batch: Batch) -> bool:
-    """Whether all hosts of a job are of the batch, and it has any."""
-    names = {host_name(host) for host in job.hosts or ()}
-    return bool(names) and names <= set(batch.names)
+def content(job: ScanJob) -> tuple[str, frozenset[str]]:
+    return job.job_id, frozenset(host_name(host) for host in job.hosts or ())
+
+
+def ends_of(job_ids: Sequence[str], at_most: int) -> list[str]:
+    """The first and the last few: the list's order is not documented."""
+    if len(job_ids) <= at_most:
+        return list(job_ids)
+    half = at_most // 2
+    return [*job_ids[:half], *job_ids[-half:]]

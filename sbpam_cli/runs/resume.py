@@ -1,5 +1,6 @@
 """`resume`: finishes a run that was cut short, or finds out what became of it."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,11 +10,11 @@ from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.runs.candidates import claims
+from sbpam_cli.runs.candidates import Names
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.send import lacks_second_look
-from sbpam_cli.runs.settle import accept_job
-from sbpam_cli.runs.state import SendLimits
+from sbpam_cli.runs.settle import take_job
+from sbpam_cli.runs.state import RunState, SendLimits
 from sbpam_cli.settings.profiles import ConnectionOptions
 from sbpam_cli.signin.session import Site, sign_in, target_of_run
 from sbpam_cli.system.signals import Interruption
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
 
 
 class ResumeOptions(NamedTuple):
-    """What `resume` was asked to do. accept: a job's UUID; resend: send doubt again."""
+    """What `resume` was asked to do.
+
+    accept, ruled_out: jobs that are, and are not, a batch in doubt. resend: send again
+    what is in doubt and has no possible job.
+    """
 
     connection: ConnectionOptions
     run: str | None = None
-    accept: str | None = None
+    accept: Sequence[str] = ()
+    ruled_out: Sequence[str] = ()
     resend: bool = False
     limits: SendLimits = SendLimits()
 
@@ -61,6 +67,8 @@ class _Resuming(Execution):
         self._found = run
         self._target = target_of_run(ctx.services, options.connection, run)
         self._resend = options.resend
+        self._accepted = [_job_id("--accept", text) for text in options.accept]
+        self._ruled_out = frozenset(_job_id("--not", text) for text in options.ruled_out)
         ctx.outcome.server, ctx.outcome.profile = run.server, self._target.profile
 
     def prepare(self, journal: Journal, interruption: Interruption) -> Site | None:
@@ -82,8 +90,8 @@ class _Resuming(Execution):
             account_id, _ = find_account(site.client, account, ctx.console)
             self._check_account(account_id, account)
         journal.end_run(run.run_id, None)
-        if self._options.accept is not None:
-            self._accept(journal, site, self._options.accept)
+        for job_id in self._accepted:
+            self._accept(self._state(site, journal, interruption, run, self._batches), job_id)
         # What the server refused is sent once more, each time.
         rejected = [batch for batch in self._batches if batch.state == "rejected"]
         for batch in rejected:
@@ -101,22 +109,30 @@ class _Resuming(Execution):
                 hint="unset SBPAM_CREDENTIAL",
             )
 
-    def _accept(self, journal: Journal, site: Site, text: str) -> None:
+    def _accept(self, state: RunState, job_id: str) -> None:
         """The operator says that this job is the batch in doubt."""
-        run, job_id = self._found, canonical_uuid(text)
-        if job_id is None:
-            raise UsageError(f"--accept: not a job's id: {text[:60]}")
-        owner = journal.claimed_jobs(run.server).get(job_id)
-        if owner is not None:
+        run, job = self._found, state.site.client.job(job_id)
+        doubtful = [batch for batch in self._batches if batch.is_in_doubt]
+        sharing = Names(doubtful).sharing(job)
+        mine = [b for b in doubtful if sharing is None or b.number in sharing]
+        if len(mine) != 1:
+            none = "no batch in doubt shares a host with it"
+            raise UsageError(
+                f"job {job_id} is none of the batches in doubt"
+                if not mine
+                else f"job {job_id} could be {len(mine)} batches in doubt",
+                reason=none if not mine else None,
+                hint=f"`sbpam status {job_id}` shows what it holds",
+            )
+        # Not taken for complete: it is looked at again before a host is called NotAccepted.
+        take_job(state, mine[0], job, looked_twice=False)
+        if not state.journal.claim(run, mine[0]):
+            owner = state.journal.claimed_jobs(run.server)[job_id]
             raise UsageError(f"job {job_id} belongs to run {owner} already")
-        job = site.client.job(job_id)
-        for batch in self._batches:
-            if batch.is_in_doubt and claims(job, batch):
-                accept_job(self._ctx.services, batch, job)
-                journal.record_batches(run.run_id, [batch])
-                return
-        raise UsageError(
-            f"job {job_id} is none of the batches in doubt",
-            reason="no batch in doubt holds all of its hosts",
-            hint=f"`sbpam status {job_id}` shows what it holds",
-        )
+
+
+def _job_id(option: str, text: str) -> str:
+    job_id = canonical_uuid(text)
+    if job_id is None:
+        raise UsageError(f"{option}: not a job's id: {text[:60]}")
+    return job_id

@@ -23,7 +23,7 @@ from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import SCHEDULED, JobSummary, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.runs.answers import refused
+from sbpam_cli.runs.answers import could_be, refused
 from sbpam_cli.runs.send import Sending
 from sbpam_cli.runs.state import RunState, SendLimits
 from sbpam_cli.system.locks import hold_lock
@@ -56,6 +56,7 @@ class Execution:
         self._rows: RowStream | None = None
         self._stopped: SbpamError | None = None
         self._resend = False
+        self._ruled_out: frozenset[str] = frozenset()
         self._is_continued = True
 
     def prepare(self, journal: Journal, interruption: Interruption) -> "Site | None":
@@ -111,6 +112,7 @@ class Execution:
         assert self._run is not None
         state = self._state(site, journal, interruption, self._run, self._batches)
         state.say = self._watching.say
+        state.ruled_out = self._ruled_out
         if self._rows is not None:
             state.settled = self._rows.settle
         try:
@@ -186,11 +188,13 @@ class Execution:
         """What some hosts suffered: doubt and refusals."""
         assert self._run is not None
         run_id, problems = self._run.run_id, list[SbpamError]()
-        doubtful = sum(len(batch.names) for batch in self._batches if batch.is_in_doubt)
-        if doubtful:
+        doubtful = [batch for batch in self._batches if batch.is_in_doubt]
+        problems += [could_be(run_id, batch) for batch in doubtful if batch.possible]
+        nowhere = sum(len(batch.names) for batch in doubtful if not batch.possible)
+        if nowhere:
             problems.append(
                 UnknownOutcomeError(
-                    f"the outcome is unknown for {counted(doubtful, 'host')}",
+                    f"the outcome is unknown for {counted(nowhere, 'host')}",
                     hint=f"`sbpam resume {run_id}` looks again; don't schedule them again by hand",
                 )
             )
@@ -229,7 +233,7 @@ def _settle(state: RunState) -> None:
 
 
 def _plan_again(state: RunState) -> None:
-    doubtful = [batch for batch in state.batches if batch.is_in_doubt]
+    doubtful = [b for b in state.batches if b.is_in_doubt and not b.possible]
     for batch in doubtful:
         batch.state, batch.reason = "planned", "sent again as asked"
     state.record(*doubtful)

@@ -12,14 +12,13 @@ from itertools import islice
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Look, RunningLimit
 from sbpam_cli.jobs.job import (
-    NOT_IN_REPLY,
     is_unconfirmed,
     match_job,
-    name_unasked,
+    with_unasked,
     without_missing,
 )
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import HostRow, ScanStatus, Token
+from sbpam_cli.models import ScanStatus, Token
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
@@ -33,6 +32,7 @@ from sbpam_cli.runs.answers import (
     refused,
     refuses_fresh_token,
 )
+from sbpam_cli.runs.job_lists import LIST, ListBefore
 from sbpam_cli.runs.pause import PROBE, Pause
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.signals import GRACE_S
@@ -40,6 +40,7 @@ from sbpam_cli.system.threads import WAIT_SLICE_S, Done
 from sbpam_cli.wording import counted
 
 _FAILURES_IN_A_ROW = 5
+_SECOND_LOOK_AFTER_S = 8.0
 
 
 class Sending:
@@ -63,6 +64,8 @@ class Sending:
         self._due_at: dict[int, float] = {}
         self._in_flight: dict[int, Batch] = {}
         self._confirming: dict[int, Batch] = {}
+        self._look_at: dict[int, float] = {}
+        self._before = ListBefore(state, self._workers)
         self._judged: list[Batch] = []
         self._journal_failed = False
         self._failures = 0
@@ -75,12 +78,16 @@ class Sending:
     def send_all(self) -> None:
         """Sends what is planned until nothing is left to do, or something stops it."""
         # An earlier command may not have come to its second looks.
-        for batch in filter(lacks_second_look, self._state.batches):
-            self._confirm(batch)
+        for batch in self._state.batches:
+            if lacks_second_look(batch) and batch.number not in self._state.looked_twice:
+                self._confirm(batch)
+        if self._planned:
+            self._before.begin()
         while not self._is_over():
             judged, self._judged = self._judged, []
             due = self._choose() if self._may_send() else []
             self._start(judged, due)
+            self._look_twice()
             # While these are on their way: passing rows on takes its time.
             self._pass_on(judged)
             self._state.show_sent()
@@ -91,9 +98,11 @@ class Sending:
     def _is_over(self) -> bool:
         if self._judged:
             return False
-        waiting = bool(self._in_flight or self._confirming)
         if not self._state.interruption.event.is_set():
+            waiting = bool(self._in_flight or self._confirming)
             return not waiting and (self._state.stopped is not None or not self._planned)
+        # `resume` takes the second looks that are not due yet.
+        waiting = self._is_asking()
         now = self._clock.monotonic()
         if self._interrupted_at is None:
             self._interrupted_at = now
@@ -110,7 +119,7 @@ class Sending:
 
     def _choose(self) -> list[Batch]:
         """What is due, as many batches as fit; or the server is probed first."""
-        if self._held is not None:
+        if self._held is not None or self._before.holds_back:
             return []
         if self._pause.is_on:
             if not self._in_flight:
@@ -134,6 +143,8 @@ class Sending:
             batch.sent_at, batch.deadline = wall, wall + self._limits.send_timeout_s
             batch.gave_up_at = batch.http_status = batch.reason = batch.trace_id = None
             batch.clock_offset = self._client.clock_offset_s
+            batch.list_before, batch.session = self._state.list_before, self._state.session
+            batch.possible = ()
         if not self._record(judged, due):
             # Nothing of these has left; what the disk holds of them is settled later.
             for batch in due:
@@ -189,7 +200,9 @@ class Sending:
         """Waits for an answer, half a second at most, and judges all that have come."""
         state, done = self._state, self._wait()
         while done is not None:
-            if done.key == PROBE:
+            if done.key == LIST:
+                self._take_list(done)
+            elif done.key == PROBE:
                 state.stopped = self._pause.take(done) or state.stopped
             elif isinstance(done.key, Look):
                 state.stopped = self._running.take(done) or state.stopped
@@ -207,17 +220,30 @@ class Sending:
             if self._accepted == held.accepted_before:
                 state.stopped = state.stopped or refuses_fresh_token(held)
 
+    def _take_list(self, done: Done) -> None:
+        try:
+            self._before.take(done)
+        except JournalError as error:
+            self._journal_failed = True
+            self._state.stopped = self._state.stopped or error
+
+    def _is_asking(self) -> bool:
+        return bool(self._in_flight) or len(self._confirming) > len(self._look_at)
+
     def _is_waiting(self) -> bool:
-        waiting = bool(self._in_flight or self._confirming)
+        waiting = self._is_asking() or self._before.holds_back
         return waiting or self._pause.is_probing or self._running.is_looking
 
     def _wait(self) -> Done | None:
         if self._is_waiting():
             return self._workers.next(WAIT_SLICE_S)
+        now = self._clock.monotonic()
+        due = list(self._look_at.values())
         if self._planned and self._may_send():
-            now = self._clock.monotonic()
             due_at = min(self._due(batch) for batch in self._planned)
-            due_at = max(due_at, self._pause.due_at, self._running.due_at)
+            due.append(max(due_at, self._pause.due_at, self._running.due_at))
+        if due:
+            due_at = min(due)
             if due_at > now:
                 event = self._state.interruption.event
                 self._clock.wait(event, min(WAIT_SLICE_S, due_at - now))
@@ -246,12 +272,13 @@ class Sending:
             batch.job_id = verdict.job.job_id
             batch.seen_at = batch.accepted_at = self._clock.now()
             match = match_job(batch.names, verdict.job, unsaid=ScanStatus.ACCEPTED)
-            batch.rows = _with_unasked(match.rows, match.unasked)
+            batch.rows = with_unasked(match.rows, match.unasked)
             self._tries[batch.number] = 0
             self._renewed = None
             self._accepted += 1
         elif verdict.state == "unknown":
             batch.gave_up_at = self._clock.now()
+            self._state.given_up[batch.number] = self._clock.monotonic()
         elif verdict.state == "planned" and not verdict.refused_token:
             self._tries[batch.number] += 1
             wait_s = backoff_s(self._state.ctx.services, self._tries[batch.number])
@@ -324,7 +351,19 @@ class Sending:
     # A second look at what the reply left out.
 
     def _confirm(self, batch: Batch) -> None:
+        """A job may still be filling when the reply is written: it is read some seconds later."""
         self._confirming[batch.number] = batch
+        age_s = max(self._clock.now() - (batch.accepted_at or 0.0), 0.0)
+        left_s = max(_SECOND_LOOK_AFTER_S - age_s, 0.0)
+        self._look_at[batch.number] = self._clock.monotonic() + left_s
+
+    def _look_twice(self) -> None:
+        now = self._clock.monotonic()
+        for number in [number for number, due_at in self._look_at.items() if due_at <= now]:
+            del self._look_at[number]
+            self._look_again(self._confirming[number])
+
+    def _look_again(self, batch: Batch) -> None:
         look = partial(self._client.job, batch.job_id or "")
         self._workers.submit(("confirm", batch.number), look)
 
@@ -332,28 +371,15 @@ class Sending:
         """The job read once more: only now a host is reported as not in it."""
         if done.error is None and done.result.hosts is not None:
             match = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN)
-            batch.rows = _with_unasked(without_missing(match), match.unasked)
+            batch.rows = with_unasked(without_missing(match), match.unasked)
             batch.seen_at = self._clock.now()
             self._record([batch])
         elif done.error is not None and not isinstance(done.error, SbpamError):
             raise done.error
+        self._state.looked_twice.add(batch.number)
         self._state.settled(batch)
 
 
 def lacks_second_look(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
     return batch.state == "accepted" and any(map(is_unconfirmed, batch.rows or ()))
-
-
-def _with_unasked(rows: Sequence[HostRow], unasked: Sequence[str]) -> Sequence[HostRow]:
-    """Names in the job that nobody asked for stand with the rows it lacks, else with the first."""
-    words = name_unasked(unasked)
-    if words is None:
-        return rows
-    lacking = {row.host for row in rows if row.detail == NOT_IN_REPLY} or {rows[0].host}
-    return [
-        row._replace(detail=f"{row.detail}; {words}" if row.detail else words)
-        if row.host in lacking
-        else row
-        for row in rows
-    ]

@@ -6,28 +6,29 @@ cannot be decided stays in doubt, and the operator decides.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from functools import cache, partial
+from typing import TypeVar
 
-from sbpam_cli.errors import Interrupted, SbpamError, SignInError
-from sbpam_cli.jobs.job import match_job, without_missing
+from sbpam_cli.errors import Interrupted, JournalError, SbpamError, SignInError
+from sbpam_cli.jobs.job import match_job, with_unasked, without_missing
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanJob, ScanStatus
-from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.runs.candidates import (
-    Origin,
-    Reading,
-    Sighting,
-    is_in_time,
-    read_list,
-    uses_other_account,
+    Candidate,
+    Doubt,
+    JobsClock,
+    Names,
+    Times,
+    content,
+    ends_of,
+    fits,
+    holds_most,
+    may_fill,
 )
+from sbpam_cli.runs.job_lists import Reading, id_bytes
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.threads import WAIT_SLICE_S, call
 from sbpam_cli.wording import counted, duration_words
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
 
 Answer = TypeVar("Answer")
 
@@ -47,52 +48,80 @@ class Settling:
         self._talk = state.ctx.console
         self._quiet_s = state.limits.settle_after_s
         self._workers = state.ctx.services.workers(1, self._clock)
-        self._opened: dict[str, ScanJob] = {}
-        self._origin: Origin | None = None
-        self._before: dict[int, frozenset[str]] = {}
-        self._last_absent: dict[int, float] = {}
+        self._own = Names(state.batches)
+        self._times = Times(0.0, self._quiet_s)
+        self._listed = cache(state.journal.listed)
+        self._creators: dict[str | None, str | None] = {}
+        self._parts: dict[int, tuple[str, frozenset[str]]] = {}
+        self._seen: dict[int, object] = {}
+        self._earlier: set[int] = set()
         self._duplicates: set[str] = set()
 
     def settle(self) -> None:
-        """Looks for every batch that is not accepted; those in doubt are decided if they can be.
+        """Looks for every batch in doubt, and for those not sent yet; decides what can be.
 
-        Raises SignInError and the signal's error; a list that cannot be read
-        leaves the doubt as it is, and is said.
+        Raises SignInError, JournalError and the signal's error; a list that cannot
+        be read leaves the doubt as it is, and is said.
         """
         reads_after_quiet = 0
-        while wanted := [batch for batch in self._state.batches if batch.state not in _DECIDED]:
-            began = self._clock.now()
-            quiet_at = self._quiet_at(wanted)
+        while wanted := [b for b in self._state.batches if b.is_in_doubt or b.state == "planned"]:
+            began = self._clock.monotonic()
             try:
-                reading = self._read(began)
-            except (SignInError, Interrupted):
+                reading, candidates = self._look()
+            except (SignInError, JournalError, Interrupted):
                 raise
             except SbpamError as error:
                 self._talk.warn(f"the list of jobs could not be read: {error.message}")
                 return
             for batch in wanted:
-                self._judge(batch, reading)
-            if not any(batch.is_in_doubt for batch in self._state.batches) or not self._quiet_s:
+                self._find(batch, candidates, began)
+            for batch in wanted:
+                if batch.is_in_doubt and self._is_absent(batch, reading, began):
+                    batch.state, batch.reason = "planned", "the server has no such job"
+                    self._state.record(batch)
+            self._name_duplicates(candidates)
+            doubtful = [batch for batch in wanted if batch.is_in_doubt]
+            if not doubtful or not self._quiet_s:
                 return
+            quiet_at = max(map(self._quiet_at, doubtful))
             reads_after_quiet += began >= quiet_at
-            if reads_after_quiet >= _READS_AFTER_QUIET:
+            # Not `any`: each read is remembered.
+            open_still = [not self._stays(batch, candidates, began) for batch in doubtful]
+            if reads_after_quiet >= _READS_AFTER_QUIET or not any(open_still):
                 return
-            self._wait_until(max(quiet_at, began + _BETWEEN_READS_S))
+            soon = any(batch.possible for batch in doubtful) and began < quiet_at
+            self._wait_until(began + _BETWEEN_READS_S if soon else quiet_at, began)
 
-    def _quiet_at(self, batches: Sequence[Batch]) -> float:
-        ends = [batch.gave_up_at or batch.deadline or 0.0 for batch in batches if batch.is_in_doubt]
-        return max(ends, default=0.0) + self._quiet_s
+    def _quiet_at(self, batch: Batch) -> float:
+        """From when on a read shows whether there is none; a later process trusts no wall clock."""
+        given_up = self._state.given_up.get(batch.number)
+        if given_up is None:
+            given_up = self._state.began
+            if batch.gave_up_at is None and batch.sent_at is not None:
+                given_up += (batch.deadline or batch.sent_at) - batch.sent_at
+        return given_up + self._quiet_s
 
-    def _wait_until(self, moment: float) -> None:
+    def _stays(self, batch: Batch, candidates: Sequence[Candidate], began: float) -> bool:
+        """Whether this read had the same possible jobs as the one before, and time adds nothing."""
+        mine = [c for c in candidates if c.job.job_id in batch.possible]
+        now = {content(candidate.job) for candidate in mine}
+        before = self._seen.get(batch.number)
+        self._seen[batch.number] = now
+        fills = any(may_fill(candidate.job, batch) for candidate in mine)
+        return bool(now) and now == before and (not fills or began >= self._quiet_at(batch))
+
+    def _wait_until(self, moment: float, began: float) -> None:
         from datetime import UTC, datetime
 
         clock, interruption = self._clock, self._state.interruption
+        moment = max(moment, began + _BETWEEN_READS_S)
         hosts = sum(len(b.names) for b in self._state.batches if b.is_in_doubt)
-        until = datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
+        left_s = moment - clock.monotonic()
+        until = datetime.fromtimestamp(clock.now() + left_s, UTC).strftime("%H:%M:%SZ")
         words = f"the outcome is unknown for {counted(hosts, 'host')}: looking until {until}"
-        if moment - clock.now() > 1:
+        if left_s > 1:
             self._talk.note(words)
-        while (left_s := moment - clock.now()) > 0:
+        while (left_s := moment - clock.monotonic()) > 0:
             self._state.say(f"{words}, {duration_words(left_s)} left")
             if clock.wait(interruption.event, min(WAIT_SLICE_S, left_s)):
                 raise interruption.error()
@@ -103,167 +132,184 @@ class Settling:
 
     # One read.
 
-    def _read(self, began: float) -> Reading:
-        claimed = self._state.journal.claimed_jobs(self._state.run.server)
-        reading = self._ask(
-            lambda: self._client.jobs(
-                lambda jobs: read_list(jobs, self._state.batches, claimed, began)
+    def _look(self) -> tuple[Reading, list[Candidate]]:
+        """The list, and the jobs of it that are possible for some batch."""
+        state, journal, server = self._state, self._state.journal, self._state.run.server
+        doubts = [self._doubt_of(batch) for batch in state.batches if batch.state != "rejected"]
+        for run, batches in journal.doubts(server, 0.0):
+            if run.run_id != state.run.run_id:
+                names = Names(batches)
+                doubts += [Doubt(run, b, names, *self._listed(b.list_before)) for b in batches]
+        known = frozenset.intersection(*(doubt.before for doubt in doubts))
+        groups = {doubt.names for doubt in doubts}
+        reading = Reading(
+            lambda job: (
+                id_bytes(job.job_id) not in known
+                and any(names.sharing(job) != set() for names in groups)
             )
         )
-        for job_id in _ends_of(reading.blank):
-            job = self._open(job_id)
-            if job is not None and job.hosts:
-                again = read_list([job], self._state.batches, {}, began)
-                reading.blank.remove(job_id)
-                for number, sightings in again.sightings.items():
-                    reading.sightings.setdefault(number, []).extend(sightings)
-        self._name_duplicates(reading)
-        return reading
+        self._ask(lambda: self._client.jobs(reading.gather))
+        state.keep_list(reading.ids, whole=True)
+        # After the list: what another process has recorded meanwhile is its own.
+        claimed = journal.claimed_jobs(server).keys() | state.ruled_out
+        left = [
+            job_id
+            for job_id, job in reading.jobs.items()
+            if job_id not in claimed and any(self._concerns(doubt, job) for doubt in doubts)
+        ]
+        opened = {job_id: self._open(job_id) for job_id in ends_of(left, _OPENED_AT_MOST)}
+        clock = self._jobs_clock() if left else None
+        self._times = times = Times(self._clock.now(), self._quiet_s, clock)
+        candidates = []
+        for job_id in left:
+            listed, job = reading.jobs[job_id], opened.get(job_id)
+            if job is not None and not job.hosts:
+                job = job._replace(hosts=listed.hosts)
+            candidate = Candidate(job or listed, opened=job is not None)
+            candidate.doubts = [d for d in doubts if self._is_possible(candidate.job, d, times)]
+            candidates.append(candidate)
+        return reading, candidates
+
+    def _doubt_of(self, batch: Batch) -> Doubt:
+        """A batch of this run; one that was never sent has the run's first read."""
+        state, number = self._state, batch.list_before
+        if batch.sent_at is None:
+            numbers = (other.list_before for other in state.batches)
+            number = min((n for n in numbers if n is not None), default=None)
+        before, whole = self._listed(number)
+        return Doubt(state.run, batch, self._own, before, whole, self._creator(batch.session))
+
+    def _creator(self, session: str | None) -> str | None:
+        """Who makes the jobs of this sign-in, by a job that was accepted under it."""
+        if session is not None and session not in self._creators:
+            own = [b for b in self._state.batches if b.state == "accepted" and b.session == session]
+            if not own:
+                return None
+            job = self._open(own[0].job_id or "")
+            self._creators[session] = job.created_by if job is not None else None
+        return self._creators.get(session)
+
+    def _jobs_clock(self) -> JobsClock | None:
+        newest = self._state.journal.newest_accepted(self._state.run.server)
+        if newest is None or newest[1].sent_at is None:
+            return None
+        job = self._open(newest[1].job_id or "")
+        if job is None or job.created_at is None:
+            return None
+        return JobsClock(job.created_at - newest[1].sent_at, job.node_id)
 
     def _open(self, job_id: str) -> ScanJob | None:
-        """A job by its id, with its times and creator; None where it is gone."""
+        """A job by its id, with its times and creator; None where the server does not show it."""
         try:
-            job = self._ask(partial(self._client.job, job_id))
-        except NotFoundError:
+            return self._ask(partial(self._client.job, job_id))
+        except (SignInError, Interrupted):
+            raise
+        except SbpamError:
             return None
-        self._opened[job_id] = job
-        return job
+
+    def _concerns(self, doubt: Doubt, job: ScanJob) -> bool:
+        if id_bytes(job.job_id) in doubt.before:
+            return False
+        if doubt.batch.state == "accepted":
+            return holds_most(job, doubt.batch)
+        return doubt.shares(job)
+
+    def _is_possible(self, job: ScanJob, doubt: Doubt, times: Times) -> bool:
+        if not self._concerns(doubt, job) or doubt.excludes_creator(job):
+            return False
+        surely = times.surely(job, doubt)
+        if surely < 0 and doubt.names is self._own:
+            self._earlier.add(doubt.batch.number)
+        if surely:
+            return False
+        # Where nothing is lost, an old job is none of its.
+        return doubt.batch.is_in_doubt or doubt.whole or times.is_near(job, doubt)
 
     # What it means.
 
-    def _judge(self, batch: Batch, reading: Reading) -> None:
-        found: list[tuple[Sighting, ScanJob]] = []
-        decidable = True
-        for sighting in reading.sightings.get(batch.number, ()):
-            verdict = self._fits(batch, sighting)
-            if verdict is None or (verdict is not False and not sighting.most):
-                decidable = False
-            elif verdict is not False:
-                found.append((sighting, verdict))
-        if decidable and len(found) == 1:
-            self._take(batch, *found[0], reading)
-        elif found or not decidable:
-            self._doubt(batch, "several jobs could be it, or one that cannot be told")
-        elif batch.is_in_doubt and self._is_absent(batch, reading):
-            batch.state, batch.reason = "planned", "the server has no such job"
-            self._record(batch)
-
-    def _fits(self, batch: Batch, sighting: Sighting) -> ScanJob | Literal[False] | None:
-        """The opened job where it is a candidate, False where it is none, None: cannot be told."""
-        job = self._open(sighting.job_id)
-        if job is None:
-            # The list has just shown it: it may be gone, or one of the two answers is wrong.
-            return None
-        in_time = is_in_time(job, batch, self._state.run, self._clock.now(), self._quiet_s)
-        if in_time is False or self._own_origin().disagrees(job):
-            return False
-        if in_time is None or uses_other_account(job, self._state.run.credential_id):
-            return None
-        return job
-
-    def _own_origin(self) -> Origin:
-        """Who made the accepted jobs of this run; opened once."""
-        if self._origin is None:
-            own = next((b.job_id for b in self._state.batches if b.state == "accepted"), None)
-            job = self._open(own) if own is not None else None
-            self._origin = Origin(job.created_by, job.created_from) if job else Origin(None, None)
-        return self._origin
-
-    def _take(self, batch: Batch, sighting: Sighting, job: ScanJob, reading: Reading) -> None:
-        """One candidate: the whole batch counts at once, a part when it stays the same."""
-        if not sighting.whole:
-            same = self._before.get(batch.number) == sighting.names
-            self._before[batch.number] = sighting.names
-            if not same or reading.began < self._quiet_at([batch]):
-                self._doubt(batch, "a job holds a part of it so far")
+    def _find(self, batch: Batch, candidates: Sequence[Candidate], began: float) -> None:
+        credential_id = self._state.run.credential_id
+        mine = [c for c in candidates if any(d.batch is batch for d in c.doubts)]
+        fitting = [c for c in mine if c.opened and fits(c.job, batch, credential_id)]
+        if batch.state == "planned":
+            # What does not fit cannot be told from somebody else's, and this one was not sent.
+            mine = fitting
+        batch.possible = [candidate.job.job_id for candidate in mine]
+        if not mine:
+            return
+        if len(mine) > 1 or not fitting or not self._is_sure(batch, mine[0]):
+            self._leave_open(batch, "a job could be it that cannot be told from another's")
+            return
+        job = mine[0].job
+        if match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN).missing:
+            same = self._parts.get(batch.number) == content(job)
+            self._parts[batch.number] = content(job)
+            if not same or began < self._quiet_at(batch):
+                self._leave_open(batch, "a job holds a part of it so far")
                 return
-        accept_job(self._state.ctx.services, batch, job)
-        self._record(batch)
-        self._state.settled(batch)
+        take_job(self._state, batch, job, looked_twice=True)
+        if self._state.journal.claim(self._state.run, batch):
+            self._state.settled(batch)
+        else:
+            batch.state, batch.job_id, batch.rows, batch.accepted_at = "unknown", None, None, None
 
-    def _doubt(self, batch: Batch, reason: str) -> None:
+    def _is_sure(self, batch: Batch, candidate: Candidate) -> bool:
+        """Whether a job that fits can be no other batch's, and was made by this POST."""
+        others = [d for d in candidate.doubts if d.batch is not batch and d.batch.is_in_doubt]
+        [own] = [doubt for doubt in candidate.doubts if doubt.batch is batch]
+        return not others and (own.whole or self._times.is_near(candidate.job, own))
+
+    def _leave_open(self, batch: Batch, reason: str) -> None:
         """Not to be sent while a job may be it."""
         if not batch.is_in_doubt:
             batch.state, batch.gave_up_at = "unknown", self._clock.now()
+            self._state.given_up[batch.number] = self._clock.monotonic()
             batch.reason = reason
-            self._record(batch)
+            self._state.record(batch)
 
-    def _is_absent(self, batch: Batch, reading: Reading) -> bool:
+    def _is_absent(self, batch: Batch, reading: Reading, began: float) -> bool:
         """Whether this read proves that no job was made."""
-        now = self._clock.now()
-        too_early = reading.began < self._quiet_at([batch])
-        too_old = now - (batch.sent_at or 0.0) > _BELIEVED_FOR_S
-        if not self._quiet_s or too_early or too_old or self._hides_something(batch, reading):
+        if batch.possible or not self._quiet_s or began < self._quiet_at(batch):
             return False
-        known = self._control_jobs()
-        if known:
-            return bool(known & reading.claimed)
-        # Nothing to check the list against: twice the same, 10 s apart, and not empty.
-        before = self._last_absent.get(batch.number)
-        if reading.jobs and before is None:
-            self._last_absent[batch.number] = reading.began
-        return bool(
-            reading.jobs and before is not None and reading.began - before >= _BETWEEN_READS_S
-        )
-
-    def _control_jobs(self) -> set[str]:
-        """Jobs that the list must show: those of this run, else the newest of the server."""
-        own = {
-            b.job_id for b in self._state.batches if b.state == "accepted" and b.job_id is not None
-        }
-        return own or set(list(self._state.journal.claimed_jobs(self._state.run.server))[-1:])
-
-    def _hides_something(self, batch: Batch, reading: Reading) -> bool:
-        """Whether a job whose hosts nobody names could be it."""
-        if len(reading.blank) > _OPENED_AT_MOST:
-            return True
-        now = self._clock.now()
-        for job_id in reading.blank:
-            job = self._opened.get(job_id)
-            if job is None:
-                return True
-            if self._own_origin().disagrees(job):
-                continue
-            if is_in_time(job, batch, self._state.run, now, self._quiet_s) is not False:
-                return True
-        return False
+        sent_at = batch.sent_at or 0.0
+        ended = batch.gave_up_at or batch.deadline or sent_at
+        if self._clock.now() - sent_at > _BELIEVED_FOR_S:
+            return False
+        accepted = [
+            id_bytes(b.job_id)
+            for b in self._state.batches
+            if b.state == "accepted" and b.job_id and (b.accepted_at or 0.0) <= ended
+            if not any(row.status is ScanStatus.CANCELLED for row in b.rows or ())
+        ]
+        if not reading.ids.issuperset(accepted):
+            return False
+        earlier = self._state.journal.accepted_jobs(self._state.run.server, sent_at)
+        before, _ = self._listed(batch.list_before)
+        shows_earlier = not reading.ids.isdisjoint(before.union(map(id_bytes, earlier)))
+        return shows_earlier or batch.number in self._earlier
 
     # Beside the doubt.
 
-    def _name_duplicates(self, reading: Reading) -> None:
-        """Unclaimed jobs that hold what an accepted batch holds: possible duplicates."""
-        for batch in self._state.batches:
-            if batch.state != "accepted":
+    def _name_duplicates(self, candidates: Sequence[Candidate]) -> None:
+        """Jobs that may be another of an accepted batch."""
+        for candidate in candidates:
+            job_id = candidate.job.job_id
+            twice = [d.batch for d in candidate.doubts if d.batch.state == "accepted"]
+            if not twice or twice[0].job_id == job_id or job_id in self._duplicates:
                 continue
-            for sighting in reading.sightings.get(batch.number, ()):
-                if not sighting.most:
-                    continue
-                if sighting.job_id in self._duplicates or len(self._duplicates) >= _OPENED_AT_MOST:
-                    continue
-                self._duplicates.add(sighting.job_id)
-                if isinstance(self._fits(batch, sighting), ScanJob):
-                    self._talk.warn(
-                        f"possible duplicate: job {sighting.job_id} holds hosts of job"
-                        f" {batch.job_id} too; `sbpam cancel {sighting.job_id}` stops it"
-                    )
-
-    def _record(self, batch: Batch) -> None:
-        self._state.record(batch)
+            if len(self._duplicates) < _OPENED_AT_MOST:
+                self._duplicates.add(job_id)
+                self._talk.warn(
+                    f"possible duplicate: job {job_id} holds hosts of job {twice[0].job_id} too;"
+                    f" if it is yours, `sbpam cancel {job_id}` stops it"
+                )
 
 
-_DECIDED = ("accepted", "split")
-
-
-def accept_job(services: "Services", batch: Batch, job: ScanJob) -> None:
-    """The batch is in this job; what the job lacks of it was not accepted."""
-    batch.state, batch.job_id, batch.reason = "accepted", job.job_id, None
-    batch.seen_at = batch.accepted_at = services.clock.now()
-    batch.rows = without_missing(match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN))
-
-
-def _ends_of(job_ids: Sequence[str]) -> list[str]:
-    """The first and the last few: the list's order is not documented."""
-    if len(job_ids) <= _OPENED_AT_MOST:
-        return list(job_ids)
-    half = _OPENED_AT_MOST // 2
-    return [*job_ids[:half], *job_ids[-half:]]
+def take_job(state: RunState, batch: Batch, job: ScanJob, *, looked_twice: bool) -> None:
+    """The batch is in this job; what it lacks was not accepted, once it was looked at twice."""
+    now = state.ctx.services.clock.now()
+    batch.state, batch.job_id, batch.reason, batch.possible = "accepted", job.job_id, None, ()
+    batch.seen_at = batch.accepted_at = now
+    match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
+    rows = without_missing(match) if looked_twice else match.rows
+    batch.rows = with_unasked(rows, match.unasked)

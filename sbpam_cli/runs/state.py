@@ -1,7 +1,7 @@
 """A run while a command carries it out: what sending and settling share."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError
@@ -36,7 +36,10 @@ class RunState:
     """batches: those that were split are replaced by their halves.
 
     settled: called with each batch whose rows are final. say: shows how far it is.
-    stopped: the error that ended it early.
+    stopped: the error that ended it early. ruled_out: jobs that are nobody's here.
+    list_before: the newest read of the list of jobs that has ended, as the journal numbers
+    them. began, given_up (by batch number): monotonic. session: this sign-in.
+    looked_twice: batches whose job was read once more.
     """
 
     ctx: "Context"
@@ -49,7 +52,16 @@ class RunState:
     settled: Callable[[Batch], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     stopped: SbpamError | None = None
+    ruled_out: Collection[str] = ()
+    list_before: int | None = None
+    given_up: dict[int, float] = field(default_factory=dict)
+    looked_twice: set[int] = field(default_factory=set)
     _pace_from: tuple[float, int] | None = None
+
+    def __post_init__(self) -> None:
+        services = self.ctx.services
+        self.began = services.clock.monotonic()
+        self.session = f"{services.random.getrandbits(64):016x}"
 
     def show_sent(self) -> None:
         """How far sending is; the pace is that of this command."""
@@ -68,6 +80,10 @@ class RunState:
     def has(self, *states: str) -> bool:
         """Whether any batch is in one of these states."""
         return any(batch.state in states for batch in self.batches)
+
+    def keep_list(self, ids: Iterable[bytes], *, whole: bool) -> None:
+        """A read of the list of jobs has ended: later POSTs refer to it. Raises JournalError."""
+        self.list_before = self.journal.record_list(self.run.server, ids, whole=whole)
 
     def record(self, *batches: Batch) -> None:
         """What became of some batches, in one commit. Raises JournalError."""

@@ -95,7 +95,7 @@ def test_mixture_keeps_the_order(site: Site) -> None:
     assert ended.code == 3
     assert statuses(ended.rows()) == [
         ("short", "Invalid"),
-        (HOSTS[0], "Queued"),
+        (HOSTS[0], "Complete"),
         ("unknown1.corp.example", "NotAccepted"),
         ("a b", "Invalid"),
         (HOSTS[1], "Rejected"),

@@ -391,7 +391,7 @@ def test_who_is_not_allowed_to_look_is_told_so_soon(
     [
         (HOSTS[1], None, 100.0, ["Queued"] * 3, (90, 300)),
         # A host that was not accepted takes no room, nor does a job that the server lost.
-        ("unknown1.corp.example", None, 10.0, ["Queued", "NotAccepted", "Queued"], (0, 100)),
+        ("unknown1.corp.example", None, 10.0, ["Running", "NotAccepted", "Queued"], (0, 100)),
         (HOSTS[1], 404, 5000.0, ["Queued"] * 3, (60, 200)),
         (HOSTS[1], 500, 50_000.0, ["Queued"] * 2 + ["NotSent"], (600, 900)),
     ],

@@ -68,11 +68,11 @@ def _check_rows(machine: Machine, ended: Ended, names: Sequence[str]) -> None:
 def _had_no_second_look(machine: Machine, row: Sequence[str]) -> bool:
     """A host that the reply left out is NotAccepted when the job was read again; that can fail.
 
-    A signal is no failure: the command waits for that answer.
+    A signal ends the wait for it: it comes some seconds after the reply.
     """
     host, status, *_, detail = row
     left_out = status == _ACCEPTED and detail.startswith(NOT_IN_REPLY) and host in machine.excused
-    return left_out and any(ended.failed or ended.signals > 1 for ended in machine.endings)
+    return left_out and any(ended.failed or ended.signals for ended in machine.endings)
 
 
 def _fills_slowly(machine: Machine, host: str) -> bool:

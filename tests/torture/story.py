@@ -54,7 +54,7 @@ class Story:
         return check_command(machine, ended, run_names(machine))
 
 
-_EVERY_STATE = Script(posts={2: "413", 3: "400", 4: "close, after"}, lag_s=30.0, kill_after_post=8)
+_EVERY_STATE = Script(posts={2: "413", 3: "400", 4: "close, after"}, lag_s=30.0, kill_after_post=7)
 LEFT_OUT = Story("left out", Script(posts={1: "a host left out"}), hosts=2)
 STORIES = (
     Story("every state", _EVERY_STATE, hosts=14, how="schedule"),

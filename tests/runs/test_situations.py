@@ -1,0 +1,256 @@
+"""What becomes of a lost answer: the protocol's table of situations, row by row.
+
+Each with a batch of 1 and of 3, for every clock of the server, and with a job accepted in the
+run before it or not.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import pytest
+from support.clock import Inline
+from support.faults import html_response
+from support.site import Site
+
+from sbpam_cli.sandbox.http import Request, Response, encode
+from sbpam_cli.sandbox.routes import Answer
+from sbpam_cli.sandbox.world import Job
+
+CLOCKS = {
+    "right": 0.0,
+    "absent": None,
+    "+10 min": 600.0,
+    "-10 min": -600.0,
+    "+70 min": 4200.0,
+    "-70 min": -4200.0,
+    "local": -8 * 3600.0,
+    "another node's": 1800.0,
+}
+FIRST = "first.corp.example"
+OURS = "CORP\\demo"
+NEWER = "9c711ab3-0000-4000-8000-000000000001"
+KNOWN = tuple(clock for clock in CLOCKS if clock != "absent")
+HOUR, DAY = 3600.0, 24 * 3600.0
+LIST, POST = "/HostScanJob", "OuMapping"
+
+
+def keep(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return hosts
+
+
+def short(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**host, "dnsHostName": None} for host in hosts]
+
+
+def renamed(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One of them, where there are others; cut as NetBIOS does."""
+    odd = {"name": None, "dnsHostName": f"{hosts[-1]['name'][:15].lower()}.other.example"}
+    return [*hosts[:-1], {**hosts[-1], **odd}] if len(hosts) > 1 else hosts
+
+
+def all_renamed(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**h, "name": None, "dnsHostName": f"{h['name'][:15]}.other.example"} for h in hosts]
+
+
+def nameless(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**host, "name": None, "dnsHostName": None} for host in hosts]
+
+
+def addresses(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**host, "name": "10.0.0.7", "dnsHostName": None} for host in hosts]
+
+
+def unsaid(_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Other:
+    """Somebody's job: age_s before the send, or new; `share` of the batch's hosts, or more."""
+
+    age_s: float | None = None
+    share: str = "exactly"
+    creator: str = "CORP\\somebody"
+
+    def names(self, asked: Sequence[str]) -> list[str]:
+        if self.share == "some" and len(asked) > 1:
+            return list(asked[:1])
+        return [*asked, "more.corp.example"] if self.share != "exactly" else list(asked)
+
+
+@dataclass(frozen=True)
+class Row:
+    """own: whether the server made the job of the lost answer; hosts: as it shows them.
+
+    left: how many of the asked hosts are in it, at least one. later_s: it appears so much later.
+    listed: the whole list was read before. end: `accepted`, `sent`, `unknown`; for 1 or 3 hosts.
+    """
+
+    number: int
+    end: str
+    own: bool = False
+    hosts: Any = keep
+    left: Callable[[int], int] = lambda n: n
+    later_s: float = 0.0
+    other: Other | None = None
+    listed: bool = True
+    list_edit: Callable[[Any], Any] | None = None
+    sizes: tuple[int, ...] = (1, 3)
+    clocks: tuple[str, ...] = tuple(CLOCKS)
+    accepted: tuple[bool, ...] = (False, True)
+    names: str = "Named"
+
+
+BEFORE = [None, *(Other(age, s) for age in (DAY, HOUR, 60.0) for s in ("exactly", "some", "more"))]
+ROWS = [
+    *(Row(1, "accepted", own=True, other=other) for other in BEFORE),
+    *(Row(1, "accepted", own=True, hosts=h, other=o) for h in (short, renamed) for o in BEFORE[:2]),
+    *(Row(2, "accepted", own=True, later_s=100.0, other=other) for other in BEFORE[:4]),
+    *(Row(3, "sent", other=other) for other in BEFORE),
+    Row(4, "accepted", own=True, left=lambda n: n - 1, sizes=(3, 5)),
+    Row(5, "unknown", own=True, left=lambda n: n // 2, sizes=(3, 4)),
+    *(Row(5, "unknown", own=True, hosts=h) for h in (all_renamed, nameless, addresses, unsaid)),
+    *(Row(6, "sent", other=Other(share=s), accepted=(True,)) for s in ("exactly", "some", "more")),
+    *(Row(7, "unknown", other=Other(share=s, creator=OURS), sizes=(3,)) for s in ("some", "more")),
+    Row(7, "unknown", other=Other(share="more"), accepted=(False,)),
+    Row(8, "accepted", other=Other(creator=OURS)),
+    Row(9, "unknown", own=True, other=Other(creator=OURS)),
+    Row(10, "unknown", list_edit=lambda _: []),
+    Row(10, "unknown", list_edit=lambda _: [[]] * 2),
+    Row(10, "unknown", list_edit=lambda jobs: [{**jobs[0], "id": NEWER}]),
+    Row(10, "unknown", list_edit=lambda jobs: jobs[:1], accepted=(True,)),
+    Row(11, "accepted", own=True, listed=False, clocks=("right",)),
+    Row(11, "accepted", own=True, listed=False, accepted=(True,), clocks=KNOWN),
+    Row(11, "unknown", own=True, listed=False, accepted=(False,), clocks=tuple(CLOCKS)[1:]),
+    Row(12, "sent", listed=False, other=Other(DAY, creator=OURS), clocks=KNOWN),
+    Row(12, "unknown", listed=False, other=Other(DAY, creator=OURS), clocks=("absent",)),
+    Row(13, "unknown", listed=False, other=Other(HOUR, creator=OURS)),
+]  # fmt: skip
+
+
+@dataclass
+class Server:
+    """Stands before the application: loses an answer, and words its jobs as the row has them."""
+
+    site: Site
+    row: Row
+    clock_s: float | None
+    names: list[str]
+    lost: bool = False
+    jobs: set[str] = field(default_factory=set)
+
+    def __call__(self, request: Request, answer: Answer) -> Response:
+        world, row = self.site.world, self.row
+        if POST in request.target and json.loads(request.body) == self.names and not self.lost:
+            self.lost = True
+            if row.own:
+                count = max(row.left(len(self.names)), 1)
+                held = Request("POST", request.target, request.headers, encode(self.names[:count]))
+                self._answer(held, answer)
+                self.jobs.add(next(reversed(world.scheduled)))
+            if row.other is not None and row.other.age_s is None:
+                names, creator = row.other.names(self.names), row.other.creator
+                self.jobs.add(self._made(names, creator).job_id)
+            return html_response(504)
+        response = self._answer(request, answer)
+        if request.method == "GET" and LIST in request.target and response.status == 200:
+            value = json.loads(response.body)
+            listed = isinstance(value, list)
+            if listed and row.list_edit is not None and self.lost:
+                value = row.list_edit(value)
+            if listed and not row.listed and not self.lost:
+                return Response(500)
+            if listed and value and not value[0]:
+                return Response(200, response.headers, b"]")
+            for job in value if listed else [value]:
+                self._word(job)
+            if listed and row.later_s and self.site.clock.now() < self._due:
+                value = [job for job in value if job["id"] not in self.jobs]
+            return Response(200, response.headers, encode(value))
+        return response
+
+    @property
+    def _due(self) -> float:
+        return min((self.site.world.jobs[j].created_at for j in self.jobs), default=0.0) + 100.0
+
+    def _answer(self, request: Request, answer: Answer) -> Response:
+        return self.site.faults(request, answer)
+
+    def _made(self, names: list[str], creator: str) -> Job:
+        return self.site.world.add_job(names, creator=creator)
+
+    def _word(self, job: dict[str, Any]) -> None:
+        if "createdDateTimeUtc" in job:
+            made = self.site.world.jobs[job["id"]].created_at
+            job["createdDateTimeUtc"] = (
+                _utc(made + self.clock_s) if self.clock_s is not None else None
+            )
+        if job["id"] in self.jobs and self.row.own and self.row.hosts is not keep:
+            if "hostScanHostStatus" in job:
+                job["hostScanHostStatus"] = self.row.hosts(job["hostScanHostStatus"])
+            else:
+                joins = job["hostScanJobHostJoin"]
+                hosts = self.row.hosts([join["hostScanHost"] for join in joins])
+                job["hostScanJobHostJoin"] = hosts and [
+                    {**join, "hostScanHost": host} for join, host in zip(joins, hosts, strict=True)
+                ]
+
+
+def _utc(moment: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def cases() -> Iterator[Any]:
+    """Each row meets one clock each time, and all of them with `-m slow`."""
+    for number, row in enumerate(ROWS):
+        ordinary = row.clocks[number % len(row.clocks)]
+        for size, clock, accepted in product(row.sizes, row.clocks, row.accepted):
+            name = f"{row.number}.{number}, {size}, {clock}, {'accepted' if accepted else 'none'}"
+            often = clock == ordinary and accepted is row.accepted[number // 8 % len(row.accepted)]
+            marks = () if often else pytest.mark.slow
+            yield pytest.param(row, size, clock, accepted, id=name, marks=marks)
+
+
+def start(site: Site, row: Row, size: int, clock: str = "right", *, accepted: bool = False) -> Any:
+    site.prepare = lambda services: setattr(services, "workers", lambda _, c: Inline(c))
+    site.clock.wait = lambda event, s: bool(site.clock.move(s)) or event.is_set()
+    names = [f"h{n}-has-a-long-name.corp.example" for n in range(size)]
+    site.world.add_job(["elsewhere.corp.example"], age_s=2 * DAY)
+    if row.other is not None and row.other.age_s is not None:
+        site.world.add_job(row.other.names(names), age_s=row.other.age_s, creator=row.other.creator)
+    server = Server(site, row, CLOCKS[clock], names)
+    site.server.app.intercept = server
+    how = ("--batch-size", str(size), "--parallel", "1")
+    first = [f"{n}.{FIRST}" for n in range(size)] if accepted else []
+    return server, site.run("schedule", *first, *names, *how)
+
+
+@pytest.mark.parametrize(("row", "size", "offset", "accepted"), list(cases()))
+def test_situation(site: Site, row: Row, size: int, offset: str, accepted: bool) -> None:
+    server, ended = start(site, row, size, offset, accepted=accepted)
+    found = {r[0]: r for r in ended.rows()}
+    rows = [found[name] for name in server.names]
+    copies = [site.scheduled().count(name) for name in server.names]
+    if row.end == "unknown":
+        assert ended.code == 5, ended.err
+        assert {r[1] for r in rows} == {"OutcomeUnknown"}
+        for job_id in server.jobs:
+            assert f"--accept {job_id}" in ended.err
+            assert f"--not {job_id}" in ended.err
+        assert all(copy <= 1 for copy in copies)
+        return
+    held = max(row.left(size), 1)
+    assert ended.code == (0 if held == size else 3), ended.err
+    statuses = [r[1] for r in rows]
+    assert statuses[held:] == ["NotAccepted"] * (size - held)
+    assert not {"NotAccepted", "OutcomeUnknown", "NotSent"} & set(statuses[:held])
+    if row.end == "sent":
+        assert copies == [1] * size
+    else:
+        assert {r[2] for r in rows} == server.jobs
+        assert copies == [int(row.own)] * held + [0] * (size - held)
