@@ -74,6 +74,10 @@ class NpsClient(SignedInCalls):
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
 
+    def look(self, path: str) -> Reply:
+        """A signed-in read, whatever it answers: for what `doctor --assumptions` compares."""
+        return self._ask(path, total_s=LIST_TOTAL_S)
+
     def job(self, job_id: str, *, once: bool = False) -> ScanJob:
         """`GET /api/v1/HostScanJob/{id}` [vendor]: one job, with times and creator.
 

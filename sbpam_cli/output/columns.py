@@ -44,6 +44,7 @@ CREDENTIALS = _rows(
 )
 OU_HOSTS = _rows("hosts", "host")
 DOCTOR = _rows("doctor", "check ok detail remedy")
+ASSUMPTIONS = _rows("doctor", "fact expected seen ok")
 WHOAMI = _rows("whoami", "profile server user method expires source")
 LOGIN = WHOAMI._replace(name="login")
 LOGOUT = WHOAMI._replace(name="logout")

@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parent / "cli.md").read_text(encoding="utf-8")
 COMING = {
     "resume --not", "resume --wait", "resume --watch",
     "resume --interval", "resume --timeout", "hosts --not-enrolled", "hosts --not-scanned-for",
-    "hosts --winrm-disabled", "hosts row set", "doctor --assumptions",
+    "hosts --winrm-disabled", "hosts row set",
 }  # fmt: skip
 """Promised, and not there yet."""
 FOLLOWING = "--wait --watch --timeout --interval"
