@@ -61,7 +61,7 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word, known = args[0], self.list_commands(ctx)
-        if word not in known and not word.startswith("-"):
+        if self.get_command(ctx, word) is None and not word.startswith("-"):
             hint = did_you_mean(word, known, f"{ctx.command_path} --help shows what there is")
             raise OptionError(f"there is no command {word[:40]!r}", hint=hint)
         return super().resolve_command(ctx, args)
@@ -76,6 +76,8 @@ class LazyGroup(Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name == "help":
+            return _build(cmd_name, _help)
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             module = import_module(f"sbpam_cli.commands.{cmd_name}")
             self.commands[cmd_name] = _build(cmd_name, getattr(module, cmd_name))
@@ -88,6 +90,21 @@ def _build(name: str, command: Callable[..., int] | typer.Typer) -> Any:
     single = typer.Typer(add_completion=False)
     single.command(name, cls=Command)(command)
     return typer.main.get_command(single)
+
+
+def _complete_topics(incomplete: str) -> list[str]:
+    from sbpam_cli.commands.help import find_guides
+
+    return [name for name in (*COMMANDS, *find_guides()) if name.startswith(incomplete)]
+
+
+def _help(
+    names: Annotated[  # noqa: ARG001
+        list[str] | None, typer.Argument(autocompletion=_complete_topics)
+    ] = None,
+) -> int:
+    """For completion alone: `run_app` shows the pages."""
+    return ExitCode.DONE
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:

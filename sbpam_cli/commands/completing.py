@@ -4,7 +4,9 @@ Nothing here creates a file, writes to stderr or fails while a word is typed: wh
 read offers nothing. Only well-formed words are offered, because shells run what others are.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _RUNS_OFFERED = 20
+_ACCOUNT = re.compile(r"[A-Za-z0-9._@-]{1,100}", re.ASCII)
 
 
 def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
@@ -52,6 +55,33 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, st
     fitting = (run for run in runs if run.run_id.startswith(incomplete))
     for run in islice(fitting, _RUNS_OFFERED):
         yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
+
+
+def complete_words(words: Iterable[str]) -> Callable[[str], Iterator[str]]:
+    """For an option that takes several, with commas between them."""
+
+    def complete(incomplete: str) -> Iterator[str]:
+        word = incomplete.rpartition(",")[2]
+        for name in words:
+            if name.lower().startswith(word.lower()):
+                # In the case that was begun: Typer offers nothing else.
+                yield f"{incomplete}{name[len(word) :]}"
+
+    return complete
+
+
+def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
+    """The names that the last `sbpam credentials` found, with the id; an id for its beginning."""
+    from sbpam_cli.lookups.accounts import last_found
+
+    found: list[tuple[str, str]] = []
+    with suppress(SbpamError, OSError):
+        found = last_found(ctx.find_root().obj)
+    for account_id, name in found:
+        if _ACCOUNT.fullmatch(name) and name.startswith(incomplete):
+            yield name, account_id
+        elif incomplete and account_id.startswith(incomplete):
+            yield account_id, name if _ACCOUNT.fullmatch(name) else ""
 
 
 def complete_line(program: Any, services: "Services") -> int | None:

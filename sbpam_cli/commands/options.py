@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
 
-from sbpam_cli.commands.completing import complete_profiles, complete_runs
+from sbpam_cli.commands.completing import complete_accounts, complete_profiles, complete_runs
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import FORMS, Form
 from sbpam_cli.system.services import Services
@@ -80,7 +80,10 @@ def run_argument(otherwise: str) -> Any:
 
 HOSTS_TO_SCAN = argument(None, "FQDNs, files of them, - for stdin.", "[HOST|FILE|-]...")
 CREDENTIAL = option(
-    None, "The service account (SBPAM_CREDENTIAL): id, name, or DOMAIN\\name.", "ID|NAME"
+    None,
+    "The service account (SBPAM_CREDENTIAL): id, name, or DOMAIN\\name.",
+    "ID|NAME",
+    autocompletion=complete_accounts,
 )
 YES = flag("Don't ask.", "--yes", "-y")
 OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")

@@ -1,8 +1,7 @@
 """`sbpam rescan`: once more what did not succeed."""
 
-from collections.abc import Iterator
-
 from sbpam_cli.commands import options as known
+from sbpam_cli.commands.completing import complete_words
 from sbpam_cli.commands.options import Common, option, read_names, run_argument, with_common
 from sbpam_cli.models import RESCANNED, FailureReason, ScanStatus
 
@@ -15,13 +14,6 @@ def read_reasons(text: str | frozenset[str]) -> frozenset[str]:
     return read_names("--reason", "reason", text, {name: {name} for name in _REASONS})
 
 
-def complete_reasons(incomplete: str) -> Iterator[str]:
-    before, comma, word = incomplete.rpartition(",")
-    for name in _REASONS:
-        if name.startswith(word):
-            yield f"{before}{comma}{name}"
-
-
 @with_common
 def rescan(
     common: Common,
@@ -31,7 +23,7 @@ def rescan(
         "Only these: FailedToConnect,AccessDenied.",
         "REASON,...",
         parser=read_reasons,
-        autocompletion=complete_reasons,
+        autocompletion=complete_words(_REASONS),
     ),
     yes: bool = known.YES,
     full: bool = known.FULL,

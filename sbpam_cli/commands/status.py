@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sbpam_cli.commands import options as known
-from sbpam_cli.commands.completing import complete_runs
+from sbpam_cli.commands.completing import complete_runs, complete_words
 from sbpam_cli.commands.options import Common, argument, flag, option, read_names, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import PROBLEMS, ScanStatus
@@ -30,7 +30,11 @@ def status(
     every: bool = flag("Every job that the server holds.", "--all"),
     offline: bool = known.OFFLINE,
     only: frozenset[ScanStatus] | None = option(
-        None, "Print only these: failed,running; or problems.", "STATUS,...", parser=read_statuses
+        None,
+        "Print only these: failed,running; or problems.",
+        "STATUS,...",
+        parser=read_statuses,
+        autocompletion=complete_words(["problems", *ScanStatus]),
     ),
     full: bool = known.FULL,
     exit_status: bool = flag(

@@ -2,21 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import OptionError, ServerError, UsageError, wrong_value
+from sbpam_cli.errors import OptionError, SbpamError, ServerError, UsageError, wrong_value
 from sbpam_cli.models import ServiceAccount, Talk
 from sbpam_cli.names import UUID, canonical_uuid
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
 from sbpam_cli.signin.session import Site
+from sbpam_cli.system.files import private_folder, read_private, write_private
 from sbpam_cli.wording import counted, did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
+    from sbpam_cli.system.services import Services
 
 PAGE = 50
 MOST_PAGES = 2000
+_LAST, _KEPT = "accounts.tsv", 200
 _SHOWN = 5
 _ID_LENGTH = 36
 _ID = re.compile(f"{UUID}|^[0-9a-fA-F]{{32}}$")
@@ -36,13 +40,16 @@ def run_credentials(
     outcome.server, outcome.profile = target.origin, target.profile
     wanted = text.casefold()
     found = unmanaged = 0
+    usable: list[ServiceAccount] = []
     for page in list_accounts(Site(ctx, target).client, text.rpartition("\\")[2]):
         if "\\" in text:
             page = [a for a in page if any(wanted in name.casefold() for name in a.names)]
         found += len(page)
         unmanaged += sum(1 for account in page if account.credential_id is None)
+        usable += [account for account in page if account.credential_id][: _KEPT - len(usable)]
         yield page
     if found > unmanaged:
+        _keep(ctx, usable)
         outcome.next_step = (
             "`sbpam schedule{profile} --credential ID hosts.txt` schedules scans with one"
         )
@@ -52,6 +59,22 @@ def run_credentials(
         talk.note(
             f"{counted(unmanaged, 'account')} without an id: not managed, not fit to schedule with"
         )
+
+
+def _keep(ctx: "Context", accounts: list[ServiceAccount]) -> None:
+    """For a shell that completes `--credential`; what cannot be kept is not missed."""
+    lines = [f"{account.credential_id}\t{account.user_name or ''}\n" for account in accounts]
+    folder = ctx.services.state_folder()
+    with suppress(SbpamError, OSError):
+        private_folder(ctx.services, folder)
+        write_private(ctx.services, folder / _LAST, "".join(lines).encode(errors="replace"))
+
+
+def last_found(services: "Services") -> list[tuple[str, str]]:
+    """Id and user name of the accounts that the last look-up found."""
+    text = (read_private(services.state_folder() / _LAST) or b"").decode(errors="replace")
+    rows = [line.split("\t") for line in text.splitlines()[:_KEPT]]
+    return [(row[0], row[1]) for row in rows if len(row) == 2 and canonical_uuid(row[0]) == row[0]]
 
 
 def read_credential(text: str | None, source: str = "--credential") -> str:

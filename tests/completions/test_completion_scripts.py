@@ -24,6 +24,7 @@ INSTALLED = {
     "zsh": ".zfunc/_sbpam",
     "fish": ".config/fish/completions/sbpam.fish",
 }
+ACT = ["ActionServiceUnavailable", "ActionTimeout", "AccessDenied"]
 Offer = Callable[..., list[str]]
 
 
@@ -100,6 +101,11 @@ def test_what_cannot_be_set_up(arguments: list[str], words: list[str], tmp_path:
         ("sbpam status --output=t", ["table", "tsv"]),
         ("sbpam login --method ", ["password", "application", "token"]),
         ("sbpam rescan --reason Cancelled,Fa", ["Cancelled,Failed", "Cancelled,FailedToConnect"]),
+        ("sbpam status --only fa", ["failed"]),
+        ("sbpam status --only failed,pro", ["failed,problems"]),
+        ("sbpam rescan --reason AccessDenied,Ac", [f"AccessDenied,{name}" for name in ACT]),
+        ("sbpam schedule --credential ", []),
+        ("sbpam help re", ["report", "rescan", "resume", "recovery"]),
         ("sbpam logout --profile ", []),
         ("sbpam status ", []),
         ("sbpam nonsense --o", []),
@@ -143,6 +149,15 @@ def test_profiles_and_runs_are_offered_the_newest_run_first(site: Site, offer: O
     assert words(offer(f"sbpam status {runs[0]}")) == [runs[0]]
     assert offer("sbpam status --profile ") == ["prod", "test\thttps://nps-test.example:6500"]
     assert words(offer("sbpam whoami --profile t")) == ["test"]
+
+
+def test_accounts_of_the_last_look_up_are_offered(site: Site, offer: Offer) -> None:
+    site.world.credentials[0]["userName"] = "svc-$(touch x)"
+    rows = {row[1]: row[0] for row in site.run("credentials").rows() if row[0]}
+    offered = offer("sbpam schedule --credential svc-s")
+    assert offered == [f"svc-scan\t{rows['svc-scan']}"]
+    assert words(offer(f"sbpam login --credential {CREDENTIAL[:8]}")) == [CREDENTIAL]
+    assert not set("".join(offer("sbpam schedule --credential "))) & set("$(`")
 
 
 @pytest.mark.parametrize("shell", COMPLETIONS)
