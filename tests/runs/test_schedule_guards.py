@@ -268,3 +268,27 @@ def test_a_host_that_is_also_a_file(site: Site, monkeypatch: pytest.MonkeyPatch)
     assert "web01.corp.example is read as a file" in ended.err
     site.program("schedule", "--host", "web01.corp.example")
     assert site.scheduled() == ["web02.corp.example", "web01.corp.example"]
+
+
+def test_five_failures_stop_a_run_only_in_a_row(site: Site) -> None:
+    nth = [1, 2, 3, 4, 6, 7, 8, 9]
+    busy = {"Retry-After": "0"}
+    site.faults.add(
+        Fault(action="status", status=503, headers=busy, method="POST", path="OuMapping", nth=nth)
+    )
+    names = [f"h{n}.corp.example" for n in range(3)]
+    ended = site.run("schedule", *names, "--batch-size", "1", "--parallel", "1")
+    assert ended.code == 0, ended.err
+    assert sorted(site.scheduled()) == names
+
+
+@pytest.mark.parametrize(("hours", "goes_on"), [(11, True), (13, False)])
+def test_a_run_is_continued_for_twelve_hours(site: Site, hours: int, goes_on: bool) -> None:
+    refused = Fault(action="status", status=403, method="POST", path="OuMapping")
+    site.faults.add(refused)
+    assert site.run("schedule", "a.corp.example").code == 4
+    site.faults.clear()
+    site.clock.move(hours * 3600)
+    ended = site.run("schedule", "a.corp.example")
+    assert ended.code == 0, ended.err
+    assert ("continuing run" in ended.err) is goes_on

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 from support.clock import Inline
-from support.faults import html_response
-from support.site import Site
+from support.faults import Fault, html_response
+from support.site import CREDENTIAL, Site
 
 from sbpam_cli.sandbox.http import Request, Response, encode
 from sbpam_cli.sandbox.routes import Answer
-from sbpam_cli.sandbox.world import Job
 
 CLOCKS = {
     "right": 0.0,
@@ -74,6 +73,7 @@ class Other:
     age_s: float | None = None
     share: str = "exactly"
     creator: str = "CORP\\somebody"
+    account: str = CREDENTIAL
 
     def names(self, asked: Sequence[str]) -> list[str]:
         if self.share == "some" and len(asked) > 1:
@@ -117,6 +117,7 @@ ROWS = [
     *(Row(7, "unknown", other=Other(share=s, creator=OURS), sizes=(3,)) for s in ("some", "more")),
     Row(7, "unknown", other=Other(share="more"), accepted=(False,)),
     Row(8, "accepted", other=Other(creator=OURS)),
+    Row(8, "unknown", other=Other(creator=OURS, account=NEWER)),
     Row(9, "unknown", own=True, other=Other(creator=OURS)),
     Row(10, "unknown", list_edit=lambda _: []),
     Row(10, "unknown", list_edit=lambda _: [[]] * 2),
@@ -152,8 +153,9 @@ class Server:
                 self._answer(held, answer)
                 self.jobs.add(next(reversed(world.scheduled)))
             if row.other is not None and row.other.age_s is None:
-                names, creator = row.other.names(self.names), row.other.creator
-                self.jobs.add(self._made(names, creator).job_id)
+                other = row.other
+                job = world.add_job(other.names(self.names), other.account, other.creator)
+                self.jobs.add(job.job_id)
             return html_response(504)
         response = self._answer(request, answer)
         if request.method == "GET" and LIST in request.target and response.status == 200:
@@ -178,9 +180,6 @@ class Server:
 
     def _answer(self, request: Request, answer: Answer) -> Response:
         return self.site.faults(request, answer)
-
-    def _made(self, names: list[str], creator: str) -> Job:
-        return self.site.world.add_job(names, creator=creator)
 
     def _word(self, job: dict[str, Any]) -> None:
         if "createdDateTimeUtc" in job:
@@ -210,7 +209,7 @@ def cases() -> Iterator[Any]:
     for number, row in enumerate(ROWS):
         ordinary = row.clocks[number % len(row.clocks)]
         for size, clock, accepted in product(row.sizes, row.clocks, row.accepted):
-            name = f"{row.number}.{number}, {size}, {clock}, {'accepted' if accepted else 'none'}"
+            name = f"row{row.number}-{number}-{size}-{clock}-{'accepted' if accepted else 'none'}"
             often = clock == ordinary and accepted is row.accepted[number // 8 % len(row.accepted)]
             marks = () if often else pytest.mark.slow
             yield pytest.param(row, size, clock, accepted, id=name, marks=marks)
@@ -254,3 +253,64 @@ def test_situation(site: Site, row: Row, size: int, offset: str, accepted: bool)
     else:
         assert {r[2] for r in rows} == server.jobs
         assert copies == [int(row.own)] * held + [0] * (size - held)
+
+
+def decide(site: Site, *how: str) -> list[str]:
+    ended = site.run("resume", *how)
+    assert ended.code in (0, 5), ended.err
+    return [row[1] for row in ended.rows()]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.number in (5, 7)])
+def test_what_is_named_is_for_a_person_to_decide(site: Site, row: Row) -> None:
+    server, _ = start(site, row, 3)
+    [job] = server.jobs
+    asked = len(site.requests(POST))
+    assert decide(site, "--resend") == ["OutcomeUnknown"] * 3
+    assert len(site.requests(POST)) == asked
+    if row.own:
+        ended = site.run("resume", "--accept", job)
+        held = max(row.left(3), 1)
+        assert "NotAccepted" not in [r[1] for r in ended.rows()[:held]]
+        assert [r[2] for r in ended.rows()] == [job] * 3
+        assert len(site.requests(POST)) == asked
+        site.run("schedule", "later.corp.example")
+    else:
+        assert decide(site, "--not", job) == ["Queued"] * 3
+        assert sorted(site.scheduled()) == sorted(server.names)
+
+
+def lose(site: Site, *names: str) -> str:
+    """The answer, and the list too; the run's id."""
+    site.faults.add(Fault(action="status", status=500, method="GET", path="HostScanJob$"))
+    ended = site.run("schedule", *names, "--settle-after", "0", "-o", "json")
+    assert ended.code == 5
+    site.faults.clear()
+    return str(ended.json()["run"])
+
+
+def test_a_job_possible_for_two_runs_is_neithers(site: Site) -> None:
+    """Row 15; and a job that a batch has is nobody else's."""
+    site.world.add_job(["elsewhere.corp.example"], age_s=2 * DAY)
+    names = [f"h{n}.corp.example" for n in range(3)]
+    site.faults.add(Fault(action="close", method="POST", path=POST, when="after", nth=1))
+    first = lose(site, *names[:2])
+    site.faults.add(Fault(action="close", method="POST", path=POST, when="before", nth=1))
+    second = lose(site, *names)
+    [job] = site.world.scheduled
+    for run, count in ((first, 2), (second, 3)):
+        assert decide(site, run) == ["OutcomeUnknown"] * count
+    assert "NotAccepted" not in decide(site, first, "--accept", job)
+    assert site.run("resume", second, "--accept", job).code == 2
+    assert len(site.world.scheduled) == 1
+
+
+def test_what_was_never_sent_is_sent_whatever_shares_its_hosts(site: Site) -> None:
+    """Row 14."""
+    names = [f"h{n}.corp.example" for n in range(4)]
+    site.faults.add(Fault(action="status", status=400, method="POST", path=POST))
+    ended = site.run("schedule", *names, "--batch-size", "2", "--parallel", "1", "--fail-fast")
+    assert ended.code == 3
+    site.faults.clear()
+    site.world.add_job([names[2], "more.corp.example"], creator=OURS)
+    assert decide(site) == ["Queued"] * 4

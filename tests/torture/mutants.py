@@ -42,6 +42,22 @@ class Mutant:
     tests: tuple[str, ...] = POINTS
 
 
+def situation(
+    name: str,
+    rows: str,
+    function: str,
+    new: str,
+    *old: "str | Change",
+    module: str = "runs/settle",
+) -> Mutant:
+    """One that the table of situations finds. old: what is replaced, and other changes."""
+    texts = [item for item in old if isinstance(item, str)]
+    first = Change(module, function, new, texts[0] if texts else None)
+    others = [item for item in old if isinstance(item, Change)]
+    tests = ("-k", rows, "-m", "slow or not slow", "tests/runs/test_situations.py")
+    return Mutant(name, (first, *others), tests)
+
+
 MUTANTS = (
     Mutant(
         "synchronous off",
@@ -110,9 +126,130 @@ with self._transaction() as execute:
             Change(
                 "runs/settle",
                 "Settling._is_absent",
-                "return bool(self._quiet_s) and reading.began >= self._quiet_at([batch])",
+                "return not batch.possible and began >= self._quiet_at(batch)",
             ),
         ),
+    ),
+    situation(
+        "the newest read as the list before of an earlier send",
+        "row4",
+        "Settling._doubt_of",
+        "state, number = self._state, self._state.list_before",
+        "state, number = self._state, batch.list_before",
+    ),
+    situation(
+        "jobs listed before still block",
+        "row3",
+        "Settling._concerns",
+        "False",
+        "id_bytes(job.job_id) in doubt.before",
+        Change("runs/settle", "Settling._look", "True", "id_bytes(job.job_id) not in known"),
+    ),
+    situation("exact names only", "row5", "short_host", "return fold_host(name)", module="names"),
+    situation(
+        "no cut at 15",
+        "row5",
+        "short_host",
+        "return fold_host(name).partition('.')[0].casefold()",
+        module="names",
+    ),
+    situation(
+        "a job without names is nothing",
+        "row5",
+        "Names.sharing",
+        "found",
+        "found if says_names else None",
+        module="runs/candidates",
+    ),
+    situation(
+        "few names are nothing",
+        "row5 or row7",
+        "Settling._concerns",
+        "holds_most(job, doubt.batch)",
+        "doubt.shares(job)",
+    ),
+    situation(
+        "half is enough",
+        "row5",
+        "holds_most",
+        "return 2 * len(match_hosts(batch.names, job.hosts or ())) >= len(batch.names)",
+        module="runs/candidates",
+    ),
+    situation(
+        "NotAccepted beside unmatched hosts",
+        "person",
+        "without_missing",
+        "not match.missing",
+        "not match.missing or match.nameless or match.unasked",
+        module="jobs/job",
+    ),
+    situation(
+        "one clock suffices",
+        "(row1 or row2) and 70",
+        "Times.surely",
+        "any(moment > ended + later_s for moment in moments)",
+        "all(moment > ended + later_s for moment in moments)",
+        module="runs/candidates",
+    ),
+    situation(
+        "an hour without a jobs' clock",
+        "row1 and local and none",
+        "Times.surely",
+        "earlier_s = later_s = 3600.0",
+        "earlier_s = later_s = _WITHOUT_JOBS_CLOCK_S",
+        module="runs/candidates",
+    ),
+    situation(
+        "an empty list is control",
+        "row10",
+        "Settling._is_absent",
+        "True",
+        "shows_earlier or batch.number in self._earlier",
+    ),
+    situation(
+        "a job with another service account is taken",
+        "row8",
+        "fits",
+        "False",
+        "uses_other_account(job, credential_id)",
+        module="runs/candidates",
+    ),
+    situation(
+        "the first of two is taken",
+        "row9",
+        "Settling._find",
+        "not fitting",
+        "len(mine) > 1 or not fitting or not self._is_sure(batch, mine[0])",
+    ),
+    situation(
+        "other runs' doubts unseen",
+        "two_runs",
+        "Settling._look",
+        "False",
+        "run.run_id != state.run.run_id",
+    ),
+    situation(
+        "planned blocked by one host",
+        "never_sent",
+        "Settling._find",
+        "False",
+        "batch.state == 'planned'",
+    ),
+    situation(
+        "--resend despite a possible job",
+        "person",
+        "_plan_again",
+        "b.is_in_doubt",
+        "b.is_in_doubt and not b.possible",
+        module="runs/run",
+    ),
+    situation(
+        "--accept takes a job that another batch has",
+        "two_runs",
+        "Journal.claim",
+        "True",
+        "not taken",
+        module="journal/journal",
     ),
 )
 
@@ -196,7 +333,7 @@ def run(names: Sequence[str]) -> int:
         return 2
     wrong = 0
     chosen: list[Mutant | None] = [m for m in MUTANTS if not names or m.name in names]
-    for mutant in [None, *chosen]:
+    for mutant in [*([None] if not names else []), *chosen]:
         violation = find(mutant)
         if mutant is None:
             wrong += violation is not None
