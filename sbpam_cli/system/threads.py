@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.system.clock import Clock, SystemClock
+from sbpam_cli.system.clock import Clock
 
 WAIT_SLICE_S = 0.5
 """The longest wait of the main thread: signals are looked at in between."""
@@ -70,11 +70,20 @@ def interruptible(task: Callable[[], Answer]) -> Answer:
     """
     if os.name != "nt" or threading.current_thread() is not threading.main_thread():
         return task()
-    workers = ThreadWorkers(1, SystemClock())
-    workers.submit("task", task)
-    while (done := workers.next(WAIT_SLICE_S)) is None:
+    done: list[Done] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            done.append(Done("task", task(), None))
+        except BaseException as error:
+            done.append(Done("task", None, error))
+        ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    while not ended.wait(WAIT_SLICE_S):
         pass
-    answer: Answer = _outcome(done)
+    answer: Answer = _outcome(done[0])
     return answer
 
 
