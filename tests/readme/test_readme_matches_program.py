@@ -5,6 +5,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
+from support.command_tree import calls_in, parse_call
 from support.pages import GUIDES, README
 from support.programs import ROOT
 from support.regenerate import PICTURES
@@ -80,3 +81,14 @@ def test_the_picture_of_the_report_is_there_and_small(readme: str) -> None:
     assert "(tests/pictures/report.png)" in readme
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("page", [README, *sorted(GUIDES.glob("*.md"))], ids=lambda page: page.stem)
+def test_every_command_line_of_a_page_is_one_that_the_program_takes(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    code = re.findall(r"```(?:sh|powershell)\n(.*?)```", text, re.DOTALL)
+    code += [line for line in re.findall(r"`(sbpam [^`]+)`", text) if "..." not in line]
+    for part in code:
+        for words in calls_in(part.replace("`\n", "").replace("\\", "\\\\")):
+            if words[:1] not in ([], ["help"], ["COMMAND"], ["--install-completion"]):
+                assert parse_call(words), words
