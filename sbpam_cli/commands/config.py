@@ -50,6 +50,7 @@ def get(common: Common, key: Setting = _KEY) -> int:
 
     Examples:
       sbpam config get server
+      sbpam config get credential --profile nightly
     """
     from sbpam_cli.signin.config import write_setting
 
@@ -81,6 +82,7 @@ def unset(common: Common, key: Setting = _KEY) -> int:
 
     Examples:
       sbpam config unset insecure
+      sbpam config unset credential --profile nightly
     """
     from sbpam_cli.signin.config import change_setting
 

@@ -47,6 +47,7 @@ def show(
 
     Examples:
       sbpam runs show 20261123-031502-7f3a
+      sbpam runs show 20261123 -o csv
     """
     from sbpam_cli.output.columns import BATCHES
     from sbpam_cli.runs.past import write_run
@@ -64,6 +65,7 @@ def prune(
 
     Examples:
       sbpam runs prune --older-than 90d
+      sbpam runs prune --older-than 12h
     """
     from sbpam_cli.runs.past import prune_runs
 
