@@ -167,6 +167,24 @@ class ScanJob(NamedTuple):
     node_id: str | None = None
 
 
+class KnownHost(NamedTuple):
+    """A computer that the server knows, whether enrolled or from the directory alone.
+
+    name: as the console shows it. last_scan_at: epoch seconds, None if never or not told.
+    winrm: None if the server says nothing of it.
+    """
+
+    dns_host_name: str | None
+    name: str | None
+    enrolled: bool
+    last_scan_at: float | None = None
+    os: str | None = None
+    ip_address: str | None = None
+    service_account: str | None = None
+    winrm: bool | None = None
+    distinguished_name: str | None = None
+
+
 class ServiceAccount(NamedTuple):
     """A service account as the server tells it; the fields are the columns of its row.
 

@@ -1,33 +1,44 @@
-"""`sbpam hosts`: the hosts of an organisational unit, for a pipe into `schedule`."""
+"""`sbpam hosts`: the hosts that the server knows, for a pipe into `schedule`."""
 
-from sbpam_cli.commands.options import YES, Common, flag, option, with_common
+from sbpam_cli.commands.options import YES, Common, flag, option, parse_duration, with_common
 from sbpam_cli.errors import OptionError
 
 
 @with_common
 def hosts(
     common: Common,
-    onboard: bool = flag("Have NPS onboard the unit's hosts.", "--onboard"),
     ou: str | None = option(None, "The organisational unit's distinguished name.", "DN", "--ou"),
     recursive: bool = flag("The units within it too.", "--recursive"),
+    not_enrolled: bool = flag("Computers of the directory that NPS does not manage."),
+    not_scanned_for: float | None = option(
+        None, "Last scanned so long ago, or never.", "TIME", parser=parse_duration
+    ),
+    winrm_disabled: bool = flag("Hosts whose WinRM is disabled in NPS."),
+    onboard: bool = flag("Have NPS onboard the unit's hosts.", "--onboard"),
     yes: bool = YES,
 ) -> int:
-    """Has NPS onboard the hosts of an organisational unit, and prints their FQDNs, one a line.
+    """Lists hosts that the server knows; with --onboard, has NPS onboard those of a unit.
 
     Examples:
-      sbpam hosts --onboard --ou OU=Servers,DC=corp,DC=example --recursive
-      sbpam hosts --onboard --ou OU=Servers,DC=corp,DC=example --yes > servers.txt
+      sbpam hosts --not-scanned-for 30d | sbpam schedule --credential svc-scan -
+      sbpam hosts --ou OU=Servers,DC=corp,DC=example --recursive -o csv
+      sbpam hosts --onboard --ou OU=Servers,DC=corp,DC=example
     """
     from sbpam_cli.commands.present import present
-    from sbpam_cli.lookups.known_hosts import UnitOptions, onboard_unit
-    from sbpam_cli.output.columns import OU_HOSTS
+    from sbpam_cli.lookups.known_hosts import HostFilter, UnitOptions, list_hosts, onboard_unit
+    from sbpam_cli.output.columns import KNOWN_HOSTS, OU_HOSTS
 
-    if not onboard or ou is None:
-        raise OptionError(
-            "hosts are listed only while NPS onboards them, which changes the server",
-            hint="if that is wanted: `sbpam hosts --onboard --ou DN`",
+    connection = common.connection()
+    if not onboard:
+        wanted = HostFilter(not not_enrolled, ou, recursive, not_scanned_for, winrm_disabled)
+        return present(
+            common, "hosts", KNOWN_HOSTS, lambda ctx: list_hosts(ctx, connection, wanted)
         )
-    options = UnitOptions(common.connection(), dn=ou, recursive=recursive, sure=yes)
+    if ou is None:
+        raise OptionError("no unit is given", hint="`sbpam hosts --onboard --ou DN`")
+    if not_enrolled or not_scanned_for is not None or winrm_disabled:
+        raise OptionError("--onboard goes with --ou and --recursive alone")
+    options = UnitOptions(connection, dn=ou, recursive=recursive, sure=yes)
     return present(
         common, "hosts", OU_HOSTS, lambda ctx: [(name,) for name in onboard_unit(ctx, options)]
     )

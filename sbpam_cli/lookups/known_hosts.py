@@ -1,14 +1,16 @@
-"""`hosts`: what the server holds in an organisational unit, for a pipe into `schedule`."""
+"""`hosts`: what the server knows of hosts, for a pipe into `schedule`."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import Interrupted, OptionError, UsageError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
+from sbpam_cli.models import KnownHost
 from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
 from sbpam_cli.signin.session import Site
-from sbpam_cli.wording import counted
+from sbpam_cli.wording import counted, utc
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -30,17 +32,99 @@ class UnitOptions(NamedTuple):
     sure: bool = False
 
 
+class HostFilter(NamedTuple):
+    """Which known hosts are listed.
+
+    dn: of a unit, None for all. idle_s: not scanned for so long, or never.
+    """
+
+    enrolled: bool = True
+    dn: str | None = None
+    recursive: bool = False
+    idle_s: float | None = None
+    winrm_disabled: bool = False
+
+
+Row = tuple[object, ...]
+
+
+def list_hosts(ctx: "Context", options: ConnectionOptions, wanted: HostFilter) -> Iterator[Row]:
+    """The rows of hosts that the server knows, as they come, no name twice.
+
+    Names that are no FQDN, and hosts without a distinguished name where a unit is asked for,
+    are reported and make the outcome partial.
+    """
+    if wanted.dn is not None:
+        _check_dn(wanted.dn)
+    elif wanted.recursive:
+        raise OptionError("--recursive goes with --ou DN")
+    if not wanted.enrolled and (wanted.idle_s is not None or wanted.winrm_disabled):
+        raise OptionError("only enrolled hosts are scanned: this does not go with --not-enrolled")
+    target = resolve_target(ctx.services, options)
+    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    if not wanted.enrolled:
+        ctx.console.warn(f"Scheduling hosts that are not enrolled may onboard them. {_RISK}")
+    client = Site(ctx, target).client
+    unit = split_dn(wanted.dn) if wanted.dn is not None else None
+    seen, refused, outside = set[str](), list[str](), 0
+    for page in client.known_hosts(enrolled=wanted.enrolled):
+        since = client.server_time() - (wanted.idle_s or 0.0)
+        for host in page:
+            if wanted.winrm_disabled and host.winrm is not False:
+                continue
+            if wanted.idle_s is not None and (host.last_scan_at or 0.0) > since:
+                continue
+            if unit is not None and not host.distinguished_name:
+                outside += 1
+                continue
+            if unit is not None and not _is_in(host.distinguished_name or "", unit, wanted):
+                continue
+            name = host.dns_host_name or host.name or ""
+            if (known := fqdn(name)) is None:
+                refused.append(name)
+            elif known not in seen:
+                seen.add(known)
+                yield _row(known, host)
+    if outside:
+        ctx.outcome.partial = True
+        hosts = counted(outside, "host")
+        ctx.console.warn(f"{hosts} without a distinguished name: in which unit is not known")
+    _report_names(ctx, refused)
+    ctx.console.note(counted(len(seen), "host"))
+
+
+def _row(name: str, host: KnownHost) -> Row:
+    last_scan = utc(host.last_scan_at) if host.last_scan_at is not None else None
+    account, dn = host.service_account, host.distinguished_name
+    return (name, host.enrolled, last_scan, host.os, host.ip_address, account, host.winrm, dn)
+
+
+def split_dn(dn: str) -> tuple[str, ...]:
+    """The parts of a distinguished name, comparable: an escaped comma separates nothing."""
+    parts = re.findall(r"(?:\\.|[^\\,])+", dn, re.DOTALL)
+    return tuple(re.sub(r"\s*=\s*", "=", part.strip(), count=1).casefold() for part in parts)
+
+
+def _is_in(dn: str, unit: tuple[str, ...], wanted: HostFilter) -> bool:
+    above = split_dn(dn)[1:]
+    return above == unit or (wanted.recursive and above[-len(unit) :] == unit)
+
+
+def _check_dn(dn: str) -> None:
+    if not re.match(r"\s*[A-Za-z0-9.-]+\s*=", dn):
+        raise OptionError(
+            f"--ou: not a distinguished name: {dn[:60]}",
+            hint="it looks like OU=Servers,DC=corp,DC=example",
+        )
+
+
 def onboard_unit(ctx: "Context", options: UnitOptions) -> list[str]:
     """The FQDNs of the unit's hosts, lower-cased, in the server's order, none twice.
 
     Names that are no FQDN are reported and make the outcome partial. Raises
     OptionError and UsageError before anything is asked that may onboard hosts.
     """
-    if not re.match(r"\s*[A-Za-z0-9.-]+\s*=", options.dn):
-        raise OptionError(
-            f"--ou: not a distinguished name: {options.dn[:60]}",
-            hint="it looks like OU=Servers,DC=corp,DC=example",
-        )
+    _check_dn(options.dn)
     target = resolve_target(ctx.services, options.connection)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     _confirm(ctx, options, target.server)
@@ -78,11 +162,15 @@ def _check_names(ctx: "Context", names: list[str], dn: str) -> list[str]:
             refused.append(name)
     if nameless := names.count(""):
         ctx.console.note(f"{counted(nameless, 'host')} without a name, skipped")
+    _report_names(ctx, refused)
+    ctx.console.note(f"{counted(len(hosts), 'host')} in {dn[:300]}")
+    return list(hosts)
+
+
+def _report_names(ctx: "Context", refused: list[str]) -> None:
     if refused:
         ctx.outcome.partial = True
         reasons = [f"{shown(name)} {why_not(name)}" for name in refused[:_REFUSED_SHOWN]]
         if more := len(refused) - len(reasons):
             reasons.append(f"and {more:,} more")
         ctx.console.warn(f"{counted(len(refused), 'name')} left out: {'; '.join(reasons)}")
-    ctx.console.note(f"{counted(len(hosts), 'host')} in {dn[:300]}")
-    return list(hosts)

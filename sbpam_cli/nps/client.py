@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sbpam_cli.errors import ServerError, UsageError
-from sbpam_cli.models import ScanJob, ServiceAccount, Token
+from sbpam_cli.models import KnownHost, ScanJob, ServiceAccount, Token
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.array_stream import read_array
@@ -34,6 +34,7 @@ __all__ = [
 Read = TypeVar("Read")
 
 LIST_TOTAL_S = 300.0
+_HOSTS_A_PAGE = 100
 LONGEST_RETRY_AFTER_S = 300.0
 ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
 """What to say where `manage_unit` was sent and did not end well."""
@@ -152,6 +153,35 @@ class NpsClient(SignedInCalls):
         return _decoded(
             self._read(f"/api/v1/Credential/Search?{query}", what), wire.read_accounts, what
         )
+
+    def known_hosts(self, *, enrolled: bool) -> Iterator[list[KnownHost]]:
+        """`GET /api/v1/ManagedResource/Search` [vendor]: the enrolled hosts, a page at a time.
+
+        Without `enrolled`: `.../Candidate/Search`, what the directory has besides. The total may
+        be wrong: a full page is never the last. Raises ServerError if pages bring nothing new.
+        """
+        what, received, seen = "the list of hosts", 0, set[int]()
+        while True:
+            path = f"Search?filterType=Host&Skip={received}&Take={_HOSTS_A_PAGE}"
+            if not enrolled:
+                path = "Candidate/Search?filterAppResourceType=NotEnrolled&filterText="
+                path += f"&skip={received}&take={_HOSTS_A_PAGE}"
+            reply = self._read(f"/api/v1/ManagedResource/{path}", what)
+            rows, total = _decoded(
+                reply, lambda value: wire.read_hosts(value, enrolled=enrolled), what
+            )
+            received += len(rows)
+            fresh = [row for row in dict.fromkeys(rows) if hash(row) not in seen]
+            seen.update(map(hash, fresh))
+            if fresh:
+                yield fresh
+            if not rows or (len(rows) != _HOSTS_A_PAGE and (total is None or total <= received)):
+                return
+            if not fresh:
+                raise ServerError(
+                    f"{what} does not end",
+                    reason=f"after {len(seen):,} its pages bring nothing new",
+                )
 
     # The calls that act.
 

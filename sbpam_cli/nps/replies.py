@@ -16,6 +16,7 @@ from sbpam_cli.models import (
     END_OF_TIME,
     SERVER_STATUSES,
     FailureReason,
+    KnownHost,
     ScanHost,
     ScanJob,
     ScanStatus,
@@ -302,24 +303,46 @@ def read_rows(value: object) -> list[Mapping[str, Any]]:
 def read_accounts(value: object) -> tuple[list[ServiceAccount], int | None]:
     """A page of `Credential/Search`: its rows, and the total that the server speaks of.
 
-    A row without anything in it stays, so that their number is the server's.
-    The rows hold passwords and keys: these fields alone get through.
+    A row without anything in it stays: their number is the server's.
+    They hold secrets: these fields alone get through.
     """
+    rows, total = _page(value, "accounts")
+    return [_account(row) for row in rows], total
+
+
+def _page(value: object, what: str) -> tuple[list[Mapping[str, Any]], int | None]:
     page = _mapping(value)
     rows, total = page.get("data"), _integer(page.get("recordsTotal"))
-    if not isinstance(rows, list):
-        if total != 0:
-            raise WireError("the reply holds no list of accounts")
-        rows = []
-    return [_account(_mapping(row)) for row in rows], total
+    if not isinstance(rows, list) and total != 0:
+        raise WireError(f"the reply holds no list of {what}")
+    return [_mapping(row) for row in rows] if isinstance(rows, list) else [], total
 
 
 def _account(row: Mapping[str, Any]) -> ServiceAccount:
     credential_id = canonical_uuid(row.get("credentialId"))
     texts = ("userName", "domain", "displayName", "resource", "platform", "managedType")
-    return ServiceAccount(
-        credential_id if credential_id != _NO_UUID else None,
-        *(read_text(row.get(key)) for key in texts),
+    known = credential_id if credential_id != _NO_UUID else None
+    return ServiceAccount(known, *(read_text(row.get(key)) for key in texts))
+
+
+def read_hosts(value: object, *, enrolled: bool) -> tuple[list[KnownHost], int | None]:
+    """A page of `ManagedResource/Search`, or of its `Candidate/Search`, and the total."""
+    rows, total = _page(value, "hosts")
+    return [_known_host(row, enrolled) for row in rows], total
+
+
+def _known_host(row: Mapping[str, Any], enrolled: bool) -> KnownHost:
+    inner, disabled = _mapping(row.get("host")), row.get("disableWinRm")
+    return KnownHost(
+        read_text(row.get("dnsHostName")),
+        read_text(row.get("name") or row.get("displayName")),
+        enrolled,
+        read_time(row.get("lastScanTimeUtc")),
+        read_text(row.get("os")),
+        read_text(row.get("ipAddress")),
+        read_text(row.get("saName") or row.get("serviceAccountName")),
+        not disabled if isinstance(disabled, bool) else None,
+        read_text(row.get("distinguishedName")) or read_text(inner.get("distinguishedName")),
     )
 
 

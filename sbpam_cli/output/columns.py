@@ -15,12 +15,14 @@ class RowSet(NamedTuple):
     """A kind of rows. `name` is the array's in JSON; `json_only` are columns of JSON alone.
 
     table: a table's columns, if they are others, with their places in a row.
+    in_tsv: how many of the columns tsv has, if not all.
     """
 
     name: str
     columns: tuple[str, ...]
     json_only: tuple[str, ...] = ()
     table: Mapping[str, int] | None = None
+    in_tsv: int | None = None
 
 
 def _rows(name: str, columns: str, json_only: tuple[str, ...] = ()) -> RowSet:
@@ -43,6 +45,10 @@ CREDENTIALS = _rows(
     "credentials", "credential_id user_name domain display_name resource platform managed_type"
 )
 OU_HOSTS = _rows("hosts", "host")
+KNOWN_HOSTS = _rows(
+    "hosts",
+    "host enrolled last_scan os ip_address service_account winrm distinguished_name",
+)._replace(in_tsv=1)
 DOCTOR = _rows("doctor", "check ok detail remedy")
 ASSUMPTIONS = _rows("doctor", "fact expected seen ok")
 WHOAMI = _rows("whoami", "profile server user method expires source")

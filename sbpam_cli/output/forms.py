@@ -110,6 +110,7 @@ class Printer:
     def _lines(self, rows: Sequence[Row]) -> str:
         count = len(self._row_set.columns)
         if self._form == "tsv":
+            count = self._row_set.in_tsv or count
             return tsv_lines([row[:count] for row in rows])
         if self._form == "ndjson":
             return "\n".join([*self._objects(rows), ""])

@@ -52,6 +52,24 @@ def job_entity(world: World, job: Job) -> dict[str, Any]:
     }
 
 
+def enrolled_host(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `ManagedResource/Search`. It holds secrets."""
+    return {
+        "id": row["managedResourceId"],
+        "name": row["displayName"],
+        "type": "Host",
+        "hostId": row["id"],
+        "host": {"distinguishedName": row["distinguishedName"], **PLANTED_SECRETS},
+        **{key: row[key] for key in ("dnsHostName", "os", "ipAddress", "disableWinRm")},
+        "hostName": row["displayName"],
+        "platformName": row["platformName"],
+        "saName": row["serviceAccountName"],
+        "saUsername": "svc-scan",
+        "lastScanTimeUtc": _time(row["lastScan"]),
+        "credential": {"userName": "svc-scan", **PLANTED_SECRETS},
+    }
+
+
 def _progress(world: World, job: Job) -> Iterator[_Progress]:
     now = world.now()
     for number, name in enumerate(job.names, 1):

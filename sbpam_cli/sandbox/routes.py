@@ -53,6 +53,8 @@ class App:
             ("DELETE", f"{_SCANS}/([^/]+)", "scanner", self._cancel),
             ("GET", "/api/v1/Host/OuManageResources", "scanner", self._manage_unit),
             ("GET", "/api/v1/Credential/Search", "scanner", self._credentials),
+            ("GET", "/api/v1/ManagedResource/Search", "scanner", self._enrolled),
+            ("GET", "/api/v1/ManagedResource/Candidate/Search", "scanner", self._candidates),
         ]
 
     def handle(self, request: Request) -> Response:
@@ -164,4 +166,32 @@ class App:
             for row in self.world.credentials
             if text in row["userName"].lower() and kind in ("", row["credentialType"])
         ]
+        return json_response({"data": rows[skip : skip + take], "recordsTotal": len(rows)})
+
+    def _enrolled(self, call: Call) -> Response:
+        if call.query("filterType", "") != "Host":
+            raise call.refuse(400, filterType="Host is required.")
+        rows = [row for row in self.world.resources if row["managedResourceId"]]
+        return self._page(call, [bodies.enrolled_host(row) for row in rows])
+
+    def _candidates(self, call: Call) -> Response:
+        if call.query("filterAppResourceType", "") != "NotEnrolled":
+            raise call.refuse(400, filterAppResourceType="NotEnrolled is required.")
+        rows = [row for row in self.world.resources if not row["managedResourceId"]]
+        text = call.query("filterText", "").lower()
+        found = [
+            row
+            for row in rows
+            if text in f"{row['dnsHostName']}\n{row['distinguishedName']}".lower()
+        ]
+        return self._page(call, found)
+
+    def _page(self, call: Call, rows: list[dict[str, Any]]) -> Response:
+        numbers = [
+            call.query("Skip", call.query("skip", "0")),
+            call.query("Take", call.query("take", "25")),
+        ]
+        if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
+            raise call.refuse(400, skip="skip and take must be numbers.")
+        skip, take = map(int, numbers)
         return json_response({"data": rows[skip : skip + take], "recordsTotal": len(rows)})

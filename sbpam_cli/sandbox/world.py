@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sbpam_cli.models import FINISHED, FailureReason, ScanStatus
 from sbpam_cli.sandbox import people
@@ -82,13 +82,19 @@ class World:
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
+        self._host_key = str(self.seed).encode()[:64]
         self.users = people.default_users()
         self.units = people.default_units()
         self.credentials = people.default_credentials(self.new_id)
+        self.resources = [
+            self._resource(name, unit, number)
+            for number, (unit, name) in enumerate(
+                (unit, name) for unit, names in self.units.items() for name in names
+            )
+        ]
         self.jobs: dict[str, Job] = {}
         self.sessions: dict[str, str] = {}
         self.token_key = self.new_id("token key").encode()
-        self._host_key = str(self.seed).encode()[:64]
         self._counter = 0
 
     def new_id(self, what: str) -> str:
@@ -137,6 +143,24 @@ class World:
             wait=d[17] / 256,
             reason=_REASONS[d[23] % len(_REASONS)] if fails else None,
         )
+
+    def _resource(self, name: str, unit: str, number: int) -> dict[str, Any]:
+        """A computer as the searches describe it: every third is not enrolled."""
+        machine, label = self.machine(name), name.partition(".")[0]
+        return {
+            "id": machine.host_id,
+            "displayName": label.upper(),
+            "dnsHostName": name,
+            "distinguishedName": f"CN={label.upper()},{unit}",
+            "domainName": name.partition(".")[2],
+            "os": machine.os,
+            "ipAddress": machine.ip_address,
+            "platformName": "Windows",
+            "managedResourceId": None if number % 3 == 2 else machine.host_id,
+            "serviceAccountName": None if number % 3 == 2 else "svc-scan (CORP)",
+            "lastScan": None if number % 7 == 1 else self.now() - number * 4 * 86_400,
+            "disableWinRm": number % 5 == 3,
+        }
 
     def scan(self, job: Job, machine: Machine, now: float) -> Scan:
         """A pure function of the clock."""

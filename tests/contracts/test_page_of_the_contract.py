@@ -16,8 +16,7 @@ from sbpam_cli.settings.environment import SECRET_NAMES, variable_of
 PAGE = (Path(__file__).parent / "cli.md").read_text(encoding="utf-8")
 COMING = {
     "resume --not", "resume --wait", "resume --watch",
-    "resume --interval", "resume --timeout", "hosts --not-enrolled", "hosts --not-scanned-for",
-    "hosts --winrm-disabled", "hosts row set",
+    "resume --interval", "resume --timeout", "hosts row set",
 }  # fmt: skip
 """Promised, and not there yet."""
 FOLLOWING = "--wait --watch --timeout --interval"

@@ -75,9 +75,8 @@ def test_what_the_server_decodes_is_what_was_given(site: Site, name: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--ou", SERVERS], "--onboard"),
-        (["--ou", SERVERS, "--yes"], "--onboard"),
         (["--onboard"], "--ou DN"),
+        (["--onboard", "--ou", SERVERS, "--not-enrolled"], "--onboard goes"),
         (["--onboard", "--ou", SERVERS], "add --yes"),
         (["--onboard", "--ou", SERVERS], RISK),
         *(

@@ -147,6 +147,8 @@ def _furnish(office: Office, application: Mapping[str, str]) -> None:
     home, scanner = office.folder, office.world.person("totp")
     (home / "hosts.txt").write_text("\n".join(HOSTS))
     office.world.units["OU=Servers,DC=corp,DC=example"] = HOSTS
+    model = office.world.resources[0] | {"lastScan": None}
+    office.world.resources = [model | {"dnsHostName": name} for name in HOSTS]
     (home / "hosts.csv").write_text("Name;DNSHostName\n" + "\n".join(f"x;{h}" for h in HOSTS))
     (home / ".secrets").mkdir(mode=0o700)
     for name, value in (
