@@ -77,11 +77,9 @@ class SignInCalls(Calls):
         path: str,
         body: object,
         *,
-        secrets: tuple[str, ...],
-        token: str | None = None,
-        cookies: dict[str, str] | None = None,
         total_s: float = TOTAL_S,
         not_found_ok: bool = False,
+        **how: object,
     ) -> Reply:
         import json
 
@@ -90,13 +88,11 @@ class SignInCalls(Calls):
                 "POST",
                 path,
                 body=json.dumps(body).encode(),
-                token=token,
-                cookies=cookies or {},
-                secrets=secrets,
                 total_s=total_s,
                 read_s=total_s,
                 connect_s=connect_s,
                 attempt=attempt,
+                **how,  # type: ignore[arg-type]
             )
 
         reply = self._try(send, _never_began)

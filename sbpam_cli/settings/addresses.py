@@ -95,9 +95,9 @@ def _is_host(host: str) -> bool:
 def parse_fingerprint(text: str, source: str = "--fingerprint") -> str:
     """A certificate's SHA-256 as 64 lower-case hexadecimal digits.
 
-    Colons and spaces are fine, and so is the whole line that openssl prints.
+    Colons and spaces are fine, and so are the whole lines that openssl, ssh and sbpam print.
     """
-    digits = re.sub(r"[\s:]", "", text.rpartition("=")[2]).lower()
+    digits = re.sub(r"^.*fingerprint|^\s*sha-?256\b|[\s:=]", "", text.lower())
     if not _FINGERPRINT.fullmatch(digits):
         raise wrong_value(
             source,

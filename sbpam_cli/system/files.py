@@ -23,37 +23,6 @@ _OTHER_WRITERS = 0o022
 _SCANNER_HOLDS_S = 1.0
 
 
-class Files:
-    """The calls by which files and folders come about; `Services.files` is one of these."""
-
-    def make_folder(self, path: Path) -> None:
-        """One folder for this user alone; one that is there already is fine."""
-        if os.name != "nt":
-            path.mkdir(mode=0o700, exist_ok=True)
-        elif Path(os.path.expanduser("~")) in path.parents:
-            # It has the rights of the profile.
-            path.mkdir(exist_ok=True)
-        else:
-            from sbpam_cli.system.windows import make_private_folder
-
-            make_private_folder(path)
-
-    def open(self, path: Path, flags: int) -> int:
-        """A descriptor; a new file has mode 0600."""
-        return os.open(path, flags, 0o600)
-
-    def lock(self, descriptor: int) -> None:
-        """Takes the file for this process alone, at once or not at all. Raises OSError."""
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def private_folder(services: "Services", path: Path) -> Path:
     """`path` as a folder of mode 0700, created with its parents if it is missing.
 

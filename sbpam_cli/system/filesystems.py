@@ -1,4 +1,4 @@
-"""What kind of file system a folder lies on, where the system tells."""
+"""The system's calls for files and folders, and what kind of file system a folder lies on."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,37 @@ _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
 )
 _PASSING = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
+
+
+class Files:
+    """The calls by which files and folders come about; `Services.files` is one of these."""
+
+    def make_folder(self, path: Path) -> None:
+        """One folder for this user alone; one that is there already is fine."""
+        if os.name != "nt":
+            path.mkdir(mode=0o700, exist_ok=True)
+        elif Path(os.path.expanduser("~")) in path.parents:
+            # It has the rights of the profile.
+            path.mkdir(exist_ok=True)
+        else:
+            from sbpam_cli.system.windows import make_private_folder
+
+            make_private_folder(path)
+
+    def open(self, path: Path, flags: int) -> int:
+        """A descriptor; a new file has mode 0600."""
+        return os.open(path, flags, 0o600)
+
+    def lock(self, descriptor: int) -> None:
+        """Takes the file for this process alone, at once or not at all. Raises OSError."""
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def filesystem_type(folder: Path, mounts: str | None = None) -> str | None:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, LockedError
-from sbpam_cli.system.files import Files, open_private, private_folder
+from sbpam_cli.system.files import open_private, private_folder
+from sbpam_cli.system.filesystems import Files
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import httpcore
     from keyring.backend import KeyringBackend
 
-    from sbpam_cli.system.files import Files
+    from sbpam_cli.system.filesystems import Files
     from sbpam_cli.system.threads import Workers
 
 
@@ -48,7 +48,7 @@ def _system_database(path: str) -> "sqlite3.Connection":
 
 
 def _system_files() -> "Files":
-    from sbpam_cli.system.files import Files
+    from sbpam_cli.system.filesystems import Files
 
     return Files()
 

@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -126,8 +127,6 @@ def test_a_ca_bundle_is_trusted(site: Site) -> None:
 
 
 def hashed_folder(bundle: str, folder: Path) -> str:
-    import subprocess
-
     folder.mkdir()
     (folder / "ca.pem").write_bytes(Path(bundle).read_bytes())
     subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
@@ -198,6 +197,32 @@ def test_a_certificate_out_of_its_time(
     assert "clock" in next_step
     assert "new certificate" in next_step
     assert "--ca-bundle" not in next_step
+    assert listener.all_bytes() == b""
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="cryptography signs with SHA-1 no more")
+@pytest.mark.parametrize("how", ["rsa:1024 -sha256", "rsa:2048 -sha1"])
+def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
+    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path, how: str
+) -> None:
+    ca = "req -x509 -newkey rsa:2048 -nodes -subj /CN=ca -keyout ca.key -out ca.pem"
+    leaf = f"req -x509 -CA ca.pem -CAkey ca.key -newkey {how} -nodes -subj /CN=x"
+    leaf += f" -addext subjectAltName=IP:{HOST} -keyout leaf.key -out leaf.pem"
+    for line in (ca, leaf):
+        subprocess.run(["openssl", *line.split()], cwd=tmp_path, check=True, capture_output=True)
+
+    def weaken(context: ssl.SSLContext) -> None:
+        # Its other certificate is no RSA.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("aRSA:@SECLEVEL=0")
+        context.load_cert_chain(tmp_path / "leaf.pem", tmp_path / "leaf.key")
+
+    listener = listen(change=weaken)
+    ended = ask(program, listener.url, "--ca-bundle", str(tmp_path / "ca.pem"))
+    assert ended.code == 6
+    assert "too weak" in ended.err
+    assert "needs a new certificate: RSA of 2,048 bits or more, signed with SHA-256" in ended.err
+    assert "--ca-bundle" not in ended.err
     assert listener.all_bytes() == b""
 
 

@@ -88,11 +88,20 @@ def test_an_origin_is_its_own_origin_and_safe_to_build_a_url_from(text: str) -> 
     assert origin.isascii()
 
 
-def test_a_fingerprint_in_any_spelling_is_the_same() -> None:
-    digits = "0123456789abcdef" * 4
-    colons = ":".join(digits[i : i + 2] for i in range(0, 64, 2)).upper()
-    for text in (digits, f" {colons}\n", f"sha256 Fingerprint={colons}", colons.replace(":", " ")):
-        assert parse_fingerprint(text) == digits
+DIGITS = "0123456789abcdef" * 4
+COLONS = ":".join(DIGITS[i : i + 2] for i in range(0, 64, 2)).upper()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(DIGITS, f" {COLONS}\n", COLONS.replace(":", " "), f"sha256 Fingerprint={COLONS}"),
+        *(f"SHA256:{DIGITS}", f"SHA-256: {COLONS}", f"sha256={DIGITS}"),
+        *(f"SHA-256 fingerprint {DIGITS}", f"# fingerprint {DIGITS}"),
+    ],
+)
+def test_a_fingerprint_in_any_spelling_is_the_same(text: str) -> None:
+    assert parse_fingerprint(text) == DIGITS
 
 
 @pytest.mark.parametrize("text", ["", "ab" * 20, "0" * 63 + "g", "0" * 65, "\uff10" * 64])

@@ -13,8 +13,7 @@ from support.programs import SBPAM
 from support.site import Program
 
 from sbpam_cli.system import windows
-from sbpam_cli.system.files import Files
-from sbpam_cli.system.filesystems import filesystem_type, is_network
+from sbpam_cli.system.filesystems import Files, filesystem_type, is_network
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.system.terminal import is_terminal
 

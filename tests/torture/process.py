@@ -16,7 +16,7 @@ from torture.network import MemoryNetwork
 from torture.turns import TurnWorkers
 
 from sbpam_cli.system.clock import Clock
-from sbpam_cli.system.files import Files
+from sbpam_cli.system.filesystems import Files
 from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
