@@ -16,7 +16,6 @@ PACKAGE = Path(sbpam_cli.__file__).parent
 
 NOT_YET: set[str] = {
     "circles_of_files",
-    "too_many_parameters",
 }
 """Rules that the package does not keep yet. A rule leaves this list and never comes back."""
 
