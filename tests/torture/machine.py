@@ -13,7 +13,9 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,8 @@ class Script:
     posts: what befalls the n-th POST (1-based). lag_s: how long every job is
     missing in the list. body_limit: above it the server answers 413.
     kill_after_post: the machine dies when the server has acted on that POST.
+    ahead_s: of the clock by which jobs are dated, against the one that writes `Date`.
+    short_names: hosts have no FQDN.
     """
 
     posts: Mapping[int, str] = field(default_factory=dict)
@@ -93,6 +97,8 @@ class Script:
     body_limit: int = 1 << 20
     kill_after_post: int = 0
     others: int = 2
+    ahead_s: float = 0.0
+    short_names: bool = False
 
 
 class Machine:
@@ -244,13 +250,38 @@ class Machine:
                 rules = [Fault(action="status", status=413), *rules]
         self.faults.clear()
         self.faults.add(*rules)
-        reply = self.app.handle(request)
+        reply = self._worded(request, self.app.handle(request))
         self._durable = None
         if any(rule.action == "leave_out" for rule in rules):
             self.excused.update(json.loads(request.body))
         if operation == "answer POST" and self._posts == self.script.kill_after_post:
             self.die()
         return reply
+
+    def _worded(self, request: Request, reply: Response) -> Response:
+        """As the server likes to name hosts, and by its own clocks."""
+        script = self.script
+        if reply.status != 200 or "/HostScanJob" not in request.target:
+            return reply
+        if not (script.ahead_s or script.short_names):
+            return reply
+        with suppress(ValueError):
+            value = json.loads(reply.body)
+            for job in value if isinstance(value, list) else [value]:
+                self._word(job)
+            reply = replace(reply, body=json.dumps(value).encode())
+        return reply
+
+    def _word(self, job: Any) -> None:
+        if not isinstance(job, dict):
+            return
+        if "createdDateTimeUtc" in job:
+            made = self.world.jobs[job["id"]].created_at + self.script.ahead_s
+            job["createdDateTimeUtc"] = datetime.fromtimestamp(made, UTC).isoformat()
+        hosts = list(job.get("hostScanHostStatus") or ())
+        hosts += [join["hostScanHost"] for join in job.get("hostScanJobHostJoin") or ()]
+        for host in hosts if self.script.short_names else ():
+            host["dnsHostName"] = None
 
     def _rules(self, operation: str, failure: str) -> list[Fault]:
         if failure == "others' jobs alone":

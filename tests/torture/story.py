@@ -64,6 +64,11 @@ STORIES = (
     Story("nothing wrong", how="schedule"),
     Story("too large", Script(body_limit=60), hosts=4, size=4),
     LEFT_OUT,
+    Story(
+        "another node's clock, short names",
+        Script(posts={2: "close, after"}, ahead_s=-1800.0, short_names=True),
+        how="schedule",
+    ),
 )
 
 
