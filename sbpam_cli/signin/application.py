@@ -1,5 +1,6 @@
 """Signing in as an application: its name, its API key, and its client certificate in TLS."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, SignInError
@@ -58,56 +59,50 @@ def open_certificate(ctx: "Context", target: "Target", secrets: "Secrets") -> Cl
     return certificate
 
 
+@dataclass(eq=False, repr=False)
 class ApplicationSignIn:
     """An application's way in; no person is needed."""
 
+    ctx: "Context"
+    target: "Target"
+    secrets: "Secrets"
+    client: NpsClient
+    certificate: ClientCertificate
     by_person = False
 
-    def __init__(
-        self,
-        ctx: "Context",
-        target: "Target",
-        secrets: "Secrets",
-        client: NpsClient,
-        certificate: ClientCertificate,
-    ) -> None:
-        self._ctx = ctx
-        self._target = target
-        self._secrets = secrets
-        self._client = client
-        self._certificate = certificate
-        self._serial = certificate.serial
+    def __post_init__(self) -> None:
+        self._serial = self.certificate.serial
 
     def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
         """A token. Raises SignInError if something is missing or refused."""
-        name = self._target.username
+        name = self.target.username
         if name is None:
             raise SignInError(
                 "the application's name is not known",
                 hint="set SBPAM_USERNAME, or use"
                 " `sbpam login --method application --username NAME`",
             )
-        whom = f"{self._target.whom} ({why})" if why else self._target.whom
-        ask = self._ctx.ask_secret if may_ask else None
-        api_key = self._secrets.require("api-key", whom, ask)
+        whom = f"{self.target.whom} ({why})" if why else self.target.whom
+        ask = self.ctx.ask_secret if may_ask else None
+        api_key = self.secrets.require("api-key", whom, ask)
         try:
             return self._with_serial(name, api_key.value)
         except RefusedError as error:
             source = f" ({api_key.source})" if api_key.source else ""
             error.hint = error.hint or (
                 f"check the application's name, its API key{source} and whether the server"
-                f" knows its certificate (serial number {self._certificate.serial})"
+                f" knows its certificate (serial number {self.certificate.serial})"
             )
             raise
 
     def _with_serial(self, name: str, api_key: str) -> Token:
         serial = self._serial
         try:
-            return self._client.application_token(name, api_key, serial)
+            return self.client.application_token(name, api_key, serial)
         except RefusedError:
             # Windows shows the octet that keeps the number positive; openssl and %X drop it.
             if not serial.startswith("00") or len(serial) <= 2:
                 raise
-        token = self._client.application_token(name, api_key, serial[2:])
+        token = self.client.application_token(name, api_key, serial[2:])
         self._serial = serial[2:]
         return token

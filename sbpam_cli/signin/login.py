@@ -1,6 +1,7 @@
 """Signing in for good: a profile that remembers the server, a keyring that keeps the secrets."""
 
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -226,12 +227,8 @@ def look_at_certificate(site: Site) -> bytes | None:
     context = build_context(settings, seen.append)
     ctx = site.ctx
     transport = Transport(ctx.services, site.target.server, settings, ctx.console, context=context)
-    try:
+    with suppress(NoReplyError), closing(transport):
         transport.send(Outgoing(method="GET", path="/api/v1/Version", total_s=30.0))
-    except NoReplyError:
-        pass
-    finally:
-        transport.close()
     return seen[-1] if seen else None
 
 
@@ -290,7 +287,5 @@ def _store(
 
 def _welcome(target: Target, token: Token) -> str:
     who = f" as {target.username}" if target.method != "token" and target.username else ""
-    until = ""
-    if token.expires_at is not None:
-        until = f"; the token is good until {utc(token.expires_at)}"
+    until = f"; the token is good until {utc(token.expires_at)}" if token.expires_at else ""
     return f"signed in to {target.origin}{who} (profile {target.profile}){until}"

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, ServerError, SignInError
@@ -25,6 +27,7 @@ _LOCKED = (
 )
 
 
+@dataclass(eq=False, repr=False)
 class PasswordSignIn:
     """One user's way in. Each step is sent once; a refusal is final, but for what is said here.
 
@@ -32,51 +35,42 @@ class PasswordSignIn:
     by_person: the last code came from a person, so it cannot be repeated without one.
     """
 
-    def __init__(
-        self,
-        ctx: "Context",
-        target: "Target",
-        secrets: "Secrets",
-        client: NpsClient,
-        pause: Callable[[float], None],
-        code: str | None = None,
-    ) -> None:
-        self.by_person = False
-        self._ctx = ctx
-        self._target = target
-        self._secrets = secrets
-        self._client = client
-        self._pause = pause
-        self._code = code
+    ctx: "Context"
+    target: "Target"
+    secrets: "Secrets"
+    client: NpsClient
+    pause: Callable[[float], None]
+    code: str | None = None
+    by_person = False
 
     def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
         """A token. Raises SignInError if something is missing or refused.
 
         why: what a person is asked for, in a word or two.
         """
-        username = self._target.username
+        username = self.target.username
         if username is None:
             raise SignInError(
                 "no user name is known", hint="set SBPAM_USERNAME, or run `sbpam login`"
             )
-        whom = self._target.whom
-        ask = self._ctx.ask_secret if may_ask else None
-        password = self._secrets.require("password", f"{whom} ({why})" if why else whom, ask)
-        code, self._code = self._code, None
-        totp = self._secrets.find("totp-secret") if code is None else None
+        whom = self.target.whom
+        ask = self.ctx.ask_secret if may_ask else None
+        password = self.secrets.require("password", f"{whom} ({why})" if why else whom, ask)
+        code, self.code = self.code, None
+        totp = self.secrets.find("totp-secret") if code is None else None
         maker = code_maker(totp.value) if totp is not None else None
         first = self._first_step(username, password)
         if maker is not None:
             return self._with_totp(first, username, password, maker)
         if code is None and may_ask:
             question = f"MFA code for {whom} ({why}{'; ' if why else ''}Enter if none): "
-            code = clean_code(self._ctx.ask(question, optional=True), "the code") or None
+            code = clean_code(self.ctx.ask(question, optional=True), "the code") or None
         self.by_person = code not in (None, NO_CODE)
         return self._without_code(first) if code is None else self._second_step(first, code)
 
     def _first_step(self, username: str, password: "Found") -> Token:
         try:
-            return self._client.sign_in(username, password.value)
+            return self.client.sign_in(username, password.value)
         except RefusedError as error:
             where = f" (the password came from {password.source})" if password.source else ""
             error.hint = _locked(error) or (
@@ -89,28 +83,26 @@ class PasswordSignIn:
     def _second_step(self, first: Token, code: str, hint: str | None = None) -> Token:
         try:
             try:
-                return self._client.second_step(first, code)
+                return self.client.second_step(first, code)
             except RefusedError as error:
                 # A body that could not be parsed is no failed attempt: the vendor's own
                 # samples send a number.
                 if error.status != 400 or not _NUMBER.fullmatch(code):
                     raise
-                return self._client.second_step(first, int(code))
+                return self.client.second_step(first, int(code))
         except RefusedError as error:
             error.hint = _locked(error) or hint or "sign in again with a new code; check the clocks"
             raise
 
     def _without_code(self, first: Token) -> Token:
         try:
-            return self._client.second_step(first, NO_CODE)
+            return self.client.second_step(first, NO_CODE)
         except RefusedError as error:
             refusal = error
         if refusal.status in (400, 401, 404):
             # With MFA off, the token of step 1 may be good already.
-            try:
-                return self._client.fresh_token(first)
-            except (RefusedError, ServerError):
-                pass
+            with suppress(RefusedError, ServerError):
+                return self.client.fresh_token(first)
         raise RefusedError(
             "the server wants a second factor, and no code was given",
             status=refusal.status,
@@ -124,8 +116,8 @@ class PasswordSignIn:
     def _with_totp(
         self, first: Token, username: str, password: "Found", maker: Callable[[int], str]
     ) -> Token:
-        used = UsedSteps(self._ctx.services, self._target.server, username)
-        step = int(self._client.server_time()) // STEP_S
+        used = UsedSteps(self.ctx.services, self.target.server, username)
+        step = int(self.client.server_time()) // STEP_S
         fresh = used.claim(step)
         self.by_person = False
         try:
@@ -133,13 +125,13 @@ class PasswordSignIn:
         except RefusedError:
             if fresh and not used.is_shared(step):
                 raise
-        wait_s = max(0.0, (step + 1) * STEP_S - self._client.server_time())
-        self._ctx.console.note(
+        wait_s = max(0.0, (step + 1) * STEP_S - self.client.server_time())
+        self.ctx.console.note(
             f"the code of this half minute was used before; the next one comes in {wait_s:.0f} s"
         )
-        self._pause(wait_s)
+        self.pause(wait_s)
         used.claim(step + 1)
-        if first.expires_at is not None and first.expires_at <= self._client.server_time():
+        if first.expires_at is not None and first.expires_at <= self.client.server_time():
             # The password was right a moment ago: no failed attempt comes of it.
             first = self._first_step(username, password)
         return self._second_step(first, maker(step + 1), _CHECK_TOTP)
