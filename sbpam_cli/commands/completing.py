@@ -124,6 +124,8 @@ def completion_option(words: str, *, install: bool) -> Any:
 
 
 def _set_up(services: "Services", shell: str, *, install: bool) -> None:
+    from subprocess import SubprocessError
+
     from typer import _completion_shared as scripts
 
     from sbpam_cli.output.console import Console
@@ -140,7 +142,7 @@ def _set_up(services: "Services", shell: str, *, install: bool) -> None:
     else:
         try:
             _, path = scripts.install(shell, "sbpam", COMPLETION_VARIABLE)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, SubprocessError) as error:
             raise UsageError(
                 f"completion for {shell} was not installed",
                 reason=str(error),

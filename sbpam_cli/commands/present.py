@@ -1,10 +1,18 @@
 """From a command's end to what is seen of it: rows, envelope, errors, hint, exit code."""
 
+import errno
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sbpam_cli.commands.options import Common
-from sbpam_cli.errors import ExitCode, Interrupted, OptionError, OutputError, SbpamError
+from sbpam_cli.errors import (
+    ExitCode,
+    Interrupted,
+    OptionError,
+    OutputError,
+    SbpamError,
+    UnreachableError,
+)
 from sbpam_cli.models import FINISHED, GOING, RESCANNED, ScanStatus
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import HOSTS, Row, RowSet
@@ -90,6 +98,8 @@ def as_error(error: BaseException, services: "Services") -> SbpamError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("interrupted", signal_number=2)
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return UnreachableError("too many files are open", hint="raise the limit: ulimit -n 1024")
     if services.env("SBPAM_DEBUG") is not None:
         import traceback
 

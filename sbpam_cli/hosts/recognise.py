@@ -14,6 +14,7 @@ BLOCK_SIZE = 1 << 17
 LINE_LIMIT = 1 << 22
 HEAD_SIZE = 1 << 16
 _HEAD_LIMIT = 1 << 20
+_TOO_LONG = f"a line of more than {LINE_LIMIT >> 20} MiB is no name"
 
 _SAVE_AS_CSV = 'Save the sheet as "CSV UTF-8".'
 _PACKED = {
@@ -87,7 +88,11 @@ class HostText:
             self.head = whole_text.split("\n") if self._taken else []
 
     def skip_lines(self, count: int) -> None:
-        """Takes lines of the head."""
+        """Takes lines of the head; its only line may go on beyond it."""
+        while self._taken.count(b"\n") < count and (chunk := next(self._chunks, b"")):
+            self._taken += chunk
+            if len(self._taken) > LINE_LIMIT:
+                raise self.refusal(self.line, _TOO_LONG)
         parts = self._taken.split(b"\n", count)
         self._taken = parts[count] if len(parts) > count else b""
         self.line += count
@@ -110,9 +115,7 @@ class HostText:
             else:
                 held += chunk
             if len(held) > LINE_LIMIT:
-                raise self.refusal(
-                    self.line, f"a line of more than {LINE_LIMIT >> 20} MiB is no name"
-                )
+                raise self.refusal(self.line, _TOO_LONG)
         if held:
             yield held + b"\n"
             self.line += 1

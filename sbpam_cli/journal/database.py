@@ -53,6 +53,9 @@ class Database:
 
         try:
             return [read(row) for row in self._open_connection().execute(query, tuple(values))]
+        except UnicodeEncodeError:
+            # Asked for bytes that are no text, which no row holds.
+            return []
         except (sqlite3.Error, OddValueError) as error:
             raise self._failed(error) from error
 

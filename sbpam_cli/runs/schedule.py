@@ -83,7 +83,8 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
         talk=ctx.console,
     )
     outcome.lists = hosts.tallies
-    names = [tally.source for tally in hosts.tallies]
+    # A path may hold bytes that are no text.
+    names = [tally.source.encode("utf-8", "backslashreplace").decode() for tally in hosts.tallies]
     names += ["arguments"] * (len(options.sources) > len(names))
     more = f" and {len(names) - _LISTS_NAMED} more" if len(names) > _LISTS_NAMED else ""
     options = options._replace(list_name=", ".join(names[:_LISTS_NAMED]) + more)

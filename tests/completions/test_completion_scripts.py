@@ -76,16 +76,20 @@ def test_the_scripts_are_what_the_program_makes(shell: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "home", "words"),
     [
-        (["--install-completion", "tcsh"], ["tcsh", "bash, zsh, fish"]),
-        (["--show-completion", "tcsh"], ["tcsh", "bash, zsh, fish"]),
-        (["--install-completion", "bash"], ["was not installed", "--show-completion bash"]),
+        (["--install-completion", "tcsh"], None, ["tcsh", "bash, zsh, fish"]),
+        (["--show-completion", "tcsh"], None, ["tcsh", "bash, zsh, fish"]),
+        (["--install-completion", "bash"], None, ["was not installed", "--show-completion bash"]),
+        # As where there is no HOME, and nobody of the user's number.
+        (["--install-completion", "zsh"], "~", ["was not installed", "--show-completion zsh"]),
     ],
 )
-def test_what_cannot_be_set_up(arguments: list[str], words: list[str], tmp_path: Path) -> None:
+def test_what_cannot_be_set_up(
+    arguments: list[str], home: str | None, words: list[str], tmp_path: Path
+) -> None:
     (tmp_path / ".bashrc").write_bytes("# é\n".encode("latin-1"))
-    ended = run([SBPAM, *arguments], {"HOME": str(tmp_path), "LANG": "C.UTF-8"})
+    ended = run([SBPAM, *arguments], {"HOME": home or str(tmp_path), "LANG": "C.UTF-8"})
     assert (ended.returncode, ended.stdout) == (2, "")
     assert [word for word in words if word not in ended.stderr] == []
 

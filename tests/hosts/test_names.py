@@ -197,10 +197,16 @@ def test_many_refusals_are_one_error_with_the_first_twenty_in_full() -> None:
     assert lines[20:] == ["and 1,214 more"]
 
 
-def test_an_endless_line_is_refused_in_bounded_memory() -> None:
-    stream = Trickle(b"a.bc\n" + b"x" * 40_000_000, 1 << 16)
+def test_a_long_comment_above_the_names_is_one_comment() -> None:
+    hosts = read_list("# " + "old" * 500_000 + " x.bc\na.bc\n")
+    assert hosts.names == ["a.bc"] and hosts.tallies[0].comments == 1
+
+
+@pytest.mark.parametrize(("start", "line"), [(b"a.bc\nx", 2), (b"#", 1)])
+def test_an_endless_line_is_refused_in_bounded_memory(start: bytes, line: int) -> None:
+    stream = Trickle(start + b"x" * 40_000_000, 1 << 16)
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"stdin:2: a line of more than 4 MiB"):
+    with pytest.raises(InputError, match=rf"stdin:{line}: a line of more than 4 MiB"):
         read_list(stream)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -115,6 +115,9 @@ def test_silence_about_a_status(site: Site) -> None:
         ("1999", "no run 1999"),
         ("nobody.corp.example", "knows a scan of nobody.corp.example"),
         ("", "empty"),
+        # Bytes of the command line that are no UTF-8.
+        ("caf\udce9", "no run caf"),
+        ("caf\udce9.corp.example", "knows a scan of caf"),
     ],
 )
 def test_what_nobody_knows(site: Site, argument: str, words: str) -> None:

@@ -58,6 +58,21 @@ def test_streams_that_are_closed(stage: RealSite, streams: str, code: int) -> No
 
 
 @on_posix
+@pytest.mark.parametrize(
+    ("script", "code", "words"),
+    [
+        # A path that is no text; nothing but a journal can be open.
+        ("f=$TMP/$'caf\\xe9.txt'; echo $1 > $f; $0 schedule $f", 0, "caf\\udce9.txt: 1 host"),
+        ("ulimit -n 7; $0 schedule $1", 6, "too many files are open"),
+    ],
+)
+def test_odd_paths_and_limits(stage: RealSite, script: str, code: int, words: str) -> None:
+    ended = shell(stage, script, HOSTS[0], TMP=str(stage.folder))
+    assert ended.returncode == code, ended.stderr
+    assert words in ended.stderr
+
+
+@on_posix
 def test_no_stdin_to_read_a_list_from(stage: RealSite) -> None:
     ended = shell(stage, '"$0" schedule <&-')
     assert (ended.returncode, ended.stderr.count("Traceback")) == (2, 0)
