@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from sbpam_cli.nps.replies import WireError, decode, read_text
 
-_TITLE = re.compile(rb"<title[^>]*>([^<]{0,300})</title", re.IGNORECASE)
+_TITLE = re.compile(rb"<title[^<>]{0,300}>([^<]{0,300})</title", re.IGNORECASE)
 _READ_BYTES = 100_000
 _LONGEST_WORDS = 500
 

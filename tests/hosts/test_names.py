@@ -199,7 +199,8 @@ def test_many_refusals_are_one_error_with_the_first_twenty_in_full() -> None:
 
 def test_a_long_comment_above_the_names_is_one_comment() -> None:
     hosts = read_list("# " + "old" * 500_000 + " x.bc\na.bc\n")
-    assert hosts.names == ["a.bc"] and hosts.tallies[0].comments == 1
+    assert hosts.names == ["a.bc"]
+    assert hosts.tallies[0].comments == 1
 
 
 @pytest.mark.parametrize(("start", "line"), [(b"a.bc\nx", 2), (b"#", 1)])

@@ -51,6 +51,8 @@ JSON = st.recursive(
             "a web page: 502 & Bad Gateway",
             None,
         ),
+        # Seconds of looking for the end of each, were it looked for without a limit.
+        ("text/html", "<title " * 20_000, "a web page", None),
         ("", "\ufeff  <!DOCTYPE HTML>x", "a web page", None),
         ("", "", None, None),
         ("", "   ", None, None),
