@@ -1,12 +1,12 @@
 """Addresses and certificate fingerprints of servers, in the one form they are compared in."""
 
 import re
+from contextlib import suppress
 
 from sbpam_cli.errors import wrong_value
 
 DEFAULT_PORT = 6500
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def parse_server(text: str, source: str = "--server") -> str:
@@ -65,11 +65,9 @@ def _host_and_port(authority: str, text: str, source: str) -> tuple[str, int | N
     if host.startswith("["):
         import ipaddress
 
-        try:
+        with suppress(ValueError):
             if "%" not in host:
                 return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]", port
-        except ValueError:
-            pass
         raise wrong_value(source, f"{text[:200]!r} is not an IPv6 address")
     host = host.removesuffix(".")
     if not _is_host(host):
@@ -98,7 +96,7 @@ def parse_fingerprint(text: str, source: str = "--fingerprint") -> str:
     Colons and spaces are fine, and so are the whole lines that openssl, ssh and sbpam print.
     """
     digits = re.sub(r"^.*fingerprint|^\s*sha-?256\b|[\s:=]", "", text.lower())
-    if not _FINGERPRINT.fullmatch(digits):
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise wrong_value(
             source,
             "this is not the SHA-256 of a certificate",

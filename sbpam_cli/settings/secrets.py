@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,24 +34,20 @@ _LABELS: dict[SecretName, str] = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class Secrets:
     """The secrets of one command and one target; a person is asked only by `require`.
 
     given: what options brought (files and stdin, read already).
     """
 
-    def __init__(
-        self,
-        services: "Services",
-        target: "Target",
-        vault: "Vault",
-        talk: "Talk",
-        given: Mapping[SecretName, Found] | None = None,
-    ) -> None:
-        self._services = services
-        self._target = target
-        self.vault = vault
-        self._talk = talk
+    services: "Services"
+    target: "Target"
+    vault: "Vault"
+    talk: "Talk"
+    given: InitVar[Mapping[SecretName, Found] | None] = None
+
+    def __post_init__(self, given: Mapping[SecretName, Found] | None) -> None:
         self._known = dict(given or {})
 
     def find(self, name: SecretName) -> Found | None:
@@ -70,7 +67,7 @@ class Secrets:
         if ask is not None:
             self._known[name] = typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
             return self._known[name]
-        variable, folder = variable_of(name), self._services.env("CREDENTIALS_DIRECTORY")
+        variable, folder = variable_of(name), self.services.env("CREDENTIALS_DIRECTORY")
         remedy = f"the keyring: {self.vault.remedy}; or " if self.vault.remedy else ""
         reason = "neither the environment nor the keyring has one, and nobody can be asked"
         if folder is not None and not os.access(folder, os.X_OK):
@@ -87,25 +84,25 @@ class Secrets:
 
     def stored(self, name: SecretName) -> Found | None:
         """What the keyring has, if the profile was stored for this server and user."""
-        target = self._target
+        target = self.target
         if not target.stored or target.origin is None:
             return None
         value = self.vault.get(target.profile, target.origin, name)
         return Found(value, KEYRING) if value is not None else None
 
     def _from_environment(self, name: SecretName) -> Found | None:
-        source = given_by_environment(self._services, name)
+        source = given_by_environment(self.services, name)
         if source is None:
             return None
-        text = self._services.env(variable_of(name))
+        text = self.services.env(variable_of(name))
         if text is not None:
             return Found(check_secret(text, source, InputError), source)
-        named = self._services.env(f"{variable_of(name)}_FILE")
-        path = Path(named) if named else credentials_file(self._services, name)
+        named = self.services.env(f"{variable_of(name)}_FILE")
+        path = Path(named) if named else credentials_file(self.services, name)
         assert path is not None
         # systemd's files carry a group that only an access list narrows.
         if warning := open_to_others(path, 0o044 if named else 0o004):
-            self._talk.warn(warning)
+            self.talk.warn(warning)
         return Found(read_secret_file(path, source, SignInError), source)
 
 
