@@ -41,12 +41,17 @@ def run_credentials(
     wanted = text.casefold()
     found = unmanaged = 0
     usable: list[ServiceAccount] = []
-    for page in list_accounts(Site(ctx, target).client, text.rpartition("\\")[2]):
+    client = Site(ctx, target).client
+    for page in list_accounts(client, text.rpartition("\\")[2]):
         if "\\" in text:
             page = [a for a in page if any(wanted in name.casefold() for name in a.names)]
         found += len(page)
         unmanaged += sum(1 for account in page if account.credential_id is None)
         usable += [account for account in page if account.credential_id][: _KEPT - len(usable)]
+        yield page
+    if text and not found:
+        page = [a for a in _by_console_name(client) if wanted in (a.display_name or "").casefold()]
+        found = len(page)
         yield page
     if found > unmanaged:
         _keep(ctx, usable)
@@ -113,6 +118,10 @@ def find_account(client: NpsClient, credential: str, talk: Talk) -> tuple[str, s
     # One account may be listed for several resources.
     named = {a.credential_id or a: a for a in accounts if _is_called(a, credential)}
     if not named:
+        wanted, by_console = credential.casefold(), _by_console_name(client)
+        by_console = [a for a in by_console if (a.display_name or "").casefold() == wanted]
+        named = {a.credential_id or a: a for a in by_console}
+    if not named:
         known = (name for account in accounts for name in account.names)
         raise UsageError(
             f"no service account is called {credential[:60]}",
@@ -133,6 +142,14 @@ def find_account(client: NpsClient, credential: str, talk: Talk) -> tuple[str, s
         )
     talk.note(f"service account {_describe(account)}")
     return account.credential_id, _name(account)
+
+
+def _by_console_name(client: NpsClient) -> list[ServiceAccount]:
+    """The accounts by the names of the console; none if the server does not give them."""
+    try:
+        return client.named_accounts()
+    except ServerError:
+        return []
 
 
 def list_accounts(client: NpsClient, text: str) -> Iterator[list[ServiceAccount]]:

@@ -154,6 +154,24 @@ class NpsClient(SignedInCalls):
             self._read(f"/api/v1/Credential/Search?{query}", what), wire.read_accounts, what
         )
 
+    def named_accounts(self) -> list[ServiceAccount]:
+        """`GET /api/v1/Credential` [vendor: to be avoided]: all, by the console's names.
+
+        The name is the display name here; no other call has it.
+        """
+        what = "the service accounts' names"
+        reply = self._read("/api/v1/Credential?type=Configuration", what, total_s=LIST_TOTAL_S)
+        return [
+            ServiceAccount(
+                canonical_uuid(row.get("id")),
+                wire.read_text(row.get("username")),
+                wire.read_text(row.get("domain")),
+                wire.read_text(row.get("name")),
+                *(None, None, None),
+            )
+            for row in _decoded(reply, wire.read_rows, what)
+        ]
+
     def known_hosts(self, *, enrolled: bool) -> Iterator[list[KnownHost]]:
         """`GET /api/v1/ManagedResource/Search` [vendor]: the enrolled hosts, a page at a time.
 

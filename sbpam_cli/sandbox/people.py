@@ -78,6 +78,7 @@ def default_credentials(new_id: Callable[[str], str]) -> list[dict[str, Any]]:
             "userName": name,
             "displayName": f"{name} ({domain})",
             "samAccountName": name,
+            "name": "Windows Demo" if name == "svc-onboard" else f"{name} account",
             "domain": domain,
             "resource": f"{domain.lower()}.example",
             "platform": "Active Directory",

@@ -53,6 +53,7 @@ class App:
             ("DELETE", f"{_SCANS}/([^/]+)", "scanner", self._cancel),
             ("GET", "/api/v1/Host/OuManageResources", "scanner", self._manage_unit),
             ("GET", "/api/v1/Credential/Search", "scanner", self._credentials),
+            ("GET", "/api/v1/Credential", "scanner", self._named_credentials),
             ("GET", "/api/v1/ManagedResource/Search", "scanner", self._enrolled),
             ("GET", "/api/v1/ManagedResource/Candidate/Search", "scanner", self._candidates),
         ]
@@ -167,6 +168,16 @@ class App:
             if text in row["userName"].lower() and kind in ("", row["credentialType"])
         ]
         return json_response({"data": rows[skip : skip + take], "recordsTotal": len(rows)})
+
+    def _named_credentials(self, call: Call) -> Response:
+        if call.query("type", "") != "Configuration":
+            raise call.refuse(400, type="Configuration is required.")
+        rows = [
+            row | {"id": row["credentialId"], "username": row["userName"], "name": row.get("name")}
+            for row in self.world.credentials
+            if row["credentialType"] == "Configuration" and row["credentialId"]
+        ]
+        return json_response(rows)
 
     def _enrolled(self, call: Call) -> Response:
         if call.query("filterType", "") != "Host":

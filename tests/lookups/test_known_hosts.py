@@ -98,3 +98,13 @@ def test_names_and_units_that_are_not_known_are_reported(site: Site) -> None:
     ended = site.run("hosts", "--ou", SERVERS)
     assert (ended.code, ended.out) == (3, "")
     assert "3 hosts without a distinguished name" in ended.err
+
+
+def test_an_account_is_found_by_the_name_of_the_console(site: Site) -> None:
+    wanted = next(row for row in site.world.credentials if row["userName"] == "svc-onboard")
+    ended = site.run("credentials", "windows d")
+    assert [row[0] for row in ended.rows()] == [wanted["credentialId"]]
+    ended = site.run("schedule", "web01.corp.example", "--credential", "Windows Demo")
+    assert ended.code == 0, ended.err
+    assert "planted" not in ended.out + ended.err
+    assert next(iter(site.world.jobs.values())).credential_id == wanted["credentialId"]
