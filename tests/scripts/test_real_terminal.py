@@ -80,7 +80,7 @@ def test_question_and_prompt(terminal: Tmux, stage: RealSite) -> None:
 
 def test_demo(terminal: Tmux) -> None:
     terminal.type("sbpam demo --scan-duration 2s; echo ended=$?", "Enter")
-    live = terminal.wait_for(r"\d+ of 24 hosts")
+    live = terminal.wait_for(r"^\d+ of 24 hosts", history=False)
     assert re.search(r"● \d+ Running|○ \d+ Queued", live)
     screen = terminal.wait_for(r"^ended=0")
     assert "of 24 hosts" not in screen
