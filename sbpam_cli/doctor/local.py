@@ -136,6 +136,8 @@ def _journal(services: "Services", path: Path) -> Result:
         )
     detail = f"{path}{_mode(path)}, {path.stat().st_size / 1e6:,.1f} MB"
     with closing(open_journal(services)) as journal:
+        # Every value is checked as it is read.
+        journal.runs()
         counts = journal.counts()
     left = sorted(run for run, count in counts.items() if count.unknown or count.open)
     if not left:

@@ -349,6 +349,16 @@ def test_torn_journal(clinic: Clinic) -> None:
     assert rows["role"].ok
 
 
+def test_journal_with_an_odd_value(clinic: Clinic) -> None:
+    clinic.use("CORP\\nomfa")
+    assert clinic.run("schedule", "web01.corp.example").code == 0
+    with closing(sqlite3.connect(clinic.folder / "state" / "journal.sqlite3")) as odd, odd:
+        odd.execute("UPDATE runs SET started = 'x'")
+    code, rows = clinic.examine()
+    assert (code, wrong(rows)) == (3, ["journal"])
+    assert "odd value in runs" in rows["journal"].detail
+
+
 def test_unfinished_run_is_named_and_breaks_nothing(clinic: Clinic) -> None:
     clinic.use("CORP\\nomfa")
     clinic.faults.add(Fault(action="reset", method="POST", path="OuMapping"))
