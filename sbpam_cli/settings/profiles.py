@@ -313,7 +313,7 @@ def _profile(path: Path, name: str, table: dict[str, Any]) -> Profile:
             if not isinstance(value, bool if key == "insecure" else str):
                 wanted = "true or false" if key == "insecure" else "a text in quotes"
                 raise InputError(f"`{key}` must be {wanted}")
-            if key in _PARSERS or key in ("method", "output"):
+            if key != "insecure":
                 values[key] = parse_setting(key, str(value), key)
     except SbpamError as error:
         raise _broken(path, f"profile {name!r}: {error.message}", error.hint) from None

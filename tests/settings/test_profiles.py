@@ -94,6 +94,7 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         ("[profiles.x]\ninsecure = 'yes'", "profile 'x': `insecure` must be true or false"),
         ("[profiles.x]\nmethod = 'magic'", "profile 'x': method: there is no method 'magic'"),
         ("[profiles.x]\nserver = 'http://a'", "profile 'x': server: "),
+        ('[profiles.x]\nusername = "a\\u0007b"', "characters that cannot be part of it"),
         ("[profiles.x]\nfingerprint = 'ab'", "profile 'x': fingerprint: "),
         ("[profiles.'x y']\nserver = 'a'", "cannot be the name of a profile"),
         ("x = " + "[" * 5000, "nested too deep"),
