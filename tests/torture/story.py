@@ -195,8 +195,8 @@ def ordinary_cases() -> tuple[Case, ...]:
 
     For every operation, every failure of it and every state of a batch: a case
     at a point where the journal holds a batch in that state. And a kill in
-    every durable state of every story, and whatever can befall the list of
-    jobs: it decides what is sent again.
+    every durable state of every story, and in every story whatever can befall
+    the list of jobs: it decides what is sent again.
     """
     met: set[object] = set()
     chosen = []
@@ -207,7 +207,9 @@ def ordinary_cases() -> tuple[Case, ...]:
         }
         if case.failure == "kill":
             new.add((case.story.name, point.durable))
-        if not new <= met or point.operation == "answer list":
+        if point.operation == "answer list":
+            new.add((case.story.name, point.operation, case.failure))
+        if not new <= met:
             met |= new
             chosen.append(case)
     return tuple(chosen)
