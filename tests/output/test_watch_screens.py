@@ -227,7 +227,7 @@ SENDING += ["--batch-size", "2", "--parallel", "1"]
         (["status", "--all", "--only", "failed"], "read 1 job", 0),
         (
             [*SENDING[:3], "--settle-after", "3m"],
-            "the outcome is unknown for 2 hosts: looking until 03:18:12Z, 60 s left",
+            "the outcome is unknown for 2 hosts: looking until 03:18:22Z, 60 s left",
             4,
         ),
     ],
