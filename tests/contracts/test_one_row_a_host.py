@@ -89,7 +89,7 @@ def expected_code(statuses: Counter[str]) -> set[int]:
     return {0}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(NAMES, min_size=1, max_size=14),
     batch_size=st.integers(1, 3),
