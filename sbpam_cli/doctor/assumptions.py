@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.errors import ServerError, UnreachableError
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.nps.calls import read_date
-from sbpam_cli.nps.replies import WireError, make_token, read_status, read_time
+from sbpam_cli.nps.decoding import WireError
+from sbpam_cli.nps.failures import read_date
+from sbpam_cli.nps.replies import make_token, read_status, read_time
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
 from sbpam_cli.signin.session import Site
 

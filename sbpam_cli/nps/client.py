@@ -1,11 +1,11 @@
 """The server's calls, a method each. Sources: vendor's 4.1 and 4.2 pages, a live 25.12.
 
-Reads are repeated here, because a read may be; the scheduling POST is sent
-once and its fate is told, because only the caller's journal knows what may
-follow. No id enters a path but a canonical UUID, no text a query but encoded.
+The scheduling POST is sent once and its fate reported: only the caller's journal knows what
+may follow. No id enters a path but a canonical UUID, no text a query but encoded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,31 +13,41 @@ from sbpam_cli.errors import ServerError, UsageError
 from sbpam_cli.models import KnownHost, ScanJob, ServiceAccount, Token
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
-from sbpam_cli.nps.array_stream import read_array
-from sbpam_cli.nps.calls import TOTAL_S, backoff_s, check_success, retry_after_s
-from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, no_answer
-from sbpam_cli.nps.signed_in import SignedInCalls, Tokens, is_passing, never
-from sbpam_cli.nps.transport import NoReplyError, Reply
+from sbpam_cli.nps.decoding import WireError
+from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, retry_after_s
+from sbpam_cli.nps.signing import (
+    Again,
+    SignedInCalls,
+    Tokens,
+    backoff_s,
+    check_success,
+    get,
+    is_passing,
+    never,
+)
+from sbpam_cli.nps.transport import Outgoing, Reply
 
 __all__ = [
     "ACTED_OR_NOT",
-    "LIST_TOTAL_S",
     "LONGEST_RETRY_AFTER_S",
     "NotFoundError",
     "NpsClient",
     "RefusedError",
     "Tokens",
     "backoff_s",
+    "each_page",
     "retry_after_s",
 ]
 
-Read = TypeVar("Read")
+Found = TypeVar("Found")
 
 LIST_TOTAL_S = 300.0
-_HOSTS_A_PAGE = 100
 LONGEST_RETRY_AFTER_S = 300.0
+MOST_PAGES = 2000
+HOSTS_A_PAGE = 100
 ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
-"""What to say where `manage_unit` was sent and did not end well."""
+"""What to say if `manage_unit` was sent and did not end well."""
+_LARGEST_JOB = 256 << 20
 _SCANS = "/api/v1/HostScanJob"
 
 
@@ -46,113 +56,110 @@ class NpsClient(SignedInCalls):
 
     # Reads.
 
-    def fresh_token(self, token: Token) -> Token:
-        """`GET /api/v1/UserToken` [vendor's script]: a fresh token for a current one."""
-        reply = self._try(self._read_sender("/api/v1/UserToken", token), is_passing)
-        check_success(reply, "the token's renewal")
-        return self._token_of(reply, "the token's renewal")
-
-    def version(self) -> str | None:
+    def version(self, *, once: bool = False) -> str | None:
         """`GET /api/v1/Version` [live], the harmless read: any answer but a 5xx or HTML will do."""
-        reply = self._try(self._read_sender("/api/v1/Version", None), is_passing)
+        reply = self._try(get("/api/v1/Version"), never if once else is_passing)
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
         return reply.problem()[0] if reply.status == 200 else None
 
-    def health(self) -> Reply:
-        """One try of `GET /api/v1/Health` [live], whatever it answers. Raises UnreachableError."""
-        return self._once("/api/v1/Health")
-
-    def _once(self, path: str) -> Reply:
-        try:
-            return self._send("GET", path)
-        except NoReplyError as error:
-            raise no_answer(self.origin, error) from None
-
     def probe(self) -> None:
         """One try of the harmless read. Raises UnreachableError or ServerError."""
-        reply = self._once("/api/v1/Version")
-        if reply.status >= 500 or reply.is_web_page:
-            raise failed_answer(reply, "the server")
+        self.version(once=True)
+
+    def health(self) -> Reply:
+        """One try of `GET /api/v1/Health` [live], whatever it answers. Raises UnreachableError."""
+        return self._try(get("/api/v1/Health"), never)
 
     def look(self, path: str) -> Reply:
         """A signed-in read, whatever it answers: for what `doctor --assumptions` compares."""
-        return self._ask(path, total_s=LIST_TOTAL_S)
+        return self._ask(replace(get(path), total_s=LIST_TOTAL_S))
 
     def job(self, job_id: str, *, once: bool = False) -> ScanJob:
         """`GET /api/v1/HostScanJob/{id}` [vendor]: one job, with times and creator.
 
-        once: whoever asks repeats it. Raises NotFoundError for 404.
+        once: whoever asks repeats it. Raises NotFoundError for 404 and an empty answer.
         """
-        path, again = f"{_SCANS}/{_path_id(job_id)}", never if once else is_passing
-        reply = self._read(path, "the job", unknown=f"job {job_id}", again=again)
-        return _job_in(reply, "the job")
+        path, again = f"{_SCANS}/{_path_id(job_id)}", never if once else None
+        return self._job_at(path, "the job", f"job {job_id}", again)
 
-    def jobs(self, gather: Callable[[Iterator[ScanJob]], Read]) -> Read:
+    def host_job(self, host_id: str) -> ScanJob:
+        """`GET /api/v1/HostScanJob/ByHostId/{id}` [vendor]: the current job of one host.
+
+        Raises NotFoundError as `job` does.
+        """
+        path = f"{_SCANS}/ByHostId/{_path_id(host_id)}"
+        return self._job_at(path, "the host's job", f"job of the host {host_id}")
+
+    def _job_at(
+        self,
+        path: str,
+        what: str,
+        unknown: str,
+        again: Again | None = None,
+    ) -> ScanJob:
+        reply = self._read(replace(get(path), largest=_LARGEST_JOB), what, unknown, again)
+        if not reply.content or reply.content.isspace():
+            raise NotFoundError(
+                f"the server knows no {unknown}", reason=f"HTTP {reply.status} without a job"
+            )
+        return _understood(wire.decode_job, reply, what)
+
+    def jobs(self, gather: Callable[[Iterator[ScanJob]], Found]) -> Found:
         """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.
 
-        gather: takes the jobs as they arrive, one at a time, and answers what
-        it kept; called afresh with each try.
+        gather: takes the jobs as they arrive, one at a time, and returns what it kept; called
+        afresh with each try.
         """
-        kept: list[Read] = []
+        kept: list[Found] = []
 
         def consume(chunks: Iterator[bytes]) -> None:
-            kept[:] = [gather(wire.read_each_job(read_array(chunks)))]
+            kept[:] = [gather(wire.read_jobs(chunks))]
 
+        what = "the list of jobs"
         try:
-            self._read(_SCANS, "the list of jobs", total_s=LIST_TOTAL_S, consume=consume)
-        except wire.WireError as error:
-            raise _not_understood(error, "the list of jobs") from error
+            self._read(replace(get(_SCANS), total_s=LIST_TOTAL_S, consume=consume), what)
+        except WireError as error:
+            raise _not_understood(error, what) from error
         return kept[0]
 
     def cancel(self, job_id: str) -> None:
         """`DELETE /api/v1/HostScanJob/{id}` [vendor]: asks to stop a job.
 
-        Raises NotFoundError for 404. Asking twice does no harm, so it is
-        repeated like a read.
+        Raises NotFoundError for 404. Asking twice does no harm, so it is repeated like a read.
         """
-        path = f"{_SCANS}/{_path_id(job_id)}"
-        self._read(path, "the job", unknown=f"job {job_id}", method="DELETE")
-
-    def host_job(self, host_id: str) -> ScanJob:
-        """`GET /api/v1/HostScanJob/ByHostId/{id}` [vendor]: the current job of one host.
-
-        Raises NotFoundError for 404.
-        """
-        path = f"{_SCANS}/ByHostId/{_path_id(host_id)}"
-        reply = self._read(path, "the host's job", unknown=f"job of the host {host_id}")
-        return _job_in(reply, "the host's job")
+        out = replace(get(f"{_SCANS}/{_path_id(job_id)}"), method="DELETE")
+        self._read(out, "the job", f"job {job_id}")
 
     def validate_hosts(
         self, credential_id: str, names: Sequence[str]
     ) -> list[dict[str, str | None]]:
         """`POST .../ValidateImportedCSV` [vendor]: checks rows, schedules nothing.
 
-        Answers the rows in the server's order, with the errors of the name and
-        the credential only. Raises NotFoundError where the server has no such call.
+        Returns the rows in the server's order, with the errors of the name and the credential
+        only. Raises NotFoundError if the server has no such call.
         """
         import json
 
-        rows = [_import_row(name, credential_id) for name in names]
-        reply = self._read(
-            f"{_SCANS}/ValidateImportedCSV", "the validation", body=json.dumps(rows).encode()
-        )
-        answer = _decoded(reply, wire.read_rows, "the validation")
-        wanted = ("dnsHostName", "dnsHostNameError", "credentialNameError")
-        return [{key: wire.read_text(row.get(key)) for key in wanted} for row in answer]
+        nulls = dict.fromkeys(("ipAddress", "os", "credentialName", "platformName"))
+        rows = [{"dnsHostName": name, "credentialId": credential_id, **nulls} for name in names]
+        body, what = json.dumps(rows).encode(), "the validation"
+        out = replace(get(f"{_SCANS}/ValidateImportedCSV"), method="POST", body=body)
+        reply = self._ask(out)
+        if reply.status in (404, 405):
+            raise NotFoundError(f"the server has no call for {what}")
+        check_success(reply, what)
+        return _understood(wire.read_rows, reply, what)
 
-    def accounts(
-        self, text: str, *, skip: int, take: int
-    ) -> tuple[list[ServiceAccount], int | None]:
+    def accounts(self, text: str, *, skip: int, take: int) -> wire.Page:
         """`GET /api/v1/Credential/Search` [vendor]: a page of service accounts, and their total.
 
         text: a part of the user name, in any case; empty for all.
         """
         query = f"filterText={_in_query(text)}&credentialType=Configuration&skip={skip}&take={take}"
         what = "the list of service accounts"
-        return _decoded(
-            self._read(f"/api/v1/Credential/Search?{query}", what), wire.read_accounts, what
-        )
+        reply = self._read(get(f"/api/v1/Credential/Search?{query}"), what)
+        return _understood(wire.read_accounts, reply, what)
 
     def named_accounts(self) -> list[ServiceAccount]:
         """`GET /api/v1/Credential` [vendor: to be avoided]: all, by the console's names.
@@ -160,60 +167,39 @@ class NpsClient(SignedInCalls):
         The name is the display name here; no other call has it.
         """
         what = "the service accounts' names"
-        reply = self._read("/api/v1/Credential?type=Configuration", what, total_s=LIST_TOTAL_S)
-        return [
-            ServiceAccount(
-                canonical_uuid(row.get("id")),
-                wire.read_text(row.get("username")),
-                wire.read_text(row.get("domain")),
-                wire.read_text(row.get("name")),
-                *(None, None, None),
-            )
-            for row in _decoded(reply, wire.read_rows, what)
-        ]
+        out = replace(get("/api/v1/Credential?type=Configuration"), total_s=LIST_TOTAL_S)
+        return _understood(wire.read_named_accounts, self._read(out, what), what)
 
     def known_hosts(self, *, enrolled: bool) -> Iterator[list[KnownHost]]:
         """`GET /api/v1/ManagedResource/Search` [vendor]: the enrolled hosts, a page at a time.
 
-        Without `enrolled`: `.../Candidate/Search`, what the directory has besides. The total may
-        be wrong: a full page is never the last. Raises ServerError if pages bring nothing new.
+        Without `enrolled`: `.../Candidate/Search`, what the directory has besides.
         """
-        what, received, seen = "the list of hosts", 0, set[int]()
-        while True:
-            path = f"Search?filterType=Host&Skip={received}&Take={_HOSTS_A_PAGE}"
+        what = "the list of hosts"
+
+        def read(skip: int) -> wire.Page:
+            path = f"Search?filterType=Host&Skip={skip}&Take={HOSTS_A_PAGE}"
             if not enrolled:
                 path = "Candidate/Search?filterAppResourceType=NotEnrolled&filterText="
-                path += f"&skip={received}&take={_HOSTS_A_PAGE}"
-            reply = self._read(f"/api/v1/ManagedResource/{path}", what)
-            rows, total = _decoded(
-                reply, lambda value: wire.read_hosts(value, enrolled=enrolled), what
-            )
-            received += len(rows)
-            fresh = [row for row in dict.fromkeys(rows) if hash(row) not in seen]
-            seen.update(map(hash, fresh))
-            if fresh:
-                yield fresh
-            if not rows or (len(rows) != _HOSTS_A_PAGE and (total is None or total <= received)):
-                return
-            if not fresh:
-                raise ServerError(
-                    f"{what} does not end",
-                    reason=f"after {len(seen):,} its pages bring nothing new",
-                )
+                path += f"&skip={skip}&take={HOSTS_A_PAGE}"
+            reply = self._read(get(f"/api/v1/ManagedResource/{path}"), what)
+            return _understood(lambda body: wire.read_hosts(body, enrolled=enrolled), reply, what)
+
+        return each_page(read, HOSTS_A_PAGE, what)
 
     # The calls that act.
 
     def manage_unit(self, dn: str, *, children: bool) -> list[str]:
         """`GET /api/v1/Host/OuManageResources` [vendor, from 4.2 on]: the hosts of a unit.
 
-        It may onboard what it finds, although it is a GET: so it is sent once,
-        and again only where it surely did not leave or its token was refused.
-        Raises NotFoundError where the server lacks the call or the unit.
+        It may onboard what it finds, although it is a GET: so it is sent once, and again only
+        if it surely did not leave or its token was refused. Raises NotFoundError if the server
+        lacks the call or the unit.
         """
-        what = "the hosts of the organisational unit"
         path = f"/api/v1/Host/OuManageResources?ou={_in_query(dn)}"
         path += f"&includeChildOus={'true' if children else 'false'}"
-        reply = self._ask(path, once=ACTED_OR_NOT, total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
+        out = replace(get(path), total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
+        reply = self._ask(out, acts=ACTED_OR_NOT)
         if reply.status in (400, 404, 405):
             words, trace_id = reply.problem()
             raise NotFoundError(
@@ -221,50 +207,69 @@ class NpsClient(SignedInCalls):
                 reason=words or f"HTTP {reply.status}: does it lack the call, which came with 4.2?",
                 trace_id=trace_id,
             )
+        what = "the hosts of the organisational unit"
         try:
             check_success(reply, what)
-            return _decoded(reply, wire.read_names, what)
+            return _understood(wire.read_names, reply, what)
         except ServerError as error:
             error.hint = f"{error.hint}; {ACTED_OR_NOT}"
             raise
 
-    def schedule(self, credential_id: str, body: bytes, token: Token, *, total_s: float) -> Reply:
+    def schedule(
+        self, credential_id: str, names: Sequence[str], token: Token, *, total_s: float
+    ) -> Reply:
         """`POST /api/v1/HostScanJob/OuMapping/{credentialId}` [seed], once. Raises NoReplyError."""
-        path = f"{_SCANS}/OuMapping/{_path_id(credential_id)}"
         return self._send(
-            "POST", path, body=body, token=token.value, total_s=total_s, read_s=total_s
+            Outgoing(
+                method="POST",
+                path=f"{_SCANS}/OuMapping/{_path_id(credential_id)}",
+                body=wire.encode_hosts(names),
+                token=token.value,
+                total_s=total_s,
+                read_s=total_s,
+                largest=(16 << 20) + (16 << 10) * len(names),
+            )
         )
 
-    def _read(
-        self,
-        path: str,
-        what: str,
-        *,
-        unknown: str | None = None,
-        body: bytes | None = None,
-        total_s: float = TOTAL_S,
-        **how: Any,
-    ) -> Reply:
-        """A signed-in read. A refused token is renewed once.
 
-        unknown: what a 404 means that the server does not know. A body makes
-        it a POST, and then a 404 or 405 means that there is no such call.
-        """
-        reply = self._ask(path, body=body, total_s=total_s, **how)
-        if body is not None and reply.status in (404, 405):
-            raise NotFoundError(f"the server has no call for {what}")
-        # A web page is not the application's word: a proxy or an empty IIS gave it.
-        if unknown is not None and reply.status == 404 and not reply.is_web_page:
-            words, trace_id = reply.problem()
-            raise NotFoundError(
-                f"the server knows no {unknown}", reason=words or "HTTP 404", trace_id=trace_id
-            )
-        try:
-            check_success(reply, what)
-        except ServerError as error:
-            error.retry_after_s = retry_after_s(reply, self.server_time())
-            raise
-        return reply
+def each_page(read: Callable[[int], wire.Page], take: int, what: str) -> Iterator[list[Any]]:
+    """The rows of a search, a page at a time, none twice, none that is empty.
+
+    read: from how many on. The server's total may be wrong, or count what it filtered out: so
+    a full page is never the last, and an empty one always. Raises ServerError if pages repeat.
+    """
+    seen: set[int] = set()
+    received, total = 0, None
+    for _ in range(MOST_PAGES):
+        rows, total = read(received)
+        received += len(rows)
+        fresh = [row for row in dict.fromkeys(rows) if any(row) and hash(row) not in seen]
+        seen.update(map(hash, fresh))
+        if fresh:
+            yield fresh
+        if not rows or (len(rows) != take and (total is None or total <= received)):
+            return
+        if not fresh:
+            break
+    of_all = f" of {total:,}" if total is not None else ""
+    raise ServerError(
+        f"{what} does not end", reason=f"after {len(seen):,}{of_all} its pages bring nothing new"
+    )
+
+
+def _understood(read: Callable[[bytes], Found], reply: Reply, what: str) -> Found:
+    try:
+        return read(reply.content)
+    except WireError as error:
+        raise _not_understood(error, what) from error
+
+
+def _not_understood(error: WireError, what: str) -> ServerError:
+    return ServerError(
+        f"{what} could not be understood",
+        reason=str(error),
+        hint="`--verbose` shows the request; a server of another version may answer so",
+    )
 
 
 def _in_query(text: str) -> str:
@@ -275,43 +280,9 @@ def _in_query(text: str) -> str:
         raise UsageError("an argument is not text in this terminal's encoding") from None
 
 
-def _job_in(reply: Reply, what: str) -> ScanJob:
-    try:
-        return wire.decode_job(reply.content)
-    except wire.WireError as error:
-        raise _not_understood(error, what) from error
-
-
-def _decoded(reply: Reply, read: Callable[[Any], Read], what: str) -> Read:
-    try:
-        return read(wire.decode(reply.content))
-    except wire.WireError as error:
-        raise _not_understood(error, what) from error
-
-
-def _not_understood(error: wire.WireError, what: str) -> ServerError:
-    return ServerError(
-        f"{what} could not be understood",
-        reason=str(error),
-        hint="`--verbose` shows the request; a server of another version may answer so",
-    )
-
-
 def _path_id(text: str) -> str:
     """The only way for an id into a path."""
     found = canonical_uuid(text)
     if found is None:
         raise UsageError(f"not an id: {text[:60]}", hint="an id has the form of a UUID")
     return found
-
-
-def _import_row(name: str, credential_id: str) -> dict[str, str | None]:
-    """A row of the validation call: the two fields that count, the others null [vendor]."""
-    return {
-        "dnsHostName": name,
-        "ipAddress": None,
-        "os": None,
-        "credentialId": credential_id,
-        "credentialName": None,
-        "platformName": None,
-    }

@@ -29,6 +29,27 @@ class NotFoundError(UsageError):
     """The server does not know what the path names."""
 
 
+def read_date(text: str | None) -> float | None:
+    """An HTTP date as epoch seconds; None for what is none."""
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def retry_after_s(reply: "Reply", now: float) -> float | None:
+    """`Retry-After` as seconds from `now` (epoch, server's clock); None if absent or odd."""
+    text = reply.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    moment = read_date(text)
+    return max(0.0, moment - now) if moment is not None else None
+
+
 def no_answer(origin: str, failure: "NoReplyError") -> SbpamError:
     """A request without an answer."""
     return failure.final or UnreachableError(

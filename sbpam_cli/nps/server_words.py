@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
-from sbpam_cli.nps.replies import WireError, decode, read_text
+from sbpam_cli.nps.decoding import WireError, decode
+from sbpam_cli.nps.replies import read_text
 
 _TITLE = re.compile(rb"<title[^<>]{0,300}>([^<]{0,300})</title", re.IGNORECASE)
 _READ_BYTES = 100_000

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from sbpam_cli.errors import UnreachableError
 from sbpam_cli.nps import server_words
 from sbpam_cli.nps.deadlines import DeadlineNetwork
 from sbpam_cli.nps.proxies import choose_proxy, explain_refusal, proxy_name
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from sbpam_cli.errors import UnreachableError
     from sbpam_cli.models import Talk
     from sbpam_cli.system.services import Services
 
@@ -31,6 +31,7 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 _KEEPALIVE_S = 5.0
 _COPIED_BYTES = 1 << 20
+_LONGEST_ERROR = 1 << 20
 
 
 class NoReplyError(Exception):
@@ -57,8 +58,9 @@ class Outgoing:
 
     path: from the root, query included; only its part before `?` is shown by `--verbose`.
     body: JSON. cookies: sent, and nowhere else. total_s: for the whole of it.
-    attempt: the number of this try. consume: takes the body of a success in pieces as
-    they come, and `content` is empty then.
+    attempt: the number of this try. largest: what the body of a success may have, in bytes,
+    once it is decompressed; an error's is cut off. consume: takes the body of a success in
+    pieces as they come, and `content` is empty then.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Outgoing:
     connect_s: float = CONNECT_TIMEOUT_S
     read_s: float = READ_TIMEOUT_S
     attempt: int = 1
+    largest: int = 64 << 20
     consume: Callable[[Iterator[bytes]], None] | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -247,7 +250,7 @@ class Transport:
                     if out.consume is not None and _is_data(response):
                         out.consume(response.iter_bytes())
                     else:
-                        content = _whole_body(response)
+                        content = _whole_body(response, out.largest)
                 finally:
                     response.close()
             reply = Reply(
@@ -281,6 +284,9 @@ class Transport:
             peer = self._proxy if progress.at_proxy else f"{peer} through {self._proxy}"
         reason = hide_secrets(_explain(error), secrets)
         final = explain_tls(error, peer) or explain_refusal(str(error), peer)
+        if isinstance(error, _TooLargeError):
+            hint = "is this the address of the NPS server? The console shows what it has"
+            final = UnreachableError(f"no usable answer from {peer}", reason=reason, hint=hint)
         return NoReplyError(reason, sent=progress.sent, peer=peer, final=final)
 
     def close(self) -> None:
@@ -306,11 +312,19 @@ class _Progress:
             self.sent = self.sent or info["request"].method == self._method
 
 
-def _whole_body(response: "httpx.Response") -> bytes:
+class _TooLargeError(OSError):
+    """The body of a success is larger than it may be."""
+
+
+def _whole_body(response: "httpx.Response", largest: int) -> bytes:
     """The body; a large one in the buffer it was read into, not as a second copy."""
     buffer = bytearray()
     for piece in response.iter_bytes():
         buffer += piece
+        if response.is_success and len(buffer) > largest:
+            raise _TooLargeError(f"the reply is larger than {largest >> 20} MiB")
+        if not response.is_success and len(buffer) > _LONGEST_ERROR:
+            return bytes(buffer[:_LONGEST_ERROR])
     return cast("bytes", buffer) if len(buffer) > _COPIED_BYTES else bytes(buffer)
 
 

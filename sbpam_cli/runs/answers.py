@@ -18,6 +18,7 @@ from sbpam_cli.journal.records import Batch, BatchState
 from sbpam_cli.models import ScanJob
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
+from sbpam_cli.nps.decoding import WireError
 from sbpam_cli.nps.failures import redirect_target
 from sbpam_cli.nps.transport import NoReplyError, Reply
 from sbpam_cli.wording import counted
@@ -113,7 +114,7 @@ def _judge_success(reply: Reply) -> Verdict:
         return doubtful(reply.problem()[0])
     try:
         job = wire.decode_job(reply.content)
-    except wire.WireError as error:
+    except WireError as error:
         return doubtful(str(error))
     return Verdict("accepted", job=job, http_status=reply.status)
 

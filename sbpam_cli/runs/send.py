@@ -19,7 +19,6 @@ from sbpam_cli.jobs.job import (
 )
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanStatus, Token
-from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.runs.answers import (
@@ -174,10 +173,9 @@ class Sending:
         left_s = started + self._limits.send_timeout_s - self._clock.monotonic()
         if left_s <= 0:
             return Verdict("planned", reason="no time was left to send it")
-        body = wire.encode_hosts(batch.names)
         credential_id = self._state.run.credential_id
         try:
-            reply = self._client.schedule(credential_id, body, token, total_s=left_s)
+            reply = self._client.schedule(credential_id, batch.names, token, total_s=left_s)
         except NoReplyError as error:
             return judge_failure(error)
         verdict = judge_reply(reply, len(batch.names), self._client.server_time())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from sbpam_cli.errors import Interrupted, SbpamError, ServerError, SignInError, UsageError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.client import NpsClient, RefusedError
-from sbpam_cli.nps.replies import WireError, make_token
+from sbpam_cli.nps.decoding import WireError
+from sbpam_cli.nps.replies import make_token
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
 from sbpam_cli.settings.environment import KEYRING

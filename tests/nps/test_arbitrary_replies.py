@@ -13,7 +13,11 @@ from sbpam_cli.sandbox.people import PLANTED_SECRETS
 
 CODES = {0, 2, 3, 4, 5, 6, 8, 124}
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
     ),

@@ -1,0 +1,273 @@
+"""How calls are sent, how often, as whom; and the sign-in itself.
+
+Reads are repeated, because a read may be. A sign-in step is not once its first byte has left:
+refusals lock accounts, and a second push wakes somebody up.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from sbpam_cli.errors import Interrupted, ServerError, SignInError
+from sbpam_cli.models import Token
+from sbpam_cli.nps import replies as wire
+from sbpam_cli.nps.decoding import WireError
+from sbpam_cli.nps.failures import (
+    NotFoundError,
+    RefusedError,
+    failed_answer,
+    no_answer,
+    read_date,
+    retry_after_s,
+)
+from sbpam_cli.nps.transport import CONNECT_TIMEOUT_S, NoReplyError, Outgoing, Reply, Transport
+
+if TYPE_CHECKING:
+    from sbpam_cli.system.services import Services
+
+TOTAL_S = 120.0
+_YEAR_3000 = 32_503_680_000.0
+_TRIES = 4
+_TRIES_WITHIN_S = 15.0
+_BACKOFF_FIRST_S = 0.5
+_BACKOFF_LONGEST_S = 8.0
+
+Again = Callable[[Reply | NoReplyError], bool]
+"""Whether what ended so is tried once more."""
+
+
+class Tokens(Protocol):
+    """Where the bearer token of a call comes from (`signin.session`)."""
+
+    def token(self, *, lasting: bool = False) -> Token: ...
+    def renew(self, refused: Token) -> Token: ...
+
+
+def backoff_s(services: "Services", attempt: int, longest_s: float = _BACKOFF_LONGEST_S) -> float:
+    """How long to wait before the try after `attempt` (1-based): doubling, full jitter."""
+    return services.random.uniform(
+        0.0, min(longest_s, _BACKOFF_FIRST_S * 2.0 ** min(attempt - 1, 16))
+    )
+
+
+class SignedInCalls:
+    """The calls of one server, without any but the sign-in. Threads may share it.
+
+    stop: ends waiting between tries with Interrupted when it is set.
+    """
+
+    def __init__(
+        self, services: "Services", transport: Transport, *, stop: threading.Event | None = None
+    ) -> None:
+        self._services = services
+        self._transport = transport
+        self._stop = stop or threading.Event()
+        self._tokens: Tokens | None = None
+        self._cookies: dict[str, str] = {}
+        self._offset_s = 0.0
+
+    def use(self, tokens: Tokens) -> None:
+        """Names where the tokens of the calls come from."""
+        self._tokens = tokens
+
+    @property
+    def origin(self) -> str:
+        return self._transport.origin
+
+    @property
+    def clock_offset_s(self) -> float:
+        """The server's clock minus ours, seconds, from the newest reply's `Date`."""
+        return self._offset_s
+
+    def server_time(self) -> float:
+        """The server's clock, epoch seconds."""
+        return self._services.clock.now() + self._offset_s
+
+    # Sending: once, a few times, signed in, and whatever is no success raised.
+
+    def _send(self, out: Outgoing) -> Reply:
+        reply = self._transport.send(out)
+        served = read_date(reply.headers.get("date"))
+        if served is not None and 0 < served < _YEAR_3000:
+            self._offset_s = served - self._services.clock.now()
+        return reply
+
+    def _try(self, out: Outgoing, again: Again, acts: str | None = None) -> Reply:
+        """Up to 4 tries within 15 s, as long as `again` says that one more may help."""
+        clock = self._services.clock
+        until = clock.monotonic() + _TRIES_WITHIN_S
+        attempt = 0
+        while True:
+            attempt += 1
+            connect_s = min(CONNECT_TIMEOUT_S, max(until - clock.monotonic(), 1.0))
+            wait_s = backoff_s(self._services, attempt)
+            result: Reply | NoReplyError
+            try:
+                result = self._send(replace(out, attempt=attempt, connect_s=connect_s))
+                wait_s = max(wait_s, retry_after_s(result, self.server_time()) or 0.0)
+            except NoReplyError as error:
+                result = error
+            last = attempt >= _TRIES or clock.monotonic() + wait_s >= until
+            if last or not again(result):
+                if isinstance(result, Reply):
+                    return result
+                failure = no_answer(self.origin, result)
+                failure.hint = acts if acts and result.sent else failure.hint
+                raise failure from None
+            if clock.wait(self._stop, wait_s):
+                raise Interrupted("interrupted", signal_number=2)
+
+    def _ask(
+        self,
+        out: Outgoing,
+        again: Again | None = None,
+        acts: str | None = None,
+    ) -> Reply:
+        """A signed-in request and its answer. A refused token is renewed once.
+
+        again: whether what ended so is tried once more; if it may help a read, by default.
+        acts: it may change something, and this is the hint if nobody knows whether it did.
+        """
+        again = again or (_never_began if acts else is_passing)
+        if self._tokens is None:
+            return self._try(out, again, acts)
+        token = self._tokens.token(lasting=acts is not None)
+        reply = self._try(replace(out, token=token.value), again, acts)
+        if reply.status != 401:
+            return reply
+        try:
+            token = self._tokens.renew(token)
+        except SignInError as error:
+            if error.reason is None:
+                error.reason, error.trace_id = reply.problem()
+            raise
+        return self._try(replace(out, token=token.value), again, acts)
+
+    def _read(
+        self,
+        out: Outgoing,
+        what: str,
+        unknown: str | None = None,
+        again: Again | None = None,
+    ) -> Reply:
+        """unknown: what a 404 means that the server does not know."""
+        reply = self._ask(out, again)
+        # A web page is not the application's word: a proxy or an empty IIS gave it.
+        if unknown is not None and reply.status == 404 and not reply.is_web_page:
+            words, trace_id = reply.problem()
+            raise NotFoundError(
+                f"the server knows no {unknown}", reason=words or "HTTP 404", trace_id=trace_id
+            )
+        try:
+            check_success(reply, what)
+        except ServerError as error:
+            error.retry_after_s = retry_after_s(reply, self.server_time())
+            raise
+        return reply
+
+    # Signing in. Each step raises RefusedError for 400, 401 and 403.
+
+    def sign_in(self, login: str, password: str) -> Token:
+        """Step 1, `POST /signinBody` [vendor]: a token good for step 2 where MFA is on."""
+        self._cookies = {}
+        body = {"Login": login, "Password": password}
+        reply = self._step(("/signinBody",), body, (password,))
+        self._cookies = dict(reply.cookies)
+        return self._token_in(reply, "the sign-in")
+
+    def second_step(self, token: Token, code: str | int) -> Token:
+        """Step 2, `POST /signin2fa` [live], with step 1's cookies; the code as a JSON string,
+        or bare, as a number.
+
+        May block until somebody presses a button on a phone. 404: once at `/sigin2fa`, as the
+        mission's document spells it.
+        """
+        secrets = (str(code),) if len(str(code)) > 1 else ()
+        reply = self._step(("/signin2fa", "/sigin2fa"), code, secrets, token)
+        if reply.status == 404:
+            raise RefusedError(
+                "the server has no second sign-in step", status=404, reason="HTTP 404"
+            )
+        return self._token_in(reply, "the second sign-in step")
+
+    def application_token(self, login: str, api_key: str, serial: str) -> Token:
+        """`POST /WebAppApi/api/v1/AppUserToken` [live module]; 404: without the prefix [guess]."""
+        body = {"login": login, "password": api_key, "certificateSerialNumber": serial}
+        paths = ("/WebAppApi/api/v1/AppUserToken", "/api/v1/AppUserToken")
+        return self._token_in(self._step(paths, body, (api_key,)), "the application's sign-in")
+
+    def fresh_token(self, token: Token) -> Token:
+        """`GET /api/v1/UserToken` [vendor's script]: a fresh token for a current one."""
+        reply = self._try(replace(get("/api/v1/UserToken"), token=token.value), is_passing)
+        check_success(reply, "the token's renewal")
+        return self._token_in(reply, "the token's renewal")
+
+    def _step(
+        self,
+        paths: tuple[str, ...],
+        body: object,
+        secrets: tuple[str, ...],
+        token: Token | None = None,
+    ) -> Reply:
+        """At the first path that is none of a 404. With a token, a 404 of all is returned."""
+        import json
+
+        out = Outgoing(
+            method="POST",
+            path=paths[0],
+            body=json.dumps(body).encode(),
+            token=token.value if token else None,
+            cookies=self._cookies if token else {},
+            secrets=secrets,
+            total_s=TOTAL_S,
+            read_s=TOTAL_S,
+        )
+        reply = self._try(out, _never_began)
+        for path in paths[1:]:
+            if reply.status == 404:
+                reply = self._try(replace(out, path=path), _never_began)
+        if reply.status in (400, 401, 403):
+            words, trace_id = reply.problem()
+            raise RefusedError(
+                "the server refused the sign-in",
+                status=reply.status,
+                reason=words or f"HTTP {reply.status}",
+                trace_id=trace_id,
+            )
+        if token is None or reply.status != 404:
+            check_success(reply, "the sign-in")
+        return reply
+
+    def _token_in(self, reply: Reply, what: str) -> Token:
+        try:
+            return wire.read_token(reply.content, self.server_time())
+        except WireError as error:
+            raise ServerError(
+                f"{what} answered something that is no token",
+                hint="is this the address of the NPS server? `--verbose` shows the requests",
+            ) from error
+
+
+def get(path: str) -> Outgoing:
+    return Outgoing(method="GET", path=path, total_s=TOTAL_S)
+
+
+def never(_: Reply | NoReplyError) -> bool:
+    return False
+
+
+def _never_began(result: Reply | NoReplyError) -> bool:
+    return isinstance(result, NoReplyError) and not result.sent and result.final is None
+
+
+def is_passing(result: Reply | NoReplyError) -> bool:
+    """Whether a read that ended so may succeed a moment later."""
+    if isinstance(result, NoReplyError):
+        return result.final is None
+    return result.status in (408, 429) or result.status >= 500
+
+
+def check_success(reply: Reply, what: str) -> None:
+    if not 200 <= reply.status < 300 or reply.is_web_page:
+        raise failed_answer(reply, what)
