@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -121,29 +121,7 @@ class Reply:
 
     def hide(self, text: str) -> str:
         """`text` without the secrets that the request carried: servers echo what they get."""
-        return hide_secrets(text, self.secrets)
-
-
-def hide_secrets(text: str, secrets: Iterable[str]) -> str:
-    """`***` in place of each secret, also as JSON, a URL or a web page spells it."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub("".join(map(_spellings, secret)), "***", text)
-    return text
-
-
-def _spellings(char: str) -> str:
-    """A pattern of what may stand for a character in a server's echo."""
-    if char.isascii() and (char.isalnum() or char in "-._~"):
-        return re.escape(char)
-    utf16 = char.encode("utf-16-be", "surrogatepass").hex()
-    units = "".join(rf"\\\\*u{utf16[n : n + 4]}" for n in range(0, len(utf16), 4))
-    percent = "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
-    entities = rf"&(?:#0*{ord(char)}|#x0*{ord(char):x}|{_ENTITIES.get(char, '(?!)')});"
-    plus = r"|\+" if char == " " else ""
-    return rf"(?:\\*{re.escape(char)}|(?i:{units}|{percent}|{entities}){plus})"
-
-
-_ENTITIES = {'"': "quot", "'": "apos", "&": "amp", "<": "lt", ">": "gt"}
+        return server_words.hide_secrets(text, self.secrets)
 
 
 def _load_httpx() -> Any:
@@ -282,7 +260,7 @@ class Transport:
         peer = self.origin
         if self._proxy is not None:
             peer = self._proxy if progress.at_proxy else f"{peer} through {self._proxy}"
-        reason = hide_secrets(_explain(error), secrets)
+        reason = server_words.hide_secrets(_explain(error), secrets)
         final = explain_tls(error, peer) or explain_refusal(str(error), peer)
         if isinstance(error, _TooLargeError):
             hint = "is this the address of the NPS server? The console shows what it has"

@@ -80,6 +80,27 @@ def test_a_post_that_fails(site: Site, status: int, code: int, form: str) -> Non
         assert report["hosts"][0]["status"] == "Rejected"
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(" " * (17 << 20), "larger than 16 MiB"), (" ", "the server's reply was empty")],
+)
+def test_a_post_whose_reply_is_too_large_or_empty_is_in_doubt(
+    site: Site, body: str, said: str
+) -> None:
+    site.faults.add(Fault(action="status", path="OuMapping", status=200, body=body))
+    ended = site.program("schedule", "a.corp.example", "--settle-after", "0", "-o", "json")
+    assert ended.code == 5, ended
+    assert len(site.requests("OuMapping")) == 1
+    assert ended.json()["hosts"][0]["status"] == "OutcomeUnknown"
+    assert said in ended.out + ended.err
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_job_of_an_empty_answer_is_unknown(site: Site, status: int) -> None:
+    site.faults.add(Fault(action="status", path=f"HostScanJob/{JOB}", status=status, body=" "))
+    assert site.program("status", JOB).code == 2
+
+
 def test_a_web_page_with_200(site: Site) -> None:
     site.faults.add(Fault(action="html200", path="HostScanJob$"))
     ended = site.program("status", "--all")

@@ -1,15 +1,17 @@
 """The server's own words and trace id, whatever the body of a failure is."""
 
+import html
 import json
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sbpam_cli.nps.failures import failed_answer, redirect_target
-from sbpam_cli.nps.server_words import read_problem
+from sbpam_cli.nps.server_words import hide_secrets, read_problem
 from sbpam_cli.nps.transport import Reply
 
 JSON = st.recursive(
@@ -102,6 +104,32 @@ def test_a_secret_of_the_request_is_hidden_from_its_echo(echo: str) -> None:
     assert words is not None
     assert "secret" not in words + (trace_id or "")
     assert "p+w" not in words
+
+
+PRINTED = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+
+
+@given(PRINTED, PRINTED, st.integers(0, 5))
+def test_a_secret_is_hidden_however_it_is_spelled(secret: str, around: str, form: int) -> None:
+    spell: list[Callable[[str], str]] = [
+        str,
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: json.dumps(json.dumps(text))[3:-3],
+        quote,
+        quote_plus,
+        html.escape,
+    ]
+    text = f"<{around}|{spell[form](secret)}|{around}>"
+    hidden = hide_secrets(text, [secret])
+    assert "***" in hidden or not secret.strip("\\")
+
+
+@pytest.mark.parametrize("unit", ["\\", "%", "&", "\\u", "<title ", "a", "&#"])
+def test_masking_takes_no_longer_than_the_text_is(unit: str) -> None:
+    # With a pattern for each character these took hours: a hang, not a slow test, if it fails.
+    text = unit * (100_000 // len(unit))
+    assert hide_secrets(text + "x", [text[:50_000] + "y"]) == text + "x"
+    assert read_problem("text/html", text.encode(), lambda words: words)[0] is not None
 
 
 @pytest.mark.parametrize(
