@@ -14,11 +14,6 @@ import sbpam_cli
 
 PACKAGE = Path(sbpam_cli.__file__).parent
 
-NOT_YET: set[str] = {
-    "circles_of_files",
-}
-"""Rules that the package does not keep yet. A rule leaves this list and never comes back."""
-
 FLOORS = (
     ("__main__",),
     ("main",),
@@ -309,8 +304,6 @@ RULES: list[Callable[[], Iterable[str]]] = [
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_package_keeps_the_rule(rule: Callable[[], Iterable[str]]) -> None:
-    if rule.__name__ in NOT_YET:
-        pytest.skip("not yet")
     assert list(rule()) == []
 
 

@@ -15,8 +15,7 @@ from sbpam_cli.settings.environment import SECRET_NAMES, variable_of
 
 PAGE = (Path(__file__).parent / "cli.md").read_text(encoding="utf-8")
 COMING = {
-    "resume --not", "resume --wait", "resume --watch",
-    "resume --interval", "resume --timeout", "hosts row set",
+    "resume --wait", "resume --watch", "resume --interval", "resume --timeout",
 }  # fmt: skip
 """Promised, and not there yet."""
 FOLLOWING = "--wait --watch --timeout --interval"
