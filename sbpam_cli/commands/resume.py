@@ -14,11 +14,14 @@ def resume(
     send_timeout: float = known.SEND_TIMEOUT,
     settle_after: float = known.SETTLE_AFTER,
     full: bool = known.FULL,
+    wait: bool = known.WAIT,
+    timeout: float | None = known.TIMEOUT,
+    interval: float | None = known.INTERVAL,
 ) -> int:
     """Looks for what is in doubt of a run, sends what is left, prints the whole run.
 
     Examples:
-      sbpam resume
+      sbpam resume --wait
       sbpam resume 20261123-031502-7f3a --resend
     """
     from sbpam_cli.commands.present import present
@@ -26,6 +29,7 @@ def resume(
     from sbpam_cli.runs.resume import ResumeOptions, run_resume
     from sbpam_cli.runs.state import SendLimits
 
+    follow = known.follow_limits(timeout, interval, wait=wait)
     options = ResumeOptions(
         connection=common.connection(),
         run=run,
@@ -33,5 +37,6 @@ def resume(
         ruled_out=ruled_out,
         resend=resend,
         limits=SendLimits(send_timeout_s=send_timeout, settle_after_s=settle_after),
+        follow=follow if wait else None,
     )
     return present(common, "resume", HOSTS, lambda ctx: run_resume(ctx, options), full=full)

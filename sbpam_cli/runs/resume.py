@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import UsageError
+from sbpam_cli.jobs.follow import FollowLimits
 from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal, open_journal
 from sbpam_cli.journal.records import Run
@@ -27,7 +28,7 @@ class ResumeOptions(NamedTuple):
     """What `resume` was asked to do.
 
     accept, ruled_out: jobs that are, and are not, a batch in doubt. resend: send again
-    what is in doubt and has no possible job.
+    what is in doubt and has no possible job. follow: how the scans are followed, if at all.
     """
 
     connection: ConnectionOptions
@@ -36,6 +37,7 @@ class ResumeOptions(NamedTuple):
     ruled_out: Sequence[str] = ()
     resend: bool = False
     limits: SendLimits = SendLimits()
+    follow: FollowLimits | None = None
 
 
 def run_resume(ctx: "Context", options: ResumeOptions) -> None:
@@ -55,7 +57,7 @@ def run_resume(ctx: "Context", options: ResumeOptions) -> None:
         resuming = _Resuming(ctx, options, run, watching)
         # From here on every end but exit 2 owes its rows.
         resuming.adopt(run, batches)
-        resuming.carry_out()
+        resuming.carry_out(options.follow)
 
 
 class _Resuming(Execution):

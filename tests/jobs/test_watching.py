@@ -147,3 +147,14 @@ def test_rows_that_go_elsewhere_leave_the_display_alone(site: Site) -> None:
     first, last = is_there.index(True), len(is_there) - is_there[::-1].index(True)
     assert all(is_there[first:last])
     assert last - first > 10, "it was drawn again and again"
+
+
+def test_resume_goes_on_and_follows_to_the_end(site: Site) -> None:
+    names = [f"web{n:02}.corp.example" for n in range(6)]
+    site.faults.add(Fault(action="status", status=403, method="POST", path="OuMapping", nth=2))
+    cut = site.run("schedule", *names, "--batch-size", "2", "--parallel", "1")
+    assert (cut.code, {row[1] for row in cut.rows()}) == (4, {"Queued", "NotSent"})
+    site.faults.clear()
+    ended = site.run("resume", "--wait")
+    assert (ended.code, [row[:2] for row in ended.rows()]) == (0, [[n, "Complete"] for n in names])
+    assert sorted(name for held in site.world.scheduled.values() for name in held) == names
