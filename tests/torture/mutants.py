@@ -120,15 +120,11 @@ with self._transaction() as execute:
             ),
         ),
     ),
-    Mutant(
+    situation(
         "no positive control",
-        (
-            Change(
-                "runs/settle",
-                "Settling._is_absent",
-                "return not batch.possible and began >= self._quiet_at(batch)",
-            ),
-        ),
+        "row10",
+        "Settling._is_absent",
+        "return not batch.possible and began >= self._quiet_at(batch)",
     ),
     situation(
         "the newest read as the list before of an earlier send",
