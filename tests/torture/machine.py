@@ -246,7 +246,8 @@ class Machine:
             if self.script.lag_s and not any(rule.action in _TIMING for rule in rules):
                 rules = [*rules, Fault(action="hide_job", seconds=self.script.lag_s)]
             if len(request.body) > self.script.body_limit:
-                rules = [rule for rule in rules if rule.action != "edit"]
+                # A server that refuses the size schedules nothing, later neither.
+                rules = [rule for rule in rules if rule.action not in ("edit", "later")]
                 rules = [Fault(action="status", status=413), *rules]
         self.faults.clear()
         self.faults.add(*rules)
