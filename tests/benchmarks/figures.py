@@ -332,7 +332,9 @@ def _journal(stage: Stage) -> list[Race]:
         ),
         Race(
             {
-                "sbpam report": Command([*own, "report"], stdout=stage.folder / "shown.html"),
+                "sbpam report": Command(
+                    [*own, "report", "--offline"], stdout=stage.folder / "shown.html"
+                ),
                 "status -o json": Command(
                     [*status, "-o", "json"], stdout=stage.folder / "shown.json"
                 ),
