@@ -26,7 +26,6 @@ _CONNECT_S = 5.0
 _SKEW_TOLD_S = 2.0
 _SKEW_BREAKS_S = 300.0
 """What Windows' own sign-in allows; beyond it certificates and tokens seem expired too."""
-_PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
 
 
 class ServerChecks:
@@ -65,15 +64,8 @@ class ServerChecks:
 
     def _check_connection(self) -> Result:
         proxy = choose_proxy(self._services.environ, self._target.server)
-        try:
-            peer = urlsplit(proxy or self._target.server)
-            host, port = peer.hostname or "", peer.port or _PORTS.get(peer.scheme, 443)
-            # A password with a bare slash would end up in port and path.
-            if not host or "@" in peer.path + peer.query + peer.fragment:
-                raise ValueError
-        except ValueError:
-            remedy = "write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
-            return False, "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used", remedy
+        peer = urlsplit(proxy or self._target.server)
+        host, port = peer.hostname or "", peer.port or (80 if peer.scheme == "http" else 443)
         # Never the user and the password that may stand before the host.
         where = f"{'the proxy ' if proxy else ''}{host} port {port}"
         clock = self._services.clock

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
     from sbpam_cli.system.services import Services
 
-PAGE = 50
-MOST_PAGES = 2000
 _LAST, _KEPT = "accounts.tsv", 200
 _SHOWN = 5
 _ID_LENGTH = 36
@@ -42,7 +40,7 @@ def run_credentials(
     found = unmanaged = 0
     usable: list[ServiceAccount] = []
     client = Site(ctx, target).client
-    for page in list_accounts(client, text.rpartition("\\")[2]):
+    for page in client.accounts(text.rpartition("\\")[2]):
         if "\\" in text:
             page = [a for a in page if any(wanted in name.casefold() for name in a.names)]
         found += len(page)
@@ -114,7 +112,7 @@ def find_account(client: NpsClient, credential: str, talk: Talk) -> tuple[str, s
     """
     if canonical_uuid(credential) is not None:
         return credential, None
-    accounts = [account for page in list_accounts(client, "") for account in page]
+    accounts = [account for page in client.accounts("") for account in page]
     # One account may be listed for several resources.
     named = {a.credential_id or a: a for a in accounts if _is_called(a, credential)}
     if not named:
@@ -150,33 +148,6 @@ def _by_console_name(client: NpsClient) -> list[ServiceAccount]:
         return client.named_accounts()
     except ServerError:
         return []
-
-
-def list_accounts(client: NpsClient, text: str) -> Iterator[list[ServiceAccount]]:
-    """The accounts that the server finds, a page at a time, none twice.
-
-    Its total may be wrong, or count what it filtered out: so a full page is never
-    the last, and an empty one always. Raises ServerError where pages repeat themselves.
-    """
-    seen: set[ServiceAccount] = set()
-    received, total = 0, None
-    for _ in range(MOST_PAGES):
-        rows, total = client.accounts(text, skip=received, take=PAGE)
-        received += len(rows)
-        fresh = [row for row in dict.fromkeys(rows) if any(row) and row not in seen]
-        seen.update(fresh)
-        if fresh:
-            yield fresh
-        if not rows or (len(rows) != PAGE and (total is None or total <= received)):
-            return
-        if not fresh:
-            break
-    of_all = f" of {total:,}" if total is not None else ""
-    raise ServerError(
-        "the server's list of service accounts does not end",
-        reason=f"after {len(seen):,}{of_all} its pages bring nothing new",
-        hint="give the account's id, which the NPS console shows",
-    )
 
 
 def _is_called(account: ServiceAccount, name: str) -> bool:

@@ -16,7 +16,6 @@ from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.decoding import WireError
 from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, retry_after_s
 from sbpam_cli.nps.signing import (
-    Again,
     SignedInCalls,
     Tokens,
     backoff_s,
@@ -45,6 +44,7 @@ LIST_TOTAL_S = 300.0
 LONGEST_RETRY_AFTER_S = 300.0
 MOST_PAGES = 2000
 HOSTS_A_PAGE = 100
+ACCOUNTS_A_PAGE = 50
 ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
 """What to say if `manage_unit` was sent and did not end well."""
 _LARGEST_JOB = 256 << 20
@@ -80,30 +80,14 @@ class NpsClient(SignedInCalls):
 
         once: whoever asks repeats it. Raises NotFoundError for 404 and an empty answer.
         """
-        path, again = f"{_SCANS}/{_path_id(job_id)}", never if once else None
-        return self._job_at(path, "the job", f"job {job_id}", again)
-
-    def host_job(self, host_id: str) -> ScanJob:
-        """`GET /api/v1/HostScanJob/ByHostId/{id}` [vendor]: the current job of one host.
-
-        Raises NotFoundError as `job` does.
-        """
-        path = f"{_SCANS}/ByHostId/{_path_id(host_id)}"
-        return self._job_at(path, "the host's job", f"job of the host {host_id}")
-
-    def _job_at(
-        self,
-        path: str,
-        what: str,
-        unknown: str,
-        again: Again | None = None,
-    ) -> ScanJob:
-        reply = self._read(replace(get(path), largest=_LARGEST_JOB), what, unknown, again)
+        out, unknown = get(f"{_SCANS}/{_path_id(job_id)}"), f"job {job_id}"
+        out = replace(out, largest=_LARGEST_JOB)
+        reply = self._read(out, "the job", unknown, never if once else None)
         if not reply.content or reply.content.isspace():
             raise NotFoundError(
                 f"the server knows no {unknown}", reason=f"HTTP {reply.status} without a job"
             )
-        return _understood(wire.decode_job, reply, what)
+        return _understood(wire.decode_job, reply, "the job")
 
     def jobs(self, gather: Callable[[Iterator[ScanJob]], Found]) -> Found:
         """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.
@@ -151,15 +135,20 @@ class NpsClient(SignedInCalls):
         check_success(reply, what)
         return _understood(wire.read_rows, reply, what)
 
-    def accounts(self, text: str, *, skip: int, take: int) -> wire.Page:
-        """`GET /api/v1/Credential/Search` [vendor]: a page of service accounts, and their total.
+    def accounts(self, text: str) -> Iterator[list[ServiceAccount]]:
+        """`GET /api/v1/Credential/Search` [vendor]: the service accounts, a page at a time.
 
         text: a part of the user name, in any case; empty for all.
         """
-        query = f"filterText={_in_query(text)}&credentialType=Configuration&skip={skip}&take={take}"
-        what = "the list of service accounts"
-        reply = self._read(get(f"/api/v1/Credential/Search?{query}"), what)
-        return _understood(wire.read_accounts, reply, what)
+        what, wanted = "the list of service accounts", _in_query(text)
+
+        def read(skip: int) -> wire.Page:
+            query = f"filterText={wanted}&credentialType=Configuration&skip={skip}"
+            path = f"/api/v1/Credential/Search?{query}&take={ACCOUNTS_A_PAGE}"
+            return _understood(wire.read_accounts, self._read(get(path), what), what)
+
+        hint = "give the account's id, which the NPS console shows"
+        return each_page(read, ACCOUNTS_A_PAGE, what, hint)
 
     def named_accounts(self) -> list[ServiceAccount]:
         """`GET /api/v1/Credential` [vendor: to be avoided]: all, by the console's names.
@@ -232,7 +221,9 @@ class NpsClient(SignedInCalls):
         )
 
 
-def each_page(read: Callable[[int], wire.Page], take: int, what: str) -> Iterator[list[Any]]:
+def each_page(
+    read: Callable[[int], wire.Page], take: int, what: str, hint: str | None = None
+) -> Iterator[list[Any]]:
     """The rows of a search, a page at a time, none twice, none that is empty.
 
     read: from how many on. The server's total may be wrong, or count what it filtered out: so
@@ -252,9 +243,8 @@ def each_page(read: Callable[[int], wire.Page], take: int, what: str) -> Iterato
         if not fresh:
             break
     of_all = f" of {total:,}" if total is not None else ""
-    raise ServerError(
-        f"{what} does not end", reason=f"after {len(seen):,}{of_all} its pages bring nothing new"
-    )
+    reason = f"after {len(seen):,}{of_all} its pages bring nothing new"
+    raise ServerError(f"{what} does not end", reason=reason, hint=hint)
 
 
 def _understood(read: Callable[[bytes], Found], reply: Reply, what: str) -> Found:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import digest_names
+from sbpam_cli.journal.records import RunCounts, digest_names
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -21,13 +21,14 @@ def ask_again(ctx: "Context", server: str, journal: Journal, names: Sequence[str
     Recent is what was accepted within an hour, or within 12 with scans not known to have ended.
     """
     now, digest = ctx.services.clock.now(), digest_names(names)
+    counts = journal.counts()
     for run in journal.runs():
         if (run.server, run.digest) != (server, digest):
             continue
         batches = journal.batches(run.run_id, with_rows=False)
         # What was accepted in the future is not recent: some clock was wrong.
         times = [at for batch in batches if (at := batch.accepted_at) is not None and at <= now]
-        count = journal.counts()[run.run_id]
+        count = counts.get(run.run_id, RunCounts())
         is_going = count.accepted > count.failed + count.complete
         if not count.accepted or now - max(times, default=0.0) > (
             _HALF_A_DAY_S if is_going else _HOUR_S

@@ -4,6 +4,7 @@
 are the same.
 """
 
+from abc import ABC, abstractmethod
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _ROUNDS = 3
 
 
-class Execution:
+class Execution(ABC):
     """One run in one command; `prepare` of its two kinds comes by the run.
 
     Once `run` is known, every end but exit 2 prints a row for each of its hosts.
@@ -59,9 +60,9 @@ class Execution:
         self._ruled_out: frozenset[str] = frozenset()
         self._is_continued = True
 
+    @abstractmethod
     def prepare(self, journal: Journal, interruption: Interruption) -> "Site | None":
         """Comes by the run and signs in; None if nothing is left to do."""
-        raise NotImplementedError
 
     def carry_out(self, follow: FollowLimits | None = None, *, judge_scans: bool = True) -> None:
         """Everything from the lock to the last row. Raises what ended it.

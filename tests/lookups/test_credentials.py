@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,9 +15,9 @@ from support.faults import Fault
 from support.site import Ended, Site
 
 from sbpam_cli.errors import ServerError
-from sbpam_cli.lookups.accounts import MOST_PAGES, PAGE, list_accounts
 from sbpam_cli.models import ServiceAccount
-from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.client import ACCOUNTS_A_PAGE as PAGE
+from sbpam_cli.nps.client import MOST_PAGES, each_page
 
 COLUMNS = [
     *("credential_id", "user_name", "domain", "display_name", "resource", "platform"),
@@ -181,16 +181,13 @@ class Pages:
         self.total = total
         self.asked = 0
 
-    def accounts(
-        self, text: str, *, skip: int, take: int
-    ) -> tuple[list[ServiceAccount], int | None]:
-        assert (text, take) == ("", PAGE)
+    def read(self, skip: int) -> tuple[list[ServiceAccount], int | None]:
         self.asked += 1
         page = self.rows[skip : skip + self.cap]
         return page, self.total(len(self.rows), len(page))
 
     def walk(self) -> list[ServiceAccount]:
-        return [row for page in list_accounts(cast("NpsClient", self), "") for row in page]
+        return [row for page in each_page(self.read, PAGE, "the list") for row in page]
 
 
 @given(st.integers(0, 260), st.integers(1, 120), st.sampled_from([(1, 0), (1, 7), (3, 0)]))
