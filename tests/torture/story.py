@@ -130,8 +130,8 @@ def _next_action(
         return None
     action: How = "resume" if is_over(machine) else story.how
     same = last is not None and before is not None and last.rows == before.rows != []
-    # One that a signal cut off did not do what it was run for.
-    cut_off = last is not None and (last.code or 0) > 128
+    # One that a signal cut off, or in which something failed, did not do what it was run for.
+    cut_off = last is not None and ((last.code or 0) > 128 or last.failed)
     if same and not cut_off and last is not None and last.arguments[0] == action:
         # More of the same changes nothing; what was refused is for a person.
         return "resume" if action == "schedule" else None
