@@ -196,7 +196,9 @@ class Execution(ABC):
             problems.append(
                 UnknownOutcomeError(
                     f"the outcome is unknown for {counted(nowhere, 'host')}",
-                    hint=f"`sbpam resume {run_id}` looks again; don't schedule them again by hand",
+                    hint=f"`sbpam resume {run_id}` looks again; don't schedule them again by hand:"
+                    f" if the console shows no job of theirs, `sbpam resume {run_id} --resend`"
+                    " sends them",
                 )
             )
         elsewhere = [a for a in self._run.aside if a.status is ScanStatus.OUTCOME_UNKNOWN]

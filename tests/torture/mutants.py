@@ -317,7 +317,7 @@ def find(mutant: Mutant | None) -> str | None:
     if ended.returncode == 0:
         return None
     for line in ended.stdout.splitlines():
-        if line.startswith("E ") and ("AssertionError" in line or "Violation" in line):
+        if line.startswith("E ") and ("assert" in line.lower() or "Violation" in line):
             return line.removeprefix("E").strip()
     raise RuntimeError(f"pytest ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
 

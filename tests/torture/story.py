@@ -86,6 +86,8 @@ def finish(machine: Machine, story: Story, last: Ended | None) -> None:
     for _ in range(8):
         action = _next_action(machine, story, before, last)
         if action is None:
+            if _is_for_a_person(machine, last):
+                story.resume(machine, "--resend")
             break
         before = last
         if action == "resume":
@@ -136,6 +138,14 @@ def _next_action(
         # More of the same changes nothing; what was refused is for a person.
         return "resume" if action == "schedule" else None
     return action
+
+
+def _is_for_a_person(machine: Machine, last: Ended | None) -> bool:
+    """Whether doubt stays that no list can decide, and the console shows no job of its hosts."""
+    if last is None or "--resend" not in last.err:
+        return False
+    doubtful = {row[0] for row in last.rows if row[1] == "OutcomeUnknown"}
+    return doubtful.isdisjoint(machine.copies())
 
 
 @contextmanager
