@@ -215,7 +215,7 @@ class ListTally:
     column: the title as written, else the number asked for. duplicates: entries that were
     there before, in this list or another, valid or not. nameless: where the first rows
     without a name are. entries: those are places in JSON, not lines. cut_short: the words
-    of a directory that gave only a part.
+    of a directory that gave only a part. unused: a column that seems to choose accounts.
     """
 
     source: str
@@ -231,6 +231,7 @@ class ListTally:
     nameless: list[int] = field(default_factory=list)
     entries: bool = False
     cut_short: str | None = None
+    unused: str | None = None
 
     def as_dict(self) -> dict[str, str | int | None]:
         """As the envelope has it; `records` is the sum of the six numbers after it."""

@@ -12,6 +12,7 @@ from sbpam_cli.models import ListTally, ScanStatus
 COLUMNS = ("dnshostname", "dnsname", "fqdn", "hostname", "host", "name")
 """The columns that hold names, the best first; case, spaces, `_` and quotes don't count."""
 
+_ACCOUNTS = re.compile("(service|scan)?(account|credential)(name|id)?|saname")
 _SEPARATORS = ",;\t"
 _STATUSES = frozenset(ScanStatus)
 _TSV_FIELDS = 8
@@ -150,6 +151,8 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
         text.skip_lines(place)
         return Layout(row.separator, column=best)
     tally.header_line = place + 1
+    others = (cell for cell in row.cells if cell != title and _ACCOUNTS.fullmatch(fold_title(cell)))
+    tally.unused = next(others, None)
     below = place + row.height
     text.skip_lines(below + _is_underlined(head, below))
     label = fold_title(title).rpartition(".")[2] if dotted else None

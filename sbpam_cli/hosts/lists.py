@@ -339,4 +339,7 @@ def describe_tally(tally: ListTally) -> str:
     parts += [counted(number, what) for number, what in rest if number]
     if tally.cut_short is not None:
         parts.append(f"cut short by the directory ({tally.cut_short[:NAME_LIMIT]})")
+    if tally.unused is not None:
+        unused = f"column {tally.unused[:NAME_LIMIT]} is not used"
+        parts.append(f"{unused}: --credential names the account")
     return f"{line}; {', '.join(parts)}" if parts else line

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LAST, _KEPT = "accounts.tsv", 200
 _SHOWN = 5
+_CHOICES = 100
 _ID_LENGTH = 36
 _ID = re.compile(f"{UUID}|^[0-9a-fA-F]{{32}}$")
 _CASE_COUNTS = ("linux", "unix")
@@ -140,6 +141,33 @@ def find_account(client: NpsClient, credential: str, talk: Talk) -> tuple[str, s
         )
     talk.note(f"service account {_describe(account)}")
     return account.credential_id, _name(account)
+
+
+def choose_account(ctx: "Context", client: NpsClient) -> tuple[str, str]:
+    """Id and name of the service account that a person picks from a numbered list.
+
+    Raises UsageError if none is picked, and if there are too many to be read, or none.
+    """
+    found = (account for page in client.accounts("") for account in page)
+    # One account may be listed for several resources.
+    usable = {account.credential_id: account for account in found if account.credential_id}
+    if not 0 < len(usable) <= _CHOICES:
+        read_credential(None)
+    numbered = {str(n): account for n, account in enumerate(usable.items(), 1)}
+    lines = ["Service accounts:"]
+    for number, (_, account) in numbered.items():
+        known_as = f" ({account.display_name[:80]})" if account.display_name else ""
+        lines.append(f"{number:>3}  {_name(account)}{known_as}")
+    while answer := ctx.reply(*lines, "Number of the one to schedule with (Enter: none): "):
+        if answer in numbered:
+            credential_id, account = numbered[answer]
+            ctx.console.note(f"service account {_describe(account)}")
+            return credential_id, _name(account)
+        lines = []
+    raise UsageError(
+        "no service account was chosen, nothing was sent",
+        hint="--credential or SBPAM_CREDENTIAL names one",
+    )
 
 
 def _by_console_name(client: NpsClient) -> list[ServiceAccount]:

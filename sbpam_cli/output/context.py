@@ -35,11 +35,14 @@ class Context:
 
     def confirm(self, question: str) -> bool:
         """Asks a person; only yes is yes."""
+        return self.reply(f"{question} [y/N] ").lower() in ("y", "yes")
+
+    def reply(self, *question: str) -> str:
+        """What a person types after these lines; a closed terminal says nothing."""
         try:
-            answer = self.services.ask().line(escape_controls(f"{question} [y/N] "))
+            return self.services.ask().line("\n".join(map(escape_controls, question))).strip()
         except EOFError:
-            return False
-        return answer.strip().lower() in ("y", "yes")
+            return ""
 
     def ask(self, question: str, *, optional: bool = False) -> str:
         """What a person types, without blanks around it. Raises SignInError for nothing."""

@@ -11,7 +11,7 @@ from sbpam_cli.jobs.rows import RowStream, reorder
 from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
-from sbpam_cli.lookups.accounts import find_account, read_credential
+from sbpam_cli.lookups.accounts import choose_account, find_account, read_credential
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
@@ -71,9 +71,9 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     services, outcome = ctx.services, ctx.outcome
     target = resolve_target(services, options.connection)
     outcome.server, outcome.profile = target.origin, target.profile
-    needs_credential = not (options.dry_run and options.offline)
-    source = target.sources.get("credential", "--credential")
-    if needs_credential:
+    chooses = target.credential is None and ctx.can_ask and not options.dry_run
+    if not (chooses or (options.dry_run and options.offline)):
+        source = target.sources.get("credential", "--credential")
         target = target._replace(credential=read_credential(target.credential, source))
     hosts = read_hosts(
         options.sources,
@@ -214,7 +214,11 @@ class _Scheduling(Execution):
         warn_of_passing_state(ctx)
         parallel = options.limits.parallel
         site = sign_in(ctx, self._target, interruption, parallel=parallel, before=options.site)
-        account = find_account(site.client, self._target.credential or "", ctx.console)
+        wanted = self._target.credential
+        if wanted is None:
+            account: tuple[str, str | None] = choose_account(ctx, site.client)
+        else:
+            account = find_account(site.client, wanted, ctx.console)
         before = None if options.new_run else self._cut_short(journal, account[0])
         if before is not None:
             self._continue(journal, before)

@@ -51,3 +51,19 @@ def test_an_invalid_row_is_as_long_as_no_name_can_be(site: Site) -> None:
     host = ended.json()["hosts"][0]
     assert (host["host"], host["status"]) == ("x" * 252 + "…", "Invalid")
     assert host["detail"] == "argument 1: has 313 characters, 253 at most"
+
+
+@pytest.mark.parametrize(
+    ("title", "is_said"),
+    [
+        *(("Credential", True), ("Service Account", True), ("credential_id", True)),
+        *(("saName", True), ("Accounting", False)),
+    ],
+)
+def test_a_column_of_accounts_is_said_to_be_unused(
+    program: Program, title: str, is_said: bool
+) -> None:
+    table = f"{title};DNSHostName\nsvc-x;web01.corp.example\n".encode()
+    ended = program.run(*DRY, CREDENTIAL, "-", stdin=table)
+    said = f"; column {title} is not used: --credential names the account\n"
+    assert (ended.code, said in ended.err) == (0, is_said)
