@@ -64,7 +64,6 @@ READ_AS_THEY_ARE = [
     (f"#old,name\n{A}\n", None, [A]),
     (f'"{A}"\n"{B}"\n', None, [A, B]),
     (f'"cmdb_ci.fqdn"\n"{A}"\n', None, [A]),
-    (f"{A}\r\n\x1a", None, [A]),
 ]
 REFUSED = [
     # which column
@@ -195,9 +194,3 @@ def test_a_row_may_be_longer_than_a_block() -> None:
 def test_the_escapes_of_sbpams_tsv_are_undone() -> None:
     hosts = read_list(b"a\\\\b\\t\\n\\x1b\\u202e\tInvalid\t\t\t\t\t\t\n")
     assert [refusal.text for refusal in hosts.refused] == ["a\\b\t\n\x1b\u202e"]
-
-
-def test_many_lines_of_comments_come_before_the_header() -> None:
-    hosts = read_list("# comment\n\n" * 20_000 + f"fqdn;x\nweb01;1\n{A};2\n")
-    assert hosts.names == [A]
-    assert hosts.refused[0].where == "stdin:40002"
