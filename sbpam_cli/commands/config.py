@@ -1,24 +1,23 @@
 """`sbpam config`: a profile's settings, without signing in again."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import typer
 
 from sbpam_cli.commands.app import Command, Group
-from sbpam_cli.commands.options import Common, argument, with_common
+from sbpam_cli.commands.options import argument, with_common
+from sbpam_cli.output.columns import SETTINGS, Row
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import Setting
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 config = typer.Typer(name="config", cls=Group, invoke_without_command=True, add_completion=False)
 _KEY: Any = argument(..., f"{', '.join(get_args(Setting))}.", "KEY")
 
 
 @config.callback()
-@with_common
-def show_settings(common: Common) -> int:
+@with_common(SETTINGS)
+def show_settings(ctx: Context) -> Sequence[Row]:
     """Shows and changes a profile's settings, without signing in again.
 
     Without a command, every setting in force is listed.
@@ -28,24 +27,24 @@ def show_settings(common: Common) -> int:
       sbpam config get server --profile nightly
       sbpam config unset insecure
     """
-    return _list(common)
+    return _list(ctx)
 
 
 @config.command("list", cls=Command)
-@with_common
-def list_all(common: Common) -> int:
+@with_common(SETTINGS)
+def list_all(ctx: Context) -> Sequence[Row]:
     """Lists every setting in force, and where it comes from.
 
     Examples:
       sbpam config list
       sbpam config list --profile nightly -o json
     """
-    return _list(common)
+    return _list(ctx)
 
 
 @config.command("get", cls=Command)
-@with_common
-def get(common: Common, key: Setting = _KEY) -> int:
+@with_common(SETTINGS)
+def get(ctx: Context, key: Setting = _KEY) -> None:
     """Prints the value of one setting, alone.
 
     Examples:
@@ -54,16 +53,16 @@ def get(common: Common, key: Setting = _KEY) -> int:
     """
     from sbpam_cli.signin.config import write_setting
 
-    return _present(common, lambda ctx: write_setting(ctx, common.connection(), key))
+    write_setting(ctx, ctx.connection, key)
 
 
 @config.command("set", cls=Command)
-@with_common
+@with_common(SETTINGS)
 def set_value(
-    common: Common,
+    ctx: Context,
     key: Setting = _KEY,
     value: str = argument(..., "Its value; true or false for insecure.", "VALUE"),
-) -> int:
+) -> None:
     """Sets one setting; makes the profile where there is none.
 
     Examples:
@@ -72,12 +71,12 @@ def set_value(
     """
     from sbpam_cli.signin.config import change_setting
 
-    return _present(common, lambda ctx: change_setting(ctx, common.connection(), key, value))
+    change_setting(ctx, ctx.connection, key, value)
 
 
 @config.command("unset", cls=Command)
-@with_common
-def unset(common: Common, key: Setting = _KEY) -> int:
+@with_common(SETTINGS)
+def unset(ctx: Context, key: Setting = _KEY) -> None:
     """Removes one setting from the profile.
 
     Examples:
@@ -86,17 +85,10 @@ def unset(common: Common, key: Setting = _KEY) -> int:
     """
     from sbpam_cli.signin.config import change_setting
 
-    return _present(common, lambda ctx: change_setting(ctx, common.connection(), key, None))
+    change_setting(ctx, ctx.connection, key, None)
 
 
-def _list(common: Common) -> int:
+def _list(ctx: Context) -> Sequence[Row]:
     from sbpam_cli.signin.config import list_settings
 
-    return _present(common, lambda ctx: list_settings(ctx, common.connection()))
-
-
-def _present(common: Common, body: "Callable[[Context], Any]") -> int:
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import SETTINGS
-
-    return present(common, "config", SETTINGS, body)
+    return list_settings(ctx, ctx.connection)

@@ -1,29 +1,24 @@
 """`sbpam credentials`: finds service accounts, and the id to schedule with."""
 
+from collections.abc import Iterable
 from itertools import chain
 
-from sbpam_cli.commands.options import Common, argument, with_common
+from sbpam_cli.commands.options import argument, with_common
+from sbpam_cli.output.columns import CREDENTIALS, Row
+from sbpam_cli.output.context import Context
 
 
-@with_common
+@with_common(CREDENTIALS)
 def credentials(
-    common: Common,
+    ctx: Context,
     text: str = argument("", "A part of the user name, in any case, or of DOMAIN\\name.", "[TEXT]"),
-) -> int:
+) -> Iterable[Row]:
     """Finds service accounts and the id to schedule with.
 
     Examples:
       sbpam credentials scan
       sbpam credentials "CORP\\svc-scan" -o csv
     """
-    from sbpam_cli.commands.present import present
     from sbpam_cli.lookups.accounts import run_credentials
-    from sbpam_cli.output.columns import CREDENTIALS
 
-    options = common.connection()
-    return present(
-        common,
-        "credentials",
-        CREDENTIALS,
-        lambda ctx: chain.from_iterable(run_credentials(ctx, options, text)),
-    )
+    return chain.from_iterable(run_credentials(ctx, ctx.connection, text))

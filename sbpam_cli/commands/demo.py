@@ -3,17 +3,19 @@
 from contextlib import ExitStack
 from dataclasses import replace
 
-from sbpam_cli.commands.options import HOSTS_TO_SCAN, Common, duration, with_common
+from sbpam_cli.commands.options import HOSTS_TO_SCAN, duration, with_common
+from sbpam_cli.output.columns import HOSTS
+from sbpam_cli.output.context import Context
 
 _PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY"})
 
 
-@with_common
+@with_common(HOSTS)
 def demo(
-    common: Common,
+    ctx: Context,
     hosts: list[str] | None = HOSTS_TO_SCAN,
     scan_duration: float = duration("6s", "How long the pretended scans take."),
-) -> int:
+) -> None:
     """Shows the whole job against a pretended server: nothing to set up, nothing left behind.
 
     Without hosts it takes a list of its own.
@@ -24,10 +26,8 @@ def demo(
     """
     import tempfile
 
-    from sbpam_cli.commands.present import present
     from sbpam_cli.hosts.lists import HostSource
     from sbpam_cli.jobs.follow import FollowLimits
-    from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.schedule import ScheduleOptions, run_schedule
     from sbpam_cli.sandbox.people import sample_hosts
     from sbpam_cli.sandbox.serve import SandboxServer
@@ -35,7 +35,7 @@ def demo(
     from sbpam_cli.settings.profiles import ConnectionOptions
     from sbpam_cli.system.signals import Interruption, leave_now
 
-    services = common.services
+    services = ctx.services
     world = World(now=services.clock.now, scan_duration_s=scan_duration)
     with ExitStack() as stack:
         # A signal that comes before or after the job itself leaves nothing behind either.
@@ -49,18 +49,14 @@ def demo(
         }
         environ = private | server.environment()
         environ |= {"SBPAM_CONFIG_HOME": folder, "SBPAM_STATE_HOME": folder}
-        for name in ("SBPAM_OUTPUT", "SBPAM_NO_HINTS", "SBPAM_DEBUG"):
-            if value := services.env(name):
-                environ[name] = value
         sources = [HostSource("argument", name) for name in hosts or ()]
         sources = sources or [HostSource("host", name) for name in sample_hosts()]
         options = ScheduleOptions(
-            connection=ConnectionOptions(no_input=True),
             sources=sources,
             batch_size=10,
-            wait=True,
             judge_scans=False,
             follow=FollowLimits(interval_s=0.5),
         )
-        own = common._replace(services=replace(services, environ=environ))
-        return present(own, "demo", HOSTS, lambda ctx: run_schedule(ctx, options))
+        own = replace(services, environ=environ)
+        connection = ConnectionOptions(no_input=True)
+        run_schedule(replace(ctx, services=own, connection=connection), options)

@@ -1,12 +1,16 @@
 """`sbpam hosts`: the hosts that the server knows, for a pipe into `schedule`."""
 
-from sbpam_cli.commands.options import YES, Common, flag, option, parse_duration, with_common
+from collections.abc import Iterable
+
+from sbpam_cli.commands.options import YES, flag, option, parse_duration, with_common
 from sbpam_cli.errors import OptionError
+from sbpam_cli.output.columns import KNOWN_HOSTS, OU_HOSTS, Row
+from sbpam_cli.output.context import Context
 
 
-@with_common
+@with_common(KNOWN_HOSTS)
 def hosts(
-    common: Common,
+    ctx: Context,
     ou: str | None = option(None, "The organisational unit's distinguished name.", "DN", "--ou"),
     recursive: bool = flag("The units within it too.", "--recursive"),
     not_enrolled: bool = flag("Computers of the directory that NPS does not manage."),
@@ -16,7 +20,7 @@ def hosts(
     winrm_disabled: bool = flag("Hosts whose WinRM is disabled in NPS."),
     onboard: bool = flag("Have NPS onboard the unit's hosts.", "--onboard"),
     yes: bool = YES,
-) -> int:
+) -> Iterable[Row]:
     """Lists hosts that the server knows; with --onboard, has NPS onboard those of a unit.
 
     Examples:
@@ -24,21 +28,15 @@ def hosts(
       sbpam hosts --ou OU=Servers,DC=corp,DC=example --recursive -o csv
       sbpam hosts --onboard --ou OU=Servers,DC=corp,DC=example
     """
-    from sbpam_cli.commands.present import present
     from sbpam_cli.lookups.known_hosts import HostFilter, UnitOptions, list_hosts, onboard_unit
-    from sbpam_cli.output.columns import KNOWN_HOSTS, OU_HOSTS
 
-    connection = common.connection()
     if not onboard:
         wanted = HostFilter(not not_enrolled, ou, recursive, not_scanned_for, winrm_disabled)
-        return present(
-            common, "hosts", KNOWN_HOSTS, lambda ctx: list_hosts(ctx, connection, wanted)
-        )
+        return list_hosts(ctx, ctx.connection, wanted)
     if ou is None:
         raise OptionError("no unit is given", hint="`sbpam hosts --onboard --ou DN`")
     if not_enrolled or not_scanned_for is not None or winrm_disabled:
         raise OptionError("--onboard goes with --ou and --recursive alone")
-    options = UnitOptions(connection, dn=ou, recursive=recursive, sure=yes)
-    return present(
-        common, "hosts", OU_HOSTS, lambda ctx: [(name,) for name in onboard_unit(ctx, options)]
-    )
+    ctx.printer.row_set = OU_HOSTS
+    options = UnitOptions(ctx.connection, dn=ou, recursive=recursive, sure=yes)
+    return [(name,) for name in onboard_unit(ctx, options)]

@@ -1,14 +1,16 @@
 """`sbpam login`: signs in, keeps what the next commands need, remembers the server."""
 
-from sbpam_cli.commands.options import CREDENTIAL, Common, flag, option, with_common
+from sbpam_cli.commands.options import CREDENTIAL, flag, option, with_common
 from sbpam_cli.models import Method
+from sbpam_cli.output.columns import LOGIN
+from sbpam_cli.output.context import Context
 
 _APPLICATION, _KEPT = "An application", "What is kept"
 
 
-@with_common
+@with_common(LOGIN)
 def login(
-    common: Common,
+    ctx: Context,
     method: Method | None = option(
         None, "password, application or token; default: what the other options fit.", "METHOD"
     ),
@@ -48,7 +50,7 @@ def login(
     no_store_password: bool = flag(
         "Keep only the token in the keyring.", "--no-store-password", panel=_KEPT
     ),
-) -> int:
+) -> None:
     """Signs in, keeps the secrets in the keyring and the server in a profile.
 
     On a terminal, what is missing is asked for, the server first.
@@ -59,8 +61,6 @@ def login(
           --password-file password.txt --totp-secret-file totp.txt
       sbpam login --username sbpam-app --client-cert app.pem --api-key-file key.txt
     """
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import LOGIN
     from sbpam_cli.settings.environment import SecretName
     from sbpam_cli.signin.login import LoginOptions, run_login
 
@@ -76,7 +76,7 @@ def login(
         "token": token_stdin,
     }
     options = LoginOptions(
-        connection=common.connection(
+        connection=ctx.connection._replace(
             username=username,
             credential=credential,
             client_cert=client_cert,
@@ -92,5 +92,6 @@ def login(
         store_password=not no_store_password,
         print_token=print_token,
     )
-    row_set = LOGIN._replace(columns=("token",)) if print_token else LOGIN
-    return present(common, "login", row_set, lambda ctx: run_login(ctx, options))
+    if print_token:
+        ctx.printer.row_set = LOGIN._replace(columns=("token",))
+    run_login(ctx, options)

@@ -1,27 +1,21 @@
 """`sbpam logout`: forgets the secrets of a profile, or of all."""
 
-from sbpam_cli.commands.options import Common, flag, with_common
+from sbpam_cli.commands.options import flag, with_common
+from sbpam_cli.output.columns import LOGOUT
+from sbpam_cli.output.context import Context
 
 
-@with_common
+@with_common(LOGOUT)
 def logout(
-    common: Common,
+    ctx: Context,
     every_profile: bool = flag("Forget the secrets of every profile.", "--all"),
-) -> int:
+) -> None:
     """Forgets the secrets of a profile; its settings stay.
 
     Examples:
       sbpam logout
       sbpam logout --all
     """
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import LOGOUT
     from sbpam_cli.signin.logout import run_logout
 
-    options = common.connection()
-    return present(
-        common,
-        "logout",
-        LOGOUT,
-        lambda ctx: run_logout(ctx, options, every_profile=every_profile),
-    )
+    run_logout(ctx, ctx.connection, every_profile=every_profile)

@@ -3,25 +3,30 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import typer
 
 from sbpam_cli.commands.completing import complete_accounts, complete_profiles, complete_runs
+from sbpam_cli.commands.present import Shown, present
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import FORMS, Form
-from sbpam_cli.system.services import Services
+from sbpam_cli.output.columns import HOSTS, RowSet
+from sbpam_cli.output.console import Console
+from sbpam_cli.settings.profiles import ConnectionOptions
 from sbpam_cli.wording import did_you_mean
 
 if TYPE_CHECKING:
     from sbpam_cli.jobs.follow import FollowLimits
-    from sbpam_cli.settings.profiles import ConnectionOptions
 
 Name = TypeVar("Name")
+Follow: TypeAlias = "FollowLimits | None"
 
 EVERYWHERE = "Options of every command"
 SENDING = "Sending"
 FOLLOWING = "Following the scans"
+_CONTEXT = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -87,7 +92,12 @@ CREDENTIAL = option(
 )
 YES = flag("Don't ask.", "--yes", "-y")
 OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")
-FULL = flag("On a terminal: every row of however many.", "--full")
+_FULL = inspect.Parameter(
+    "full",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=flag("On a terminal: every row of however many.", "--full"),
+    annotation=bool,
+)
 DRY_RUN = flag("Check the list with the server, schedule nothing.", "--dry-run")
 BATCH_SIZE = option(500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING)
 PARALLEL = option(4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING)
@@ -99,11 +109,6 @@ SETTLE_AFTER = duration(
     "How long until 'no such job' is believed.",
     parser=parse_duration,
     panel=SENDING,
-)
-WAIT = flag("Follow the scans to their end.", "--wait", "--watch", panel=FOLLOWING)
-TIMEOUT = duration(None, "Stop following after so long.", parser=parse_duration, panel=FOLLOWING)
-INTERVAL = duration(
-    None, "Between two looks at a job; default: 2s, growing to 30s.", panel=FOLLOWING
 )
 
 
@@ -128,15 +133,21 @@ def read_names(
 
 
 def follow_limits(
-    timeout_s: float | None, interval_s: float | None, *, wait: bool
-) -> "FollowLimits":
-    """Raises OptionError without `--wait`."""
+    wait: bool = flag("Follow the scans to their end.", "--wait", "--watch", panel=FOLLOWING),
+    timeout: float | None = duration(
+        None, "Stop following after so long.", parser=parse_duration, panel=FOLLOWING
+    ),
+    interval: float | None = duration(
+        None, "Between two looks at a job; default: 2s, growing to 30s.", panel=FOLLOWING
+    ),
+) -> Follow:
+    """What a command gets as `follow`: None without `--wait`. Raises OptionError."""
     from sbpam_cli.jobs.follow import FollowLimits
 
-    for name, given in (("--timeout", timeout_s), ("--interval", interval_s)):
+    for name, given in (("--timeout", timeout), ("--interval", interval)):
         if given is not None and not wait:
             raise OptionError(f"{name} goes with --wait")
-    return FollowLimits(timeout_s, interval_s)
+    return FollowLimits(timeout, interval) if wait else None
 
 
 def _common(words: str, metavar: str, *names: str, **more: Any) -> Any:
@@ -146,7 +157,6 @@ def _common(words: str, metavar: str, *names: str, **more: Any) -> Any:
 class Common(NamedTuple):
     """The options that mean the same on every command and stand after it."""
 
-    services: Services
     profile: str | None = _common(
         "The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=complete_profiles
     )
@@ -165,38 +175,53 @@ class Common(NamedTuple):
     )
     no_input: bool = flag("Never ask, not even on a terminal.", "--no-input", panel=EVERYWHERE)
 
-    def connection(self, **more: Any) -> "ConnectionOptions":
-        """What these say about server and user; more: what else the command line says of it."""
-        from sbpam_cli.settings.profiles import ConnectionOptions
-
+    def connection(self) -> ConnectionOptions:
         names = ("profile", "server", "ca_bundle", "fingerprint", "no_input")
-        return ConnectionOptions(**{name: getattr(self, name) for name in names}, **more)
+        return ConnectionOptions(**{name: getattr(self, name) for name in names})
 
 
-def with_common(command: Callable[..., int]) -> Callable[..., int]:
-    """Gives a Typer function the common options, and hands them over as its first argument."""
-    hints, by_name = get_type_hints(Common), inspect.Parameter.KEYWORD_ONLY
-    shared = [
-        inspect.Parameter(name, by_name, default=default, annotation=hints[name])
-        for name, default in Common._field_defaults.items()
-    ]
-    own = list(inspect.signature(command).parameters.values())[1:]
-    context = inspect.Parameter("ctx", by_name, annotation=typer.Context)
-    parameters = [context, *(one.replace(kind=by_name) for one in own), *shared]
+def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callable[..., int]]:
+    """Makes a Typer function of one that takes a Context and its own options, and returns rows.
 
-    def adapted(ctx: typer.Context, **values: Any) -> int:
-        if ctx.invoked_subcommand is not None:
-            # `runs`, of which `runs show` is to run alone.
-            for name in values:
-                source = ctx.get_parameter_source(name)
-                if source is not None and source.name == "COMMANDLINE":
-                    whole = f"{ctx.command_path} {ctx.invoked_subcommand}"
-                    raise OptionError("options stand after the command", hint=f"`{whole} --help`")
-            return 0
-        given = {name: values.pop(name) for name in Common._field_defaults}
-        return command(Common(ctx.obj, **given), **values)
+    It has the common options too, and in place of `follow` those on following.
+    row_set: the kind of rows; None for a command that prints something else.
+    """
 
-    adapted.__name__, adapted.__doc__ = command.__name__, command.__doc__
-    adapted.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    adapted.__annotations__ = {one.name: one.annotation for one in parameters}
-    return adapted
+    def adapt(command: Callable[..., Any]) -> Callable[..., int]:
+        own = {**inspect.signature(command).parameters, "ctx": _CONTEXT}
+        follows = own.pop("follow", None) is not None
+        if follows and row_set is HOSTS:
+            own["full"] = _FULL
+        shared: list[Callable[..., Any]] = [follow_limits, Common] if follows else [Common]
+        for group in shared:
+            own |= inspect.signature(group).parameters
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own.values()]
+
+        def adapted(ctx: typer.Context, **values: Any) -> int:
+            if ctx.invoked_subcommand is not None:
+                _refuse_options(ctx, values)
+                return 0
+            given = Common(*map(values.pop, Common._fields))
+            full = values.pop("full", False)
+            if follows:
+                names = inspect.signature(follow_limits).parameters
+                values["follow"] = follow_limits(*map(values.pop, names))
+            shown = Shown(ctx.command_path.split()[1], row_set, given.output, full)
+            console = Console(ctx.obj, quiet=given.quiet, verbose=given.verbose)
+            return present(console, given.connection(), shown, partial(command, **values))
+
+        adapted.__name__, adapted.__doc__ = command.__name__, command.__doc__
+        adapted.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        adapted.__annotations__ = {one.name: one.annotation for one in parameters}
+        return adapted
+
+    return adapt
+
+
+def _refuse_options(ctx: typer.Context, names: Iterable[str]) -> None:
+    """Those of `runs`, of which `runs show` is to run alone."""
+    for name in names:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            whole = f"{ctx.command_path} {ctx.invoked_subcommand}"
+            raise OptionError("options stand after the command", hint=f"`{whole} --help`")

@@ -2,9 +2,8 @@
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.commands.options import Common
 from sbpam_cli.errors import (
     ExitCode,
     Interrupted,
@@ -13,13 +12,13 @@ from sbpam_cli.errors import (
     SbpamError,
     UnreachableError,
 )
-from sbpam_cli.models import FINISHED, GOING, RESCANNED, ScanStatus
+from sbpam_cli.models import FINISHED, GOING, RESCANNED, Form, ScanStatus
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.output.columns import HOSTS, Row, RowSet
+from sbpam_cli.output.columns import HOSTS, RUNS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context
 from sbpam_cli.output.forms import Printer, choose_form
-from sbpam_cli.settings.profiles import DEFAULT_PROFILE, form_of_profile
+from sbpam_cli.settings.profiles import DEFAULT_PROFILE, ConnectionOptions, form_of_profile
 
 if TYPE_CHECKING:
     from sbpam_cli.output.summary import HostSummary
@@ -38,26 +37,36 @@ _AFTER = {
 """The next step, if the command did what it was to do. Those on hosts have `_step_for_hosts`."""
 
 
-def present(
-    common: Common, command: str, row_set: RowSet, body: Body, *, full: bool = False
-) -> int:
+class Shown(NamedTuple):
+    """What a command prints. row_set: None if no rows. full: every row, on a terminal too."""
+
+    command: str
+    row_set: RowSet | None
+    output: Form | None
+    full: bool
+
+
+def present(console: Console, connection: ConnectionOptions, shown: Shown, body: Body) -> int:
     """Runs `body`, prints the rows that it returns, and shows how it ended.
 
     Returns the exit code. Raises OptionError: errors in the options themselves are on
-    stderr only. full: every row, on a terminal too.
+    stderr only.
     """
-    services = common.services
-    console = Console(services, quiet=common.quiet, verbose=common.verbose)
-    by_name = common.output or services.env("SBPAM_OUTPUT")
-    by_name = by_name or form_of_profile(services, common.profile)
-    form = choose_form(by_name, services)
+    services, (command, row_set, output, full) = console.services, shown
+    if row_set is None and output is not None:
+        raise OptionError(
+            f"`{command}` prints no rows", hint="a page has --format html or md, rows have --output"
+        )
+    by_name = output or services.env("SBPAM_OUTPUT")
+    by_name = by_name or form_of_profile(services, connection.profile)
+    form = choose_form(by_name, services) if row_set is not None else "tsv"
     summary = _make_summary() if form == "table" and row_set is HOSTS else None
     printer = Printer(
-        form, console, row_set, every_row=full or by_name is not None, summary=summary
+        form, console, row_set or RUNS, every_row=full or by_name is not None, summary=summary
     )
-    outcome = Outcome(profile=common.profile)
+    outcome = Outcome(profile=connection.profile)
     try:
-        rows = body(Context(services, console, printer, outcome, common.no_input))
+        rows = body(Context(services, console, printer, outcome, connection))
         if rows is not None:
             printer.write(rows)
     except OptionError:
@@ -74,12 +83,12 @@ def present(
             console.note(line)
     if outcome.verdict is not None:
         console.note(outcome.verdict)
-    for shown in outcome.errors:
-        if isinstance(shown, OutputError) and outcome.run is not None:
-            shown.hint = f"the hosts are recorded: `sbpam status {outcome.run}` prints them again"
+    for found in outcome.errors:
+        if isinstance(found, OutputError) and outcome.run is not None:
+            found.hint = f"the hosts are recorded: `sbpam status {outcome.run}` prints them again"
             if command == "schedule":
-                shown.hint += "; don't schedule them again"
-        console.error(shown)
+                found.hint += "; don't schedule them again"
+        console.error(found)
     if not any(error.hint for error in outcome.errors):
         console.hint(_next_step(services, command, row_set, outcome))
     if outcome.exit_code == ExitCode.DONE and console.stdout_closed:
@@ -119,7 +128,9 @@ def _make_summary() -> "HostSummary":
     return HostSummary({reason: steps[1] for reason, steps in REMEDIES.items()})
 
 
-def _next_step(services: "Services", command: str, row_set: RowSet, outcome: Outcome) -> str | None:
+def _next_step(
+    services: "Services", command: str, row_set: RowSet | None, outcome: Outcome
+) -> str | None:
     if row_set is HOSTS and command not in _AFTER:
         return _step_for_hosts(command, outcome)
     step = _AFTER.get(command) or outcome.next_step

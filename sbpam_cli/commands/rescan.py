@@ -2,8 +2,10 @@
 
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_words
-from sbpam_cli.commands.options import Common, option, read_names, run_argument, with_common
+from sbpam_cli.commands.options import Follow, option, read_names, run_argument, with_common
 from sbpam_cli.models import RESCANNED, FailureReason, ScanStatus
+from sbpam_cli.output.columns import HOSTS
+from sbpam_cli.output.context import Context
 
 _REASONS: list[str] = [reason for reason in FailureReason if reason != "NoError"]
 _REASONS += [status for status in ScanStatus if status in RESCANNED]
@@ -14,9 +16,9 @@ def read_reasons(text: str | frozenset[str]) -> frozenset[str]:
     return read_names("--reason", "reason", text, {name: {name} for name in _REASONS})
 
 
-@with_common
+@with_common(HOSTS)
 def rescan(
-    common: Common,
+    ctx: Context,
     run: str | None = run_argument("the newest one"),
     reason: frozenset[str] | None = option(
         None,
@@ -26,14 +28,11 @@ def rescan(
         autocompletion=complete_words(_REASONS),
     ),
     yes: bool = known.YES,
-    full: bool = known.FULL,
     dry_run: bool = known.DRY_RUN,
     batch_size: int = known.BATCH_SIZE,
     parallel: int = known.PARALLEL,
-    wait: bool = known.WAIT,
-    timeout: float | None = known.TIMEOUT,
-    interval: float | None = known.INTERVAL,
-) -> int:
+    follow: Follow = None,
+) -> None:
     """Schedules again the hosts of a run whose scans did not succeed, as a new run.
 
     Server and service account are the run's own. Asks on a terminal.
@@ -42,20 +41,15 @@ def rescan(
       sbpam rescan --wait
       sbpam rescan 20261123-031502-7f3a --reason FailedToConnect
     """
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import HOSTS
-    from sbpam_cli.runs.rescan import RescanOptions, run_rescan
+    from sbpam_cli.runs.rescan import run_rescan
     from sbpam_cli.runs.schedule import ScheduleOptions
     from sbpam_cli.runs.state import SendLimits
 
     schedule = ScheduleOptions(
-        connection=common.connection(),
         batch_size=batch_size,
         limits=SendLimits(parallel),
         assume_yes=yes,
         dry_run=dry_run,
-        wait=wait,
-        follow=known.follow_limits(timeout, interval, wait=wait),
+        follow=follow,
     )
-    options = RescanOptions(schedule, run, reason or frozenset())
-    return present(common, "rescan", HOSTS, lambda ctx: run_rescan(ctx, options), full=full)
+    run_rescan(ctx, schedule, run, reason or frozenset())

@@ -1,28 +1,23 @@
 """`sbpam runs`: the journal."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import typer
 
 from sbpam_cli.commands.app import Command, Group
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.options import Common, argument, duration, option, with_common
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.columns import RowSet
-    from sbpam_cli.output.context import Context
+from sbpam_cli.commands.options import argument, duration, option, with_common
+from sbpam_cli.output.columns import BATCHES, RUNS
+from sbpam_cli.output.context import Context
 
 runs = typer.Typer(name="runs", cls=Group, invoke_without_command=True, add_completion=False)
 
 
 @runs.callback()
-@with_common
+@with_common(RUNS)
 def list_runs(
-    common: Common,
+    ctx: Context,
     since: float | None = duration(None, "Only those begun within that time, e.g. 7d."),
     limit: int | None = option(None, "Only so many, the newest.", "N", min=1),
-) -> int:
+) -> None:
     """Lists past runs, newest first.
 
     Examples:
@@ -32,35 +27,34 @@ def list_runs(
     """
     from sbpam_cli.runs.past import write_runs
 
-    return _present(common, lambda ctx: write_runs(ctx, since, limit))
+    write_runs(ctx, since, limit)
 
 
 @runs.command("show", cls=Command)
-@with_common
+@with_common(BATCHES)
 def show(
-    common: Common,
+    ctx: Context,
     run: str = argument(
         ..., "A run, or the beginning of its id.", "RUN", autocompletion=complete_runs
     ),
-) -> int:
+) -> None:
     """Shows the batches of a run, a row for each, and their jobs.
 
     Examples:
       sbpam runs show 20261123-031502-7f3a
       sbpam runs show 20261123 -o csv
     """
-    from sbpam_cli.output.columns import BATCHES
     from sbpam_cli.runs.past import write_run
 
-    return _present(common, lambda ctx: write_run(ctx, run), BATCHES)
+    write_run(ctx, run)
 
 
 @runs.command("prune", cls=Command)
-@with_common
+@with_common(RUNS)
 def prune(
-    common: Common,
+    ctx: Context,
     older_than: float = duration(..., "Forget those that began longer ago, e.g. 90d."),
-) -> int:
+) -> None:
     """Forgets old runs; unfinished ones stay.
 
     Examples:
@@ -69,13 +63,4 @@ def prune(
     """
     from sbpam_cli.runs.past import prune_runs
 
-    return _present(common, lambda ctx: prune_runs(ctx, older_than))
-
-
-def _present(
-    common: Common, body: "Callable[[Context], None]", row_set: "RowSet | None" = None
-) -> int:
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import RUNS
-
-    return present(common, "runs", row_set or RUNS, body)
+    prune_runs(ctx, older_than)

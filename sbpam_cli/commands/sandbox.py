@@ -5,35 +5,34 @@ from collections.abc import Iterator
 from signal import SIGINT
 from typing import TYPE_CHECKING
 
-from sbpam_cli.commands.options import Common, duration, option, with_common
+from sbpam_cli.commands.options import duration, option, with_common
 from sbpam_cli.errors import Interrupted
+from sbpam_cli.output.context import Context
 
 if TYPE_CHECKING:
     from sbpam_cli.sandbox.serve import SandboxServer
 
 
-@with_common
+@with_common(None)
 def sandbox(
-    common: Common,
+    ctx: Context,
     port: int = option(6500, "Its port; 0 for a free one.", "N", min=0, max=65535),
     seed: int = option(0, "The same seed makes the same world.", "N"),
     scan_duration: float = duration("30s", "How long the scans of a job take."),
     failing: float = option(0.1, "Share of hosts that fail.", "SHARE", min=0, max=1),
     sign_in_life: float = duration("15m", "How long a token lasts.", "--token-life"),
-) -> int:
+) -> None:
     """Serves a pretended NPS server over HTTPS until Ctrl-C.
 
     Examples:
       sbpam sandbox
       sbpam sandbox --port 0 --scan-duration 5m --failing 0.5
     """
-    from sbpam_cli.output.console import Console
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
     from sbpam_cli.system.signals import Interruption, leave_now
 
-    services = common.services
-    console = Console(services, quiet=common.quiet, verbose=common.verbose)
+    services, console = ctx.services, ctx.console
     world = World(
         seed=seed,
         now=services.clock.now,
@@ -56,7 +55,6 @@ def sandbox(
         if stop.signal_number != SIGINT:
             raise
         console.note("")
-    return 0
 
 
 def describe(server: "SandboxServer") -> Iterator[str]:

@@ -1,19 +1,20 @@
 """`sbpam schedule`: the main job."""
 
 from sbpam_cli.commands import options as known
-from sbpam_cli.commands.options import SENDING, Common, flag, option, with_common
+from sbpam_cli.commands.options import SENDING, Follow, flag, option, with_common
 from sbpam_cli.errors import OptionError
+from sbpam_cli.output.columns import HOSTS
+from sbpam_cli.output.context import Context
 
 _LIST = "The list of hosts"
 
 
-@with_common
+@with_common(HOSTS)
 def schedule(
-    common: Common,
+    ctx: Context,
     hosts: list[str] | None = known.HOSTS_TO_SCAN,
     credential: str | None = known.CREDENTIAL,
     yes: bool = known.YES,
-    full: bool = known.FULL,
     dry_run: bool = known.DRY_RUN,
     offline: bool = known.OFFLINE,
     file: list[str] = option([], "A file of hosts, whatever its name.", "FILE", panel=_LIST),
@@ -43,10 +44,8 @@ def schedule(
     new_run: bool = flag(
         "Don't continue an unfinished run of this list.", "--new-run", panel=SENDING
     ),
-    wait: bool = known.WAIT,
-    timeout: float | None = known.TIMEOUT,
-    interval: float | None = known.INTERVAL,
-) -> int:
+    follow: Follow = None,
+) -> None:
     """Schedules scans of hosts and prints one row for each.
 
     Hosts are FQDNs: arguments, files (text, CSV, JSON, NDJSON, LDIF) or stdin.
@@ -56,9 +55,7 @@ def schedule(
       sbpam schedule --credential svc-scan hosts.csv --wait --timeout 2h
       sbpam status --only failed | sbpam schedule --credential svc-scan -
     """
-    from sbpam_cli.commands.present import present
     from sbpam_cli.hosts.lists import HostSource, ReadingRules
-    from sbpam_cli.output.columns import HOSTS
     from sbpam_cli.runs.schedule import ScheduleOptions, run_schedule
     from sbpam_cli.runs.state import SendLimits
 
@@ -68,7 +65,6 @@ def schedule(
     sources += [HostSource("file", name) for name in file]
     sources += [HostSource("host", name) for name in host]
     options = ScheduleOptions(
-        connection=common.connection(credential=credential),
         sources=sources,
         reading=ReadingRules(column, allow_partial, max_hosts),
         batch_size=batch_size,
@@ -80,7 +76,7 @@ def schedule(
         allow_empty=allow_empty,
         dry_run=dry_run,
         offline=offline,
-        wait=wait,
-        follow=known.follow_limits(timeout, interval, wait=wait),
+        follow=follow,
     )
-    return present(common, "schedule", HOSTS, lambda ctx: run_schedule(ctx, options), full=full)
+    ctx.connection = ctx.connection._replace(credential=credential)
+    run_schedule(ctx, options)

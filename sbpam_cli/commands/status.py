@@ -1,15 +1,12 @@
 """`sbpam status`: what became of hosts."""
 
-from typing import TYPE_CHECKING
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs, complete_words
-from sbpam_cli.commands.options import Common, argument, flag, option, read_names, with_common
+from sbpam_cli.commands.options import Follow, argument, flag, option, read_names, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import PROBLEMS, ScanStatus
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
+from sbpam_cli.output.columns import HOSTS
+from sbpam_cli.output.context import Context
 
 
 def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
@@ -18,9 +15,9 @@ def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
     return read_names("--only", "status", text, {**meant, "problems": PROBLEMS})
 
 
-@with_common
+@with_common(HOSTS)
 def status(
-    common: Common,
+    ctx: Context,
     names: list[str] | None = argument(
         None,
         "A run (or the beginning of its id), a job's UUID, a host's FQDN.",
@@ -36,14 +33,11 @@ def status(
         parser=read_statuses,
         autocompletion=complete_words(["problems", *ScanStatus]),
     ),
-    full: bool = known.FULL,
     exit_status: bool = flag(
         "Exit with 8 while going, 5 in doubt, 3 not all Complete.", "--exit-status"
     ),
-    wait: bool = known.WAIT,
-    timeout: float | None = known.TIMEOUT,
-    interval: float | None = known.INTERVAL,
-) -> int:
+    follow: Follow = None,
+) -> None:
     """Shows the status of every host: of the newest run, or of what is named.
 
     Examples:
@@ -51,28 +45,20 @@ def status(
       sbpam status 20261123 --only problems
       sbpam status web01.corp.example -o json
     """
-    from sbpam_cli.commands.present import present
     from sbpam_cli.jobs.status import StatusOptions, run_status
     from sbpam_cli.jobs.watching import following
-    from sbpam_cli.output.columns import HOSTS
 
-    if offline and wait:
+    if offline and follow is not None:
         raise OptionError("--watch asks the server, --offline does not")
     if every and (offline or names):
         raise OptionError("--all asks the server, and for everything", hint="leave the rest out")
     options = StatusOptions(
-        connection=common.connection(),
         names=names or (),
         every=every,
         offline=offline,
-        watch=wait,
         exit_status=exit_status,
         only=only or frozenset(),
-        follow=known.follow_limits(timeout, interval, wait=wait),
+        follow=follow,
     )
-
-    def body(ctx: "Context") -> None:
-        with following(ctx, options.only) as watching:
-            run_status(ctx, options, watching)
-
-    return present(common, "status", HOSTS, body, full=full)
+    with following(ctx, options.only) as watching:
+        run_status(ctx, options, watching)

@@ -1,13 +1,17 @@
 """`sbpam whoami`: who is signed in where, until when, and where each secret comes from."""
 
-from sbpam_cli.commands.options import Common, flag, with_common
+from collections.abc import Iterable
+
+from sbpam_cli.commands.options import flag, with_common
+from sbpam_cli.output.columns import WHOAMI, Row
+from sbpam_cli.output.context import Context
 
 
-@with_common
+@with_common(WHOAMI)
 def whoami(
-    common: Common,
+    ctx: Context,
     check: bool = flag("Ask the server whether each token still works.", "--check"),
-) -> int:
+) -> Iterable[Row]:
     """Shows who is signed in where, and where each secret comes from (never its value).
 
     Examples:
@@ -15,9 +19,6 @@ def whoami(
       sbpam whoami --check
       sbpam whoami --profile nightly -o json
     """
-    from sbpam_cli.commands.present import present
-    from sbpam_cli.output.columns import WHOAMI
     from sbpam_cli.signin.whoami import run_whoami
 
-    options = common.connection()
-    return present(common, "whoami", WHOAMI, lambda ctx: [run_whoami(ctx, options, check=check)])
+    return [run_whoami(ctx, ctx.connection, check=check)]

@@ -60,8 +60,7 @@ def _examine(ctx: "Context", options: ConnectionOptions, unattended: bool) -> It
     if services.stderr_is_terminal():
         ctx.console.note(f"asking {target.origin}")
     console = _Unwarned(services, quiet=ctx.console.quiet, verbose=ctx.console.verbose)
-    # Nobody is asked, by the keyring neither: cron would not see it.
-    ctx = replace(ctx, console=console, no_input=True)
+    ctx = replace(ctx, console=console)
     secrets = open_secrets(ctx, target)
     for check in secret_checks(ctx, target, secrets, unattended=unattended):
         yield from carry_out(services, [check])

@@ -15,12 +15,12 @@ from sbpam_cli.errors import (
 )
 from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob
-from sbpam_cli.jobs.watching import Watching
+from sbpam_cli.jobs.watching import following
 from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
-from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
+from sbpam_cli.settings.profiles import resolve_target
 from sbpam_cli.signin.session import Site, target_of_run
 from sbpam_cli.wording import counted
 
@@ -39,45 +39,42 @@ class CancelRow(NamedTuple):
     detail: str | None = None
 
 
-class CancelOptions(NamedTuple):
-    """names: jobs and runs. sure: nobody need be asked."""
+def run_cancel(
+    ctx: "Context", names: Sequence[str], *, sure: bool, follow: FollowLimits | None
+) -> list[CancelRow]:
+    """A row a job. Raises OptionError and UsageError before anything is sent.
 
-    connection: ConnectionOptions
-    names: Sequence[str]
-    sure: bool = False
-    wait: bool = False
-    follow: FollowLimits = FollowLimits()
-
-
-def run_cancel(ctx: "Context", options: CancelOptions, watching: Watching) -> list[CancelRow]:
-    """A row a job. Raises OptionError and UsageError before anything is sent."""
+    names: jobs and runs. sure: nobody need be asked.
+    """
     outcome = ctx.outcome
-    jobs, run = _find_jobs(ctx.services, options.names)
+    jobs, run = _find_jobs(ctx.services, names)
     if run is None:
-        target = resolve_target(ctx.services, options.connection)
+        target = resolve_target(ctx.services, ctx.connection)
     else:
-        target = target_of_run(ctx.services, options.connection, run)
+        target = target_of_run(ctx.services, ctx.connection, run)
     outcome.server, outcome.profile = target.server, target.profile
-    if not (options.sure or ctx.can_ask):
+    if not (sure or ctx.can_ask):
         raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")
     question = f"Ask {target.server} to stop {counted(len(jobs), 'job')}?"
-    if not (options.sure or ctx.confirm(question)):
+    if not (sure or ctx.confirm(question)):
         raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")
-    site = Site(ctx, target)
-    # What ends the command for all of them ends it before the first.
-    site.client.version()
-    site.session.token()
-    rows = _ask_all(ctx, site.client, jobs)
-    outcome.partial = any(row.status not in (_REQUESTED, _ENDED) for row in rows)
-    requested = [FollowedJob(row.job_id, seen=True) for row in rows if row.status == _REQUESTED]
-    if options.wait and requested and not outcome.errors:
-        again = f"sbpam status {' '.join(options.names)} --watch"
-        try:
-            Follower(ctx, site, again, options.follow, watching).follow(requested)
-        except SbpamError as error:
-            outcome.errors.append(error)
-        ends = {job.job_id: str(job.summary.status) for job in requested if job.is_over}
-        rows = [row._replace(detail=ends.get(row.job_id, row.detail)) for row in rows]
+    with following(ctx, prints=False) as watching:
+        site = Site(ctx, target)
+        # What ends the command for all of them ends it before the first.
+        site.client.version()
+        site.session.token()
+        rows = _ask_all(ctx, site.client, jobs)
+        outcome.partial = any(row.status not in (_REQUESTED, _ENDED) for row in rows)
+        outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
+        requested = [FollowedJob(row.job_id, seen=True) for row in rows if row.status == _REQUESTED]
+        if follow is not None and requested and not outcome.errors:
+            again = f"sbpam status {' '.join(names)} --watch"
+            try:
+                Follower(ctx, site, again, follow, watching).follow(requested)
+            except SbpamError as error:
+                outcome.errors.append(error)
+            ends = {job.job_id: str(job.summary.status) for job in requested if job.is_over}
+            rows = [row._replace(detail=ends.get(row.job_id, row.detail)) for row in rows]
     return rows
 
 

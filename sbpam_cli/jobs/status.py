@@ -14,13 +14,12 @@ from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
 from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
+from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.signin.session import Site, names_server, target_of_run
 from sbpam_cli.wording import counted, utc
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
 
 _OPENED_FOR_TIMES = 20
 _NAMED_AGAIN = 3
@@ -29,14 +28,12 @@ _NAMED_AGAIN = 3
 class StatusOptions(NamedTuple):
     """What `status` was asked to show. `only`: statuses to print; empty for all."""
 
-    connection: ConnectionOptions
     names: Sequence[str] = ()
     every: bool = False
     offline: bool = False
-    watch: bool = False
     exit_status: bool = False
     only: frozenset[ScanStatus] = frozenset()
-    follow: FollowLimits = FollowLimits()
+    follow: FollowLimits | None = None
 
 
 class _AskedRun(NamedTuple):
@@ -57,9 +54,7 @@ def run_status(ctx: "Context", options: StatusOptions, watching: Watching) -> No
         _Status(ctx, options, journal, watching).run()
 
 
-def find_run(
-    services: "Services", journal: Journal, options: ConnectionOptions, name: str | None = None
-) -> Run:
+def find_run(ctx: "Context", journal: Journal, name: str | None = None) -> Run:
     """The run whose id begins so; without a name the newest, of the named server if one is named.
 
     Raises UsageError if there is none.
@@ -67,8 +62,8 @@ def find_run(
     if name is not None:
         return journal.find_run(name)
     runs, where = journal.runs(), ""
-    if names_server(services, options):
-        origin = resolve_target(services, options).origin
+    if names_server(ctx.services, ctx.connection):
+        origin = resolve_target(ctx.services, ctx.connection).origin
         runs = [run for run in runs if run.server == origin]
         where = f" of {origin}"
     if not runs:
@@ -107,18 +102,18 @@ class _Status:
 
     def _read_journal(self) -> Target:
         """Finds what each argument stands for; returns the server that they are all about."""
-        services, options = self._ctx.services, self._options
+        ctx, options = self._ctx, self._options
+        target = resolve_target(ctx.services, ctx.connection)
         if options.every:
-            return resolve_target(services, options.connection)
+            return target
         runs = [self._find_run(name) for name in options.names]
-        runs = runs or [find_run(services, self._journal, options.connection)]
+        runs = runs or [find_run(ctx, self._journal)]
         known = {run.run_id: run for run in runs if run is not None}
         if len({run.server for run in known.values()}) > 1:
             raise UsageError("the runs are of several servers", hint="ask for one at a time")
         self._ctx.outcome.run = next(iter(known)) if len(known) == 1 else None
-        target = resolve_target(services, options.connection)
         for run in known.values():
-            target = target_of_run(services, options.connection, run)
+            target = target_of_run(ctx.services, ctx.connection, run)
         self._parts = [
             self._job_or_host(name, target) if run is None else self._asked_run(run)
             for run, name in zip(runs, options.names or [""], strict=True)
@@ -146,9 +141,7 @@ class _Status:
         else:
             # Offline, if no server is named, the newest run's is meant.
             server = target.origin if offline else target.server
-            if server is None:
-                connection = self._options.connection
-                server = find_run(self._ctx.services, self._journal, connection).server
+            server = server or find_run(self._ctx, self._journal).server
             found = self._journal.newest_batch_of(host, server)
         if found is None and offline:
             raise UsageError(
@@ -169,7 +162,7 @@ class _Status:
     def _ask_server(self, site: Site) -> None:
         """Asks about all jobs: once, or to their end with `--watch`."""
         options, client = self._options, site.client
-        if options.watch:
+        if options.follow is not None:
             # Before the display: this may ask a person, or find that nobody answers.
             client.version()
             site.session.token()
@@ -183,8 +176,9 @@ class _Status:
                 self._jobs = [FollowedJob(job.job_id).see(job) for job in listed]
                 self._parts = [*self._jobs]
         again = " ".join(["sbpam status", *options.names[:_NAMED_AGAIN], "--watch"])
-        follower = Follower(self._ctx, site, again, options.follow, self._watching)
-        if options.watch:
+        limits = options.follow or FollowLimits()
+        follower = Follower(self._ctx, site, again, limits, self._watching)
+        if options.follow is not None:
             follower.follow(self._jobs)
         else:
             follower.look_once(self._jobs)

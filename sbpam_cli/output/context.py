@@ -11,6 +11,7 @@ from sbpam_cli.output.escape import escape_controls
 if TYPE_CHECKING:
     from sbpam_cli.output.console import Console
     from sbpam_cli.output.forms import Printer
+    from sbpam_cli.settings.profiles import ConnectionOptions
     from sbpam_cli.system.services import Services
 
 
@@ -19,19 +20,19 @@ class Context:
     """One command: the world it touches, where its rows and its talk go, how it ends.
 
     console: stderr; a `models.Talk`. printer: stdout, the command's kind of rows.
-    no_input: nobody is asked, not even on a terminal.
+    connection: what the command line says about server and user.
     """
 
     services: "Services"
     console: "Console"
     printer: "Printer"
     outcome: Outcome
-    no_input: bool = False
+    connection: "ConnectionOptions"
 
     @property
     def can_ask(self) -> bool:
         """Whether a person is there to be asked."""
-        return self.services.can_ask(no_input=self.no_input)
+        return self.services.can_ask(no_input=self.connection.no_input)
 
     def confirm(self, question: str) -> bool:
         """Asks a person; only yes is yes."""

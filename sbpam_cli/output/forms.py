@@ -38,7 +38,8 @@ def choose_form(given: str | None, services: "Services") -> Form:
 class Printer:
     """Prints rows of one kind to stdout, in one form.
 
-    every_row: of a table, however many. summary: what stands in place of more than 100 hosts.
+    row_set: may be another one before the first row. every_row: of a table, however many.
+    summary: what stands in place of more than 100 hosts.
     at_once: rows are printed as soon as they are known; their order says nothing.
     """
 
@@ -54,9 +55,9 @@ class Printer:
         self.at_once = form == "ndjson"
         self._form = form
         self._console = console
-        self._row_set = row_set
+        self.row_set = row_set
         self._limit = None if every_row else _ROWS_ON_A_TERMINAL
-        self._header = ",".join(row_set.columns) + "\n" if form == "csv" else ""
+        self._owes_header = form == "csv"
         self._kept: list[Row] = []
         self._left_out = 0
         self._summary = summary
@@ -79,8 +80,7 @@ class Printer:
                 del self._kept[self._limit :]
             return
         for batch in batches(rows):
-            self._console.write(self._header + self._lines(batch))
-            self._header = ""
+            self._console.write(self._header() + self._lines(batch))
         self._console.flush()
 
     def write_alone(self, row: Row, value: str) -> None:
@@ -99,18 +99,22 @@ class Printer:
         elif self._form == "table" and self._kept:
             from sbpam_cli.output.table import print_table
 
-            print_table(self._console, self._row_set, self._kept)
+            print_table(self._console, self.row_set, self._kept)
             if self._left_out:
                 shown = len(self._kept)
                 words = f"{shown} of {shown + self._left_out:,} rows; to see all: -o table"
                 self._console.write(f"{words}\n")
-        self._console.write(self._header)
+        self._console.write(self._header())
         self._console.flush()
 
+    def _header(self) -> str:
+        owed, self._owes_header = self._owes_header, False
+        return ",".join(self.row_set.columns) + "\n" if owed else ""
+
     def _lines(self, rows: Sequence[Row]) -> str:
-        count = len(self._row_set.columns)
+        count = len(self.row_set.columns)
         if self._form == "tsv":
-            count = self._row_set.in_tsv or count
+            count = self.row_set.in_tsv or count
             return tsv_lines([row[:count] for row in rows])
         if self._form == "ndjson":
             return "\n".join([*self._objects(rows), ""])
@@ -119,12 +123,12 @@ class Printer:
         )
 
     def _objects(self, rows: Sequence[Row]) -> list[str]:
-        keys = self._row_set.columns + self._row_set.json_only
+        keys = self.row_set.columns + self.row_set.json_only
         return [json_text(dict(zip(keys, row, strict=False))) for row in rows]
 
     def _write_object(self, command: str, outcome: "Outcome") -> None:
         write = self._console.write
-        write(f'{json_text(_head(command, outcome))[:-1]},\n"{self._row_set.name}": [')
+        write(f'{json_text(_head(command, outcome))[:-1]},\n"{self.row_set.name}": [')
         separator = "\n"
         for batch in batches(self._kept):
             write(separator + ",\n".join(self._objects(batch)))

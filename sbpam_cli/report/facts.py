@@ -11,11 +11,10 @@ from sbpam_cli.journal.journal import open_journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus, sum_status
 from sbpam_cli.report.remedies import REMEDIES
-from sbpam_cli.settings.profiles import ConnectionOptions
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+    from sbpam_cli.output.context import Context
 
 _GOING = GOING - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
@@ -88,15 +87,13 @@ class RunReport(NamedTuple):
         return f"{text}: {which}{more}." if which else f"{text}."
 
 
-def report_run(
-    services: "Services", connection: ConnectionOptions, name: str | None = None
-) -> RunReport:
+def report_run(ctx: "Context", name: str | None = None) -> RunReport:
     """The run whose id begins so; without a name, the newest. The server is not asked.
 
     Raises UsageError if there is none, JournalError.
     """
-    with closing(open_journal(services)) as journal:
-        run = find_run(services, journal, connection, name)
+    with closing(open_journal(ctx.services)) as journal:
+        run = find_run(ctx, journal, name)
         batches = journal.batches(run.run_id)
     rows = list(merge_aside(0, (row for one in batches for row in batch_rows(one)), run.aside))
     counts = Counter(row.status for row in rows)
@@ -118,7 +115,7 @@ def report_run(
         min(seen, default=None),
         max(seen, default=None),
         sum(counts[status] for status in _GOING),
-        services.clock.now(),
+        ctx.services.clock.now(),
     )
 
 

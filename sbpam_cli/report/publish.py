@@ -2,57 +2,52 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import OptionError, UsageError
 from sbpam_cli.jobs.status import StatusOptions, run_status
 from sbpam_cli.jobs.watching import following
 from sbpam_cli.report.facts import report_run
 from sbpam_cli.report.page import ReportForm, render_report
-from sbpam_cli.settings.profiles import ConnectionOptions
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
 
 
-class ReportOptions(NamedTuple):
-    """run: the beginning of an id. out: a file, `-` for stdout. form: None: as `out` ends."""
-
-    connection: ConnectionOptions
-    run: str | None = None
-    form: ReportForm | None = None
-    out: str | None = None
-    opens: bool = False
-    offline: bool = False
-
-
-def run_report(ctx: "Context", options: ReportOptions) -> None:
+def run_report(
+    ctx: "Context",
+    name: str | None,
+    form: ReportForm | None,
+    out: str | None,
+    *,
+    opens: bool,
+    offline: bool,
+) -> None:
     """Writes the page. If the server fails, it is the journal's, and the error is in `outcome`.
 
+    name: the beginning of a run's id. form: None: as `out` ends. out: a file, `-` for stdout.
     Raises OptionError, and UsageError for a run or a file that cannot be.
     """
-    services, out = ctx.services, options.out
-    if options.opens and out == "-":
+    if opens and out == "-":
         raise OptionError("--open opens a file, not stdout", hint="name one with --out FILE")
-    form = options.form or ("md" if (out or "").lower().endswith(".md") else "html")
-    found = report_run(services, options.connection, options.run)
+    form = form or ("md" if (out or "").lower().endswith(".md") else "html")
+    found = report_run(ctx, name)
     run = found.run
-    if found.may_change and not options.offline:
+    if found.may_change and not offline:
         # The same look as `sbpam status RUN`: what it sees is in the journal.
-        look = StatusOptions(options.connection, [run.run_id])
         with following(ctx, prints=False) as watching:
-            run_status(ctx, look, watching)
-        found = report_run(services, options.connection, run.run_id)
+            run_status(ctx, StatusOptions([run.run_id]), watching)
+        found = report_run(ctx, run.run_id)
     ctx.outcome.run, ctx.outcome.server, ctx.outcome.profile = run.run_id, run.server, run.profile
     text = render_report(found, form)
-    if out is None and (options.opens or services.stdout_is_terminal()):
+    if out is None and (opens or ctx.services.stdout_is_terminal()):
         out = f"sbpam-{run.run_id}.{form}"
     if out in (None, "-"):
         ctx.console.write(text)
     else:
         file = _write_file(Path(os.path.abspath(out)), text)
         ctx.console.write(f"{file}\n")
-        if options.opens and not services.open_page(file.as_uri()):
+        if opens and not ctx.services.open_page(file.as_uri()):
             ctx.console.warn("no browser could be started: open the file yourself")
     if found.going:
         ctx.outcome.next_step = (

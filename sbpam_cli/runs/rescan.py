@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.hosts.lists import Hosts
@@ -29,34 +29,26 @@ _OPEN = "that a later run may still send"
 _RESUMED = (ScanStatus.NOT_SENT, ScanStatus.REJECTED, ScanStatus.OUTCOME_UNKNOWN)
 
 
-class RescanOptions(NamedTuple):
-    """reasons: failure reasons, or statuses where there is none; empty for all.
-
-    schedule: how the new run is sent and followed.
-    """
-
-    schedule: ScheduleOptions
-    run: str | None = None
-    reasons: frozenset[str] = frozenset()
-
-
-def run_rescan(ctx: "Context", options: RescanOptions) -> None:
+def run_rescan(
+    ctx: "Context", how: ScheduleOptions, name: str | None, reasons: frozenset[str]
+) -> None:
     """Brings the run up to date, chooses, asks, and schedules as `schedule` does.
 
+    how: the new run is sent and followed. name: the beginning of the run's id.
+    reasons: failure reasons, or statuses where there is none; empty for all.
     Raises UsageError for an unknown run, another server than its own or a no; else what
     ended it.
     """
-    services, how = ctx.services, options.schedule
-    with closing(open_journal(services)) as journal:
-        run = find_run(services, journal, how.connection, options.run)
-        target = target_of_run(services, how.connection, run)
+    with closing(open_journal(ctx.services)) as journal:
+        run = find_run(ctx, journal, name)
+        target = target_of_run(ctx.services, ctx.connection, run)
         target = target._replace(credential=run.credential_id)
         ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
         batches = journal.batches(run.run_id)
         site = _bring_up_to_date(ctx, journal, target, run, batches)
         taken = _taken_later(journal, run)
     rows = merge_aside(0, (row for batch in batches for row in batch_rows(batch)), run.aside)
-    names, left_out = _choose(rows, options.reasons, taken)
+    names, left_out = _choose(rows, reasons, taken)
     ctx.console.note(
         f"run {run.run_id}: {counted(len(names), 'host')} to scan again"
         + ("; left out: " * bool(left_out))

@@ -16,7 +16,6 @@ from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.send import lacks_second_look
 from sbpam_cli.runs.settle import take_job
 from sbpam_cli.runs.state import RunState, SendLimits
-from sbpam_cli.settings.profiles import ConnectionOptions
 from sbpam_cli.signin.session import Site, sign_in, target_of_run
 from sbpam_cli.system.signals import Interruption
 
@@ -31,7 +30,6 @@ class ResumeOptions(NamedTuple):
     what is in doubt and has no possible job. follow: how the scans are followed, if at all.
     """
 
-    connection: ConnectionOptions
     run: str | None = None
     accept: Sequence[str] = ()
     ruled_out: Sequence[str] = ()
@@ -67,7 +65,7 @@ class _Resuming(Execution):
         super().__init__(ctx, run.server, run.digest, options.limits, watching)
         self._options = options
         self._found = run
-        self._target = target_of_run(ctx.services, options.connection, run)
+        self._target = target_of_run(ctx.services, ctx.connection, run)
         self._resend = options.resend
         self._accepted = [_job_id("--accept", text) for text in options.accept]
         self._ruled_out = frozenset(_job_id("--not", text) for text in options.ruled_out)

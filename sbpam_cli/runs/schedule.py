@@ -18,7 +18,7 @@ from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.runs.again import ask_again
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.state import SendLimits
-from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
+from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.signin.session import Site, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
 from sbpam_cli.system.signals import Interruption
@@ -35,13 +35,12 @@ _CONTINUED_FOR_S = 12 * 3600.0
 class ScheduleOptions(NamedTuple):
     """What `schedule` was asked to do; `--help` has the words.
 
-    judge_scans: with `wait`, a scan that did not succeed makes the end partial.
+    judge_scans: if followed, a scan that did not succeed makes the end partial.
     list_name, account: what the journal calls the list, and an account known by its id.
     site: one of this command, whose token serves again. last_check: called under
     the lock, before a new run begins, with the names to send.
     """
 
-    connection: ConnectionOptions
     sources: Sequence[HostSource] = ()
     reading: ReadingRules = ReadingRules()
     batch_size: int = 500
@@ -51,11 +50,10 @@ class ScheduleOptions(NamedTuple):
     allow_empty: bool = False
     dry_run: bool = False
     offline: bool = False
-    wait: bool = False
     judge_scans: bool = True
     new_run: bool = False
     skip_recent_s: float | None = None
-    follow: FollowLimits = FollowLimits()
+    follow: FollowLimits | None = None
     list_name: str = ""
     account: str | None = None
     site: Site | None = None
@@ -69,7 +67,7 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     that ended it; what only some hosts suffered is in `outcome`.
     """
     services, outcome = ctx.services, ctx.outcome
-    target = resolve_target(services, options.connection)
+    target = resolve_target(services, ctx.connection)
     outcome.server, outcome.profile = target.origin, target.profile
     chooses = target.credential is None and ctx.can_ask and not options.dry_run
     if not (chooses or (options.dry_run and options.offline)):
@@ -107,7 +105,7 @@ def schedule_hosts(ctx: "Context", options: ScheduleOptions, target: Target, hos
         return
     with following(ctx) as watching:
         run = _Scheduling(ctx, options, target, hosts, watching)
-        run.carry_out(options.follow if options.wait else None, judge_scans=options.judge_scans)
+        run.carry_out(options.follow, judge_scans=options.judge_scans)
 
 
 def _check_list(hosts: Hosts, options: ScheduleOptions) -> None:
@@ -273,7 +271,7 @@ class _Scheduling(Execution):
             f"run {run.run_id}: {counted(len(self._names), 'host')} in"
             f" {counted(len(batches), 'batch')} to {run.server}"
         )
-        if not options.wait:
+        if options.follow is None:
             # `--max-running` counts in the rows.
             keep_rows = options.limits.max_running is not None
             self._rows = RowStream(
