@@ -5,7 +5,6 @@ may follow. No id enters a path but a canonical UUID, no text a query but encode
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -15,15 +14,7 @@ from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.decoding import WireError
 from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, retry_after_s
-from sbpam_cli.nps.signing import (
-    SignedInCalls,
-    Tokens,
-    backoff_s,
-    check_success,
-    get,
-    is_passing,
-    never,
-)
+from sbpam_cli.nps.signing import SignedInCalls, Tokens, backoff_s, check_success
 from sbpam_cli.nps.transport import Outgoing, Reply
 
 __all__ = [
@@ -58,7 +49,7 @@ class NpsClient(SignedInCalls):
 
     def version(self, *, once: bool = False) -> str | None:
         """`GET /api/v1/Version` [live], the harmless read: any answer but a 5xx or HTML will do."""
-        reply = self._try(get("/api/v1/Version"), never if once else is_passing)
+        reply = self._try(Outgoing("/api/v1/Version", repeat="never" if once else "reads"))
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
         return reply.problem()[0] if reply.status == 200 else None
@@ -69,20 +60,20 @@ class NpsClient(SignedInCalls):
 
     def health(self) -> Reply:
         """One try of `GET /api/v1/Health` [live], whatever it answers. Raises UnreachableError."""
-        return self._try(get("/api/v1/Health"), never)
+        return self._try(Outgoing("/api/v1/Health", repeat="never"))
 
     def look(self, path: str) -> Reply:
         """A signed-in read, whatever it answers: for what `doctor --assumptions` compares."""
-        return self._ask(replace(get(path), total_s=LIST_TOTAL_S))
+        return self._ask(Outgoing(path, total_s=LIST_TOTAL_S))
 
     def job(self, job_id: str, *, once: bool = False) -> ScanJob:
         """`GET /api/v1/HostScanJob/{id}` [vendor]: one job, with times and creator.
 
         once: whoever asks repeats it. Raises NotFoundError for 404 and an empty answer.
         """
-        out, unknown = get(f"{_SCANS}/{_path_id(job_id)}"), f"job {job_id}"
-        out = replace(out, largest=_LARGEST_JOB)
-        reply = self._read(out, "the job", unknown, never if once else None)
+        unknown, path = f"job {job_id}", f"{_SCANS}/{_path_id(job_id)}"
+        out = Outgoing(path, repeat="never" if once else "reads", largest=_LARGEST_JOB)
+        reply = self._read(out, "the job", unknown)
         if not reply.content or reply.content.isspace():
             raise NotFoundError(
                 f"the server knows no {unknown}", reason=f"HTTP {reply.status} without a job"
@@ -100,9 +91,9 @@ class NpsClient(SignedInCalls):
         def consume(chunks: Iterator[bytes]) -> None:
             kept[:] = [gather(wire.read_jobs(chunks))]
 
-        what = "the list of jobs"
+        out, what = Outgoing(_SCANS, total_s=LIST_TOTAL_S, consume=consume), "the list of jobs"
         try:
-            self._read(replace(get(_SCANS), total_s=LIST_TOTAL_S, consume=consume), what)
+            self._read(out, what)
         except WireError as error:
             raise _not_understood(error, what) from error
         return kept[0]
@@ -112,7 +103,7 @@ class NpsClient(SignedInCalls):
 
         Raises NotFoundError for 404. Asking twice does no harm, so it is repeated like a read.
         """
-        out = replace(get(f"{_SCANS}/{_path_id(job_id)}"), method="DELETE")
+        out = Outgoing(f"{_SCANS}/{_path_id(job_id)}", method="DELETE")
         self._read(out, "the job", f"job {job_id}")
 
     def validate_hosts(
@@ -123,13 +114,11 @@ class NpsClient(SignedInCalls):
         Returns the rows in the server's order, with the errors of the name and the credential
         only. Raises NotFoundError if the server has no such call.
         """
-        import json
-
         nulls = dict.fromkeys(("ipAddress", "os", "credentialName", "platformName"))
         rows = [{"dnsHostName": name, "credentialId": credential_id, **nulls} for name in names]
-        body, what = json.dumps(rows).encode(), "the validation"
-        out = replace(get(f"{_SCANS}/ValidateImportedCSV"), method="POST", body=body)
+        out = Outgoing(f"{_SCANS}/ValidateImportedCSV", method="POST", body=rows)
         reply = self._ask(out)
+        what = "the validation"
         if reply.status in (404, 405):
             raise NotFoundError(f"the server has no call for {what}")
         check_success(reply, what)
@@ -145,7 +134,7 @@ class NpsClient(SignedInCalls):
         def read(skip: int) -> wire.Page:
             query = f"filterText={wanted}&credentialType=Configuration&skip={skip}"
             path = f"/api/v1/Credential/Search?{query}&take={ACCOUNTS_A_PAGE}"
-            return _understood(wire.read_accounts, self._read(get(path), what), what)
+            return _understood(wire.read_accounts, self._read(Outgoing(path), what), what)
 
         hint = "give the account's id, which the NPS console shows"
         return each_page(read, ACCOUNTS_A_PAGE, what, hint)
@@ -156,7 +145,7 @@ class NpsClient(SignedInCalls):
         The name is the display name here; no other call has it.
         """
         what = "the service accounts' names"
-        out = replace(get("/api/v1/Credential?type=Configuration"), total_s=LIST_TOTAL_S)
+        out = Outgoing("/api/v1/Credential?type=Configuration", total_s=LIST_TOTAL_S)
         return _understood(wire.read_named_accounts, self._read(out, what), what)
 
     def known_hosts(self, *, enrolled: bool) -> Iterator[list[KnownHost]]:
@@ -171,7 +160,7 @@ class NpsClient(SignedInCalls):
             if not enrolled:
                 path = "Candidate/Search?filterAppResourceType=NotEnrolled&filterText="
                 path += f"&skip={skip}&take={HOSTS_A_PAGE}"
-            reply = self._read(get(f"/api/v1/ManagedResource/{path}"), what)
+            reply = self._read(Outgoing(f"/api/v1/ManagedResource/{path}"), what)
             return _understood(lambda body: wire.read_hosts(body, enrolled=enrolled), reply, what)
 
         return each_page(read, HOSTS_A_PAGE, what)
@@ -187,7 +176,7 @@ class NpsClient(SignedInCalls):
         """
         path = f"/api/v1/Host/OuManageResources?ou={_in_query(dn)}"
         path += f"&includeChildOus={'true' if children else 'false'}"
-        out = replace(get(path), total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
+        out = Outgoing(path, repeat="unsent", total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
         reply = self._ask(out, acts=ACTED_OR_NOT)
         if reply.status in (400, 404, 405):
             words, trace_id = reply.problem()
@@ -210,10 +199,11 @@ class NpsClient(SignedInCalls):
         """`POST /api/v1/HostScanJob/OuMapping/{credentialId}` [seed], once. Raises NoReplyError."""
         return self._send(
             Outgoing(
+                f"{_SCANS}/OuMapping/{_path_id(credential_id)}",
                 method="POST",
-                path=f"{_SCANS}/OuMapping/{_path_id(credential_id)}",
-                body=wire.encode_hosts(names),
+                body=list(names),
                 token=token.value,
+                repeat="never",
                 total_s=total_s,
                 read_s=total_s,
                 largest=(16 << 20) + (16 << 10) * len(names),

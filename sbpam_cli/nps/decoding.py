@@ -53,17 +53,14 @@ def decoders() -> dict[str, Any]:
     arrays = {key: (array[one | None] | None, None) for key, one in lists.items()}
     unit = struct("Unit", "distinguishedName") | None
     account = "credentialId userName domain displayName resource platform managedType"
-    enrolled = f"name dnsHostName {_HOST} lastScanTimeUtc saName disableWinRm"
-    candidate = (
-        f"displayName dnsHostName {_HOST} serviceAccountName distinguishedName managedResourceId"
-    )
+    named = "id username domain name resource platform managedType"
+    known = f"name displayName dnsHostName {_HOST} lastScanTimeUtc saName serviceAccountName"
     kinds = {
         "job": struct("Job", job, **arrays),
         "bare job": struct("BareJob", job),
         "accounts": struct("Account", account),
-        "named accounts": struct("NamedAccount", "id username domain name"),
-        "enrolled hosts": struct("Enrolled", enrolled, host=(unit, None)),
-        "candidates": struct("Candidate", candidate),
+        "named accounts": struct("NamedAccount", named),
+        "hosts": struct("Known", f"{known} disableWinRm distinguishedName", host=(unit, None)),
         "checked": struct("Checked", "dnsHostName dnsHostNameError credentialNameError"),
         "page": struct("Page", "recordsTotal", data=(list[Raw] | None, None)),
         "rows": list[Raw],

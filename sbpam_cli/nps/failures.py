@@ -12,16 +12,8 @@ if TYPE_CHECKING:
 class RefusedError(SignInError):
     """The server refused a sign-in step or a token; `status` is its HTTP status."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int,
-        reason: str | None = None,
-        hint: str | None = None,
-        trace_id: str | None = None,
-    ) -> None:
-        super().__init__(message, reason=reason, hint=hint, trace_id=trace_id)
+    def __init__(self, message: str, *, status: int, **told: str | None) -> None:
+        super().__init__(message, **told)
         self.status = status
 
 
@@ -62,24 +54,21 @@ def no_answer(origin: str, failure: "NoReplyError") -> SbpamError:
 def failed_answer(reply: "Reply", what: str) -> SbpamError:
     """An answer that is no success; `what` gave it: `the sign-in`, `the list of jobs`."""
     status = reply.status
-    words, trace_id = reply.problem()
-    said = words or f"HTTP {status}"
+    told = words_of(reply)
     if status == 401:
         return RefusedError(
             "the server does not accept the token",
             status=401,
-            reason=said,
-            trace_id=trace_id,
             hint="sign in again with `sbpam login`, or renew SBPAM_TOKEN",
+            **told,
         )
     if status == 403:
         return RefusedError(
             "the server does not allow this",
             status=403,
-            reason=said,
-            trace_id=trace_id,
             hint="the account needs the role Admin or App, and the token must not owe "
             "its MFA step: `sbpam login` signs in again",
+            **told,
         )
     if 300 <= status < 400:
         return ServerError(
@@ -90,12 +79,17 @@ def failed_answer(reply: "Reply", what: str) -> SbpamError:
     if 200 <= status < 300:
         return ServerError(
             f"{what} answered a web page where data was expected",
-            reason=said,
             hint="a proxy or a log-on portal may sit in between; check the address",
+            **told,
         )
-    return ServerError(
-        f"{what} failed with HTTP {status}", reason=words, trace_id=trace_id, hint=_remedy(status)
-    )
+    told["reason"] = reply.problem()[0]
+    return ServerError(f"{what} failed with HTTP {status}", hint=_remedy(status), **told)
+
+
+def words_of(reply: "Reply") -> dict[str, str | None]:
+    """The server's words, else its status, and the trace id, as arguments of an error."""
+    words, trace_id = reply.problem()
+    return {"reason": words or f"HTTP {reply.status}", "trace_id": trace_id}
 
 
 def redirect_target(reply: "Reply") -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sbpam_cli.models import (
     END_OF_TIME,
@@ -23,18 +23,13 @@ from sbpam_cli.models import (
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.decoding import OddError, WireError, decode, decode_rows, decoders, elements
 
+Found = TypeVar("Found")
+
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _LONGEST_TEXT = 2000
 _LONGEST_TOKEN = 64 << 10
 _LONGEST_TIME = 40
-
-
-def encode_hosts(names: Sequence[str]) -> bytes:
-    """The body of the scheduling call: a JSON array of strings."""
-    import json
-
-    return json.dumps(list(names), separators=(",", ":")).encode()
 
 
 # Values.
@@ -96,10 +91,17 @@ def _squeeze(text: str) -> str:
 _STATUS_NAMES = {_squeeze(status): status for status in SERVER_STATUSES} | {
     "canceled": ScanStatus.CANCELLED
 }
-_STATUS_NUMBERS = {**dict(enumerate(SERVER_STATUSES)), -1: ScanStatus.PENDING}
-_STATUS_NUMBERS[-2] = ScanStatus.UNKNOWN
+_STATUSES = dict(enumerate(SERVER_STATUSES)) | {-1: ScanStatus.PENDING, -2: ScanStatus.UNKNOWN}
 _REASON_NAMES = {_squeeze(reason): reason for reason in FailureReason}
-_REASONS = tuple(FailureReason)
+_REASONS = dict(enumerate(FailureReason))
+
+
+def _member(value: object, numbers: dict[int, Found], names: dict[str, Found]) -> Found | None:
+    """Of an enumeration, by its integer, that as digits, or its name in any case."""
+    number = _integer(value)
+    if number is not None:
+        return numbers.get(number)
+    return names.get(_squeeze(value)) if isinstance(value, str) else None
 
 
 def read_status(value: object, description: object) -> tuple[ScanStatus | None, str | None]:
@@ -109,32 +111,20 @@ def read_status(value: object, description: object) -> tuple[ScanStatus | None, 
     were seen live), so a description that names a status wins over one. `detail` is the
     description if it says more than the status, and the value itself if nobody knows it.
     """
-    text, number, odd = read_text(description), _integer(value), None
+    text = read_text(description)
     described = _STATUS_NAMES.get(_squeeze(text)) if text else None
-    status: ScanStatus | None
-    if number is not None:
-        status = described or _STATUS_NUMBERS.get(number)
-        odd = f"status {read_text(number)}" if status is None else None
-    elif value is None or value == "":
-        status = described
-    else:
-        named = _STATUS_NAMES.get(_squeeze(value)) if isinstance(value, str) else None
-        status = named or described
-        odd = f"status {_show(value)}" if status is None else None
-    says_more = text if text and (described is None or described is not status) else None
-    return status or (ScanStatus.UNKNOWN if odd else None), _join(odd, says_more)
+    known = _member(value, _STATUSES, _STATUS_NAMES)
+    status = described or known if _integer(value) is not None else known or described
+    if status is None and value not in (None, ""):
+        return ScanStatus.UNKNOWN, _join(f"status {_show(value)}", text)
+    return status, text if described is None or described is not status else None
 
 
 def _read_failure(value: object) -> tuple[FailureReason | None, str | None]:
     """`ActionFailureReason` -> (reason, detail); NoError and null are absence."""
-    if value is None or value == "":
+    if value in (None, ""):
         return None, None
-    number = _integer(value)
-    reason: FailureReason | None
-    if number is not None:
-        reason = _REASONS[number] if 0 <= number < len(_REASONS) else None
-    else:
-        reason = _REASON_NAMES.get(_squeeze(value)) if isinstance(value, str) else None
+    reason = _member(value, _REASONS, _REASON_NAMES)
     if reason is None:
         return FailureReason.UNKNOWN_ERROR, f"failure reason {_show(value)}"
     return (None if reason is FailureReason.NO_ERROR else reason), None
@@ -258,9 +248,10 @@ def read_names(content: bytes) -> list[str]:
 
 def read_rows(content: bytes) -> list[dict[str, str | None]]:
     """The rows of the validation, in their places."""
-    fields = ("dnsHostName", "dnsHostNameError", "credentialNameError")
+    from msgspec.structs import asdict
+
     rows = decode_rows(decode(content, "rows"), "checked")
-    return [{key: read_text(getattr(row, key)) for key in fields} for row in rows]
+    return [{key: read_text(value) for key, value in asdict(row).items()} for row in rows]
 
 
 Page = tuple[list[Any], int | None]
@@ -277,63 +268,38 @@ def _read_page(content: bytes, kind: str, read: Callable[[Any], object]) -> Page
 
 def read_accounts(content: bytes) -> Page:
     """A page of `Credential/Search`, as ServiceAccount."""
-    texts = ("userName", "domain", "displayName", "resource", "platform", "managedType")
-    return _read_page(
-        content,
-        "accounts",
-        lambda row: ServiceAccount(
-            _id(row.credentialId), *(read_text(getattr(row, key)) for key in texts)
-        ),
-    )
+    return _read_page(content, "accounts", _account)
+
+
+def _account(row: Any) -> ServiceAccount:
+    from msgspec.structs import astuple
+
+    credential_id, *texts = astuple(row)
+    return ServiceAccount(_id(credential_id), *map(read_text, texts))
 
 
 def read_named_accounts(content: bytes) -> list[ServiceAccount]:
     """`Credential`, which alone has the console's name: it is the display name here."""
-    return [
-        ServiceAccount(
-            credential_id=_id(row.id),
-            user_name=read_text(row.username),
-            domain=read_text(row.domain),
-            display_name=read_text(row.name),
-            resource=None,
-            platform=None,
-            managed_type=None,
-        )
-        for row in decode_rows(decode(content, "rows"), "named accounts")
-    ]
+    return [_account(row) for row in decode_rows(decode(content, "rows"), "named accounts")]
 
 
 def read_hosts(content: bytes, *, enrolled: bool) -> Page:
     """A page of `ManagedResource/Search`, or of its `Candidate/Search`, as KnownHost."""
-    if enrolled:
-        return _read_page(content, "enrolled hosts", _enrolled)
-    return _read_page(content, "candidates", _candidate)
 
+    def read(row: Any) -> KnownHost:
+        return KnownHost(
+            dns_host_name=read_text(row.dnsHostName),
+            name=read_text(row.name or row.displayName),
+            enrolled=enrolled,
+            last_scan_at=read_time(row.lastScanTimeUtc),
+            os=_shared_text(row.os),
+            ip_address=read_text(row.ipAddress),
+            service_account=_shared_text(row.saName or row.serviceAccountName),
+            winrm=None if not isinstance(row.disableWinRm, bool) else not row.disableWinRm,
+            distinguished_name=read_text((row.host or row).distinguishedName),
+        )
 
-def _enrolled(row: Any) -> KnownHost:
-    return KnownHost(
-        dns_host_name=read_text(row.dnsHostName),
-        name=read_text(row.name),
-        enrolled=True,
-        last_scan_at=read_time(row.lastScanTimeUtc),
-        os=_shared_text(row.os),
-        ip_address=read_text(row.ipAddress),
-        service_account=_shared_text(row.saName),
-        winrm=None if not isinstance(row.disableWinRm, bool) else not row.disableWinRm,
-        distinguished_name=read_text(row.host and row.host.distinguishedName),
-    )
-
-
-def _candidate(row: Any) -> KnownHost:
-    return KnownHost(
-        dns_host_name=read_text(row.dnsHostName),
-        name=read_text(row.displayName),
-        enrolled=False,
-        os=_shared_text(row.os),
-        ip_address=read_text(row.ipAddress),
-        service_account=_shared_text(row.serviceAccountName),
-        distinguished_name=read_text(row.distinguishedName),
-    )
+    return _read_page(content, "hosts", read)
 
 
 # Tokens.
@@ -372,10 +338,9 @@ def _moment(value: object) -> float | None:
 def _jwt_claims(text: str) -> dict[str, Any]:
     import base64
 
-    _, _, rest = text.partition(".")
-    payload, _, signature = rest.partition(".")
+    parts = text.split(".")
     with suppress(ValueError, WireError):
-        claims = decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        if signature and "." not in signature and isinstance(claims, dict):
+        claims = decode(base64.urlsafe_b64decode(parts[1] + "==")) if len(parts) == 3 else None
+        if isinstance(claims, dict):
             return claims
     return {}

@@ -10,12 +10,7 @@ _TITLE = re.compile(rb"<title[^<>]{0,300}>([^<]{0,300})</title", re.IGNORECASE)
 _READ_BYTES = 100_000
 _LONGEST_WORDS = 500
 
-_SPELLED = re.compile(
-    rb"\\++u([dD][89abAB][0-9a-fA-F]{2})\\++u([dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\++(?:u([0-9a-fA-F]{4}))?|%([0-9a-fA-F]{2})|&#([0-9]{1,7});|&#[xX]([0-9a-fA-F]{1,6});"
-    rb"|&(quot|apos|amp|lt|gt);|([+])"
-)
-_ENTITIES = {b"quot": b'"', b"apos": b"'", b"amp": b"&", b"lt": b"<", b"gt": b">"}
+_ESCAPE = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
 
 Hide = Callable[[str], str]
 
@@ -23,58 +18,31 @@ Hide = Callable[[str], str]
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """`***` in place of each secret, also as JSON, a URL or a web page spells it.
 
-    Linear: both are spelled plainly, without any backslash, and compared then.
+    Linear: what is spelled otherwise is compared, and shown, as it is spelled plainly.
     """
-    wanted = [plain for secret in secrets if (plain := _spelled_plainly(_bytes(secret))[0])]
-    if not wanted:
-        return text
-    raw = _bytes(text)
-    plain, places = _spelled_plainly(raw)
-    spans = []
-    for secret in wanted:
-        at = plain.find(secret)
-        while at >= 0:
-            spans.append((places[at], places[at + len(secret)]))
-            at = plain.find(secret, at + len(secret))
-    shown, end = bytearray(), 0
-    for start, stop in sorted(spans):
-        if start >= end:
-            shown += raw[end:start] + b"***"
-        end = max(end, stop)
-    return (shown + raw[end:]).decode("utf-8", "replace") if spans else text
+    wanted = sorted(filter(None, secrets), key=len, reverse=True)
+    shown = _mask(text, wanted)
+    plain = _spell_plainly(shown)
+    masked = _mask(plain, map(_spell_plainly, wanted))
+    return shown if masked == plain else masked
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _mask(text: str, secrets: Iterable[str]) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
 
 
-def _spelled_plainly(raw: bytes) -> tuple[bytes, list[int]]:
-    """Without escapes and backslashes, and where each byte of that was; the end is last."""
-    plain, places, end = bytearray(), list[int](), 0
-    for found in _SPELLED.finditer(raw):
-        start = found.start()
-        plain += raw[end:start]
-        places += range(end, start)
-        meant, end = _meant(found), found.end()
-        plain += meant
-        places += [start] * len(meant)
-    plain += raw[end:]
-    return bytes(plain), [*places, *range(end, len(raw) + 1)]
+def _spell_plainly(text: str) -> str:
+    """Without escapes, which may be escaped themselves, and without backslashes."""
+    import html
+    from urllib.parse import unquote_plus
 
-
-def _meant(found: "re.Match[bytes]") -> bytes:
-    """What is spelled there; in a URL, `+` may be a space."""
-    high, low, unit, octet, decimal, hexadecimal, entity, plus = found.groups()
-    if high:
-        meant = _bytes(bytes.fromhex((high + low).decode()).decode("utf-16-be"))
-    elif octet:
-        meant = bytes([int(octet, 16)])
-    elif entity or plus:
-        meant = _ENTITIES.get(entity, b" ")
-    else:
-        number = int(decimal) if decimal else int(unit or hexadecimal or b"0", 16)
-        meant = _bytes(chr(number)) if 0 < number <= 0x10FFFF else b""
-    return meant.replace(b"\\", b"").replace(b"+", b" ")
+    for _ in range(3):
+        text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+        text = html.unescape(unquote_plus(text))
+    plain = text.replace("\\", "")
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def is_web_page(content_type: str, content: bytes) -> bool:
@@ -93,8 +61,10 @@ def read_problem(
     hide: takes secrets out. Before anything is shortened: half a secret is one too.
     """
     if is_web_page(content_type, content):
+        import html
+
         title = _TITLE.search(content[:_READ_BYTES])
-        words = _clip(hide(_unescape(title[1].decode("utf-8", "replace")))) if title else ""
+        words = _clip(hide(html.unescape(title[1].decode("utf-8", "replace")))) if title else ""
         return f"a web page: {words}" if words else "a web page", None
     try:
         value = decode(content)
@@ -114,12 +84,6 @@ def read_problem(
         parts = [said(value.get(key)) for key in ("message", "Message", "error")]
     words = ": ".join(dict.fromkeys(part for part in parts if part))
     return _clip(words) or None, said(value.get("traceId"))
-
-
-def _unescape(text: str) -> str:
-    import html
-
-    return html.unescape(text)
 
 
 def _field_errors(value: object) -> Iterator[tuple[str, object]]:

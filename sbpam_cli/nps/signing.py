@@ -5,7 +5,6 @@ refusals lock accounts, and a second push wakes somebody up.
 """
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,21 +19,25 @@ from sbpam_cli.nps.failures import (
     no_answer,
     read_date,
     retry_after_s,
+    words_of,
 )
-from sbpam_cli.nps.transport import CONNECT_TIMEOUT_S, NoReplyError, Outgoing, Reply, Transport
+from sbpam_cli.nps.transport import (
+    CONNECT_TIMEOUT_S,
+    TOTAL_S,
+    NoReplyError,
+    Outgoing,
+    Reply,
+    Transport,
+)
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
-TOTAL_S = 120.0
 _YEAR_3000 = 32_503_680_000.0
 _TRIES = 4
 _TRIES_WITHIN_S = 15.0
 _BACKOFF_FIRST_S = 0.5
 _BACKOFF_LONGEST_S = 8.0
-
-Again = Callable[[Reply | NoReplyError], bool]
-"""Whether what ended so is tried once more."""
 
 
 class Tokens(Protocol):
@@ -55,34 +58,27 @@ class SignedInCalls:
     """The calls of one server, without any but the sign-in. Threads may share it.
 
     stop: ends waiting between tries with Interrupted when it is set.
+    clock_offset_s: the server's clock minus ours, from the newest reply's `Date`.
     """
 
     def __init__(
         self, services: "Services", transport: Transport, *, stop: threading.Event | None = None
     ) -> None:
         self._services = services
+        self.origin = transport.origin
+        self.clock_offset_s = 0.0
         self._transport = transport
         self._stop = stop or threading.Event()
         self._tokens: Tokens | None = None
         self._cookies: dict[str, str] = {}
-        self._offset_s = 0.0
 
     def use(self, tokens: Tokens) -> None:
         """Names where the tokens of the calls come from."""
         self._tokens = tokens
 
-    @property
-    def origin(self) -> str:
-        return self._transport.origin
-
-    @property
-    def clock_offset_s(self) -> float:
-        """The server's clock minus ours, seconds, from the newest reply's `Date`."""
-        return self._offset_s
-
     def server_time(self) -> float:
         """The server's clock, epoch seconds."""
-        return self._services.clock.now() + self._offset_s
+        return self._services.clock.now() + self.clock_offset_s
 
     # Sending: once, a few times, signed in, and whatever is no success raised.
 
@@ -90,11 +86,11 @@ class SignedInCalls:
         reply = self._transport.send(out)
         served = read_date(reply.headers.get("date"))
         if served is not None and 0 < served < _YEAR_3000:
-            self._offset_s = served - self._services.clock.now()
+            self.clock_offset_s = served - self._services.clock.now()
         return reply
 
-    def _try(self, out: Outgoing, again: Again, acts: str | None = None) -> Reply:
-        """Up to 4 tries within 15 s, as long as `again` says that one more may help."""
+    def _try(self, out: Outgoing, acts: str | None = None) -> Reply:
+        """Up to 4 tries within 15 s, as long as one more may help and may be made."""
         clock = self._services.clock
         until = clock.monotonic() + _TRIES_WITHIN_S
         attempt = 0
@@ -109,7 +105,7 @@ class SignedInCalls:
             except NoReplyError as error:
                 result = error
             last = attempt >= _TRIES or clock.monotonic() + wait_s >= until
-            if last or not again(result):
+            if last or not _may_try_again(out, result):
                 if isinstance(result, Reply):
                     return result
                 failure = no_answer(self.origin, result)
@@ -118,22 +114,15 @@ class SignedInCalls:
             if clock.wait(self._stop, wait_s):
                 raise Interrupted("interrupted", signal_number=2)
 
-    def _ask(
-        self,
-        out: Outgoing,
-        again: Again | None = None,
-        acts: str | None = None,
-    ) -> Reply:
+    def _ask(self, out: Outgoing, acts: str | None = None) -> Reply:
         """A signed-in request and its answer. A refused token is renewed once.
 
-        again: whether what ended so is tried once more; if it may help a read, by default.
         acts: it may change something, and this is the hint if nobody knows whether it did.
         """
-        again = again or (_never_began if acts else is_passing)
         if self._tokens is None:
-            return self._try(out, again, acts)
+            return self._try(out, acts)
         token = self._tokens.token(lasting=acts is not None)
-        reply = self._try(replace(out, token=token.value), again, acts)
+        reply = self._try(replace(out, token=token.value), acts)
         if reply.status != 401:
             return reply
         try:
@@ -142,23 +131,14 @@ class SignedInCalls:
             if error.reason is None:
                 error.reason, error.trace_id = reply.problem()
             raise
-        return self._try(replace(out, token=token.value), again, acts)
+        return self._try(replace(out, token=token.value), acts)
 
-    def _read(
-        self,
-        out: Outgoing,
-        what: str,
-        unknown: str | None = None,
-        again: Again | None = None,
-    ) -> Reply:
+    def _read(self, out: Outgoing, what: str, unknown: str | None = None) -> Reply:
         """unknown: what a 404 means that the server does not know."""
-        reply = self._ask(out, again)
+        reply = self._ask(out)
         # A web page is not the application's word: a proxy or an empty IIS gave it.
         if unknown is not None and reply.status == 404 and not reply.is_web_page:
-            words, trace_id = reply.problem()
-            raise NotFoundError(
-                f"the server knows no {unknown}", reason=words or "HTTP 404", trace_id=trace_id
-            )
+            raise NotFoundError(f"the server knows no {unknown}", **words_of(reply))
         try:
             check_success(reply, what)
         except ServerError as error:
@@ -170,76 +150,61 @@ class SignedInCalls:
 
     def sign_in(self, login: str, password: str) -> Token:
         """Step 1, `POST /signinBody` [vendor]: a token good for step 2 where MFA is on."""
-        self._cookies = {}
         body = {"Login": login, "Password": password}
-        reply = self._step(("/signinBody",), body, (password,))
-        self._cookies = dict(reply.cookies)
-        return self._token_in(reply, "the sign-in")
+        return self._step("the sign-in", ("/signinBody",), body, password)
 
     def second_step(self, token: Token, code: str | int) -> Token:
         """Step 2, `POST /signin2fa` [live], with step 1's cookies; the code as a JSON string,
-        or bare, as a number.
+        or bare, as a number. Raises RefusedError for 404 too.
 
         May block until somebody presses a button on a phone. 404: once at `/sigin2fa`, as the
         mission's document spells it.
         """
-        secrets = (str(code),) if len(str(code)) > 1 else ()
-        reply = self._step(("/signin2fa", "/sigin2fa"), code, secrets, token)
-        if reply.status == 404:
-            raise RefusedError(
-                "the server has no second sign-in step", status=404, reason="HTTP 404"
-            )
-        return self._token_in(reply, "the second sign-in step")
+        paths = ("/signin2fa", "/sigin2fa")
+        return self._step("the second sign-in step", paths, code, str(code), token)
 
     def application_token(self, login: str, api_key: str, serial: str) -> Token:
         """`POST /WebAppApi/api/v1/AppUserToken` [live module]; 404: without the prefix [guess]."""
         body = {"login": login, "password": api_key, "certificateSerialNumber": serial}
         paths = ("/WebAppApi/api/v1/AppUserToken", "/api/v1/AppUserToken")
-        return self._token_in(self._step(paths, body, (api_key,)), "the application's sign-in")
+        return self._step("the application's sign-in", paths, body, api_key)
 
     def fresh_token(self, token: Token) -> Token:
         """`GET /api/v1/UserToken` [vendor's script]: a fresh token for a current one."""
-        reply = self._try(replace(get("/api/v1/UserToken"), token=token.value), is_passing)
-        check_success(reply, "the token's renewal")
+        reply = self._try(Outgoing("/api/v1/UserToken", token=token.value))
         return self._token_in(reply, "the token's renewal")
 
     def _step(
         self,
+        what: str,
         paths: tuple[str, ...],
         body: object,
-        secrets: tuple[str, ...],
+        secret: str,
         token: Token | None = None,
-    ) -> Reply:
-        """At the first path that is none of a 404. With a token, a 404 of all is returned."""
-        import json
-
+    ) -> Token:
+        """At the first path that is none of a 404. token: of the step before."""
         out = Outgoing(
+            paths[0],
             method="POST",
-            path=paths[0],
-            body=json.dumps(body).encode(),
+            body=body,
             token=token.value if token else None,
             cookies=self._cookies if token else {},
-            secrets=secrets,
-            total_s=TOTAL_S,
+            secret=secret,
+            repeat="unsent",
             read_s=TOTAL_S,
         )
-        reply = self._try(out, _never_began)
+        reply = self._try(out)
         for path in paths[1:]:
             if reply.status == 404:
-                reply = self._try(replace(out, path=path), _never_began)
-        if reply.status in (400, 401, 403):
-            words, trace_id = reply.problem()
-            raise RefusedError(
-                "the server refused the sign-in",
-                status=reply.status,
-                reason=words or f"HTTP {reply.status}",
-                trace_id=trace_id,
-            )
-        if token is None or reply.status != 404:
-            check_success(reply, "the sign-in")
-        return reply
+                reply = self._try(replace(out, path=path))
+        if reply.status in (400, 401, 403) or (token and reply.status == 404):
+            message = "the server refused the sign-in"
+            raise RefusedError(message, status=reply.status, **words_of(reply))
+        self._cookies = dict(reply.cookies)
+        return self._token_in(reply, what)
 
     def _token_in(self, reply: Reply, what: str) -> Token:
+        check_success(reply, what)
         try:
             return wire.read_token(reply.content, self.server_time())
         except WireError as error:
@@ -249,23 +214,12 @@ class SignedInCalls:
             ) from error
 
 
-def get(path: str) -> Outgoing:
-    return Outgoing(method="GET", path=path, total_s=TOTAL_S)
-
-
-def never(_: Reply | NoReplyError) -> bool:
-    return False
-
-
-def _never_began(result: Reply | NoReplyError) -> bool:
-    return isinstance(result, NoReplyError) and not result.sent and result.final is None
-
-
-def is_passing(result: Reply | NoReplyError) -> bool:
-    """Whether a read that ended so may succeed a moment later."""
+def _may_try_again(out: Outgoing, result: Reply | NoReplyError) -> bool:
+    """Whether a moment later it may end otherwise, and may be made."""
     if isinstance(result, NoReplyError):
-        return result.final is None
-    return result.status in (408, 429) or result.status >= 500
+        may = {"reads": True, "unsent": not result.sent, "never": False}
+        return may[out.repeat] and result.final is None
+    return out.repeat == "reads" and (result.status in (408, 429) or result.status >= 500)
 
 
 def check_success(reply: Reply, what: str) -> None:

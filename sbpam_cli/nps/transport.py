@@ -9,8 +9,8 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sbpam_cli.errors import UnreachableError
 from sbpam_cli.nps import server_words
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
+TOTAL_S = 120.0
 _KEEPALIVE_S = 5.0
 _COPIED_BYTES = 1 << 20
 _LONGEST_ERROR = 1 << 20
@@ -52,24 +53,27 @@ class NoReplyError(Exception):
         self.final = final
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Outgoing:
     """A request.
 
     path: from the root, query included; only its part before `?` is shown by `--verbose`.
-    body: JSON. cookies: sent, and nowhere else. total_s: for the whole of it.
-    attempt: the number of this try. largest: what the body of a success may have, in bytes,
-    once it is decompressed; an error's is cut off. consume: takes the body of a success in
-    pieces as they come, and `content` is empty then.
+    body: a JSON value. cookies: sent, and nowhere else. secret: what no message may repeat.
+    repeat: whether another try may be made: of what may help, of what surely did not leave, or
+    of nothing. total_s: for the whole of it. attempt: the number of this try. largest: what
+    the body of a success may have, in bytes, once it is decompressed; an error's is cut off.
+    consume: takes the body of a success in pieces as they come, and `content` is empty then.
     """
 
-    method: str
     path: str
-    body: bytes | None = field(default=None, repr=False)
+    _: KW_ONLY
+    method: str = "GET"
+    body: object = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    total_s: float
+    secret: str = field(default="", repr=False)
+    repeat: Literal["reads", "unsent", "never"] = "reads"
+    total_s: float = TOTAL_S
     connect_s: float = CONNECT_TIMEOUT_S
     read_s: float = READ_TIMEOUT_S
     attempt: int = 1
@@ -80,8 +84,6 @@ class Outgoing:
         from sbpam_cli import __version__
 
         found = {"Accept": "application/json", "User-Agent": f"sbpam/{__version__}"}
-        if self.body is not None:
-            found["Content-Type"] = "application/json"
         if self.token is not None:
             found["Authorization"] = f"Bearer {self.token}"
         if self.cookies:
@@ -90,10 +92,9 @@ class Outgoing:
         return [(name.encode(), text.encode()) for name, text in found.items()]
 
     def all_secrets(self) -> tuple[str, ...]:
-        """What no message may repeat."""
-        # A cookie of a letter or two would hide them in every message.
+        """What no message may repeat; a letter or two of it would hide them in every message."""
         cookies = (value for value in self.cookies.values() if len(value) > 3)
-        return (*self.secrets, *filter(None, [self.token]), *cookies)
+        return (*(secret for secret in (self.secret, self.token or "") if secret[1:]), *cookies)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,7 +218,7 @@ class Transport:
                 request = client.build_request(
                     out.method,
                     self.origin + out.path,
-                    content=out.body,
+                    json=out.body,
                     headers=out.headers(),
                     timeout=httpx.Timeout(out.read_s, connect=out.connect_s, pool=out.total_s),
                     extensions={"trace": progress.see},

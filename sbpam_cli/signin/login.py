@@ -228,7 +228,7 @@ def look_at_certificate(site: Site) -> bytes | None:
     ctx = site.ctx
     transport = Transport(ctx.services, site.target.server, settings, ctx.console, context=context)
     with suppress(NoReplyError), closing(transport):
-        transport.send(Outgoing(method="GET", path="/api/v1/Version", total_s=30.0))
+        transport.send(Outgoing("/api/v1/Version", total_s=30.0))
     return seen[-1] if seen else None
 
 

@@ -218,7 +218,7 @@ def test_a_dripping_reply_ends_at_the_deadline(site: Site) -> None:
     site.faults.add(Fault(action="drip", path="Version", seconds=0.1))
     transport = transport_of(site)
     with pytest.raises(NoReplyError) as raised:
-        transport.send(Outgoing(method="GET", path="/api/v1/Version", total_s=0.4))
+        transport.send(Outgoing("/api/v1/Version", total_s=0.4))
     assert raised.value.sent
     assert raised.value.reason == "no answer in time"
     transport.close()
@@ -228,7 +228,7 @@ def test_a_hanging_connection_is_an_answer_within_the_deadline(site: Site) -> No
     site.faults.add(Fault(action="hang", path="Version"))
     transport = transport_of(site)
     with pytest.raises(NoReplyError):
-        transport.send(Outgoing(method="GET", path="/api/v1/Version", total_s=0.2))
+        transport.send(Outgoing("/api/v1/Version", total_s=0.2))
     transport.close()
 
 
@@ -252,7 +252,7 @@ def test_an_end_in_the_middle_is_no_matter_of_certificates(site: Site, action: A
     site.faults.add(Fault(action=action, path="Version"))
     transport = transport_of(site)
     with pytest.raises(NoReplyError) as raised:
-        transport.send(Outgoing(method="GET", path="/api/v1/Version", total_s=5))
+        transport.send(Outgoing("/api/v1/Version", total_s=5))
     assert raised.value.sent
     assert raised.value.final is None
     transport.close()

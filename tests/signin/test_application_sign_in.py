@@ -70,8 +70,8 @@ def test_the_environment_alone_is_enough(machine: Machine) -> None:
     assert machine.site.scheduled() == HOSTS
     assert machine.bodies() == [
         (
-            b'{"login": "sbpam-app", "password": "Sandbox-Api-Key-1",'
-            b' "certificateSerialNumber": "1234ABCD"}'
+            b'{"login":"sbpam-app","password":"Sandbox-Api-Key-1",'
+            b'"certificateSerialNumber":"1234ABCD"}'
         )
     ]
     assert machine.keyring.kept == {}

@@ -162,7 +162,7 @@ def assert_signed_in(front: _Front) -> None:
     assert shown == {"/WebAppApi/api/v1/AppUserToken"}
     [sign_in] = [at.request for at in log if "AppUserToken" in at.request.target]
     assert sign_in.header("X-Client-Serial") == "9A01"
-    assert b'"certificateSerialNumber": "009A01"' in sign_in.body
+    assert b'"certificateSerialNumber":"009A01"' in sign_in.body
     assert front.site.scheduled() == [HOST]
 
 

@@ -210,7 +210,7 @@ def test_what_windows_leaves_at_a_lines_end_is_trimmed(person: Person, end: str)
     ]
     ended = person("login", *arguments, stdin=f"{NOMFA_PASSWORD}{end}".encode())
     assert ended.code == 0, ended.err
-    assert person.sent("signinBody")[-1].endswith(b'"Password": "Sandbox-Nomfa-1"}')
+    assert person.sent("signinBody")[-1].endswith(b'"Password":"Sandbox-Nomfa-1"}')
     assert person.profiles()["default"]["username"] == NOMFA
 
 

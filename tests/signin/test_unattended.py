@@ -124,7 +124,7 @@ def test_the_credentials_of_systemd_without_their_newline(
 
     assert (ended.code, ended.err) == (0, "")
     [body] = machine.bodies("AppUserToken")
-    assert b'"password": "Sandbox-Api-Key-1"' in body
+    assert b'"password":"Sandbox-Api-Key-1"' in body
 
 
 # Nobody to ask
