@@ -324,8 +324,10 @@ class RunningLimit:
 
     def look(self, batches: Sequence[Batch]) -> None:
         """Looks at the jobs that hold up the next batch, if that is due."""
+        # One whose POST is under way has no job yet.
+        holding = [batch for batch in batches if batch.state != "sending"]
         self.due_at = self._follower.start(
-            [self._jobs[batch.number] for batch in batches if self._unfinished(batch)]
+            [self._jobs[batch.number] for batch in holding if self._unfinished(batch)]
         )
 
     def take(self, done: Done) -> SbpamError | None:

@@ -2,10 +2,11 @@
 
 import json
 import random
+import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -420,3 +421,23 @@ def test_the_next_batch_waits_until_there_is_room(
     assert len(site.world.scheduled) == (1 if fault == 500 else 2)
     assert ended.err.count("a look failed") <= 12
     assert ("sbpam resume" in ended.err) == ("no good answer" in ended.err) == (fault == 500)
+
+
+def test_a_post_under_way_is_waited_for(site: Site) -> None:
+    waits, waited_often = count(), threading.Event()
+
+    def wait(event: threading.Event, timeout_s: float) -> bool:
+        if next(waits) == 3:
+            waited_often.set()
+        site.clock.move(timeout_s)
+        return event.wait(0.02)
+
+    def answer(body: object) -> object:
+        assert waited_often.wait(60)
+        return body
+
+    site.clock.wait = wait
+    site.faults.add(Fault(action="edit", method="POST", path="OuMapping", edit=answer))
+    ended = site.run("schedule", *HOSTS[:2], "--batch-size", "1", "--max-running", "1")
+    assert ended.code == 0, ended.err
+    assert len(site.world.scheduled) == 2
