@@ -40,13 +40,13 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """Run ids, the newest ones, with what they are."""
-    from sbpam_cli.journal.journal import open_journal
+    from sbpam_cli.journal.journal import Journal
 
     services = ctx.find_root().obj
     try:
         if not (services.state_folder() / "journal.sqlite3").is_file():
             return
-        journal = open_journal(services)
+        journal = Journal(services)
         runs = journal.runs(limit=10 * _RUNS_OFFERED)
         journal.close()
     except (SbpamError, OSError):

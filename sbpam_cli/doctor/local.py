@@ -116,7 +116,7 @@ def _state_folder(services: "Services", folder: Path) -> Result:
 
 
 def _journal(services: "Services", path: Path) -> Result:
-    from sbpam_cli.journal.journal import open_journal
+    from sbpam_cli.journal.journal import Journal
     from sbpam_cli.journal.schema import open_database
 
     if not path.exists():
@@ -135,7 +135,7 @@ def _journal(services: "Services", path: Path) -> Result:
             " it may name hosts in doubt",
         )
     detail = f"{path}{_mode(path)}, {path.stat().st_size / 1e6:,.1f} MB"
-    with closing(open_journal(services)) as journal:
+    with closing(Journal(services)) as journal:
         # Every value is checked as it is read.
         journal.runs()
         counts = journal.counts()

@@ -16,7 +16,7 @@ from sbpam_cli.errors import (
 from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.jobs.watching import following
-from sbpam_cli.journal.journal import open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
@@ -55,9 +55,8 @@ def run_cancel(
     outcome.server, outcome.profile = target.server, target.profile
     if not (sure or ctx.can_ask):
         raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")
-    question = f"Ask {target.server} to stop {counted(len(jobs), 'job')}?"
-    if not (sure or ctx.confirm(question)):
-        raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")
+    if not sure:
+        ctx.agree(f"Ask {target.server} to stop {counted(len(jobs), 'job')}?")
     with following(ctx, prints=False) as watching:
         site = Site(ctx, target)
         # What ends the command for all of them ends it before the first.
@@ -125,9 +124,9 @@ def _find_jobs(services: "Services", names: Sequence[str]) -> tuple[list[str], R
         if job_id is not None:
             jobs[job_id] = None
             continue
-        with closing(open_journal(services)) as journal:
+        with closing(Journal(services)) as journal:
             found = journal.find_run(name)
-            batches = journal.batches(found.run_id, with_rows=False)
+            batches = journal.batches(found.run_id)
         if run is not None and run.server != found.server:
             raise UsageError("the runs are of several servers", hint="cancel one at a time")
         run = found

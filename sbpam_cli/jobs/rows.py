@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.journal.records import Aside, Batch
-from sbpam_cli.models import HostRow, ScanStatus, sum_status
+from sbpam_cli.models import HostRow, JobSummary, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
 
 _STATES: dict[str, ScanStatus] = {
@@ -41,13 +41,24 @@ def _aside_row(aside: Aside) -> HostRow:
     return HostRow(aside.host, aside.status, detail=aside.detail)
 
 
-def reorder(
-    names: Sequence[str], batches: Iterable[Batch], aside: Sequence[Aside], why: str | None
-) -> list[Batch]:
-    """One batch with the rows of all in the order of `names`: a list can come in another order."""
-    known = {row.host: row for batch in batches for row in batch_rows(batch, why)}
-    known.update((item.host, _aside_row(item)) for item in aside)
-    return [Batch(0, 0, names, "accepted", rows=[known[name] for name in names])]
+def run_rows(
+    batches: Iterable[Batch], aside: Sequence[Aside], why_not_sent: str | None = None
+) -> Iterator[HostRow]:
+    """The rows of a whole run; batches: in the order of their names."""
+    return merge_aside(0, (row for one in batches for row in batch_rows(one, why_not_sent)), aside)
+
+
+def job_summaries(batches: Iterable[Batch]) -> list[JobSummary]:
+    """The jobs of batches, in the order of their names."""
+    return [
+        JobSummary(
+            batch.job_id,
+            batch.job_status or sum_status(None, {row.status for row in batch_rows(batch)}),
+            len(batch.names),
+        )
+        for batch in sorted(batches, key=lambda batch: batch.first)
+        if batch.job_id is not None
+    ]
 
 
 class RowStream:

@@ -9,7 +9,7 @@ from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob, followed_jobs, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.jobs.watching import Watching
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
 from sbpam_cli.names import canonical_uuid, fold_host
@@ -50,7 +50,7 @@ def run_status(ctx: "Context", options: StatusOptions, watching: Watching) -> No
     `outcome`. Raises UsageError for what nobody knows, SbpamError if the
     journal cannot be read. The scans' own failures are no error here.
     """
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         _Status(ctx, options, journal, watching).run()
 
 

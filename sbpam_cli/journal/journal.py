@@ -8,10 +8,9 @@ thousand rows.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from sbpam_cli.errors import UsageError
-from sbpam_cli.journal.database import Database
 from sbpam_cli.journal.records import (
     Batch,
     OddValueError,
@@ -23,12 +22,9 @@ from sbpam_cli.journal.records import (
     read_claim,
     read_run,
 )
-from sbpam_cli.journal.schema import open_database
+from sbpam_cli.journal.schema import Database
 from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.wording import did_you_mean
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
 
 _RUNS_COMPARED = 1000
 """How many of the newest a mistyped id is compared with."""
@@ -178,8 +174,7 @@ class Journal(Database):
             "SELECT max(number) FROM lists WHERE server = ? AND whole AND ended BETWEEN ? AND ?",
             (server, now - _LIST_SERVES_S, now),
         )
-        number: int | None = found[0][0]
-        return number
+        return cast("int | None", found[0][0])
 
     def listed(self, number: int | None) -> tuple[frozenset[bytes], bool]:
         """The ids that a read showed, and whether it was whole; none if it is unknown."""
@@ -204,25 +199,22 @@ class Journal(Database):
             "WHERE substr(run_id, 1, ?) = ? ORDER BY rowid DESC LIMIT 6", len(prefix), prefix
         )
         exact = [run for run in found if run.run_id == prefix] or found
-        if len(exact) == 1:
-            return exact[0]
-        if not exact:
+        if len(exact) > 1:
             raise UsageError(
-                f"no run {prefix[:60]} in the journal",
-                hint=did_you_mean(
-                    prefix,
-                    [run.run_id for run in self.runs(limit=_RUNS_COMPARED)],
-                    "`sbpam runs` lists them; a job is named by its UUID, a host by its FQDN",
-                ),
+                f"several runs begin with {prefix}",
+                reason=", ".join(run.run_id for run in exact[:5]),
+                hint="give more of the id",
             )
-        raise UsageError(
-            f"several runs begin with {prefix}",
-            reason=", ".join(run.run_id for run in exact[:5]),
-            hint="give more of the id",
-        )
+        if not exact:
+            known = [run.run_id for run in self.runs(limit=_RUNS_COMPARED)]
+            how = "`sbpam runs` lists them; a job is named by its UUID, a host by its FQDN"
+            raise UsageError(
+                f"no run {prefix[:60]} in the journal", hint=did_you_mean(prefix, known, how)
+            )
+        return exact[0]
 
-    def unfinished_run(self, server: str, credential_id: str | None, digest: str) -> Run | None:
-        """The newest run of this list that was cut short; None: with whatever service account.
+    def unfinished_run(self, server: str, credential_id: str, digest: str) -> Run | None:
+        """The newest run of this list that was cut short.
 
         Something of it may still be sent, or its command did not end by itself.
         One that only has refused batches is over; `resume` alone sends those again.
@@ -230,13 +222,13 @@ class Journal(Database):
         # All are read, so checked: with an odd server or digest this list would seem a new one.
         self.runs()
         found = self._runs(
-            "WHERE digest = ? AND server = ? AND credential_id = coalesce(?, credential_id)"
+            "WHERE digest = ? AND server = ? AND credential_id = ?"
             " AND (exit_code IS NULL OR exit_code IN (4, 5, 6) OR exit_code > 128 OR run_id IN"
             f" (SELECT run_id FROM batches WHERE state IN {_OPEN}))"
             " ORDER BY rowid DESC LIMIT 1",
             *(digest, server, credential_id),
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def newest_unfinished_run(self) -> Run | None:
         """The newest run with a batch that is not accepted, or whose command was cut off."""
@@ -244,7 +236,7 @@ class Journal(Database):
             "WHERE exit_code IS NULL OR run_id IN (SELECT run_id FROM batches"
             " WHERE state NOT IN ('accepted', 'split')) ORDER BY rowid DESC LIMIT 1"
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
@@ -268,10 +260,10 @@ class Journal(Database):
 
     # Batches.
 
-    def batches(self, run_id: str, *, with_rows: bool = True) -> list[Batch]:
+    def batches(self, run_id: str) -> list[Batch]:
         """The batches of a run in the order of their names; split ones left out."""
-        where = "b.run_id = ? AND b.state <> 'split'"
-        return [batch for _, batch in self._batches(where, run_id, with_rows=with_rows)]
+        found = self._batches("b.run_id = ? AND b.state <> 'split'", run_id)
+        return [batch for _, batch in found]
 
     def each_batch(self, run_id: str) -> Iterator[Batch]:
         """The same one at a time; no read lock is held in between.
@@ -367,9 +359,7 @@ class Journal(Database):
             if row.status in SCHEDULED
         }
 
-    def _batches(
-        self, where: str, *values: object, with_rows: bool = True
-    ) -> list[tuple[str, Batch]]:
+    def _batches(self, where: str, *values: object) -> list[tuple[str, Batch]]:
         """Batches with the ids of their runs, in the order of their names."""
         own = ("number", "first", "size", "parent", *_CHANGING)
         names = (*own, "names", "seen_at", "rows")
@@ -378,8 +368,7 @@ class Journal(Database):
             return values[0], read_batch(dict(zip(names, values[1:], strict=True)))
 
         return self._select(
-            f"SELECT b.run_id, {', '.join(f'b.{name}' for name in own)}, n.names, r.seen_at,"
-            f" {'r.rows' if with_rows else 'NULL'}"
+            f"SELECT b.run_id, {', '.join(f'b.{name}' for name in own)}, n.names, r.seen_at, r.rows"
             " FROM batches b LEFT JOIN batch_names n USING (run_id, number)"
             f" LEFT JOIN batch_rows r USING (run_id, number) WHERE {where} ORDER BY b.first",
             values,
@@ -391,9 +380,3 @@ def _is_odd(number: str, most: str) -> str:
     """What SQLite is to check of a column that it adds up; a NULL is of a run without batches."""
     is_number = f"typeof({number}) IN ('integer', 'null')"
     return f"(NOT {is_number} OR coalesce({number} NOT BETWEEN 0 AND {most}, 0))"
-
-
-def open_journal(services: "Services") -> Journal:
-    """Opens the journal, created if it is missing. Raises JournalError."""
-    connection, path = open_database(services)
-    return Journal(connection, path, services)

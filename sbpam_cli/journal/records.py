@@ -6,7 +6,7 @@ Everything is checked when it is read: a file that SQLite finds sound may hold a
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,14 +17,28 @@ BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "s
 LONGEST_SEND_S = 86_400.0
 """Of one POST; a longer time until its deadline is none that was asked for."""
 IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
-_HASHED_NAMES = 10_000
-_MOST_HOSTS = 2**40
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", re.ASCII)
-_SERVER = re.compile(r"https://[a-z0-9._:%\[\]-]{1,260}", re.ASCII)
-_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
-_NAMES = re.compile(r"[a-z0-9._-]{1,253}(?:\n[a-z0-9._-]{1,253})*", re.ASCII)
 _ASIDE = (ScanStatus.SKIPPED, ScanStatus.OUTCOME_UNKNOWN)
 _SENT = SCHEDULED | {ScanStatus.NOT_ACCEPTED}
+_MOMENTS = ("started", "ended", "sent_at", "deadline", "gave_up_at", "accepted_at", "seen_at")
+_NAMES = re.compile(r"[a-z0-9._-]{1,253}(?:\n[a-z0-9._-]{1,253})*", re.ASCII)
+
+
+def _is_moment(epoch_s: float) -> bool:
+    return 0 <= epoch_s < END_OF_TIME
+
+
+_IS_RIGHT: dict[str, Callable[[Any], object]] = {
+    "run_id": re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", re.ASCII).fullmatch,
+    "server": re.compile(r"https://[a-z0-9._:%\[\]-]{1,260}", re.ASCII).fullmatch,
+    "digest": re.compile("[0-9a-f]{64}", re.ASCII).fullmatch,
+    **dict.fromkeys(("credential_id", "job_id"), lambda text: canonical_uuid(text) == text),
+    **dict.fromkeys(_MOMENTS, _is_moment),
+    **dict.fromkeys(("hosts", "number", "first"), lambda number: 0 <= number <= 2**40),
+    "exit_code": lambda code: 0 <= code <= 255,
+    "http_status": lambda status: 0 <= status <= 999,
+    "clock_offset": lambda seconds: abs(seconds) < END_OF_TIME,
+}
+"""What a column may hold, beside NULL; its type is checked before."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -110,11 +124,8 @@ class RunCounts(NamedTuple):
 
 def digest_names(names: Iterable[str]) -> str:
     """The digest of a set of names, whatever their order."""
-    whole, ordered = hashlib.sha256(), sorted(names)
-    for start in range(0, len(ordered), _HASHED_NAMES):
-        text = "\n".join(ordered[start : start + _HASHED_NAMES])
-        whole.update(text.encode("utf-8", "replace") + b"\n")
-    return whole.hexdigest()
+    whole = "".join(f"{name}\n" for name in sorted(names))
+    return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
 
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
@@ -136,25 +147,13 @@ def read_run(values: Sequence[Any]) -> Run:
     columns = dict(zip(Run._fields, values, strict=True))
     columns["aside"] = _decode(columns["aside"], list[Aside], "runs.aside")
     run: Run = _convert([*columns.values()], Run, "runs")
+    _check("runs", run._asdict())
     places = [item.position for item in run.aside]
-    _demand(
-        "runs",
-        run_id=_RUN_ID.fullmatch(run.run_id),
-        started=_is_moment(run.started),
-        server=_SERVER.fullmatch(run.server),
-        credential_id=canonical_uuid(run.credential_id) == run.credential_id,
-        digest=_DIGEST.fullmatch(run.digest),
-        hosts=len(run.aside) <= run.hosts <= _MOST_HOSTS,
-        aside=places == sorted(places)
-        and min(places, default=0) >= 0
-        and all(
-            item.status is ScanStatus.INVALID
-            or (item.status in _ASIDE and _NAMES.fullmatch(item.host))
-            for item in run.aside
-        ),
-        ended=_is_moment(run.ended),
-        exit_code=0 <= (run.exit_code or 0) <= 255,
-    )
+    _demand("runs.hosts", len(places) <= run.hosts)
+    _demand("runs.aside", places == sorted(places) and min(places, default=0) >= 0)
+    for item in run.aside:
+        sent_elsewhere = item.status in _ASIDE and _NAMES.fullmatch(item.host)
+        _demand("runs.aside", sent_elsewhere or item.status is ScanStatus.INVALID)
     return run
 
 
@@ -162,31 +161,23 @@ def read_batch(columns: dict[str, Any]) -> Batch:
     """A batch from its columns, `names`, `rows` and `size` among them. Raises OddValueError."""
     size, names, packed = columns.pop("size"), columns.pop("names"), columns.pop("rows")
     batch: Batch = _convert(columns | {"names": []}, Batch, "batches")
-    _demand("batch_names", names=isinstance(names, str) and _NAMES.fullmatch(names))
+    _check("batches", columns)
+    _demand("batch_names.names", isinstance(names, str) and _NAMES.fullmatch(names))
     batch.names = names.split("\n")
-    moments = (batch.sent_at, batch.deadline, batch.gave_up_at, batch.accepted_at)
-    limit_s = (batch.deadline or 0.0) - (batch.sent_at or 0.0)
-    _demand(
-        "batches",
-        number=0 <= batch.number <= _MOST_HOSTS,
-        first=0 <= batch.first <= _MOST_HOSTS,
-        size=type(size) is int and size == len(batch.names),
-        job_id=canonical_uuid(batch.job_id) == batch.job_id
-        and (batch.job_id or batch.state != "accepted"),
-        sent_at=all(map(_is_moment, moments)),
-        deadline=batch.deadline is None or 0 <= limit_s <= LONGEST_SEND_S + 1,
-        clock_offset=abs(batch.clock_offset or 0.0) < END_OF_TIME,
-        http_status=0 <= (batch.http_status or 0) <= 999,
-    )
+    _demand("batches.size", type(size) is int and size == len(batch.names))
+    _demand("batches.job_id", batch.job_id or batch.state != "accepted")
+    if batch.deadline is not None:
+        limit_s = batch.deadline - (batch.sent_at or 0.0)
+        _demand("batches.deadline", 0 <= limit_s <= LONGEST_SEND_S + 1)
     if packed is not None:
         batch.rows = unpack_rows(packed)
+        _demand("batch_rows.seen_at", batch.seen_at is not None)
         _demand(
-            "batch_rows",
-            rows=[row.host for row in batch.rows] == batch.names
+            "batch_rows.rows",
+            [row.host for row in batch.rows] == batch.names
             and {row.status for row in batch.rows} <= _SENT
             and {row.job_id for row in batch.rows} <= {batch.job_id, None}
-            and all(_is_moment(r.started_at) and _is_moment(r.finished_at) for r in batch.rows),
-            seen_at=_is_moment(batch.seen_at) and batch.seen_at is not None,
+            and all(_is_moment(at) for r in batch.rows for at in r[-2:] if at is not None),
         )
     return batch
 
@@ -194,11 +185,8 @@ def read_batch(columns: dict[str, Any]) -> Batch:
 def read_claim(values: Sequence[Any]) -> tuple[str, str]:
     """Ids of a job and of the run whose it is. Raises OddValueError."""
     job_id, run_id = values
-    _demand(
-        "batches",
-        job_id=canonical_uuid(job_id) == job_id,
-        run_id=isinstance(run_id, str) and _RUN_ID.fullmatch(run_id),
-    )
+    _demand("batches.run_id", isinstance(run_id, str))
+    _check("batches", {"job_id": job_id, "run_id": run_id})
     return job_id, run_id
 
 
@@ -226,14 +214,15 @@ def _convert(value: object, kind: Any, table: str) -> Any:
         raise OddValueError(f"{table}: {error}") from None
 
 
-def _demand(table: str, **columns: object) -> None:
-    for column, is_right in columns.items():
-        if not is_right:
-            raise OddValueError(f"{table}.{column}")
+def _demand(column: str, is_right: object) -> None:
+    if not is_right:
+        raise OddValueError(column)
 
 
-def _is_moment(value: float | None) -> bool:
-    return value is None or 0 <= value < END_OF_TIME
+def _check(table: str, columns: Mapping[str, Any]) -> None:
+    for column, value in columns.items():
+        if value is not None and column in _IS_RIGHT:
+            _demand(f"{table}.{column}", _IS_RIGHT[column](value))
 
 
 def count_rows(rows: Iterable[HostRow]) -> tuple[int, int, int]:

@@ -1,10 +1,13 @@
-"""The journal's file: opened privately, made durable, or refused with a remedy."""
+"""The journal's file: opened privately, made durable, or refused with a remedy; transactions."""
 
 import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.errors import JournalError
+from sbpam_cli.journal.records import OddValueError
 from sbpam_cli.system.files import open_private, private_folder
 from sbpam_cli.system.filesystems import filesystem_type, is_network
 
@@ -97,7 +100,7 @@ _TABLES = (
 )
 
 
-def journal_failure(path: Path, error: Exception) -> JournalError:
+def journal_failure(path: Path, error: BaseException) -> JournalError:
     """What went wrong with SQLite, and the remedy that fits."""
     words = str(error)
     if any(sign in words for sign in _UNSOUND):
@@ -190,3 +193,63 @@ def _create_tables(connection: "sqlite3.Connection", path: Path) -> None:
             reason=f"its schema is {version}, this program knows {VERSION}",
             hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
         )
+
+
+class Database:
+    """One connection. Any SQLite error raises JournalError, and the connection is over then."""
+
+    def __init__(self, services: "Services") -> None:
+        self._services = services
+        self._connection: sqlite3.Connection | None
+        self._connection, self.path = open_database(services)
+
+    def close(self) -> None:
+        """Closes the connection; what is committed stays."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        import sqlite3
+
+        connection = self._open_connection()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection.execute
+            connection.execute("COMMIT")
+        except BaseException as error:
+            failure = self._failed(error)
+            if isinstance(error, sqlite3.Error):
+                raise failure from error
+            raise
+
+    def _select(
+        self, query: str, values: Sequence[object] = (), read: Callable[[Any], Any] = tuple
+    ) -> list[Any]:
+        """What `read` makes of each row."""
+        import sqlite3
+
+        try:
+            return [read(row) for row in self._open_connection().execute(query, tuple(values))]
+        except UnicodeEncodeError:
+            # Asked for bytes that are no text, which no row holds.
+            return []
+        except (sqlite3.Error, OddValueError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: BaseException) -> JournalError:
+        """A commit that raised can still be there: this connection is over."""
+        import sqlite3
+
+        with suppress(sqlite3.Error):
+            self.close()
+        return journal_failure(self.path, error)
+
+    def _open_connection(self) -> "sqlite3.Connection":
+        if self._connection is None:
+            raise JournalError(
+                f"the journal {self.path} failed earlier in this command",
+                hint="`sbpam resume` continues from what it holds",
+            )
+        return self._connection

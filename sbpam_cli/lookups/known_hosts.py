@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import Interrupted, OptionError, UsageError
+from sbpam_cli.errors import Interrupted, OptionError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
 from sbpam_cli.models import KnownHost
 from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
@@ -148,8 +148,8 @@ def _confirm(ctx: "Context", options: UnitOptions, server: str) -> None:
             "nobody can be asked whether hosts may be onboarded", reason=_RISK, hint="add --yes"
         )
     ctx.console.warn(f"{server} onboards the hosts that it finds in {options.dn[:300]}. {_RISK}")
-    if not (options.sure or ctx.confirm("Onboard them?")):
-        raise UsageError("not confirmed; nothing was sent", hint="--yes answers the question")
+    if not options.sure:
+        ctx.agree("Onboard them?")
 
 
 def _check_names(ctx: "Context", names: list[str], dn: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import SignInError
+from sbpam_cli.errors import SignInError, UsageError
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.escape import escape_controls
 
@@ -44,6 +44,11 @@ class Context:
             return self.services.ask().line("\n".join(map(escape_controls, question))).strip()
         except EOFError:
             return ""
+
+    def agree(self, question: str, hint: str = "--yes answers the question") -> None:
+        """Raises UsageError unless a person confirms."""
+        if not self.confirm(question):
+            raise UsageError("not confirmed; nothing was sent", hint=hint)
 
     def ask(self, question: str, *, optional: bool = False) -> str:
         """What a person types, without blanks around it. Raises SignInError for nothing."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.jobs.rows import batch_rows, merge_aside
+from sbpam_cli.jobs.rows import batch_rows, run_rows
 from sbpam_cli.jobs.status import find_run
-from sbpam_cli.journal.journal import open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus, sum_status
 from sbpam_cli.report.remedies import REMEDIES
@@ -92,10 +92,10 @@ def report_run(ctx: "Context", name: str | None = None) -> RunReport:
 
     Raises UsageError if there is none, JournalError.
     """
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         run = find_run(ctx, journal, name)
         batches = journal.batches(run.run_id)
-    rows = list(merge_aside(0, (row for one in batches for row in batch_rows(one)), run.aside))
+    rows = list(run_rows(batches, run.aside))
     counts = Counter(row.status for row in rows)
     troubles = _find_troubles(rows, run.run_id)
     seen = [batch.seen_at for batch in batches if batch.seen_at is not None]

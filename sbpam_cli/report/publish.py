@@ -1,6 +1,5 @@
 """`sbpam report`: brings the run up to date, makes the page, and puts it where it is wanted."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,16 @@ def run_report(
     if out in (None, "-"):
         ctx.console.write(text)
     else:
-        file = _write_file(Path(os.path.abspath(out)), text)
+        # Not resolved: `--out >(cat)` names a pipe by a link.
+        file = Path(out).absolute()
+        try:
+            file.write_text(text, encoding="ascii", newline="\n")
+        except OSError as error:
+            raise UsageError(
+                f"{file} cannot be written",
+                reason=error.strerror,
+                hint="name another file with --out, or print the page with --out -",
+            ) from None
         ctx.console.write(f"{file}\n")
         if opens and not ctx.services.open_page(file.as_uri()):
             ctx.console.warn("no browser could be started: open the file yourself")
@@ -55,25 +63,3 @@ def run_report(
         )
     elif found.rescan:
         ctx.outcome.next_step = f"`{found.rescan}` scans again what did not succeed"
-
-
-def _write_file(path: Path, text: str) -> Path:
-    """The whole page or nothing; what is no file (a device, a pipe) is written as it is."""
-    part = path
-    try:
-        if path.is_file() or not path.exists():
-            path = path.resolve()
-            part = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(part, "w", encoding="ascii", newline="\n") as file:
-            file.write(text)
-        if part != path:
-            os.replace(part, path)
-    except OSError as error:
-        if part != path:
-            part.unlink(missing_ok=True)
-        raise UsageError(
-            f"{path} cannot be written",
-            reason=error.strerror,
-            hint="name another file with --out, or print the page with --out -",
-        ) from None
-    return path

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sbpam_cli.jobs.rows import batch_rows
-from sbpam_cli.journal.journal import open_journal
+from sbpam_cli.jobs.rows import job_summaries
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run, RunCounts
-from sbpam_cli.models import JobSummary, sum_status
 from sbpam_cli.output.columns import Row
 from sbpam_cli.wording import counted, utc
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 def write_runs(ctx: "Context", since_s: float | None = None, limit: int | None = None) -> None:
     """A row for each run, newest first. since_s: those begun so long ago at most."""
     now = ctx.services.clock.now()
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         runs, counts = journal.runs(), journal.counts()
     if since_s is not None:
         # A run that begins in the future is not recent: some clock was wrong.
@@ -30,20 +29,12 @@ def write_runs(ctx: "Context", since_s: float | None = None, limit: int | None =
 
 def write_run(ctx: "Context", name: str) -> None:
     """A row for each batch of a run, its jobs in the envelope. Raises UsageError."""
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         run = journal.find_run(name)
         batches = journal.batches(run.run_id)
         counts = journal.counts()
     ctx.outcome.run, ctx.outcome.server, ctx.outcome.profile = run.run_id, run.server, run.profile
-    ctx.outcome.jobs = [
-        JobSummary(
-            batch.job_id,
-            sum_status(None, [row.status for row in batch_rows(batch)]),
-            len(batch.names),
-        )
-        for batch in batches
-        if batch.job_id is not None
-    ]
+    ctx.outcome.jobs = job_summaries(batches)
     ctx.console.note(
         f"run {run.run_id}: {counted(run.hosts, 'host')} of {run.list_name or 'no list'} with"
         f" {run.account or run.credential_id} on {run.server}"
@@ -61,7 +52,7 @@ def write_run(ctx: "Context", name: str) -> None:
 
 def prune_runs(ctx: "Context", age_s: float) -> None:
     """Forgets finished runs that began longer ago."""
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         removed = journal.prune(ctx.services.clock.now() - age_s)
     ctx.console.note(f"{counted(removed, 'run')} forgotten")
 

@@ -10,10 +10,10 @@ from sbpam_cli.errors import UsageError
 from sbpam_cli.hosts.lists import Hosts
 from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import followed_jobs, record_looks
-from sbpam_cli.jobs.rows import batch_rows, merge_aside
+from sbpam_cli.jobs.rows import run_rows
 from sbpam_cli.jobs.status import find_run
 from sbpam_cli.jobs.watching import following
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus
 from sbpam_cli.runs.schedule import ScheduleOptions, schedule_hosts
@@ -39,7 +39,7 @@ def run_rescan(
     Raises UsageError for an unknown run, another server than its own or a no; else what
     ended it.
     """
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         run = find_run(ctx, journal, name)
         target = target_of_run(ctx.services, ctx.connection, run)
         target = target._replace(credential=run.credential_id)
@@ -47,8 +47,7 @@ def run_rescan(
         batches = journal.batches(run.run_id)
         site = _bring_up_to_date(ctx, journal, target, run, batches)
         taken = _taken_later(journal, run)
-    rows = merge_aside(0, (row for batch in batches for row in batch_rows(batch)), run.aside)
-    names, left_out = _choose(rows, reasons, taken)
+    names, left_out = _choose(run_rows(batches, run.aside), reasons, taken)
     ctx.console.note(
         f"run {run.run_id}: {counted(len(names), 'host')} to scan again"
         + ("; left out: " * bool(left_out))
@@ -59,9 +58,7 @@ def run_rescan(
     if not names:
         return
     if not (how.dry_run or how.assume_yes) and ctx.can_ask:
-        question = f"Schedule scans of {counted(len(names), 'host')} on {target.origin} again?"
-        if not ctx.confirm(question):
-            raise UsageError("not confirmed, nothing was sent", hint="--yes answers the question")
+        ctx.agree(f"Schedule scans of {counted(len(names), 'host')} on {target.origin} again?")
 
     def check(journal: Journal, names: Sequence[str]) -> None:
         if not _taken_later(journal, run).keys().isdisjoint(names):

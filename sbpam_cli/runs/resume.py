@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sbpam_cli.errors import UsageError
 from sbpam_cli.jobs.follow import FollowLimits
 from sbpam_cli.jobs.watching import Watching, following
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.names import canonical_uuid
@@ -44,7 +44,7 @@ def run_resume(ctx: "Context", options: ResumeOptions) -> None:
     Raises UsageError for an unknown run, another server or credential than the
     run's own, or a job that is none of its batches'; else what ended it.
     """
-    with closing(open_journal(ctx.services)) as journal:
+    with closing(Journal(ctx.services)) as journal:
         named = options.run is not None
         run = journal.find_run(options.run or "") if named else journal.newest_unfinished_run()
         if run is None:

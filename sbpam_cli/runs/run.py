@@ -18,14 +18,15 @@ from sbpam_cli.errors import (
 )
 from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import followed_jobs, record_looks
-from sbpam_cli.jobs.rows import RowStream, batch_rows
+from sbpam_cli.jobs.rows import RowStream, job_summaries
 from sbpam_cli.jobs.watching import Watching
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import SCHEDULED, JobSummary, ScanStatus, sum_status
+from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.runs.answers import could_be, refused
 from sbpam_cli.runs.send import Sending
+from sbpam_cli.runs.settle import Settling
 from sbpam_cli.runs.state import RunState, SendLimits
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.signals import Interruption, leave_now
@@ -64,18 +65,17 @@ class Execution(ABC):
     def prepare(self, journal: Journal, interruption: Interruption) -> "Site | None":
         """Comes by the run and signs in; None if nothing is left to do."""
 
-    def carry_out(self, follow: FollowLimits | None = None, *, judge_scans: bool = True) -> None:
+    def carry_out(self, follow: FollowLimits | None) -> None:
         """Everything from the lock to the last row. Raises what ended it.
 
         follow: how the scans are followed afterwards; None: not at all.
-        judge_scans: one that then did not succeed makes the end partial.
         """
         ctx = self._ctx
         with Interruption(lambda code: leave_now(ctx.services, code)) as interruption:
             try:
                 with (
                     hold_lock(ctx.services, self._server, self._digest),
-                    closing(open_journal(ctx.services)) as journal,
+                    closing(Journal(ctx.services)) as journal,
                 ):
                     site = self.prepare(journal, interruption)
                     if site is not None:
@@ -89,7 +89,7 @@ class Execution(ABC):
                 if self._run is None or error.exit_code is ExitCode.USAGE:
                     raise
                 self._stopped = error
-        self._finish(judge_scans=follow is not None and judge_scans)
+        self._finish(judge_scans=follow is not None)
 
     def adopt(self, run: Run, batches: list[Batch]) -> None:
         """From now on this is the run."""
@@ -119,7 +119,7 @@ class Execution(ABC):
         try:
             interruption.defer()
             if self._is_continued:
-                _settle(state)
+                Settling(state).settle()
             if self._resend:
                 _plan_again(state)
             _send_in_rounds(state)
@@ -152,7 +152,7 @@ class Execution(ABC):
             self._stopped = error
             if error.hint is None:
                 error.hint = f"the scans continue; `{again}` shows them"
-        with suppress(JournalError), closing(open_journal(self._ctx.services)) as journal:
+        with suppress(JournalError), closing(Journal(self._ctx.services)) as journal:
             seen = record_looks(jobs, self._ctx.services.clock.now())
             self._record_end(journal)
             journal.record_rows(run_id, seen)
@@ -160,17 +160,9 @@ class Execution(ABC):
     def _finish(self, *, judge_scans: bool) -> None:
         """The rows that are still owed, the jobs, and what only some hosts suffered."""
         assert self._run is not None
-        outcome, batches = self._ctx.outcome, self._batches
+        outcome = self._ctx.outcome
         why = self._stopped.message if self._stopped is not None else None
-        outcome.jobs = [
-            JobSummary(
-                batch.job_id,
-                batch.job_status or sum_status(None, [row.status for row in batch_rows(batch)]),
-                len(batch.names),
-            )
-            for batch in sorted(batches, key=lambda batch: batch.first)
-            if batch.job_id is not None
-        ]
+        outcome.jobs = job_summaries(self._batches)
         self._write_rows(why)
         outcome.errors += self._problems()
         bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID}
@@ -224,15 +216,9 @@ def _send_in_rounds(state: RunState) -> None:
         hopeless = isinstance(state.stopped, SignInError | JournalError)
         if hopeless or state.interruption.event.is_set() or not state.has("sending", "unknown"):
             return
-        _settle(state)
+        Settling(state).settle()
         if state.stopped is not None or not state.has("planned"):
             return
-
-
-def _settle(state: RunState) -> None:
-    from sbpam_cli.runs.settle import Settling
-
-    Settling(state).settle()
 
 
 def _plan_again(state: RunState) -> None:

@@ -4,19 +4,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import ExitCode, InputError, SbpamError, UsageError
+from sbpam_cli.errors import ExitCode, InputError, SbpamError
 from sbpam_cli.hosts.lists import Hosts, HostSource, ReadingRules, read_hosts, refuse_invalid
 from sbpam_cli.jobs.follow import FollowLimits
-from sbpam_cli.jobs.rows import RowStream, reorder
+from sbpam_cli.jobs.rows import RowStream, merge_aside, run_rows
 from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
+from sbpam_cli.journal.records import Aside, Batch, Run, RunCounts, digest_names
 from sbpam_cli.lookups.accounts import choose_account, find_account, read_credential
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
-from sbpam_cli.runs.again import ask_again
 from sbpam_cli.runs.run import Execution
+from sbpam_cli.runs.skip_recent import find_recent, set_apart
 from sbpam_cli.runs.state import SendLimits
 from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.signin.session import Site, sign_in
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 CONFIRM_ABOVE_HOSTS = 1000
 _LISTS_NAMED = 3
-_CONTINUED_FOR_S = 12 * 3600.0
+_HOUR_S = 3600.0
+_HALF_A_DAY_S = 12 * _HOUR_S
 
 
 class ScheduleOptions(NamedTuple):
     """What `schedule` was asked to do; `--help` has the words.
 
-    judge_scans: if followed, a scan that did not succeed makes the end partial.
     list_name, account: what the journal calls the list, and an account known by its id.
     site: one of this command, whose token serves again. last_check: called under
     the lock, before a new run begins, with the names to send.
@@ -50,7 +50,6 @@ class ScheduleOptions(NamedTuple):
     allow_empty: bool = False
     dry_run: bool = False
     offline: bool = False
-    judge_scans: bool = True
     new_run: bool = False
     skip_recent_s: float | None = None
     follow: FollowLimits | None = None
@@ -91,24 +90,44 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     schedule_hosts(ctx, options, target, hosts)
 
 
+def ask_again(ctx: "Context", server: str, journal: Journal, names: Sequence[str]) -> None:
+    """The second press of the up-arrow: asks, or warns where nobody can be asked.
+
+    Recent is what was accepted within an hour, or within 12 with scans not known to have ended.
+    Raises UsageError for a no.
+    """
+    now, digest, counts = ctx.services.clock.now(), digest_names(names), journal.counts()
+    for run in journal.runs():
+        if (run.server, run.digest) != (server, digest):
+            continue
+        batches = journal.batches(run.run_id)
+        # What was accepted in the future is not recent: some clock was wrong.
+        times = [at for batch in batches if (at := batch.accepted_at) is not None and at <= now]
+        count = counts.get(run.run_id, RunCounts())
+        is_going = count.accepted > count.failed + count.complete
+        if not count.accepted or now - max(times, default=0.0) > (
+            _HALF_A_DAY_S if is_going else _HOUR_S
+        ):
+            continue
+        said = f"already scheduled {_ago(now - max(times))} by run {run.run_id}"
+        if not ctx.can_ask:
+            ctx.console.warn(said)
+        else:
+            hint = "--new-run or --yes answers the question; `sbpam status` shows the scans"
+            ctx.agree(f"{said}. Schedule it again?", hint)
+        return
+
+
+def _ago(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{counted(minutes, 'minute')} ago" if minutes else "a moment ago"
+    return f"{counted(minutes // 60, 'hour')} ago"
+
+
 def schedule_hosts(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
     """The same from the list on, however one came by it."""
     outcome = ctx.outcome
-    _check_list(hosts, options)
-    if options.dry_run:
-        _dry_run(ctx, options, target, hosts)
-        return
-    _confirm(ctx, options, target, hosts)
-    if not hosts.names:
-        RowStream(ctx.printer.write, outcome, set_aside(hosts)).finish()
-        outcome.partial = bool(hosts.refused)
-        return
-    with following(ctx) as watching:
-        run = _Scheduling(ctx, options, target, hosts, watching)
-        run.carry_out(options.follow, judge_scans=options.judge_scans)
-
-
-def _check_list(hosts: Hosts, options: ScheduleOptions) -> None:
     if hosts.refused and not options.skip_invalid:
         raise refuse_invalid(hosts)
     if not hosts.names and not hosts.refused and not options.allow_empty:
@@ -116,14 +135,17 @@ def _check_list(hosts: Hosts, options: ScheduleOptions) -> None:
             "the list names no hosts",
             hint="if an empty list is right, --allow-empty makes it a success",
         )
-
-
-def _confirm(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
-    if len(hosts.names) <= CONFIRM_ABOVE_HOSTS or options.assume_yes or not ctx.can_ask:
+    if options.dry_run:
+        _dry_run(ctx, options, target, hosts)
         return
-    question = f"Schedule scans of {len(hosts.names):,} hosts on {target.origin}?"
-    if not ctx.confirm(question):
-        raise UsageError("not confirmed, nothing was sent", hint="--yes answers the question")
+    if len(hosts.names) > CONFIRM_ABOVE_HOSTS and not options.assume_yes and ctx.can_ask:
+        ctx.agree(f"Schedule scans of {len(hosts.names):,} hosts on {target.origin}?")
+    if not hosts.names:
+        RowStream(ctx.printer.write, outcome, set_aside(hosts)).finish()
+        outcome.partial = bool(hosts.refused)
+        return
+    with following(ctx) as watching:
+        _Scheduling(ctx, options, target, hosts, watching).carry_out(options.follow)
 
 
 def set_aside(hosts: Hosts) -> list[Aside]:
@@ -208,8 +230,13 @@ class _Scheduling(Execution):
         self._aside = set_aside(hosts)
 
     def prepare(self, journal: Journal, interruption: Interruption) -> Site:
-        ctx, options = self._ctx, self._options
-        warn_of_passing_state(ctx)
+        ctx, options, now = self._ctx, self._options, self._ctx.services.clock.now()
+        folder = ctx.services.state_folder().resolve()
+        if is_passing(kind := filesystem_type(folder)):
+            # So do the guarantees.
+            ctx.console.note(
+                f"{folder} lies on {kind}: what the journal knows may end with the container"
+            )
         parallel = options.limits.parallel
         site = sign_in(ctx, self._target, interruption, parallel=parallel, before=options.site)
         wanted = self._target.credential
@@ -217,28 +244,21 @@ class _Scheduling(Execution):
             account: tuple[str, str | None] = choose_account(ctx, site.client)
         else:
             account = find_account(site.client, wanted, ctx.console)
-        before = None if options.new_run else self._cut_short(journal, account[0])
-        if before is not None:
+        before = journal.unfinished_run(self._server, account[0], self._digest)
+        if before and not options.new_run and now - before.started <= _HALF_A_DAY_S:
             self._continue(journal, before)
             return site
         if options.skip_recent_s is not None:
-            from sbpam_cli.runs.skip_recent import find_recent, set_apart
-
             state_of = partial(self._state, site, journal, interruption)
-            since = ctx.services.clock.now() - options.skip_recent_s
+            since = now - options.skip_recent_s
             apart = find_recent(state_of, journal, self._server, self._digest, since)
             self._names, self._aside = set_apart(self._names, self._aside, apart)
         options.last_check(journal, self._names)
         self._begin(journal, *account)
         return site
 
-    def _cut_short(self, journal: Journal, account_id: str) -> Run | None:
-        """The unfinished run of this list that `schedule` continues, as `resume` would."""
-        run = journal.unfinished_run(self._server, account_id, self._digest)
-        now = self._ctx.services.clock.now()
-        return run if run is not None and now - run.started <= _CONTINUED_FOR_S else None
-
     def _continue(self, journal: Journal, run: Run) -> None:
+        """As `resume` would."""
         self.adopt(run, journal.batches(run.run_id))
         accepted = sum(len(b.names) for b in self._batches if b.state == "accepted")
         self._ctx.console.note(
@@ -248,11 +268,14 @@ class _Scheduling(Execution):
         journal.end_run(run.run_id, None)
 
     def _begin(self, journal: Journal, account_id: str, account: str | None) -> None:
+        from datetime import UTC, datetime
+
         ctx, options = self._ctx, self._options
         now = ctx.services.clock.now()
+        start = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
         batches = cut_batches(self._names, options.batch_size)
         run = Run(
-            run_id=make_run_id(ctx, now),
+            run_id=f"{start}-{ctx.services.random.randrange(0x10000):04x}",
             started=now,
             server=self._server,
             profile=self._target.profile,
@@ -283,23 +306,6 @@ class _Scheduling(Execution):
             super()._write_rows(why)
             return
         # A continued run's batches may be in another order than the list given now.
-        batches = reorder(self._names, self._batches, self._run.aside, why)
-        RowStream(self._watching.write, self._ctx.outcome, self._aside).finish(batches, why)
-
-
-def warn_of_passing_state(ctx: "Context") -> None:
-    """Warns if the journal ends with the container: so do the guarantees."""
-    folder = ctx.services.state_folder().resolve()
-    kind = filesystem_type(folder)
-    if is_passing(kind):
-        ctx.console.note(
-            f"{folder} lies on {kind}: what the journal knows may end with the container"
-        )
-
-
-def make_run_id(ctx: "Context", now: float) -> str:
-    """The UTC start and four hexadecimal digits: `20261123-031502-7f3a`."""
-    from datetime import UTC, datetime
-
-    start = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{start}-{ctx.services.random.randrange(0x10000):04x}"
+        known = {row.host: row for row in run_rows(self._batches, self._run.aside, why)}
+        rows = merge_aside(0, [known[name] for name in self._names], self._aside)
+        RowStream(self._watching.write, self._ctx.outcome).write(rows)

@@ -10,8 +10,9 @@ from functools import partial
 from itertools import islice
 
 from sbpam_cli.errors import JournalError, SbpamError
-from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Look, RunningLimit
+from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, RunningLimit
 from sbpam_cli.jobs.job import (
+    FollowedJob,
     is_unconfirmed,
     match_job,
     with_unasked,
@@ -202,7 +203,7 @@ class Sending:
                 self._take_list(done)
             elif done.key == PROBE:
                 state.stopped = self._pause.take(done) or state.stopped
-            elif isinstance(done.key, Look):
+            elif isinstance(done.key, FollowedJob):
                 state.stopped = self._running.take(done) or state.stopped
             elif isinstance(done.key, tuple):
                 self._take_confirmation(self._confirming.pop(done.key[1]), done)

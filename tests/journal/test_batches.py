@@ -3,7 +3,7 @@
 from support.example_run import services_of
 from support.site import CREDENTIAL, PrivateProgram
 
-from sbpam_cli.journal.journal import Journal, open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run, digest_names
 from sbpam_cli.system.services import Services
 
@@ -11,7 +11,7 @@ NAMES = [f"h{n}.corp.example" for n in range(6)]
 
 
 def begin(services: Services) -> tuple[Journal, Run]:
-    journal = open_journal(services)
+    journal = Journal(services)
     origin, account, digest = "https://a", CREDENTIAL, digest_names(NAMES)
     run = Run("20261123-031502-0001", 1e9, origin, "p", None, account, digest, len(NAMES))
     journal.record_run(run, [Batch(1, 0, NAMES[:3]), Batch(2, 3, NAMES[3:])])
@@ -25,7 +25,7 @@ def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: PrivatePr
     seen = [*next(reading).names]
     parent = Batch(2, 3, NAMES[3:])
     parts = [Batch(3, 3, NAMES[3:4], parent=2), Batch(4, 4, NAMES[4:], parent=2)]
-    other = open_journal(services)
+    other = Journal(services)
     other.split(run.run_id, parent, parts)
     other.close()
     for batch in reading:

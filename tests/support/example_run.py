@@ -8,7 +8,7 @@ from uuid import UUID
 
 from support.site import CREDENTIAL, PrivateProgram
 
-from sbpam_cli.journal.journal import open_journal
+from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
 from sbpam_cli.system.services import Services
@@ -92,7 +92,7 @@ def record_example(
         *(RUN_ID, begun, "https://nps.example.com:6500", "default", username),
         *(CREDENTIAL, digest_names(names), count + len(aside), aside),
     )
-    with closing(open_journal(services)) as journal:
+    with closing(Journal(services)) as journal:
         journal.record_run(run, batches)
         accepted, in_doubt = (batches[:-1], batches[-1:]) if len(batches) > 1 else (batches, [])
         for batch in accepted:
