@@ -12,8 +12,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """`20 s`, `3 min`, `2 h`, rounded."""
-    for unit, size in (("h", 3600), ("min", 60)):
+    """`20 s`, `3 min`, `2 h`, `3 days`, rounded."""
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.system.threads import WAIT_SLICE_S, ThreadWorkers
-from sbpam_cli.wording import utc
+from sbpam_cli.wording import duration_words, utc
 
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
@@ -34,24 +34,24 @@ class Finding(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A check to be made; `work` may raise. blocks: unless it is ok, those after it are skipped."""
+    """A check to be made; `work` may raise. needs: the check without which it is skipped."""
 
     name: str
     work: Callable[[], Result]
-    blocks: bool = False
+    needs: str | None = None
 
 
 def carry_out(services: "Services", checks: Iterable[Check]) -> Iterator[Finding]:
     """The findings of checks that build on one another, each as soon as it is known."""
-    broken: str | None = None
+    broken: dict[str | None, str] = {}
     for check in checks:
-        if broken is not None:
-            yield Finding(check.name, None, f"skipped: {broken} is not ok")
-            continue
-        finding = Finding(check.name, *_carry_out_one(services, check))
+        if culprit := broken.get(check.needs):
+            finding = Finding(check.name, None, f"skipped: {culprit} is not ok")
+        else:
+            finding = Finding(check.name, *_carry_out_one(services, check))
+        if not finding.ok:
+            broken[check.name] = culprit or check.name
         yield finding
-        if check.blocks and not finding.ok:
-            broken = check.name
 
 
 def failed(error: SbpamError) -> Result:
@@ -63,15 +63,7 @@ def failed(error: SbpamError) -> Result:
 def judge_end(expires_at: float, now: float) -> tuple[bool, str]:
     """Whether what ends then (epoch seconds) still serves a while, and when that is in words."""
     left_s = expires_at - now
-    return left_s > _SOON_S, f"expires {utc(expires_at)}, in {span(left_s)}"
-
-
-def span(seconds: float) -> str:
-    """`3 days`, `90 minutes`."""
-    for unit, size_s in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size_s:
-            return f"{seconds / size_s:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    return left_s > _SOON_S, f"expires {utc(expires_at)}, in {duration_words(left_s)}"
 
 
 def _carry_out_one(services: "Services", check: Check) -> Result:
@@ -84,13 +76,12 @@ def _carry_out_one(services: "Services", check: Check) -> Result:
         if clock.monotonic() >= until:
             hint = "a run would hang here too: check the network, the disk, or the program behind"
             return False, f"no answer within {_LIMIT_S:.0f} seconds", hint
-    match done.error:
-        case None:
-            result: Result = done.result
-            return result
-        case SbpamError() as error:
-            return failed(error)
-        case OSError() as error:
-            return False, error.strerror or str(error), "check its rights"
-        case error:
-            raise error
+    error = done.error
+    if isinstance(error, SbpamError):
+        return failed(error)
+    if isinstance(error, OSError):
+        return False, error.strerror or str(error), "check its rights"
+    if error is not None:
+        raise error
+    result: Result = done.result
+    return result

@@ -52,8 +52,9 @@ def _examine(ctx: "Context", options: ConnectionOptions, unattended: bool) -> It
     services = ctx.services
     target, settings = _resolve(services, options)
     yield settings
-    yield from carry_out(services, state_checks(services))
+    checks = state_checks(services)
     if target is None:
+        yield from carry_out(services, checks)
         yield Finding("server", None, f"skipped: {settings.check} is not ok")
         return
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
@@ -62,8 +63,8 @@ def _examine(ctx: "Context", options: ConnectionOptions, unattended: bool) -> It
     console = _Unwarned(services, quiet=ctx.console.quiet, verbose=ctx.console.verbose)
     ctx = replace(ctx, console=console)
     secrets = open_secrets(ctx, target)
-    for check in secret_checks(ctx, target, secrets, unattended=unattended):
-        yield from carry_out(services, [check])
+    checks += secret_checks(ctx, target, secrets, unattended=unattended)
+    yield from carry_out(services, checks)
     server = ServerChecks(ctx, target, secrets, unattended=unattended)
     yield from carry_out(services, server.all())
 

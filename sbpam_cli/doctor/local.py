@@ -40,8 +40,8 @@ def state_checks(services: "Services") -> list[Check]:
     folder = services.state_folder()
     return [
         Check("environment", partial(_environment, services)),
-        Check("state folder", partial(_state_folder, services, folder), blocks=True),
-        Check("journal", partial(_journal, services, folder / "journal.sqlite3")),
+        Check("state folder", partial(_state_folder, services, folder)),
+        Check("journal", partial(_journal, services, folder / "journal.sqlite3"), "state folder"),
     ]
 
 

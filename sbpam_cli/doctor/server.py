@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sbpam_cli.doctor.checks import Check, Result, judge_end, span
+from sbpam_cli.doctor.checks import Check, Result, judge_end
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import read_certificate
@@ -17,6 +17,7 @@ from sbpam_cli.settings.environment import given_by_environment
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.login import look_at_certificate
 from sbpam_cli.signin.session import Site, token_in
+from sbpam_cli.wording import duration_words
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context
@@ -50,12 +51,12 @@ class ServerChecks:
     def all(self) -> list[Check]:
         """Every check in order."""
         return [
-            Check("connection", self._check_connection, blocks=True),
-            Check("server", self._check_server, blocks=True),
-            Check("certificate", self._check_certificate),
-            Check("clock", self._check_clock),
-            Check("sign-in", self._check_sign_in, blocks=True),
-            Check("role", self._check_role),
+            Check("connection", self._check_connection),
+            Check("server", self._check_server, "connection"),
+            Check("certificate", self._check_certificate, "server"),
+            Check("clock", self._check_clock, "server"),
+            Check("sign-in", self._check_sign_in, "server"),
+            Check("role", self._check_role, "sign-in"),
         ]
 
     @cached_property
@@ -109,7 +110,7 @@ class ServerChecks:
         if abs(offset_s) < _SKEW_TOLD_S:
             return True, "agrees with the server's", None
         side = "behind" if offset_s > 0 else "ahead of"
-        detail = f"ours is {span(abs(offset_s))} {side} the server's"
+        detail = f"ours is {duration_words(abs(offset_s))} {side} the server's"
         remedy = "set this machine's clock, or the server's (NTP)"
         return abs(offset_s) <= _SKEW_BREAKS_S, detail, remedy
 
