@@ -5,7 +5,6 @@ from typing import Any
 
 from sbpam_cli.sandbox.http import Call, Refused, Response, json_response
 from sbpam_cli.sandbox.people import User
-from sbpam_cli.sandbox.tokens import matching_step, read_token
 from sbpam_cli.sandbox.world import World
 
 _COOKIE = "sbpam-mfa"
@@ -88,10 +87,9 @@ class Authorisation:
     def _claims(self, call: Call) -> dict[str, Any]:
         """The claims of a live bearer token, which may still owe MFA."""
         scheme, _, token = call.request.header("Authorization").partition(" ")
-        if scheme.lower() == "bearer":
-            claims = read_token(token, self._world.token_key)
-            if claims is not None and claims["exp"] > self._world.now():
-                return claims
+        claims = self._world.tokens.get(token) if scheme.lower() == "bearer" else None
+        if claims is not None and claims["exp"] > self._world.now():
+            return claims
         detail = "The token is expired or not valid." if token else "No bearer token was sent."
         challenge = 'Bearer error="invalid_token"' if token else "Bearer"
         refused = call.refuse(401, detail).response
@@ -104,10 +102,15 @@ class Authorisation:
         return call.refuse(401, detail)
 
     def _code_is_right(self, user: User, code: str) -> bool:
+        """One of the half minute, the last or the next, and each once."""
+        import pyotp
+
         if user.mfa != "totp":
             return code == ("push" if user.mfa == "push" else "0")
-        step = matching_step(user.totp_secret, code, self._world.now())
-        if step is None or step <= user.last_step:
+        totp, now = pyotp.TOTP(user.totp_secret), int(self._world.now()) // 30
+        steps = (step for step in (now, now - 1, now + 1) if totp.generate_otp(step) == code)
+        step = next(steps, user.last_step)
+        if step <= user.last_step:
             return False
         user.last_step = step
         return True

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sbpam_cli.models import SERVER_STATUSES, FailureReason, ScanStatus
+from sbpam_cli.models import SERVER_STATUSES, FailureReason, ScanStatus, sum_status
 from sbpam_cli.sandbox.people import PLANTED_SECRETS
-from sbpam_cli.sandbox.world import FAILURES, Job, Machine, Scan, World, sum_up
+from sbpam_cli.sandbox.world import FAILURES, Job, Machine, Scan, World
 
 _REASONS = tuple(FailureReason)
 _UNSET_TIME = "0001-01-01T00:00:00"
@@ -15,21 +15,12 @@ _Progress = tuple[str, str, Machine, Scan]
 
 def job_status(world: World, job: Job) -> dict[str, Any]:
     """`HostScanJobStatus`: what scheduling and the list of jobs return."""
-    scans, hosts = [], []
-    for name, scan_id, machine, scan in _progress(world, job):
-        scans.append(scan)
-        host = {
-            "hostScanHostId": scan_id,
-            "hostId": machine.host_id,
-            "name": name.partition(".")[0].upper(),
-            "dnsHostName": name,
-            "os": machine.os,
-            "ipAddress": machine.ip_address,
-            "version": machine.version,
-            **_outcome(scan),
-        }
-        hosts.append(host)
-    status = sum_up(scans)
+    progress = list(_progress(world, job))
+    status = sum_status(ScanStatus.QUEUED, (scan.status for *_, scan in progress))
+    hosts = [
+        {"hostScanHostId": scan_id, **_host(name, machine), **_outcome(scan)}
+        for name, scan_id, machine, scan in progress
+    ]
     return {
         "id": job.job_id,
         "status": SERVER_STATUSES.index(status),
@@ -77,6 +68,17 @@ def _progress(world: World, job: Job) -> Iterator[_Progress]:
         yield name, f"{job.job_id[:24]}{number:012x}", machine, world.scan(job, machine, now)
 
 
+def _host(name: str, machine: Machine) -> dict[str, Any]:
+    return {
+        "name": name.partition(".")[0].upper(),
+        "dnsHostName": name,
+        "hostId": machine.host_id,
+        "os": machine.os,
+        "version": machine.version,
+        "ipAddress": machine.ip_address,
+    }
+
+
 def _outcome(scan: Scan) -> dict[str, Any]:
     reason = scan.reason or FailureReason.NO_ERROR
     return {
@@ -94,13 +96,8 @@ def _join(job: Job, entry: _Progress) -> dict[str, Any]:
         "hostScanHostId": scan_id,
         "hostScanHost": {
             "id": scan_id,
-            "name": name.partition(".")[0].upper(),
-            "dnsHostName": name,
-            "ipAddress": machine.ip_address,
-            "os": machine.os,
-            "version": machine.version,
+            **_host(name, machine),
             "netBiosName": name.partition(".")[0].upper()[:15],
-            "hostId": machine.host_id,
             "host": {},
             "credentialId": job.credential_id,
             "credential": {"id": job.credential_id, "userName": "svc-scan"} | PLANTED_SECRETS,

@@ -113,8 +113,9 @@ class Call:
         return self.argument.lower()
 
     def query(self, name: str, default: str) -> str:
-        query = urlsplit(self.request.target).query
-        return parse_qs(query, keep_blank_values=True).get(name, [default])[0]
+        """A parameter; names are of any case, as in ASP.NET."""
+        query = parse_qs(urlsplit(self.request.target).query, keep_blank_values=True)
+        return {key.lower(): values[0] for key, values in query.items()}.get(name.lower(), default)
 
 
 def encode(value: Any) -> bytes:

@@ -8,13 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from sbpam_cli.sandbox import bodies
 from sbpam_cli.sandbox.authorisation import Authorisation
-from sbpam_cli.sandbox.http import (
-    Call,
-    Refused,
-    Request,
-    Response,
-    json_response,
-)
+from sbpam_cli.sandbox.http import Call, Refused, Request, Response, json_response
 from sbpam_cli.sandbox.world import Job, World
 
 Answer = Callable[[Request], Response]
@@ -156,18 +150,14 @@ class App:
     def _credentials(self, call: Call) -> Response:
         text = call.query("filterText", "").lower()
         kind = call.query("credentialType", "")
-        numbers = [call.query("skip", "0"), call.query("take", "50")]
-        if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
-            raise call.refuse(400, skip="skip and take must be numbers.")
         if kind not in _CREDENTIAL_TYPES:
             raise call.refuse(400, credentialType=f"'{kind}' is not valid.")
-        skip, take = map(int, numbers)
         rows = [
             row
             for row in self.world.credentials
             if text in row["userName"].lower() and kind in ("", row["credentialType"])
         ]
-        return json_response({"data": rows[skip : skip + take], "recordsTotal": len(rows)})
+        return self._page(call, rows)
 
     def _named_credentials(self, call: Call) -> Response:
         if call.query("type", "") != "Configuration":
@@ -198,10 +188,7 @@ class App:
         return self._page(call, found)
 
     def _page(self, call: Call, rows: list[dict[str, Any]]) -> Response:
-        numbers = [
-            call.query("Skip", call.query("skip", "0")),
-            call.query("Take", call.query("take", "25")),
-        ]
+        numbers = [call.query("skip", "0"), call.query("take", "25")]
         if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
             raise call.refuse(400, skip="skip and take must be numbers.")
         skip, take = map(int, numbers)

@@ -4,16 +4,17 @@ Everything is a function of the seed, the clock and the requests, so that a rehe
 be repeated. Hosts are not stored but derived from their names.
 """
 
+import base64
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sbpam_cli.models import FINISHED, FailureReason, ScanStatus
+from sbpam_cli.models import FailureReason, ScanStatus
 from sbpam_cli.sandbox import people
+from sbpam_cli.sandbox.http import encode
 from sbpam_cli.sandbox.people import User
-from sbpam_cli.sandbox.tokens import sign_token
 
 _SYSTEMS = (
     ("Windows Server 2025 Datacenter", "10.0.26100"),
@@ -30,6 +31,7 @@ FAILURES = {
     FailureReason.INVALID_HOST_NAME: "The host name could not be resolved.",
     FailureReason.UNKNOWN_ERROR: "An unexpected error occurred.",
 }
+_REASONS = tuple(FAILURES)
 _CANCELLING_TAKES_S = 2.0
 _SPREAD = 0.8
 """The share of a job's time over which the ends of its scans are strewn."""
@@ -72,6 +74,7 @@ class World:
 
     scan_duration_s: every scan of a job has ended this long after the job was made.
     failing_share: of hosts, drawn by name and seed.
+    tokens: those that are good, unless they have expired, and their claims.
     """
 
     seed: int = 0
@@ -94,7 +97,7 @@ class World:
         ]
         self.jobs: dict[str, Job] = {}
         self.sessions: dict[str, str] = {}
-        self.token_key = self.new_id("token key").encode()
+        self.tokens: dict[str, dict[str, Any]] = {}
         self._counter = 0
 
     def new_id(self, what: str) -> str:
@@ -122,7 +125,10 @@ class World:
             "jti": jti,
             "owes_mfa": owes_mfa,
         }
-        return sign_token(claims, self.token_key), jti
+        parts = (encode({"alg": "HS256", "typ": "JWT"}), encode(claims), jti.encode())
+        token = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts).decode()
+        self.tokens[token] = claims
+        return token, jti
 
     def knows_credential(self, credential_id: str) -> bool:
         return any(row["credentialId"] == credential_id for row in self.credentials)
@@ -192,18 +198,3 @@ class World:
         units = {people.split_dn(unit): hosts for unit, hosts in self.units.items()}
         inside = [u for u in units if u == wanted or (children and u[-len(wanted) :] == wanted)]
         return [host for unit in inside for host in units[unit]] if wanted in units else None
-
-
-_REASONS = tuple(FAILURES)
-
-
-def sum_up(scans: Sequence[Scan]) -> ScanStatus:
-    """A job's status: what its hosts add up to."""
-    seen = {scan.status for scan in scans}
-    if len(seen) == 1:
-        return seen.pop()
-    if not seen <= FINISHED:
-        return ScanStatus.RUNNING
-    if ScanStatus.CANCELLED in seen:
-        return ScanStatus.CANCELLED
-    return ScanStatus.COMPLETED_WITH_ERRORS if seen else ScanStatus.QUEUED

@@ -91,7 +91,7 @@ class StagedWorld(World):
 
     def revoke_tokens(self) -> None:
         """Every token issued so far is refused from now on."""
-        self.token_key += b"."
+        self.tokens.clear()
 
     def add_accounts(self, count: int) -> None:
         """So many service accounts more: svc-00013, svc-00014 and so on."""
