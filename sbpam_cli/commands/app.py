@@ -35,7 +35,6 @@ def _show_help(ctx: Any) -> str:
 
 
 def _code_of(console: "Console") -> int:
-    """How printing a page ended."""
     console.flush()
     return ExitCode.STDOUT_CLOSED if console.stdout_closed else ExitCode.DONE
 
@@ -156,7 +155,6 @@ def build_program() -> TyperGroup:
 
 
 def run_app(arguments: Sequence[str], services: "Services") -> int:
-    """Parses the arguments and runs the command; returns its exit code."""
     line = list(arguments)
     program = build_program()
     if (code := complete_line(program, services)) is not None:

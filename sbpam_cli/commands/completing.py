@@ -25,7 +25,6 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9._@-]{1,100}", re.ASCII)
 
 
 def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
-    """Profile names, with their servers."""
     from sbpam_cli.settings.profiles import load_profiles
 
     try:
@@ -39,7 +38,6 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
-    """Run ids, the newest ones, with what they are."""
     from sbpam_cli.journal.journal import Journal
 
     services = ctx.find_root().obj

@@ -29,7 +29,6 @@ def print_help(ctx: Any) -> Console:
 
 
 def find_guides() -> dict[str, Path]:
-    """The Markdown of each topic of `sbpam help`."""
     folder = Path(__file__).parents[1] / "guides"
     return {path.stem: path for path in sorted(folder.glob("*.md"))}
 

@@ -230,7 +230,6 @@ class Follower:
         return now - self._refused_at[0] >= _REFUSED_S
 
     def _warn_of_stillness(self, jobs: Sequence[FollowedJob]) -> None:
-        """Warns once if nothing has started for 10 minutes."""
         counts = sum((job.counts for job in jobs), Counter())
         now = self._clock.monotonic()
         if counts != self._counts or counts[ScanStatus.RUNNING]:
@@ -263,7 +262,6 @@ class RunningLimit:
         return self._follower.is_waiting
 
     def has_room(self, batches: Sequence[Batch]) -> bool:
-        """Whether one more batch may start."""
         return self._limit is None or sum(map(self._unfinished, batches)) < self._limit
 
     def _unfinished(self, batch: Batch) -> int:

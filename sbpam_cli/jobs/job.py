@@ -221,7 +221,6 @@ class FollowedJob:
 
     @property
     def summary(self) -> JobSummary:
-        """The job in a line."""
         statuses = SCHEDULED.intersection(self.counts)
         return JobSummary(self.job_id, sum_status(self.status, statuses), len(self.rows))
 

@@ -51,7 +51,6 @@ class Journal(Database):
     # Recording.
 
     def record_run(self, run: Run, batches: Sequence[Batch]) -> None:
-        """The run, its batches and their names, in one transaction."""
         aside = json.dumps([tuple(item) for item in run.aside])
         found = [item.status for item in run.aside]
         counts = (found.count(ScanStatus.SKIPPED), found.count(ScanStatus.OUTCOME_UNKNOWN))
@@ -289,7 +288,6 @@ class Journal(Database):
         )
 
     def batch_of_job(self, job_id: str) -> tuple[Run, Batch] | None:
-        """The newest batch whose job it is."""
         return self._newest("b.job_id = ?", job_id)
 
     def _newest(self, where: str, *values: object) -> tuple[Run, Batch] | None:
@@ -326,7 +324,6 @@ class Journal(Database):
         return {job_id for job_id, _ in found}
 
     def newest_accepted(self, server: str) -> tuple[Run, Batch] | None:
-        """The newest accepted batch on that server."""
         return self._newest("r.server = ? AND b.state = 'accepted'", server)
 
     def doubts(self, server: str, since: float) -> list[tuple[Run, list[Batch]]]:

@@ -129,7 +129,6 @@ def digest_names(names: Iterable[str]) -> str:
 
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
-    """The rows of a batch as one JSON text."""
     import msgspec
 
     return msgspec.json.encode(list(rows)).decode()

@@ -204,7 +204,6 @@ class Database:
         self._connection, self.path = open_database(services)
 
     def close(self) -> None:
-        """Closes the connection; what is committed stays."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

@@ -59,7 +59,6 @@ class Console:
 
     @property
     def can_redraw(self) -> bool:
-        """Whether stderr is a terminal on which a display can be redrawn in place."""
         return self.services.stderr_is_terminal() and not self.rich_stderr.is_dumb_terminal
 
     def write(self, text: str) -> None:

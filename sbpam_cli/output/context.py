@@ -31,7 +31,6 @@ class Context:
 
     @property
     def can_ask(self) -> bool:
-        """Whether a person is there to be asked."""
         return self.services.can_ask(no_input=self.connection.no_input)
 
     def confirm(self, question: str) -> bool:

@@ -75,7 +75,6 @@ class HostSummary:
         self._hosts: dict[str, list[str]] = {}
 
     def add(self, rows: Iterable[Any]) -> None:
-        """Rows of hosts that are shown."""
         for row in rows:
             if row.status in PROBLEMS:
                 reason = row.failure_reason or row.status

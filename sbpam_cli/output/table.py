@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sbpam_cli.output.columns import TIMES, Row, RowSet, batches, text_of
+from sbpam_cli.output.columns import TIMES, Row, RowSet, text_of
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.output.summary import mark_status
 from sbpam_cli.wording import local_time
@@ -55,27 +55,25 @@ def print_table(console: "Console", row_set: RowSet, rows: Sequence[Row]) -> Non
             natural[name] = max(natural[name], cell_len(text) + sign)
     widths = _fit({n: max(w, len(n)) if w else 0 for n, w in natural.items()}, rich.width)
     rich.width = max(rich.width, _total(widths))
-    for number, batch in enumerate(batches(rows)):
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        table.show_header, table.header_style = number == 0, "bold"
-        for name, width in widths.items():
-            is_number = type(rows[0][places[name]]) is int
-            table.add_column(
-                name.replace("_", " ").upper(),
-                width=width,
-                justify="right" if is_number else "left",
-                overflow="crop" if name in _IDS else "fold",
-                no_wrap=name in _IDS,
-            )
-        for row in batch:
-            cells = []
-            for name, text in zip(names, texts(row), strict=True):
-                style = _STYLES.get(name, "")
-                if name in _MARKED and text:
-                    text, style = mark_status(text, text, ascii_only=rich.options.ascii_only)
-                cells += [Text(text, style)] * (name in widths)
-            table.add_row(*cells)
-        rich.print(table, crop=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, width in widths.items():
+        is_number = type(rows[0][places[name]]) is int
+        table.add_column(
+            name.replace("_", " ").upper(),
+            width=width,
+            justify="right" if is_number else "left",
+            overflow="crop" if name in _IDS else "fold",
+            no_wrap=name in _IDS,
+        )
+    for row in rows:
+        cells = []
+        for name, text in zip(names, texts(row), strict=True):
+            style = _STYLES.get(name, "")
+            if name in _MARKED and text:
+                text, style = mark_status(text, text, ascii_only=rich.options.ascii_only)
+            cells += [Text(text, style)] * (name in widths)
+        table.add_row(*cells)
+    rich.print(table, crop=False)
 
 
 def _cell(name: str, value: object, local: bool) -> str:

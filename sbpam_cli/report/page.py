@@ -126,7 +126,6 @@ def _took(durations_s: Sequence[float], hosts: int) -> str:
 
 
 def _cells(row: HostRow, batch_numbers: Mapping[str | None, str]) -> list[str]:
-    """A host's values, one for each of `_COLUMNS`."""
     took_s = scan_duration_s(row)
     return [
         row.host,

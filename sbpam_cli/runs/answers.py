@@ -160,7 +160,6 @@ def refuses_fresh_token(verdict: Verdict) -> SignInError:
 
 
 def gave_up(origin: str, batch: Batch, failures: int) -> SbpamError:
-    """So many POSTs in a row failed."""
     kind = ServerError if batch.http_status is not None else UnreachableError
     return kind(
         f"{failures} POSTs in a row failed at {origin}; nothing more was sent",

@@ -62,7 +62,6 @@ class ListBefore:
 
     @property
     def holds_back(self) -> bool:
-        """Whether the first POST still waits for it."""
         return self.is_reading and self._state.ctx.services.clock.monotonic() < self._until
 
     def take(self, done: Done) -> None:

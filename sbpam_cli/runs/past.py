@@ -51,7 +51,6 @@ def write_run(ctx: "Context", name: str) -> None:
 
 
 def prune_runs(ctx: "Context", age_s: float) -> None:
-    """Forgets finished runs that began longer ago."""
     with closing(Journal(ctx.services)) as journal:
         removed = journal.prune(ctx.services.clock.now() - age_s)
     ctx.console.note(f"{counted(removed, 'run')} forgotten")

@@ -38,7 +38,6 @@ class Pause:
         self.due_at = max(self.due_at, ready_at)
 
     def probe(self) -> None:
-        """Starts a read if one is due."""
         if not self.is_probing and self._services.clock.monotonic() >= self.due_at:
             self.is_probing = True
             self._workers.submit(PROBE, self._client.probe)

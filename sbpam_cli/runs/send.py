@@ -63,8 +63,8 @@ class Sending:
         self._tries: Counter[int] = Counter()
         self._due_at: dict[int, float] = {}
         self._in_flight: dict[int, Batch] = {}
-        self._confirming: dict[int, Batch] = {}
-        self._look_at: dict[int, float] = {}
+        self._look_at: dict[Batch, float] = {}
+        self._looking: set[Batch] = set()
         self._before = ListBefore(state, self._workers)
         self._judged: list[Batch] = []
         self._journal_failed = False
@@ -79,8 +79,8 @@ class Sending:
         """Sends what is planned until nothing is left to do, or something stops it."""
         # An earlier command may not have come to its second looks.
         for batch in self._state.batches:
-            if lacks_second_look(batch) and batch.number not in self._state.looked_twice:
-                self._confirm(batch)
+            if lacks_second_look(batch) and batch not in self._state.looked_twice:
+                self._plan_look(batch)
         if self._planned:
             self._before.begin()
         while not self._is_over():
@@ -99,7 +99,7 @@ class Sending:
         if self._judged:
             return False
         if not self._state.interruption.event.is_set():
-            waiting = bool(self._in_flight or self._confirming)
+            waiting = bool(self._is_asking() or self._look_at)
             return not waiting and (self._state.stopped is not None or not self._planned)
         # `resume` takes the second looks that are not due yet.
         waiting = self._is_asking()
@@ -205,8 +205,8 @@ class Sending:
                 state.stopped = self._pause.take(done) or state.stopped
             elif isinstance(done.key, FollowedJob):
                 state.stopped = self._running.take(done) or state.stopped
-            elif isinstance(done.key, tuple):
-                self._take_confirmation(self._confirming.pop(done.key[1]), done)
+            elif isinstance(done.key, Batch):
+                self._take_look(done.key, done)
             else:
                 batch = self._in_flight.pop(done.key)  # type: ignore[call-overload]
                 if done.error is not None:
@@ -227,7 +227,7 @@ class Sending:
             self._state.stopped = self._state.stopped or error
 
     def _is_asking(self) -> bool:
-        return bool(self._in_flight) or len(self._confirming) > len(self._look_at)
+        return bool(self._in_flight or self._looking)
 
     def _is_waiting(self) -> bool:
         waiting = self._is_asking() or self._before.holds_back
@@ -256,7 +256,7 @@ class Sending:
             elif batch.state == "planned":
                 self._planned.append(batch)
             elif lacks_second_look(batch):
-                self._confirm(batch)
+                self._plan_look(batch)
             elif not batch.is_in_doubt:
                 self._state.settled(batch)
         if judged:
@@ -349,25 +349,22 @@ class Sending:
 
     # A second look at what the reply left out.
 
-    def _confirm(self, batch: Batch) -> None:
+    def _plan_look(self, batch: Batch) -> None:
         """A job may still be filling when the reply is written: it is read some seconds later."""
-        self._confirming[batch.number] = batch
         age_s = max(self._clock.now() - (batch.accepted_at or 0.0), 0.0)
         left_s = max(_SECOND_LOOK_AFTER_S - age_s, 0.0)
-        self._look_at[batch.number] = self._clock.monotonic() + left_s
+        self._look_at[batch] = self._clock.monotonic() + left_s
 
     def _look_twice(self) -> None:
         now = self._clock.monotonic()
-        for number in [number for number, due_at in self._look_at.items() if due_at <= now]:
-            del self._look_at[number]
-            self._look_again(self._confirming[number])
+        for batch in [batch for batch, due_at in self._look_at.items() if due_at <= now]:
+            del self._look_at[batch]
+            self._looking.add(batch)
+            self._workers.submit(batch, partial(self._client.job, batch.job_id or ""))
 
-    def _look_again(self, batch: Batch) -> None:
-        look = partial(self._client.job, batch.job_id or "")
-        self._workers.submit(("confirm", batch.number), look)
-
-    def _take_confirmation(self, batch: Batch, done: Done) -> None:
+    def _take_look(self, batch: Batch, done: Done) -> None:
         """The job read once more: only now a host is reported as not in it."""
+        self._looking.remove(batch)
         if done.error is None and done.result.hosts is not None:
             match = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN)
             batch.rows = with_unasked(without_missing(match), match.unasked)
@@ -375,7 +372,7 @@ class Sending:
             self._record([batch])
         elif done.error is not None and not isinstance(done.error, SbpamError):
             raise done.error
-        self._state.looked_twice.add(batch.number)
+        self._state.looked_twice.add(batch)
         self._state.settled(batch)
 
 

@@ -55,7 +55,7 @@ class RunState:
     ruled_out: Collection[str] = ()
     list_before: int | None = None
     given_up: dict[int, float] = field(default_factory=dict)
-    looked_twice: set[int] = field(default_factory=set)
+    looked_twice: set[Batch] = field(default_factory=set)
     _pace_from: tuple[float, int] | None = None
 
     def __post_init__(self) -> None:
@@ -78,7 +78,6 @@ class RunState:
         self.say(words)
 
     def has(self, *states: str) -> bool:
-        """Whether any batch is in one of these states."""
         return any(batch.state in states for batch in self.batches)
 
     def keep_list(self, ids: Iterable[bytes], *, whole: bool) -> None:
