@@ -143,10 +143,14 @@ class Terminal:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._before_stop = self._mode()
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self._before_stop = mode = self._mode()
         self.restore()
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # Not SIGSTOP: with no shell to continue it (`ssh -t HOST sbpam login`) nothing may stop.
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+        signal.signal(number, self._stop)
+        self._set(mode)
 
     def _go_on(self, _number: int, _frame: FrameType | None) -> None:
         # The shell has put its own mode there.

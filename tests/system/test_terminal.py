@@ -115,6 +115,21 @@ def test_echo_is_on_while_it_is_stopped_and_off_after_that(
     assert "geheim" not in shell.screen
 
 
+@pytest.mark.parametrize(
+    ("question", "arguments"),
+    [("Password for", SIGN_IN), ("Passphrase of", ("logout", "--server", "nps"))],
+)
+def test_without_a_shell_that_goes_on_with_it_nothing_stops(
+    start: Callable[..., PtyProgram], question: str, arguments: tuple[str, ...]
+) -> None:
+    program = start(SBPAM, *arguments)
+    program.wait_for(question, echo=False)
+    # The terminal hands over one key after the other.
+    program.type(b"\x1a\x03")
+    assert program.end() == 130
+    assert program.echoes()
+
+
 @pytest.mark.parametrize("how", ["getpass", "/dev/tty"])
 @pytest.mark.parametrize("leads", [False, True], ids=["job", "leader"])
 def test_no_back_end_asks_where_nobody_is_to_be_asked(
