@@ -47,8 +47,9 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     import typer
 
     from sbpam_cli.commands.app import as_option_error, run_app
-    from sbpam_cli.commands.present import as_error, exit_code_of
+    from sbpam_cli.commands.present import exit_code_of
     from sbpam_cli.output.console import Console
+    from sbpam_cli.output.context import as_error
 
     # Before anything is printed: the console makes the streams take every character.
     console = Console(services)

@@ -30,6 +30,7 @@ class Outcome:
     verdict: the end in a sentence, for stderr.
     next_step: what a person may do next, where the command itself knows best; `{profile}`
     in it becomes the option, where one is needed. lists: what became of each list of hosts.
+    has_sent: a POST has begun, so that a bug, or a row that is lost, means doubt.
     """
 
     server: str | None = None
@@ -43,6 +44,7 @@ class Outcome:
     verdict: str | None = None
     next_step: str | None = None
     lists: Sequence[ListTally] = ()
+    has_sent: bool = False
 
     def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""
@@ -62,6 +64,8 @@ class Outcome:
             if isinstance(error, Interrupted):
                 return 128 + error.signal_number
         codes = {error.exit_code for error in self.errors}
+        if self.has_sent and ExitCode.BUG in codes:
+            codes.add(ExitCode.UNKNOWN_OUTCOME)
         if self.partial:
             codes.add(ExitCode.PARTIAL)
         for code in _PRECEDENCE:

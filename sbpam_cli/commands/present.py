@@ -1,22 +1,19 @@
 """From a command's end to what is seen of it: rows, envelope, errors, hint, exit code."""
 
-import errno
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import (
     ExitCode,
-    Interrupted,
     OptionError,
     OutputError,
     SbpamError,
-    UnreachableError,
 )
 from sbpam_cli.models import FINISHED, GOING, RESCANNED, Form, ScanStatus
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import HOSTS, RUNS, Row, RowSet
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.context import Context
+from sbpam_cli.output.context import Context, as_error
 from sbpam_cli.output.forms import Printer, choose_form
 from sbpam_cli.settings.profiles import DEFAULT_PROFILE, ConnectionOptions, form_of_profile
 
@@ -99,26 +96,6 @@ def present(console: Console, connection: ConnectionOptions, shown: Shown, body:
 def exit_code_of(error: SbpamError) -> int:
     """The exit code of a command that this error ended; a signal has its own."""
     return Outcome(errors=[error]).exit_code
-
-
-def as_error(error: BaseException, services: "Services") -> SbpamError:
-    """Any exception as an error to be shown; an unforeseen one without its values."""
-    if isinstance(error, SbpamError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return Interrupted("interrupted", signal_number=2)
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return UnreachableError("too many files are open", hint="raise the limit: ulimit -n 1024")
-    if services.env("SBPAM_DEBUG") is not None:
-        import traceback
-
-        # Places in the program's text: no values, no messages.
-        stack = traceback.extract_tb(error.__traceback__)
-        services.stderr.write("".join(traceback.format_list(stack)))
-    return SbpamError(
-        f"a bug in sbpam: {type(error).__name__}",
-        hint="please report it; SBPAM_DEBUG=1 shows where it happened",
-    )
 
 
 def _make_summary() -> "HostSummary":

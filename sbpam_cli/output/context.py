@@ -1,10 +1,17 @@
 """What goes through a command from its first function to its last."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sbpam_cli.errors import SignInError, UsageError
+from sbpam_cli.errors import (
+    Interrupted,
+    SbpamError,
+    SignInError,
+    UnreachableError,
+    UsageError,
+)
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.escape import escape_controls
 
@@ -66,3 +73,23 @@ class Context:
         if not (answer.strip() or optional):
             raise SignInError("nothing was typed", hint="run it again")
         return answer
+
+
+def as_error(error: BaseException, services: "Services") -> SbpamError:
+    """Any exception as an error to be shown; an unforeseen one without its values."""
+    if isinstance(error, SbpamError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted", signal_number=2)
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return UnreachableError("too many files are open", hint="raise the limit: ulimit -n 1024")
+    if services.env("SBPAM_DEBUG") is not None:
+        import traceback
+
+        # Places in the program's text: no values, no messages.
+        stack = traceback.extract_tb(error.__traceback__)
+        services.stderr.write("".join(traceback.format_list(stack)))
+    return SbpamError(
+        f"a bug in sbpam: {type(error).__name__}",
+        hint="please report it; SBPAM_DEBUG=1 shows where it happened",
+    )

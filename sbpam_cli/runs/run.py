@@ -24,6 +24,7 @@ from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.outcome import Outcome
+from sbpam_cli.output.context import as_error
 from sbpam_cli.runs.answers import could_be, refused
 from sbpam_cli.runs.send import Sending
 from sbpam_cli.runs.settle import Settling
@@ -85,10 +86,11 @@ class Execution(ABC):
                 if site is not None and follow is not None and self._stopped is None:
                     interruption.act_at_once()
                     self._follow(site, follow)
-            except SbpamError as error:
-                if self._run is None or error.exit_code is ExitCode.USAGE:
+            except Exception as error:
+                stopped = as_error(error, ctx.services)
+                if self._run is None or stopped.exit_code is ExitCode.USAGE:
                     raise
-                self._stopped = error
+                self._stopped = stopped
         self._finish(judge_scans=follow is not None)
 
     def adopt(self, run: Run, batches: list[Batch]) -> None:
@@ -123,8 +125,8 @@ class Execution(ABC):
             if self._resend:
                 _plan_again(state)
             _send_in_rounds(state)
-        except SbpamError as error:
-            state.stopped = error
+        except Exception as error:
+            state.stopped = as_error(error, self._ctx.services)
         self._stopped = state.stopped
         if interruption.event.is_set():
             self._stopped = interruption.error()

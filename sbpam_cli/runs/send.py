@@ -22,6 +22,7 @@ from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanStatus, Token
 from sbpam_cli.nps.client import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
+from sbpam_cli.output.context import as_error
 from sbpam_cli.runs.answers import (
     Verdict,
     gave_up,
@@ -153,6 +154,7 @@ class Sending:
         for batch in due:
             self._planned.remove(batch)
             self._in_flight[batch.number] = batch
+            self._state.ctx.outcome.has_sent = True
             self._workers.submit(batch.number, partial(self._post, batch, now))
 
     def _due(self, batch: Batch) -> float:
@@ -210,7 +212,8 @@ class Sending:
             else:
                 batch = self._in_flight.pop(done.key)  # type: ignore[call-overload]
                 if done.error is not None:
-                    raise done.error
+                    stop = as_error(done.error, self._state.ctx.services)
+                    done = done._replace(result=Verdict("unknown", reason=stop.message, stop=stop))
                 self._apply(batch, done.result)
                 self._judged.append(batch)
             done = self._workers.next(0.0) if self._is_waiting() else None

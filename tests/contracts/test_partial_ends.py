@@ -1,8 +1,10 @@
 """Exits 3, 5, 6, 75 and 141, and which of them wins."""
 
+import re
 import socket
 from typing import Any
 
+import httpcore
 import pytest
 from support.faults import Fault
 from support.site import Site
@@ -83,7 +85,7 @@ def test_invalid_names_are_skipped_and_named(site: Site) -> None:
     assert details[1].startswith(f"{path}:2: ")
     assert details[3].startswith(f"{path}:4: ")
     assert details[4].startswith(f"{path}:5: ")
-    assert "IPv4" in details[4]
+    assert "an address" in details[4]
     assert sorted(site.scheduled()) == HOSTS[:2]
 
 
@@ -223,3 +225,53 @@ def test_scheduling_goes_on_when_stdout_closes(site: Site, form: str) -> None:
     assert ended.code == 141
     assert site.scheduled() == HOSTS
     assert "Broken" not in ended.err
+
+
+class Failing(httpcore.NetworkStream):
+    """Has no memory left for the reply to a request that begins like that."""
+
+    def __init__(self, stream: httpcore.NetworkStream, request: bytes) -> None:
+        self._stream, self._request, self._fails = stream, request, False
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._fails:
+            raise MemoryError
+        return self._stream.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._fails |= re.match(self._request, buffer) is not None
+        self._stream.write(buffer, timeout)
+
+    def start_tls(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+        return Failing(self._stream.start_tls(*arguments, **named), self._request)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "code", "unsure"),
+    [
+        (b"POST .*OuMapping", 5, "OutcomeUnknown"),
+        (b"GET .*HostScanJob/[0-9a-f]", 5, "Accepted"),
+        (b"GET .*HostScanJob ", 1, "NotSent"),
+    ],
+    ids=["POST", "second look", "list before"],
+)
+def test_what_is_unforeseen_still_prints_every_row(
+    site: Site, request_line: bytes, code: int, unsure: str
+) -> None:
+    class Network(httpcore.SyncBackend):
+        def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+            return Failing(super().connect_tcp(*arguments, **named), request_line)
+
+    site.program.prepare = lambda services: setattr(services, "network", Network)
+    names = [HOSTS[0], "unknown1.corp.example"]
+    ended = site.run("schedule", *names, "--settle-after", "0", "-o", "json")
+    envelope = ended.json()
+    assert (ended.code, envelope["exit_code"]) == (code, code)
+    assert [(row["host"], row["status"]) for row in envelope["hosts"]][1] == (names[1], unsure)
+    assert "MemoryError" in ended.err
