@@ -173,7 +173,7 @@ class App:
         if call.query("filterType", "") != "Host":
             raise call.refuse(400, filterType="Host is required.")
         rows = [row for row in self.world.resources if row["managedResourceId"]]
-        return self._page(call, [bodies.enrolled_host(row) for row in rows])
+        return self._page(call, rows, bodies.enrolled_host)
 
     def _candidates(self, call: Call) -> Response:
         if call.query("filterAppResourceType", "") != "NotEnrolled":
@@ -187,9 +187,12 @@ class App:
         ]
         return self._page(call, found)
 
-    def _page(self, call: Call, rows: list[dict[str, Any]]) -> Response:
+    def _page(
+        self, call: Call, rows: list[dict[str, Any]], show: Callable[[dict[str, Any]], Any] = dict
+    ) -> Response:
         numbers = [call.query("skip", "0"), call.query("take", "25")]
         if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
             raise call.refuse(400, skip="skip and take must be numbers.")
         skip, take = map(int, numbers)
-        return json_response({"data": rows[skip : skip + take], "recordsTotal": len(rows)})
+        shown = [show(row) for row in rows[skip : skip + take]]
+        return json_response({"data": shown, "recordsTotal": len(rows)})
