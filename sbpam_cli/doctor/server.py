@@ -95,7 +95,7 @@ class ServerChecks:
         except ValueError:
             return None, "its end cannot be read", None
         ok, end = judge_end(known.expires_at, self._services.clock.now())
-        detail = f"{known.common_name or 'no name'}, {end}, fingerprint {fingerprint_of(der)}"
+        detail = f"{known.name or 'no name'}, {end}, fingerprint {fingerprint_of(der)}"
         if ok:
             return True, detail, None
         remedy = "the server's administrator renews it"

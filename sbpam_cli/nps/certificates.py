@@ -4,7 +4,7 @@ import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,12 +23,13 @@ _PFX_VERSION = b"\x02\x01\x03"
 
 class CertificateFacts(NamedTuple):
     """serial: upper-case hexadecimal of the DER octets, a leading `00` included, as
-    Windows prints it. expires_at: epoch seconds. common_name: of the subject, may be empty.
+    Windows prints it. expires_at: epoch seconds. name: the subject's common one,
+    else the first alternative one; may be empty.
     """
 
     serial: str
     expires_at: float
-    common_name: str
+    name: str
 
 
 def read_certificate(der: bytes) -> CertificateFacts:
@@ -39,18 +40,22 @@ def read_certificate(der: bytes) -> CertificateFacts:
 
 
 def _facts_of(load: "Callable[[], Certificate]") -> CertificateFacts:
+    from cryptography.x509 import DNSName, ExtensionNotFound, SubjectAlternativeName
     from cryptography.x509.oid import NameOID
 
     # Some that servers show break a rule of RFC 5280, and cryptography warns on stderr.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = load()
-        names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        names = [str(n.value) for n in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        with suppress(ExtensionNotFound, ValueError):
+            others = found.extensions.get_extension_for_class(SubjectAlternativeName).value
+            names += others.get_values_for_type(DNSName)
         number = found.serial_number
     return CertificateFacts(
         number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True).hex().upper(),
         found.not_valid_after_utc.timestamp(),
-        str(names[0].value) if names else "",
+        names[0] if names else "",
     )
 
 

@@ -238,7 +238,7 @@ def _describe(der: bytes) -> str:
     except ValueError:
         return "a certificate that cannot be read"
     until = utc(known.expires_at)[:10]
-    return f"a certificate for {known.common_name or 'no name'}, good until {until}"
+    return f"a certificate for {known.name or 'no name'}, good until {until}"
 
 
 def _profile_of(target: Target, previous: Profile) -> Profile:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from support.certificates import Issued, issue, write
@@ -74,7 +75,14 @@ def test_what_was_put_in_is_read(serial: int, expires: datetime, name: str) -> N
     expires = expires.replace(microsecond=0)
     known = read_certificate(issue(serial=serial, expires=expires, name=name).der)
     assert int(known.serial, 16) == serial
-    assert (known.expires_at, known.common_name) == (expires.timestamp(), name)
+    assert (known.expires_at, known.name) == (expires.timestamp(), name)
+
+
+def test_without_a_common_name_the_first_alternative_one_is_shown() -> None:
+    pem = trustme.CA().issue_cert("10.0.0.1", "nps.corp.example", "nps").cert_chain_pems[0]
+    assert read_certificate(ssl.PEM_cert_to_DER_cert(pem.bytes().decode())).name == (
+        "nps.corp.example"
+    )
 
 
 @given(st.binary(max_size=400), st.integers(0, 400), st.integers(0, 255))
