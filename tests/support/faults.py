@@ -286,9 +286,10 @@ class Faults:
             for job_id, job in {**self._world.jobs, **coming}.items()
         }
 
-    def fills_slowly(self, host: str) -> bool:
-        """Whether a job of this host took its time to fill."""
-        return any(host in names for names, _ in self._filling.values())
+    def fills_slowly(self, host: str, longest_s: float) -> bool:
+        """Whether a job of this host takes longer than that to fill."""
+        filling = self._filling.values()
+        return any(host in names and fill_s > longest_s for names, fill_s in filling)
 
     def _let_time_pass(self) -> None:
         now, jobs = self._world.now(), self._world.jobs

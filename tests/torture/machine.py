@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.utils import formatdate
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -86,18 +87,22 @@ class Script:
     """What the world does by itself, fault or no fault.
 
     posts: what befalls the n-th POST (1-based). lag_s: how long every job is
-    missing in the list. body_limit: above it the server answers 413.
+    missing in the list. fill_s: over how long its hosts appear in it.
+    body_limit: above it the server answers 413.
     kill_after_post: the machine dies when the server has acted on that POST.
-    ahead_s: of the clock by which jobs are dated, against the one that writes `Date`.
+    ahead_s: of the clock by which jobs are dated, against the one of tokens and codes.
+    date_ahead_s: of the front end's, which writes `Date`; no code can be told by it.
     short_names: hosts have no FQDN.
     """
 
     posts: Mapping[int, str] = field(default_factory=dict)
     lag_s: float = 0.0
+    fill_s: float = 0.0
     body_limit: int = 1 << 20
     kill_after_post: int = 0
     others: int = 2
     ahead_s: float = 0.0
+    date_ahead_s: float = 0.0
     short_names: bool = False
 
 
@@ -245,6 +250,8 @@ class Machine:
                 rules = self._rules(operation, scripted)
             if self.script.lag_s and not any(rule.action in _TIMING for rule in rules):
                 rules = [*rules, Fault(action="hide_job", seconds=self.script.lag_s)]
+            if self.script.fill_s and not any(rule.action == "fill_gradually" for rule in rules):
+                rules = [*rules, Fault(action="fill_gradually", seconds=self.script.fill_s)]
             if len(request.body) > self.script.body_limit:
                 # A server that refuses the size schedules nothing, later neither.
                 rules = [rule for rule in rules if rule.action not in ("edit", "later")]
@@ -262,6 +269,9 @@ class Machine:
     def _worded(self, request: Request, reply: Response) -> Response:
         """As the server likes to name hosts, and by its own clocks."""
         script = self.script
+        if script.date_ahead_s:
+            date = formatdate(self.time + script.date_ahead_s, usegmt=True)
+            reply = replace(reply, headers=tuple((dict(reply.headers) | {"Date": date}).items()))
         if reply.status != 200 or "/HostScanJob" not in request.target:
             return reply
         if not (script.ahead_s or script.short_names):

@@ -15,6 +15,7 @@ _IN_NONE = {
 _ACCEPTED = str(ScanStatus.ACCEPTED)
 _NOT_ACCEPTED = str(ScanStatus.NOT_ACCEPTED)
 _DOUBT = str(ScanStatus.OUTCOME_UNKNOWN)
+_SECOND_LOOK_AFTER_S = 8.0
 _NO_LATER_THAN_RECORDED = (4, 6, 75, 129, 130, 143)
 
 
@@ -77,7 +78,7 @@ def _had_no_second_look(machine: Machine, row: Sequence[str]) -> bool:
 
 def _fills_slowly(machine: Machine, host: str) -> bool:
     """NotAccepted is what two looks at the job showed; that it fills later is nobody's promise."""
-    return machine.faults.fills_slowly(host)
+    return machine.faults.fills_slowly(host, _SECOND_LOOK_AFTER_S)
 
 
 def _holds_nobody(machine: Machine) -> bool:

@@ -69,6 +69,7 @@ class Process:
 
         machine = self._machine
         folder = machine.folder
+        user = machine.world.person("none" if machine.script.date_ahead_s else "totp")
 
         def workers(count: int, clock: Clock) -> TurnWorkers:
             return TurnWorkers(count, clock, machine.turns, machine.take_signal)
@@ -82,9 +83,9 @@ class Process:
                 "SBPAM_STATE_HOME": str(folder / "state"),
                 "SBPAM_SERVER": "https://nps.example",
                 "SBPAM_FINGERPRINT": "00" * 32,
-                "SBPAM_USERNAME": "CORP\\demo",
-                "SBPAM_PASSWORD": "Sandbox-Demo-1",
-                "SBPAM_TOTP_SECRET": machine.world.users[0].totp_secret,
+                "SBPAM_USERNAME": user.login,
+                "SBPAM_PASSWORD": user.password,
+                "SBPAM_TOTP_SECRET": user.totp_secret,
                 "SBPAM_CREDENTIAL": machine.world.credentials[0]["credentialId"],
             },
             clock=VirtualClock(machine),

@@ -69,6 +69,13 @@ STORIES = (
         Script(posts={2: "close, after"}, ahead_s=-1800.0, short_names=True),
         how="schedule",
     ),
+    Story("filled late", Script(posts={2: "close, after"}, fill_s=6.0), hosts=4),
+    Story("front end ahead", Script(posts={2: "close, after"}, lag_s=100.0, date_ahead_s=600.0)),
+    Story(
+        "front end behind",
+        Script(posts={2: "close, after"}, lag_s=100.0, date_ahead_s=-600.0),
+        how="schedule",
+    ),
 )
 
 
