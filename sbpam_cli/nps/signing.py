@@ -67,6 +67,7 @@ class SignedInCalls:
         self._services = services
         self.origin = transport.origin
         self.clock_offset_s = 0.0
+        self._issued_offset_s: float | None = None
         self._transport = transport
         self._stop = stop or threading.Event()
         self._tokens: Tokens | None = None
@@ -79,6 +80,11 @@ class SignedInCalls:
     def server_time(self) -> float:
         """The server's clock, epoch seconds."""
         return self._services.clock.now() + self.clock_offset_s
+
+    @property
+    def jobs_offset_s(self) -> float:
+        """The same offset by the newest token's `iat`, if there is one: a front end writes none."""
+        return self.clock_offset_s if self._issued_offset_s is None else self._issued_offset_s
 
     # Sending: once, a few times, signed in, and whatever is no success raised.
 
@@ -206,12 +212,15 @@ class SignedInCalls:
     def _token_in(self, reply: Reply, what: str) -> Token:
         check_success(reply, what)
         try:
-            return wire.read_token(reply.content, self.server_time())
+            token = wire.read_token(reply.content, self.server_time())
         except WireError as error:
             raise ServerError(
                 f"{what} answered something that is no token",
                 hint="is this the address of the NPS server? `--verbose` shows the requests",
             ) from error
+        if token.received_at is not None:
+            self._issued_offset_s = token.received_at - self._services.clock.now()
+        return token
 
 
 def _may_try_again(out: Outgoing, result: Reply | NoReplyError) -> bool:

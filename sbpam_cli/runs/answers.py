@@ -16,6 +16,7 @@ from sbpam_cli.errors import (
 )
 from sbpam_cli.journal.records import Batch, BatchState
 from sbpam_cli.models import ScanJob
+from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
 from sbpam_cli.nps.decoding import WireError
@@ -33,6 +34,7 @@ class Verdict(NamedTuple):
     wait_s: how long the server asked to wait. server_failure: counts towards
     giving up. refused_token: 401. stop: no other batch will fare better.
     accepted_before: a fresh token was refused; so many batches were accepted when it was sent.
+    located: of a success that cannot be read, the job that its `Location` names.
     """
 
     state: BatchState
@@ -45,6 +47,7 @@ class Verdict(NamedTuple):
     refused_token: bool = False
     stop: SbpamError | None = None
     accepted_before: int | None = None
+    located: str | None = None
 
 
 def judge_failure(failure: NoReplyError) -> Verdict:
@@ -108,7 +111,14 @@ def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
 
 def _judge_success(reply: Reply) -> Verdict:
     def doubtful(reason: str | None) -> Verdict:
-        return Verdict("unknown", http_status=reply.status, reason=reason, server_failure=True)
+        path = reply.headers.get("location", "").partition("?")[0]
+        return Verdict(
+            "unknown",
+            http_status=reply.status,
+            reason=reason,
+            server_failure=True,
+            located=canonical_uuid(path.rpartition("/")[2]),
+        )
 
     if reply.is_web_page:
         return doubtful(reply.problem()[0])

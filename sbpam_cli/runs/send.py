@@ -6,6 +6,7 @@ network. A batch is `sending` on disk before the first byte of its POST leaves.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 
@@ -19,7 +20,7 @@ from sbpam_cli.jobs.job import (
     without_missing,
 )
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import ScanStatus, Token
+from sbpam_cli.models import ScanJob, ScanStatus, Token
 from sbpam_cli.nps.client import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.output.context import as_error
@@ -33,7 +34,8 @@ from sbpam_cli.runs.answers import (
     refused,
     refuses_fresh_token,
 )
-from sbpam_cli.runs.job_lists import LIST, ListBefore
+from sbpam_cli.runs.candidates import fits
+from sbpam_cli.runs.job_lists import LIST, ListBefore, id_bytes
 from sbpam_cli.runs.pause import PROBE, Pause
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.signals import GRACE_S
@@ -143,7 +145,7 @@ class Sending:
             batch.state = "sending"
             batch.sent_at, batch.deadline = wall, wall + self._limits.send_timeout_s
             batch.gave_up_at = batch.http_status = batch.reason = batch.trace_id = None
-            batch.clock_offset = self._client.clock_offset_s
+            batch.clock_offset = self._client.jobs_offset_s
             batch.list_before, batch.session = self._state.list_before, self._state.session
             batch.possible = ()
         if not self._record(judged, due):
@@ -182,6 +184,9 @@ class Sending:
         except NoReplyError as error:
             return judge_failure(error)
         verdict = judge_reply(reply, len(batch.names), self._client.server_time())
+        if verdict.located is not None:
+            with suppress(SbpamError):
+                return verdict._replace(job=self._client.job(verdict.located))
         if not verdict.refused_token:
             return verdict
         # With nothing accepted since its renewal, another one would fare no better.
@@ -266,10 +271,12 @@ class Sending:
             self._planned.sort(key=lambda batch: batch.first)
 
     def _apply(self, batch: Batch, verdict: Verdict) -> None:
+        if verdict.located is not None and self._is_its(batch, verdict.job):
+            verdict = verdict._replace(state="accepted", reason=None, server_failure=False)
         batch.state = verdict.state
         batch.http_status, batch.reason = verdict.http_status, verdict.reason
         batch.trace_id = verdict.trace_id
-        batch.clock_offset = self._client.clock_offset_s
+        batch.clock_offset = self._client.jobs_offset_s
         if verdict.state == "accepted" and verdict.job is not None:
             batch.job_id = verdict.job.job_id
             batch.seen_at = batch.accepted_at = self._clock.now()
@@ -287,6 +294,13 @@ class Sending:
             wait_s = max(wait_s, verdict.wait_s or 0.0)
             self._due_at[batch.number] = self._clock.monotonic() + wait_s
         self._count(batch, verdict)
+
+    def _is_its(self, batch: Batch, job: ScanJob | None) -> bool:
+        """Whether the job that a `Location` names can be the batch's: one that is new and fits."""
+        if job is None or not fits(job, batch, self._state.run.credential_id):
+            return False
+        before, _ = self._state.journal.listed(batch.list_before)
+        return id_bytes(job.job_id) not in before
 
     def _count(self, batch: Batch, verdict: Verdict) -> None:
         """Decides whether the run goes on after this."""

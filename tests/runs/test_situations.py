@@ -15,8 +15,10 @@ from support.clock import Inline
 from support.faults import Fault, html_response
 from support.site import CREDENTIAL, Site
 
+from sbpam_cli.runs.job_lists import LIST as LIST_READ
 from sbpam_cli.sandbox.http import Request, Response, encode
 from sbpam_cli.sandbox.routes import Answer
+from sbpam_cli.system.threads import Done
 
 CLOCKS = {
     "right": 0.0,
@@ -86,7 +88,9 @@ class Row:
     """own: whether the server made the job of the lost answer; hosts: as it shows them.
 
     left: how many of the asked hosts are in it, at least one. later_s: it appears so much later.
-    listed: the whole list was read before. end: `accepted`, `sent`, `unknown`; for 1 or 3 hosts.
+    address: where its sender sits. leap_s: the wall clock is set on when the answer is lost.
+    listed: the whole list was read before; `late`: the read ended after the POST was sent.
+    followed: a batch is accepted after it. end: `accepted`, `sent`, `unknown`; for 1 or 3 hosts.
     """
 
     number: int
@@ -95,8 +99,12 @@ class Row:
     hosts: Any = keep
     left: Callable[[int], int] = lambda n: n
     later_s: float = 0.0
+    address: str = "127.0.0.1"
+    leap_s: float = 0.0
     other: Other | None = None
     listed: bool = True
+    late: bool = False
+    followed: bool = False
     list_edit: Callable[[Any], Any] | None = None
     sizes: tuple[int, ...] = (1, 3)
     clocks: tuple[str, ...] = tuple(CLOCKS)
@@ -109,6 +117,7 @@ ROWS = [
     *(Row(1, "accepted", own=True, other=other) for other in BEFORE),
     *(Row(1, "accepted", own=True, hosts=h, other=o) for h in (short, renamed) for o in BEFORE[:2]),
     *(Row(2, "accepted", own=True, later_s=100.0, other=other) for other in BEFORE[:4]),
+    Row(2, "accepted", own=True, later_s=100.0, leap_s=HOUR),
     *(Row(3, "sent", other=other) for other in BEFORE),
     Row(4, "accepted", own=True, left=lambda n: n - 1, sizes=(3, 5)),
     Row(5, "unknown", own=True, left=lambda n: n // 2, sizes=(3, 4)),
@@ -123,12 +132,15 @@ ROWS = [
     Row(10, "unknown", list_edit=lambda _: [[]] * 2),
     Row(10, "unknown", list_edit=lambda jobs: [{**jobs[0], "id": NEWER}]),
     Row(10, "unknown", list_edit=lambda jobs: jobs[:1], accepted=(True,)),
+    Row(10, "unknown", list_edit=lambda jobs: jobs[-1:], followed=True),
     Row(11, "accepted", own=True, listed=False, clocks=("right",)),
+    Row(11, "accepted", own=True, late=True, followed=True, clocks=("right",)),
     Row(11, "accepted", own=True, listed=False, accepted=(True,), clocks=KNOWN),
     Row(11, "unknown", own=True, listed=False, accepted=(False,), clocks=tuple(CLOCKS)[1:]),
     Row(12, "sent", listed=False, other=Other(DAY, creator=OURS), clocks=KNOWN),
     Row(12, "unknown", listed=False, other=Other(DAY, creator=OURS), clocks=("absent",)),
     Row(13, "unknown", listed=False, other=Other(HOUR, creator=OURS)),
+    Row(16, "accepted", own=True, address="10.0.0.9", accepted=(True,)),
 ]  # fmt: skip
 
 
@@ -141,12 +153,14 @@ class Server:
     clock_s: float | None
     names: list[str]
     lost: bool = False
+    ahead_s: float = 0.0
     jobs: set[str] = field(default_factory=set)
 
     def __call__(self, request: Request, answer: Answer) -> Response:
         world, row = self.site.world, self.row
         if POST in request.target and json.loads(request.body) == self.names and not self.lost:
             self.lost = True
+            self.site.clock.move(1.0)
             if row.own:
                 count = max(row.left(len(self.names)), 1)
                 held = Request("POST", request.target, request.headers, encode(self.names[:count]))
@@ -161,6 +175,8 @@ class Server:
         if request.method == "GET" and LIST in request.target and response.status == 200:
             value = json.loads(response.body)
             listed = isinstance(value, list)
+            if self.lost:
+                self.ahead_s = row.leap_s
             if listed and row.list_edit is not None and self.lost:
                 value = row.list_edit(value)
             if listed and not row.listed and not self.lost:
@@ -169,7 +185,7 @@ class Server:
                 return Response(200, response.headers, b"]")
             for job in value if listed else [value]:
                 self._word(job)
-            if listed and row.later_s and self.site.clock.now() < self._due:
+            if listed and row.later_s and self.site.world.now() < self._due:
                 value = [job for job in value if job["id"] not in self.jobs]
             return Response(200, response.headers, encode(value))
         return response
@@ -187,6 +203,8 @@ class Server:
             job["createdDateTimeUtc"] = (
                 _utc(made + self.clock_s) if self.clock_s is not None else None
             )
+        if job["id"] in self.jobs and "createdFromAddress" in job:
+            job["createdFromAddress"] = self.row.address
         if job["id"] in self.jobs and self.row.own and self.row.hosts is not keep:
             if "hostScanHostStatus" in job:
                 job["hostScanHostStatus"] = self.row.hosts(job["hostScanHostStatus"])
@@ -215,8 +233,25 @@ def cases() -> Iterator[Any]:
             yield pytest.param(row, size, clock, accepted, id=name, marks=marks)
 
 
+class LateList(Inline):
+    """The run's first read of the list ends after its first POST."""
+
+    _began = False
+
+    def next(self, timeout_s: float) -> Done | None:
+        if self._tasks and self._tasks[0][0] == LIST_READ and not self._began:
+            if len(self._tasks) == 1:
+                self._clock.sleep(timeout_s)
+                return None
+            self._tasks.rotate(-1)
+        done = super().next(timeout_s)
+        self._began = self._began or done is not None
+        return done
+
+
 def start(site: Site, row: Row, size: int, clock: str = "right", *, accepted: bool = False) -> Any:
-    site.prepare = lambda services: setattr(services, "workers", lambda _, c: Inline(c))
+    workers = LateList if row.late else Inline
+    site.prepare = lambda services: setattr(services, "workers", lambda _, c: workers(c))
     site.clock.wait = lambda event, s: bool(site.clock.move(s)) or event.is_set()
     names = [f"h{n}-has-a-long-name.corp.example" for n in range(size)]
     site.world.add_job(["elsewhere.corp.example"], age_s=2 * DAY)
@@ -224,9 +259,12 @@ def start(site: Site, row: Row, size: int, clock: str = "right", *, accepted: bo
         site.world.add_job(row.other.names(names), age_s=row.other.age_s, creator=row.other.creator)
     server = Server(site, row, CLOCKS[clock], names)
     site.server.app.intercept = server
+    # Ours alone: the server's own clock goes on as it did.
+    site.clock.now = lambda: site.world.now() + server.ahead_s
     how = ("--batch-size", str(size), "--parallel", "1")
     first = [f"{n}.{FIRST}" for n in range(size)] if accepted else []
-    return server, site.run("schedule", *first, *names, *how)
+    last = [f"{n}.last.corp.example" for n in range(size)] if row.followed else []
+    return server, site.run("schedule", *first, *names, *last, *how)
 
 
 @pytest.mark.parametrize(("row", "size", "offset", "accepted"), list(cases()))
@@ -314,3 +352,65 @@ def test_what_was_never_sent_is_sent_whatever_shares_its_hosts(site: Site) -> No
     site.faults.clear()
     site.world.add_job([names[2], "more.corp.example"], creator=OURS)
     assert decide(site) == ["Queued"] * 4
+
+
+def test_another_sign_in_on_resume(site: Site) -> None:
+    """Row 16: who made the jobs of the run's first sign-in says nothing of another's."""
+    names = [f"h{n}.corp.example" for n in range(4)]
+    site.faults.add(Fault(action="status", status=400, method="POST", path=POST, nth=2))
+    assert site.run("schedule", *names, "--batch-size", "2", "--parallel", "1").code == 3
+    site.faults.add(Fault(action="close", method="POST", path=POST, when="after"))
+    user = site.world.person("none")
+    who = {"SBPAM_USERNAME": user.login, "SBPAM_PASSWORD": user.password, "SBPAM_TOTP_SECRET": ""}
+    assert site.run("resume", env=who).code == 0
+    assert sorted(site.scheduled()) == names
+    assert [site.world.jobs[job].creator for job in site.world.scheduled] == [OURS, user.login]
+
+
+def test_a_job_that_another_run_claims_meanwhile_is_its(site: Site) -> None:
+    """Rule 8: what the journal holds of jobs is read after the list."""
+    names = [f"h{n}.corp.example" for n in range(3)]
+    site.world.add_job(["elsewhere.corp.example"], age_s=2 * DAY)
+    site.faults.add(Fault(action="close", method="POST", path=POST, when="before", nth=1))
+    assert site.run("schedule", *names[:2], "--settle-after", "0").code == 5
+    ended: list[Any] = []
+
+    class Meanwhile(Inline):
+        def next(self, timeout_s: float) -> Done | None:
+            if self._tasks and self._tasks[0][0] == "call" and not ended:
+                site.prepare = lambda _: None
+                ended.append(site.run("schedule", *names, "--batch-size", "2"))
+            return super().next(timeout_s)
+
+    site.prepare = lambda services: setattr(services, "workers", lambda _, c: Meanwhile(c))
+    resumed = site.run("resume")
+    assert resumed.code == 0
+    assert not {row[2] for row in ended[0].rows()} & {row[2] for row in resumed.rows()}
+
+
+@pytest.mark.parametrize(
+    ("whose", "end"),
+    [("its", "Queued"), ("listed before", "OutcomeUnknown"), ("no job", "OutcomeUnknown")],
+)
+def test_a_reply_without_a_job_may_say_where_it_is(site: Site, whose: str, end: str) -> None:
+    """Rule 4."""
+    names = [f"h{n}.corp.example" for n in range(3)]
+    old = site.world.add_job(names, age_s=HOUR)
+
+    def place_alone(request: Request, answer: Answer) -> Response:
+        if site.world.scheduled and request.target.endswith(LIST):
+            return Response(500)
+        reply = site.faults(request, answer)
+        if POST not in request.target:
+            return reply
+        ids = {
+            "its": next(iter(site.world.scheduled)),
+            "listed before": old.job_id,
+            "no job": NEWER,
+        }
+        return Response(201, (("Location", f"https://nps.example{LIST}/{ids[whose]}?x=/y"),))
+
+    site.server.app.intercept = place_alone
+    ended = site.run("schedule", *names, "--settle-after", "0")
+    assert {row[1] for row in ended.rows()} == {end}
+    assert ended.code == (0 if whose == "its" else 5)

@@ -70,10 +70,12 @@ STORIES = (
         how="schedule",
     ),
     Story("filled late", Script(posts={2: "close, after"}, fill_s=6.0), hosts=4),
-    Story("front end ahead", Script(posts={2: "close, after"}, lag_s=100.0, date_ahead_s=600.0)),
+    # No job was accepted, whose date would tell more than `Date`.
+    Story("front end ahead", Script(posts={1: "close, after"}, date_ahead_s=600.0), hosts=2),
     Story(
         "front end behind",
-        Script(posts={2: "close, after"}, lag_s=100.0, date_ahead_s=-600.0),
+        Script(posts={1: "close, after"}, date_ahead_s=-600.0),
+        hosts=2,
         how="schedule",
     ),
 )
