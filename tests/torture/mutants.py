@@ -134,6 +134,18 @@ with self._transaction() as execute:
         "state, number = self._state, batch.list_before",
     ),
     situation(
+        "a read that ended after the POST as its list before",
+        "row11",
+        "Sending._take_list",
+        """
+self._before.take(done)
+for batch in self._state.batches:
+    if batch.sent_at is not None:
+        batch.list_before = self._state.list_before
+""",
+        module="runs/send",
+    ),
+    situation(
         "jobs listed before still block",
         "row3",
         "Settling._concerns",
@@ -180,6 +192,36 @@ with self._transaction() as execute:
         module="jobs/job",
     ),
     situation(
+        "the address rules out",
+        "row16",
+        "decode_job",
+        "job.createdFromAddress",
+        "job.createdBy",
+        Change(
+            "nps/decoding",
+            "decoders",
+            "'id status statusDescription createdDateTimeUtc createdFromAddress nodeId'",
+            "'id status statusDescription createdDateTimeUtc createdBy nodeId'",
+        ),
+        module="nps/replies",
+    ),
+    situation(
+        "the creator of another sign-in rules out",
+        "another_sign_in",
+        "Settling._creator",
+        "b.state == 'accepted'",
+        "b.state == 'accepted' and b.session == session",
+    ),
+    situation(
+        "quiet time on the wall clock",
+        "row2",
+        "Settling.settle",
+        "self._clock.now()",
+        "self._clock.monotonic()",
+        Change("runs/settle", "Settling._wait_until", "clock.now()", "clock.monotonic()"),
+        Change("runs/send", "Sending._apply", "self._clock.now()", "self._clock.monotonic()"),
+    ),
+    situation(
         "one clock suffices",
         "(row1 or row2) and 70",
         "Times.surely",
@@ -194,6 +236,14 @@ with self._transaction() as execute:
         "earlier_s = later_s = 3600.0",
         "earlier_s = later_s = _WITHOUT_JOBS_CLOCK_S",
         module="runs/candidates",
+    ),
+    situation(
+        "any accepted job is control",
+        "row10",
+        "Settling._is_absent",
+        "any(id_bytes(b.job_id) in reading.ids for b in self._state.batches if b.job_id)",
+        "shows_earlier or batch.number in self._earlier",
+        Change("runs/settle", "Settling._is_absent", "True", "reading.ids.issuperset(accepted)"),
     ),
     situation(
         "an empty list is control",
@@ -216,6 +266,20 @@ with self._transaction() as execute:
         "Settling._find",
         "not fitting",
         "len(mine) > 1 or not fitting or not self._is_sure(batch, mine[0])",
+    ),
+    situation(
+        "claims read only before the list",
+        "meanwhile",
+        "Settling._look",
+        "claims.keys()",
+        "journal.claimed_jobs(server).keys()",
+        Change(
+            "runs/settle",
+            "Settling._look",
+            "groups, claims = {doubt.names for doubt in doubts}, journal.claimed_jobs(server)",
+            "groups = {doubt.names for doubt in doubts}",
+        ),
+        Change("journal/journal", "Journal.claim", "True", "not taken"),
     ),
     situation(
         "other runs' doubts unseen",
