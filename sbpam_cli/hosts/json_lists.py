@@ -24,7 +24,7 @@ from sbpam_cli.models import ListTally
 _GROUP_MEMBERS = {"hosts", "children", "vars"}
 
 
-def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator[Cells]:
+def read_cells(text: HostText, tally: ListTally, column: str | None) -> Cells:
     """The names that the list holds. Places are lines in NDJSON, else entries from 1."""
     rows = _Rows(text.name, tally, column)
     try:
@@ -32,12 +32,11 @@ def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator
             tally.form = "ndjson"
             for block in text.blocks():
                 numbers, values = _read_lines(text, block, tally)
-                yield numbers, rows.cells(numbers, values)
+                yield from zip(numbers, rows.cells(numbers, values), strict=True)
         else:
             tally.form, tally.entries = "json", True
             values = _read_whole(text, rows)
-            numbers = range(1, len(values) + 1)
-            yield numbers, rows.cells(numbers, values)
+            yield from enumerate(rows.cells(range(1, len(values) + 1), values), 1)
     except RecursionError:
         raise _malformed(text.name, ValueError("It is nested too deep")) from None
 
@@ -186,11 +185,11 @@ class _Rows:
         self._title: str | None = None
         self._members = cache(self._find_members)
 
-    def cells(self, numbers: Sequence[int], values: Sequence[object]) -> list[str]:
+    def cells(self, numbers: Sequence[int], values: Sequence[object]) -> Iterator[str]:
         """The names; empty for a row without one. Raises `InputError` for what is in doubt."""
         if self._title is None:
             self._choose(numbers, values)
-        return list(map(self._cell, numbers, values))
+        return map(self._cell, numbers, values)
 
     def _choose(self, numbers: Sequence[int], values: Sequence[object]) -> None:
         rows = [(n, row) for n, row in zip(numbers, values, strict=True) if isinstance(row, dict)]

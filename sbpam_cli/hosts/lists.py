@@ -6,7 +6,7 @@ Every record of a list is accounted for in its tally.
 import os
 import re
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from sbpam_cli.errors import InputError, OptionError
@@ -28,7 +28,7 @@ PATH_ENDINGS = (
 _DEVICE = r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|:|$)"
 _REFUSALS_IN_FULL = 20
 _PLACES_NAMED = 5
-_FEW = 16
+_AT_ONCE, _FEW = 1_000, 16
 _NO_NAMES = frozenset({"", "null", "n/a", "#n/a", "#nv", "-", "(null)"})
 """What spreadsheets and databases write in an empty cell."""
 
@@ -230,22 +230,22 @@ class _Reading:
         too_many = tally.without_name * 10 > rows
         (self._talk.alert if too_many else self._talk.note)(describe_tally(tally))
 
-    def _take_all(self, parts: Iterator[tuple[Sequence[int], list[str]]]) -> None:
-        for numbers, cells in parts:
-            if cells:
-                self._take(numbers, cells)
+    def _take_all(self, cells: Iterator[tuple[int, str]]) -> None:
+        while part := list(islice(cells, _AT_ONCE)):
+            self._take(part)
 
-    def _take(self, numbers: Sequence[int], cells: Sequence[str]) -> None:
+    def _take(self, part: Sequence[tuple[int, str]]) -> None:
         """Accounts for cells, all at once or, if some are not plain names, half by half."""
-        names = fqdns_of_block(("\n".join(cells) + "\n").encode("utf-8", "surrogatepass"))
-        if names is not None and len(names) == len(cells):
+        block = "".join([f"{cell}\n" for _, cell in part]).encode("utf-8", "surrogatepass")
+        names = fqdns_of_block(block)
+        if names is not None and len(names) == len(part):
             self._add(names)
-        elif len(cells) > _FEW:
-            half = len(cells) // 2
-            self._take(numbers[:half], cells[:half])
-            self._take(numbers[half:], cells[half:])
+        elif len(part) > _FEW:
+            half = len(part) // 2
+            self._take(part[:half])
+            self._take(part[half:])
         else:
-            for number, cell in zip(numbers, cells, strict=True):
+            for number, cell in part:
                 place = f": entry {number}" if self._tally.entries else f":{number}"
                 text = cell.strip()
                 if not text or (self._tally.column and text.lower() in _NO_NAMES):
@@ -264,16 +264,15 @@ class _Reading:
                 self._tally.comments += comments
                 self._add(names)
                 continue
-            numbers, cells = [], []
+            cells = []
             for number, line in enumerate(text.decode(block).split("\n")[:-1], text.line):
                 if name := bare(line):
-                    numbers.append(number)
-                    cells.append(name)
+                    cells.append((number, name))
                 elif line.strip():
                     self._tally.comments += 1
                 else:
                     self._tally.blanks += 1
-            self._take_all(iter([(numbers, cells)]))
+            self._take_all(iter(cells))
 
     def _add(self, names: Sequence[str]) -> None:
         known = len(self._names)
