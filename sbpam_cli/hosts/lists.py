@@ -25,7 +25,6 @@ PATH_ENDINGS = (
 )
 """Endings that files have and no domain."""
 
-_DEVICE = r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|:|$)"
 _REFUSALS_IN_FULL = 20
 _PLACES_NAMED = 5
 _AT_ONCE, _FEW = 1_000, 16
@@ -151,39 +150,29 @@ def refuse_invalid(hosts: Hosts) -> InputError:
 def _path(source: HostSource, talk: ListTalk) -> str | None:
     """The file that is meant, `-` for stdin, None if it is a host."""
     value = source.value
-    has_ending = value.lower().endswith(PATH_ENDINGS)
     if source.kind in ("file", "stdin") or value == "-":
         return value
-    if fqdn(value) and (os.path.isdir(value) or _is_device(value)):
-        return None
-    if os.path.exists(value):
+    has_ending = value.lower().endswith(PATH_ENDINGS)
+    # A folder's name may be a host's, and so may that of a device of Windows (`con.corp`).
+    if os.path.isfile(value) if fqdn(value) else os.path.exists(value):
         if fqdn(value) and not has_ending:
             talk.note(f"{value} is read as a file; --host {value} would mean the host")
         return value
     if "://" in value:
         return None
-    separators = [separator for separator in (os.sep, os.altsep, "/") if separator]
-    return value if has_ending or any(mark in value for mark in separators) else None
-
-
-def _is_device(path: str) -> bool:
-    """Whether Windows opens a device, whatever the ending: one waits for ever."""
-    return os.name == "nt" and re.match(_DEVICE, os.path.basename(path), re.IGNORECASE) is not None
+    return value if has_ending or "/" in value or os.sep in value else None
 
 
 def _opened(path: str) -> BinaryIO:
-    if _is_device(path):
-        raise InputError(f"{shown(path, 200)} is a device of Windows, not a file")
     try:
-        if os.path.isdir(path):
-            raise IsADirectoryError
         return open(path, "rb")
     except FileNotFoundError:
         hint = "Give the path of a file that exists, or say --host for a host."
         raise InputError(f"no such file: {shown(path, 200)}", hint=hint) from None
-    except IsADirectoryError:
-        raise InputError(f"{shown(path, 200)} is a directory, not a list of hosts") from None
     except (OSError, ValueError) as error:
+        if os.path.isdir(path):
+            what = f"{shown(path, 200)} is a directory, not a list of hosts"
+            raise InputError(what) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{shown(path, 200)} could not be opened", reason=reason) from None
 
@@ -236,8 +225,8 @@ class _Reading:
 
     def _take(self, part: Sequence[tuple[int, str]]) -> None:
         """Accounts for cells, all at once or, if some are not plain names, half by half."""
-        block = "".join([f"{cell}\n" for _, cell in part]).encode("utf-8", "surrogatepass")
-        names = fqdns_of_block(block)
+        block = "\n".join([cell for _, cell in part])
+        names = fqdns_of_block(f"{block}\n".encode("utf-8", "surrogatepass"))
         if names is not None and len(names) == len(part):
             self._add(names)
         elif len(part) > _FEW:

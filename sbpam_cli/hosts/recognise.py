@@ -181,8 +181,9 @@ def _as_utf8(stream: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Every line end as LF."""
+    """Every line end as LF, without the Ctrl-Z that DOS ends a file with."""
     lines = io.IncrementalNewlineDecoder(None, translate=True)
     for chunk in chain(chunks, [b""]):
-        if kept := lines.decode(chunk.decode("latin-1"), final=not chunk):
+        text = chunk.removesuffix(b"\x1a").decode("latin-1")
+        if kept := lines.decode(text, final=not chunk):
             yield kept.encode("latin-1")

@@ -35,7 +35,7 @@ JSON_READ = [
     ({"schema": "sbpam/1", "jobs": [{}], "hosts": [{"host": A}], "lists": []}, None, [A]),
     (f'["{A}"]\n["{B}"]', None, [A, B]),
     (f'{{"fqdn":"{A}"}}\n\n# c\n{{"fqdn":" "}}\n{{"fqdn":"{B}"}}', None, [A, B]),
-    (f'{{"fqdn":\n"{A}"}}{{"fqdn":"{B}"}}', None, [A, B]),
+    (f'{{"fqdn":\n"{A}"}}{{"fqdn":"{B}"}}\x1a', None, [A, B]),
     ({"_meta": {"hostvars": {A: {}}}, "all": {"children": ["web"]}, "web": [A]}, None, [A]),
     ({"all": {"hosts": {A: {}}, "children": {"x": {"hosts": {B: None}, "vars": {"y": {}}}}}}, None,
      [A, B]),

@@ -64,6 +64,7 @@ READ_AS_THEY_ARE = [
     (f"#old,name\n{A}\n", None, [A]),
     (f'"{A}"\n"{B}"\n', None, [A, B]),
     (f'"cmdb_ci.fqdn"\n"{A}"\n', None, [A]),
+    (f"{A}\r\n\x1a", None, [A]),
 ]
 REFUSED = [
     # which column
