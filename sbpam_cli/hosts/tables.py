@@ -1,6 +1,5 @@
 """Lists of hosts in rows and columns: CSV, TSV, sbpam's own tsv."""
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 
@@ -16,6 +15,8 @@ Cells = Iterator[tuple[int, str]]
 
 def read_cells(text: HostText, layout: Layout, tally: ListTally) -> Cells:
     """The cells of every row after the header. Raises `InputError` for what is in doubt."""
+    import csv
+
     column, label, titles = layout.column, f".{layout.label}", layout.titles
     below = first = text.line
     reader = csv.reader(
