@@ -1,15 +1,21 @@
 """Asks the server what became of jobs, once or until they end, and shows it meanwhile."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, TimeoutPassed, UnreachableError
 from sbpam_cli.jobs.job import FollowedJob, followed_jobs
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import GOING, ScanStatus
-from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, NotFoundError, RefusedError, backoff_s
+from sbpam_cli.models import GOING, ScanJob, ScanStatus
+from sbpam_cli.nps.client import (
+    LONGEST_RETRY_AFTER_S,
+    NotFoundError,
+    NpsClient,
+    RefusedError,
+    backoff_s,
+)
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers
 from sbpam_cli.wording import counted
 
@@ -20,6 +26,8 @@ if TYPE_CHECKING:
 
 LOOKS_IN_FLIGHT = 4
 _BETWEEN_LOOKS_S = 0.5
+_LIST_ABOVE_JOBS = 200
+_LIST_EVERY_S = 60.0
 _LONGEST_INTERVAL_S = 30.0
 _INTERVAL_GROWTH = 1.5
 _LONGEST_BACKOFF_S = 8.0
@@ -39,7 +47,9 @@ class FollowLimits(NamedTuple):
 
 
 class Follower:
-    """Looks at jobs by their ids, once or to their end. A job is the key of its task.
+    """Looks at jobs, once or to their end: at each by its id, at many by the list.
+
+    The jobs that are looked at are the key of a task.
 
     goes_on: the command that goes on if this one is cut short.
     watching: shows it, if anybody does.
@@ -62,8 +72,8 @@ class Follower:
         self._watching = watching
         self._workers = workers or ctx.services.workers(LOOKS_IN_FLIGHT, self._clock)
         self._once = False
-        self._in_flight: set[FollowedJob] = set()
-        self._next_look_at = 0.0
+        self._in_flight: set[tuple[FollowedJob, ...]] = set()
+        self._next_look_at = self._next_list_at = 0.0
         self._was_answered = False
         self._may_ask = self._has_asked = False
         self._refused_at: list[float] = []
@@ -127,18 +137,27 @@ class Follower:
         Returns when the next may be due, by the monotonic clock.
         """
         now = self._clock.monotonic()
+        if len(going) > _LIST_ABOVE_JOBS:
+            listing = any(len(jobs) > 1 for jobs in self._in_flight)
+            if now >= max(self._next_look_at, self._next_list_at) and not listing:
+                self._next_list_at = now + _LIST_EVERY_S
+                self._look(going, partial(_read_list, self._client, going))
+            going = [job for job in going if job.unlisted]
         for job in sorted(going, key=lambda job: job.due_at):
             due_at = max(job.due_at, self._next_look_at)
             if due_at > now or len(self._in_flight) >= LOOKS_IN_FLIGHT:
                 return due_at
-            if job not in self._in_flight:
-                if not self._once:
-                    self._next_look_at = now + _BETWEEN_LOOKS_S
-                self._in_flight.add(job)
+            if (job,) not in self._in_flight:
                 # Followed jobs are asked about again anyway.
-                look = partial(self._client.job, job.job_id, once=not self._once)
-                self._workers.submit(job, look)
+                once = not self._once
+                self._look([job], partial(self._client.job, job.job_id, once=once))
         return now + WAIT_SLICE_S
+
+    def _look(self, jobs: Sequence[FollowedJob], read: Callable[[], object]) -> None:
+        if not self._once:
+            self._next_look_at = self._clock.monotonic() + _BETWEEN_LOOKS_S
+        self._in_flight.add(key := tuple(jobs))
+        self._workers.submit(key, read)
 
     def _wait(self) -> Sequence[FollowedJob]:
         """The jobs that an answer told of, if one comes in half a second."""
@@ -150,28 +169,32 @@ class Follower:
 
     def take(self, done: Done) -> Sequence[FollowedJob]:
         """The jobs that an answer told of. Raises what no repetition helps."""
-        job, error, now = done.key, done.error, self._clock.monotonic()
-        assert isinstance(job, FollowedJob)
-        self._in_flight.discard(job)
-        if error is not None and not isinstance(error, NotFoundError):
-            self._fail(error, job, now)
+        jobs, error, now = done.key, done.error, self._clock.monotonic()
+        assert isinstance(jobs, tuple)
+        self._in_flight.discard(jobs)
+        if error is not None and (len(jobs) > 1 or not isinstance(error, NotFoundError)):
+            self._fail(error, jobs, now)
             return ()
         self._was_answered, self._failing_since, self._refused_at = True, None, []
         self._has_asked = False
-        job.failures = 0
-        job.due_at = now + (self._limits.interval_s or job.interval_s)
-        job.interval_s = min(job.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
-        if error is None:
-            job.see(done.result)
-        elif job.names is None and not job.seen and not job.rows:
-            # Nobody ever knew it.
-            error.hint = HELD
-            raise error
-        else:
-            job.miss(now, believed=self._once)
-        return [job]
+        for job in jobs:
+            found = done.result.get(job.job_id) if len(jobs) > 1 else done.result
+            # The list can lag, and so can any answer by an id.
+            job.unlisted = error is None and found is None
+            job.failures = 0
+            job.due_at = now + (self._limits.interval_s or job.interval_s) * (not job.unlisted)
+            job.interval_s = min(job.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
+            if found is not None:
+                job.see(found)
+            elif error is not None and job.names is None and not job.seen and not job.rows:
+                # Nobody ever knew it.
+                error.hint = HELD
+                raise error
+            elif error is not None:
+                job.miss(now, believed=self._once)
+        return jobs
 
-    def _fail(self, error: BaseException, job: FollowedJob, now: float) -> None:
+    def _fail(self, error: BaseException, jobs: Sequence[FollowedJob], now: float) -> None:
         """Sets when a failed look is repeated; raises what no repetition helps."""
         if self._once or not isinstance(error, SbpamError):
             raise error
@@ -189,8 +212,9 @@ class Follower:
             )
         wanted_s = self._limits.interval_s or _LONGEST_BACKOFF_S
         longest_s = min(_LONGEST_BACKOFF_S, max(_SHORTEST_CAP_S, wanted_s))
-        job.failures += 1
-        job.due_at = now + backoff_s(self._ctx.services, job.failures, longest_s)
+        for job in jobs:
+            job.failures += 1
+            job.due_at = now + backoff_s(self._ctx.services, job.failures, longest_s)
         if isinstance(error, ServerError) and error.retry_after_s is not None:
             wait_s = min(error.retry_after_s, LONGEST_RETRY_AFTER_S)
             self._next_look_at = max(self._next_look_at, now + wait_s)
@@ -215,7 +239,7 @@ class Follower:
             remedy = remedy or "sign in with `sbpam login`"
             end.hint = f"{remedy}; then `{self._goes_on}` goes on"
             raise
-        self._has_asked, self._refused_at = True, []
+        self._has_asked, self._refused_at, self._next_list_at = True, [], 0.0
 
     def _is_refused_for_good(self, error: SbpamError, now: float) -> bool:
         """Whether nobody is signed in any more. A server may refuse a token in passing."""
@@ -240,6 +264,11 @@ class Follower:
                 "nothing has started for 10 minutes: is a host scan service running? Start it in"
                 " the NPS console (Service Nodes); sbpam goes on waiting"
             )
+
+
+def _read_list(client: NpsClient, jobs: Sequence[FollowedJob]) -> dict[str, ScanJob]:
+    wanted = {job.job_id for job in jobs}
+    return client.jobs(lambda listed: {job.job_id: job for job in listed if job.job_id in wanted})
 
 
 class RunningLimit:

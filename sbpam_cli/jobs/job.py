@@ -176,7 +176,7 @@ class FollowedJob:
     seen: the server was asked in this command. told: it reported the hosts.
     gone: it does not know the job. lacking: looks in a row that lacked a host.
     problems: hosts that did not succeed, by reason. printed: hosts whose rows are out.
-    due_at, interval_s, failures: the next look.
+    due_at, interval_s, failures, unlisted (the list lacks the job): the next look.
     """
 
     job_id: str
@@ -195,6 +195,7 @@ class FollowedJob:
     due_at: float = 0.0
     interval_s: float = _FIRST_INTERVAL_S
     failures: int = 0
+    unlisted: bool = False
 
     def __post_init__(self) -> None:
         self._take(self.rows)

@@ -17,6 +17,7 @@ BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "s
 LONGEST_SEND_S = 86_400.0
 """Of one POST; a longer time until its deadline is none that was asked for."""
 IN_DOUBT: tuple[BatchState, ...] = ("sending", "unknown")
+_HASHED_NAMES = 10_000
 _ASIDE = (ScanStatus.SKIPPED, ScanStatus.OUTCOME_UNKNOWN)
 _SENT = SCHEDULED | {ScanStatus.NOT_ACCEPTED}
 _MOMENTS = ("started", "ended", "sent_at", "deadline", "gave_up_at", "accepted_at", "seen_at")
@@ -124,8 +125,12 @@ class RunCounts(NamedTuple):
 
 def digest_names(names: Iterable[str]) -> str:
     """The digest of a set of names, whatever their order."""
-    whole = "".join(f"{name}\n" for name in sorted(names))
-    return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
+    whole, ordered = hashlib.sha256(), sorted(names)
+    # All at once would be much of a large list's memory.
+    for start in range(0, len(ordered), _HASHED_NAMES):
+        text = "\n".join(ordered[start : start + _HASHED_NAMES])
+        whole.update(text.encode("utf-8", "replace") + b"\n")
+    return whole.hexdigest()
 
 
 def pack_rows(rows: Sequence[HostRow]) -> str:

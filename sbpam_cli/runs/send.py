@@ -13,7 +13,6 @@ from itertools import islice
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, RunningLimit
 from sbpam_cli.jobs.job import (
-    FollowedJob,
     is_unconfirmed,
     match_job,
     with_unasked,
@@ -210,7 +209,7 @@ class Sending:
                 self._take_list(done)
             elif done.key == PROBE:
                 state.stopped = self._pause.take(done) or state.stopped
-            elif isinstance(done.key, FollowedJob):
+            elif isinstance(done.key, tuple):
                 state.stopped = self._running.take(done) or state.stopped
             elif isinstance(done.key, Batch):
                 self._take_look(done.key, done)

@@ -284,6 +284,22 @@ def test_at_most_four_looks_are_in_flight(site: Site, follow: list[str]) -> None
     assert made[-1].most == 4
 
 
+def test_many_jobs_are_followed_by_the_list(site: Site) -> None:
+    site.world.scan_duration_s, site.world.even = 150, True
+    hosts = [f"h{n}.corp.example" for n in range(201)]
+    site.run("schedule", *hosts, "--batch-size", "1")
+    assert site.run("status").code == 0
+    began = site.clock.now()
+    ended = site.run("status", "--watch")
+    assert ended.code == 0
+    assert ended.statuses() == [(host, "Complete") for host in hosts]
+    gets = [e for e in site.world.log if e.request.method == "GET" and "Host" in e.request.target]
+    assert {entry.request.target for entry in gets} == {"/api/v1/HostScanJob"}
+    times = [entry.at for entry in gets if entry.at > began]
+    assert len(times) > 2
+    assert min(gaps(times)) >= 59
+
+
 # When it is over.
 
 

@@ -144,3 +144,20 @@ def test_a_job_that_is_gone_ends_a_wait_as_partial(site: Site) -> None:
     assert (ended.code, ended.json()["result"]) == (3, "partial")
     assert {row["status"] for row in ended.json()["hosts"]} == {"Unknown"}
     assert 60 <= site.clock.now() - began < 200
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_list_that_lags_loses_no_job(site: Site, wait: bool) -> None:
+    hosts = [f"h{n}.corp.example" for n in range(205)]
+    site.world.scan_duration_s = 100.0
+    hidden = Fault(action="hide_job", path="OuMapping", seconds=90.0 if wait else 9999.0)
+    site.faults.add(hidden if wait else Fault(**{**vars(hidden), "nth": range(1, 8)}))
+    ended = site.run("schedule", *hosts, "--batch-size", "1", *["--wait"] * wait)
+    if not wait:
+        site.clock.move(200)
+        ended = site.run("status")
+        # Only what the list lacks is asked for by its id; `schedule` has read the list too.
+        asked = [method for method, _ in site.requests("HostScanJob") if method == "GET"]
+        assert len(asked) == 2 + 7
+    assert ended.code == 0, ended.err
+    assert ended.statuses() == [(host, "Complete") for host in hosts]
