@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sbpam_cli.commands.completing import complete_line, completion_option
 from sbpam_cli.errors import ExitCode, OptionError
+from sbpam_cli.output.console import Console
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import did_you_mean
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.system.services import Services
 
 PANELS = {
     "Scan": ("schedule", "status", "rescan", "cancel", "report"),
@@ -34,7 +32,7 @@ def _show_help(ctx: Any) -> str:
     raise typer.Exit(_code_of(print_help(ctx)))
 
 
-def _code_of(console: "Console") -> int:
+def _code_of(console: Console) -> int:
     console.flush()
     return ExitCode.STDOUT_CLOSED if console.stdout_closed else ExitCode.DONE
 
@@ -154,7 +152,7 @@ def build_program() -> TyperGroup:
     return program
 
 
-def run_app(arguments: Sequence[str], services: "Services") -> int:
+def run_app(arguments: Sequence[str], services: Services) -> int:
     line = list(arguments)
     program = build_program()
     if (code := complete_line(program, services)) is not None:

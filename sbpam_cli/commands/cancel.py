@@ -1,15 +1,12 @@
 """`sbpam cancel`: asks the server to stop jobs."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.options import Follow, argument, with_common
-from sbpam_cli.output.columns import CANCEL
+from sbpam_cli.output.columns import CANCEL, Row
 from sbpam_cli.output.context import Context
-
-if TYPE_CHECKING:
-    from sbpam_cli.jobs.cancel import CancelRow
 
 
 @with_common(CANCEL)
@@ -23,7 +20,7 @@ def cancel(
     ),
     yes: bool = known.YES,
     follow: Follow = None,
-) -> "list[CancelRow]":
+) -> Sequence[Row]:
     """Asks the server to stop jobs; scans that have ended stay as they are.
 
     Examples:

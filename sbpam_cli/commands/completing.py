@@ -8,15 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from sbpam_cli.errors import ExitCode, OptionError, SbpamError, UsageError
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
 
 COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
@@ -82,7 +80,7 @@ def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
             yield account_id, name if _ACCOUNT.fullmatch(name) else ""
 
 
-def complete_line(program: Any, services: "Services") -> int | None:
+def complete_line(program: Any, services: Services) -> int | None:
     """Prints the words for the line that a shell asks about; None if none does."""
     if services.env(COMPLETION_VARIABLE) is None:
         return None
@@ -121,7 +119,7 @@ def completion_option(words: str, *, install: bool) -> Any:
     )
 
 
-def _set_up(services: "Services", shell: str, *, install: bool) -> None:
+def _set_up(services: Services, shell: str, *, install: bool) -> None:
     from subprocess import SubprocessError
 
     from typer import _completion_shared as scripts

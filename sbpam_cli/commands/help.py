@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.output.console import Console
+from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
-
-    from sbpam_cli.system.services import Services
 
 WIDEST = 100
 _EXAMPLES = "Examples:"
@@ -33,7 +32,7 @@ def find_guides() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.md"))}
 
 
-def print_guide(services: "Services", guide: Path) -> Console:
+def print_guide(services: Services, guide: Path) -> Console:
     """Rendered on a terminal, as it is in a pipe."""
     console, text = Console(services), guide.read_text(encoding="utf-8")
     if services.stdout_is_terminal():

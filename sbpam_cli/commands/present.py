@@ -1,7 +1,7 @@
 """From a command's end to what is seen of it: rows, envelope, errors, hint, exit code."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import (
     ExitCode,
@@ -15,11 +15,9 @@ from sbpam_cli.output.columns import HOSTS, RUNS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context, as_error
 from sbpam_cli.output.forms import Printer, choose_form
+from sbpam_cli.output.summary import HostSummary
 from sbpam_cli.settings.profiles import DEFAULT_PROFILE, ConnectionOptions, form_of_profile
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.summary import HostSummary
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 Body = Callable[[Context], Iterable[Row] | None]
 _LEFT = {ScanStatus.OUTCOME_UNKNOWN, ScanStatus.NOT_SENT}
@@ -98,7 +96,7 @@ def exit_code_of(error: SbpamError) -> int:
     return Outcome(errors=[error]).exit_code
 
 
-def _make_summary() -> "HostSummary":
+def _make_summary() -> HostSummary:
     from sbpam_cli.output.summary import HostSummary
     from sbpam_cli.report.remedies import REMEDIES
 
@@ -106,7 +104,7 @@ def _make_summary() -> "HostSummary":
 
 
 def _next_step(
-    services: "Services", command: str, row_set: RowSet | None, outcome: Outcome
+    services: Services, command: str, row_set: RowSet | None, outcome: Outcome
 ) -> str | None:
     if row_set is HOSTS and command not in _AFTER:
         return _step_for_hosts(command, outcome)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import (
     Interrupted,
@@ -20,13 +20,11 @@ from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import resolve_target
 from sbpam_cli.signin.session import Site, target_of_run
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
 
 _REQUESTED, _ENDED = "stop requested", "had ended already"
 
@@ -40,7 +38,7 @@ class CancelRow(NamedTuple):
 
 
 def run_cancel(
-    ctx: "Context", names: Sequence[str], *, sure: bool, follow: FollowLimits | None
+    ctx: Context, names: Sequence[str], *, sure: bool, follow: FollowLimits | None
 ) -> list[CancelRow]:
     """A row a job. Raises OptionError and UsageError before anything is sent.
 
@@ -77,7 +75,7 @@ def run_cancel(
     return rows
 
 
-def _ask_all(ctx: "Context", client: NpsClient, jobs: Sequence[str]) -> list[CancelRow]:
+def _ask_all(ctx: Context, client: NpsClient, jobs: Sequence[str]) -> list[CancelRow]:
     """A row a job; what would befall every other call too leaves the rest unasked."""
     rows: list[CancelRow] = []
     unknown: list[NotFoundError] = []
@@ -115,7 +113,7 @@ def _ask(client: NpsClient, job_id: str) -> CancelRow:
     return CancelRow(job_id, _REQUESTED)
 
 
-def _find_jobs(services: "Services", names: Sequence[str]) -> tuple[list[str], Run | None]:
+def _find_jobs(services: Services, names: Sequence[str]) -> tuple[list[str], Run | None]:
     """The jobs that the arguments name, once each, and a run among them."""
     jobs: dict[str, None] = {}
     run: Run | None = None

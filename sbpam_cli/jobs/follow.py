@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, TimeoutPassed, UnreachableError
 from sbpam_cli.jobs.job import FollowedJob, followed_jobs
+from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import GOING, ScanJob, ScanStatus
 from sbpam_cli.nps.client import (
@@ -16,13 +17,10 @@ from sbpam_cli.nps.client import (
     RefusedError,
     backoff_s,
 )
+from sbpam_cli.output.context import Context
+from sbpam_cli.signin.session import Site
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.jobs.watching import Watching
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.signin.session import Site
 
 LOOKS_IN_FLIGHT = 4
 _BETWEEN_LOOKS_S = 0.5
@@ -52,16 +50,15 @@ class Follower:
     The jobs that are looked at are the key of a task.
 
     goes_on: the command that goes on if this one is cut short.
-    watching: shows it, if anybody does.
     """
 
     def __init__(
         self,
-        ctx: "Context",
-        site: "Site",
+        ctx: Context,
+        site: Site,
         goes_on: str,
         limits: FollowLimits,
-        watching: "Watching | None" = None,
+        watching: Watching,
         workers: Workers | None = None,
     ) -> None:
         self._ctx = ctx
@@ -95,7 +92,7 @@ class Follower:
         """
         self._once = True
         while going := [job for job in jobs if not job.seen]:
-            if self._watching is not None and len(jobs) > 1:
+            if len(jobs) > 1:
                 done = len(jobs) - len(going)
                 self._watching.say(f"read {done:,} of {counted(len(jobs), 'job')}")
             self.start(going)
@@ -112,7 +109,7 @@ class Follower:
         started = self._clock.monotonic()
         timeout_s = self._limits.timeout_s
         self._may_ask = self._ctx.can_ask
-        self._show(jobs)
+        self._watching.show(jobs)
         going = [job for job in jobs if not job.is_over]
         while going:
             if timeout_s is not None and self._clock.monotonic() - started >= timeout_s:
@@ -122,14 +119,10 @@ class Follower:
                 )
             self.start(going)
             changed = self._wait()
-            self._show(changed)
+            self._watching.show(changed)
             if changed:
                 going = [job for job in going if not job.is_over]
                 self._warn_of_stillness(jobs)
-
-    def _show(self, changed: Sequence[FollowedJob]) -> None:
-        if self._watching is not None:
-            self._watching.show(changed)
 
     def start(self, going: Sequence[FollowedJob]) -> float:
         """Starts what is due: 4 looks in flight and 2 a second at most, the longest waiting first.
@@ -231,8 +224,7 @@ class Follower:
         try:
             if self._has_asked or not self._may_ask:
                 raise error
-            if self._watching is not None:
-                self._watching.hide()
+            self._watching.hide()
             self._session.ask_again()
         except SignInError as end:
             remedy = (end if isinstance(end, RefusedError) else error).hint
@@ -274,14 +266,11 @@ def _read_list(client: NpsClient, jobs: Sequence[FollowedJob]) -> dict[str, Scan
 class RunningLimit:
     """`--max-running`: a batch starts only while fewer hosts than that are unfinished.
 
-    workers: the sending's own.
+    follower: with the sending's own workers.
     """
 
-    def __init__(
-        self, ctx: "Context", site: "Site", run_id: str, limit: int | None, workers: Workers
-    ) -> None:
-        every = FollowLimits(interval_s=2.0)
-        self._follower = Follower(ctx, site, f"sbpam resume {run_id}", every, workers=workers)
+    def __init__(self, follower: Follower, limit: int | None) -> None:
+        self._follower = follower
         self._limit = limit
         self._jobs: dict[int, FollowedJob] = {}
         self.due_at = 0.0

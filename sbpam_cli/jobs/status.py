@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
 from sbpam_cli.jobs.follow import Follower, FollowLimits
@@ -14,12 +14,10 @@ from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
 from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.signin.session import Site, names_server, target_of_run
 from sbpam_cli.wording import counted, utc
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 _OPENED_FOR_TIMES = 20
 _NAMED_AGAIN = 3
@@ -43,7 +41,7 @@ class _AskedRun(NamedTuple):
     batches: Iterable[Batch]
 
 
-def run_status(ctx: "Context", options: StatusOptions, watching: Watching) -> None:
+def run_status(ctx: Context, options: StatusOptions, watching: Watching) -> None:
     """Writes the rows of every argument; without one, of the newest run.
 
     If the server fails, the rows are the journal's and the error is in
@@ -54,7 +52,7 @@ def run_status(ctx: "Context", options: StatusOptions, watching: Watching) -> No
         _Status(ctx, options, journal, watching).run()
 
 
-def find_run(ctx: "Context", journal: Journal, name: str | None = None) -> Run:
+def find_run(ctx: Context, journal: Journal, name: str | None = None) -> Run:
     """The run whose id begins so; without a name the newest, of the named server if one is named.
 
     Raises UsageError if there is none.
@@ -78,7 +76,7 @@ class _Status:
     """One `status`. parts: what each argument stands for; a host that only the server may know."""
 
     def __init__(
-        self, ctx: "Context", options: StatusOptions, journal: Journal, watching: Watching
+        self, ctx: Context, options: StatusOptions, journal: Journal, watching: Watching
     ) -> None:
         self._ctx = ctx
         self._options = options

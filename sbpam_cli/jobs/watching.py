@@ -3,16 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.models import FINISHED, HostRow, ScanJob, ScanStatus
+from sbpam_cli.output.context import Context
 from sbpam_cli.output.live import LiveDisplay, ScanProgress
 from sbpam_cli.system.signals import Interruption, leave_now
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 
 class Watching:
@@ -22,7 +19,7 @@ class Watching:
     """
 
     def __init__(
-        self, ctx: "Context", live: LiveDisplay, only: frozenset[ScanStatus], *, prints: bool
+        self, ctx: Context, live: LiveDisplay, only: frozenset[ScanStatus], *, prints: bool
     ) -> None:
         self._ctx = ctx
         self._live = live
@@ -98,7 +95,7 @@ class Watching:
 
 @contextmanager
 def following(
-    ctx: "Context", only: frozenset[ScanStatus] = frozenset(), *, prints: bool = True
+    ctx: Context, only: frozenset[ScanStatus] = frozenset(), *, prints: bool = True
 ) -> Iterator[Watching]:
     """A display on stderr for as long as scans are followed; appears with the first look.
 

@@ -10,11 +10,10 @@ from sbpam_cli.errors import JournalError
 from sbpam_cli.journal.records import OddValueError
 from sbpam_cli.system.files import open_private, private_folder
 from sbpam_cli.system.filesystems import filesystem_type, is_network
+from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
     import sqlite3
-
-    from sbpam_cli.system.services import Services
 
 VERSION = 1
 _BUSY_TIMEOUT_S = 30.0
@@ -117,7 +116,7 @@ def journal_failure(path: Path, error: BaseException) -> JournalError:
     return JournalError(f"the journal {path} cannot be used", reason=words, hint=hint)
 
 
-def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
+def open_database(services: Services) -> "tuple[sqlite3.Connection, Path]":
     """Opens the journal's database, created if it is missing. Raises JournalError."""
     import sqlite3
 
@@ -141,7 +140,7 @@ def open_database(services: "Services") -> "tuple[sqlite3.Connection, Path]":
 
 
 def _make_durable(
-    services: "Services", connection: "sqlite3.Connection", *, on_network: bool
+    services: Services, connection: "sqlite3.Connection", *, on_network: bool
 ) -> None:
     import sqlite3
 
@@ -161,7 +160,7 @@ def _make_durable(
         execute("PRAGMA synchronous = EXTRA")
 
 
-def _set_mode(services: "Services", connection: "sqlite3.Connection", wanted: str) -> str:
+def _set_mode(services: Services, connection: "sqlite3.Connection", wanted: str) -> str:
     """The journal mode in force. SQLite's busy time-out does not cover this switch."""
     import sqlite3
 
@@ -198,7 +197,7 @@ def _create_tables(connection: "sqlite3.Connection", path: Path) -> None:
 class Database:
     """One connection. Any SQLite error raises JournalError, and the connection is over then."""
 
-    def __init__(self, services: "Services") -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._connection: sqlite3.Connection | None
         self._connection, self.path = open_database(services)

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sbpam_cli.errors import InputError, OutputError, SbpamError
 from sbpam_cli.output.escape import escape_controls
+from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
     import rich.console
-
-    from sbpam_cli.system.services import Services
 
 _SIZE = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)
 _NARROWEST = 10
@@ -33,7 +32,7 @@ class Console:
     clear_display: makes room for a question where a display is redrawn.
     """
 
-    def __init__(self, services: "Services", *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, services: Services, *, quiet: bool = False, verbose: bool = False) -> None:
         self.services = services
         self.quiet = quiet
         self.verbose = verbose
@@ -180,7 +179,7 @@ class _Sink:
 
 
 def _make_rich(
-    stream: TextIO, write: Callable[[str], None], services: "Services"
+    stream: TextIO, write: Callable[[str], None], services: Services
 ) -> "rich.console.Console":
     from rich.console import Console as RichConsole
 

@@ -3,7 +3,6 @@
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import (
     Interrupted,
@@ -13,13 +12,11 @@ from sbpam_cli.errors import (
     UsageError,
 )
 from sbpam_cli.outcome import Outcome
+from sbpam_cli.output.console import Console
 from sbpam_cli.output.escape import escape_controls
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.forms import Printer
-    from sbpam_cli.settings.profiles import ConnectionOptions
-    from sbpam_cli.system.services import Services
+from sbpam_cli.output.forms import Printer
+from sbpam_cli.settings.profiles import ConnectionOptions
+from sbpam_cli.system.services import Services
 
 
 @dataclass(eq=False, repr=False)
@@ -30,11 +27,11 @@ class Context:
     connection: what the command line says about server and user.
     """
 
-    services: "Services"
-    console: "Console"
-    printer: "Printer"
+    services: Services
+    console: Console
+    printer: Printer
     outcome: Outcome
-    connection: "ConnectionOptions"
+    connection: ConnectionOptions
 
     @property
     def can_ask(self) -> bool:

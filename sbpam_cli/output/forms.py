@@ -4,24 +4,21 @@ Lines end with "\\n" everywhere, Windows included, as `gh` does.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, Form
+from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import Row, RowSet, batches, text_of
+from sbpam_cli.output.console import Console
 from sbpam_cli.output.escape import csv_cell, escape_controls, json_text, tsv_cell
+from sbpam_cli.output.summary import HostSummary
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import did_you_mean
-
-if TYPE_CHECKING:
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
-    from sbpam_cli.output.summary import HostSummary
-    from sbpam_cli.system.services import Services
 
 _ROWS_ON_A_TERMINAL = 100
 
 
-def choose_form(given: str | None, services: "Services") -> Form:
+def choose_form(given: str | None, services: Services) -> Form:
     """The form that is asked for, by `SBPAM_OUTPUT` at last, else the one that fits stdout."""
     if given is None:
         return "table" if services.stdout_is_terminal() else "tsv"
@@ -44,11 +41,11 @@ class Printer:
     def __init__(
         self,
         form: Form,
-        console: "Console",
+        console: Console,
         row_set: RowSet,
         *,
         every_row: bool = True,
-        summary: "HostSummary | None" = None,
+        summary: HostSummary | None = None,
     ) -> None:
         self.at_once = form == "ndjson"
         self._form = form
@@ -88,7 +85,7 @@ class Printer:
         else:
             self.write([row])
 
-    def close(self, command: str, outcome: "Outcome") -> None:
+    def close(self, command: str, outcome: Outcome) -> None:
         """No more rows. Called once, also when something failed."""
         if self._form == "json":
             self._write_object(command, outcome)
@@ -123,7 +120,7 @@ class Printer:
         keys = self.row_set.columns + self.row_set.json_only
         return [json_text(dict(zip(keys, row, strict=False))) for row in rows]
 
-    def _write_object(self, command: str, outcome: "Outcome") -> None:
+    def _write_object(self, command: str, outcome: Outcome) -> None:
         write = self._console.write
         write(f'{json_text(_head(command, outcome))[:-1]},\n"{self.row_set.name}": [')
         separator = "\n"
@@ -136,7 +133,7 @@ class Printer:
         write("}\n")
 
 
-def _head(command: str, outcome: "Outcome") -> dict[str, object]:
+def _head(command: str, outcome: Outcome) -> dict[str, object]:
     code = outcome.exit_code
     failed = "partial" if outcome.accepted_some else "failed"
     return {

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.models import ScanStatus
+from sbpam_cli.output.console import Console
 from sbpam_cli.output.summary import count_words, done_of, mark_status
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress
-
-    from sbpam_cli.output.console import Console
 
 _REDRAW_EVERY_S = 0.25
 _LINE_EVERY_S = 60.0
@@ -42,7 +41,7 @@ class LiveDisplay:
     once and at the end too. With `--quiet`: nothing.
     """
 
-    def __init__(self, console: "Console") -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
         self._clock = console.services.clock
         self._started_s = self._clock.monotonic()

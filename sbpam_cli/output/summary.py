@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.models import FINISHED, PROBLEMS, SCHEDULED, ScanStatus
+from sbpam_cli.outcome import Outcome
+from sbpam_cli.output.console import Console
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import OverflowMethod
-
-    from sbpam_cli.outcome import Outcome
-    from sbpam_cli.output.console import Console
 
 _JOBS_IN_FULL = 3
 _NAMED_HOSTS = 3
@@ -83,7 +82,7 @@ class HostSummary:
                 if len(named) < _NAMED_HOSTS:
                     named.append(row.host)
 
-    def lines_below(self, outcome: "Outcome") -> list[str]:
+    def lines_below(self, outcome: Outcome) -> list[str]:
         """Below a table: counts, the first jobs' ids and how many more, a remedy a reason."""
         if not outcome.counts:
             return []
@@ -97,7 +96,7 @@ class HostSummary:
             for reason, _ in self._problems.most_common()
         ]
 
-    def print(self, console: "Console", command: str, outcome: "Outcome") -> None:
+    def print(self, console: Console, command: str, outcome: Outcome) -> None:
         """Instead of a table: what fits a screen, and how to see every row."""
         from rich.padding import Padding
         from rich.text import Text
@@ -132,10 +131,10 @@ class HostSummary:
             rich.print(Text(f"every row: `sbpam status {run} --full`, or -o csv"))
             rich.print(Text(f"a page: `sbpam report {run}`"))
 
-    def _remedy(self, reason: str, outcome: "Outcome") -> str:
+    def _remedy(self, reason: str, outcome: Outcome) -> str:
         return self._remedies[reason].replace("RUN", outcome.run or "RUN")
 
 
-def _count_line(outcome: "Outcome") -> str:
+def _count_line(outcome: Outcome) -> str:
     words = ", ".join(text for _, text in count_words(outcome.counts))
     return f"{counted(outcome.counts.total(), 'host')}: {words}"

@@ -1,15 +1,12 @@
 """The table for people, and what of it gives way on a narrow screen."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sbpam_cli.output.columns import TIMES, Row, RowSet, text_of
+from sbpam_cli.output.console import Console
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.output.summary import mark_status
 from sbpam_cli.wording import local_time
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.console import Console
 
 _LONGEST = 300
 _GAP = 2
@@ -31,7 +28,7 @@ _LEFT_OUT = (
 """What a narrow screen does without, the first of these first."""
 
 
-def print_table(console: "Console", row_set: RowSet, rows: Sequence[Row]) -> None:
+def print_table(console: Console, row_set: RowSet, rows: Sequence[Row]) -> None:
     """Prints all rows (one at least) to stdout.
 
     The first column, `status` and `ok` are whole, however narrow the screen.

@@ -3,18 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.jobs.rows import batch_rows, run_rows
 from sbpam_cli.jobs.status import find_run
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus, sum_status
+from sbpam_cli.output.context import Context
 from sbpam_cli.report.remedies import REMEDIES
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 _GOING = GOING - {ScanStatus.UNKNOWN}
 _NO_TROUBLE = _GOING | {ScanStatus.COMPLETE, ScanStatus.SKIPPED}
@@ -87,7 +85,7 @@ class RunReport(NamedTuple):
         return f"{text}: {which}{more}." if which else f"{text}."
 
 
-def report_run(ctx: "Context", name: str | None = None) -> RunReport:
+def report_run(ctx: Context, name: str | None = None) -> RunReport:
     """The run whose id begins so; without a name, the newest. The server is not asked.
 
     Raises UsageError if there is none, JournalError.

@@ -1,20 +1,17 @@
 """`sbpam report`: brings the run up to date, makes the page, and puts it where it is wanted."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import OptionError, UsageError
 from sbpam_cli.jobs.status import StatusOptions, run_status
 from sbpam_cli.jobs.watching import following
+from sbpam_cli.output.context import Context
 from sbpam_cli.report.facts import report_run
 from sbpam_cli.report.page import ReportForm, render_report
 
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-
 
 def run_report(
-    ctx: "Context",
+    ctx: Context,
     name: str | None,
     form: ReportForm | None,
     out: str | None,

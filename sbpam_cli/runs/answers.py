@@ -25,7 +25,7 @@ from sbpam_cli.nps.transport import NoReplyError, Reply
 from sbpam_cli.wording import counted
 
 _JOBS_NAMED = 20
-_REFUSED = frozenset({400, 404, 405, 415, 422})
+_REFUSED = frozenset({400, 404, 405, 413, 415, 422})
 
 
 class Verdict(NamedTuple):
@@ -60,53 +60,53 @@ def judge_failure(failure: NoReplyError) -> Verdict:
 
 def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
     """An answer to a POST of so many hosts; server_now: epoch seconds, server's clock."""
-    words, trace_id = reply.problem() if reply.status >= 300 else (None, None)
     status = reply.status
-    if 300 <= status < 400:
-        words = f"redirected to {redirect_target(reply)}; redirects are not followed"
-
-    def verdict(
-        state: BatchState, *, stop: SbpamError | None = None, server_failure: bool = False
-    ) -> Verdict:
-        return Verdict(
-            state,
-            http_status=status,
-            reason=words or f"HTTP {status}",
-            trace_id=trace_id,
-            wait_s=retry_after_s(reply, server_now),
-            server_failure=server_failure,
-            refused_token=status == 401,
-            stop=stop,
-        )
-
     if 200 <= status < 300:
         return _judge_success(reply)
-    if status == 413:
-        return verdict("split" if hosts > 1 else "rejected")
-    if status in _REFUSED or 300 <= status < 400:
-        return verdict("rejected")
-    if status == 401:
-        return verdict("planned")
+    words, trace_id = reply.problem() if status >= 300 else (None, None)
+    if is_redirect := 300 <= status < 400:
+        words = f"redirected to {redirect_target(reply)}; redirects are not followed"
+    is_busy = status == 429 or (status == 503 and _is_before_application(reply))
+    wait_s = retry_after_s(reply, server_now)
+    state: BatchState = "unknown"
+    stop: SbpamError | None = None
+    if status == 413 and hosts > 1:
+        state = "split"
+    elif status in _REFUSED or is_redirect:
+        state = "rejected"
+    elif status in (401, 403, 407) or is_busy:
+        state = "planned"
     if status == 403:
-        return verdict("planned", stop=_forbidden(words, trace_id))
-    if status == 407:
-        error = UnreachableError(
+        stop = SignInError(
+            "the server does not allow scheduling",
+            reason=words or "HTTP 403",
+            trace_id=trace_id,
+            hint="the account needs the role Admin or App, and the token must not owe its MFA"
+            " step; then `sbpam resume`",
+        )
+    elif status == 407:
+        stop = UnreachableError(
             "the proxy asks for authentication",
             reason=words,
             hint="put the proxy's user and password into HTTPS_PROXY",
         )
-        return verdict("planned", stop=error)
-    if status == 429 or (status == 503 and _is_before_application(reply)):
-        wait_s = retry_after_s(reply, server_now) or 0.0
-        error_busy = ServerError(
-            f"the server asks to wait {wait_s / 60:.0f} minutes",
+    elif is_busy and (wait_s or 0.0) > LONGEST_RETRY_AFTER_S:
+        stop = ServerError(
+            f"the server asks to wait {(wait_s or 0.0) / 60:.0f} minutes",
             reason=words,
             trace_id=trace_id,
             hint="`sbpam resume` goes on when it is ready again",
         )
-        stop = error_busy if wait_s > LONGEST_RETRY_AFTER_S else None
-        return verdict("planned", stop=stop, server_failure=True)
-    return verdict("unknown", server_failure=True)
+    return Verdict(
+        state,
+        http_status=status,
+        reason=words or f"HTTP {status}",
+        trace_id=trace_id,
+        wait_s=wait_s,
+        server_failure=is_busy or state == "unknown",
+        refused_token=status == 401,
+        stop=stop,
+    )
 
 
 def _judge_success(reply: Reply) -> Verdict:
@@ -136,16 +136,6 @@ def _is_before_application(reply: Reply) -> bool:
     """
     server = reply.headers.get("server", "").lower()
     return "retry-after" in reply.headers or server.startswith("microsoft-httpapi")
-
-
-def _forbidden(words: str | None, trace_id: str | None) -> SignInError:
-    return SignInError(
-        "the server does not allow scheduling",
-        reason=words or "HTTP 403",
-        trace_id=trace_id,
-        hint="the account needs the role Admin or App, and the token must not owe its MFA"
-        " step; then `sbpam resume`",
-    )
 
 
 def not_sent(error: SbpamError) -> Verdict:

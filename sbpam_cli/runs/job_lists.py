@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.models import ScanJob
+from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.threads import Done, Workers
-
-if TYPE_CHECKING:
-    from sbpam_cli.runs.state import RunState
 
 LIST = "list"
 """The key of its task."""
@@ -40,7 +37,7 @@ class Reading:
 class ListBefore:
     """The read that a run makes before its first POST, for which that waits only a while."""
 
-    def __init__(self, state: "RunState", workers: Workers) -> None:
+    def __init__(self, state: RunState, workers: Workers) -> None:
         self._state = state
         self._workers = workers
         self._reading = Reading()

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 from sbpam_cli.jobs.rows import job_summaries
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run, RunCounts
 from sbpam_cli.output.columns import Row
+from sbpam_cli.output.context import Context
 from sbpam_cli.wording import counted, utc
 
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
-
-def write_runs(ctx: "Context", since_s: float | None = None, limit: int | None = None) -> None:
+def write_runs(ctx: Context, since_s: float | None = None, limit: int | None = None) -> None:
     """A row for each run, newest first. since_s: those begun so long ago at most."""
     now = ctx.services.clock.now()
     with closing(Journal(ctx.services)) as journal:
@@ -27,7 +24,7 @@ def write_runs(ctx: "Context", since_s: float | None = None, limit: int | None =
     ctx.outcome.next_step = _step_after(runs, counts)
 
 
-def write_run(ctx: "Context", name: str) -> None:
+def write_run(ctx: Context, name: str) -> None:
     """A row for each batch of a run, its jobs in the envelope. Raises UsageError."""
     with closing(Journal(ctx.services)) as journal:
         run = journal.find_run(name)
@@ -50,7 +47,7 @@ def write_run(ctx: "Context", name: str) -> None:
     ctx.outcome.next_step = _step_after([run], counts)
 
 
-def prune_runs(ctx: "Context", age_s: float) -> None:
+def prune_runs(ctx: Context, age_s: float) -> None:
     with closing(Journal(ctx.services)) as journal:
         removed = journal.prune(ctx.services.clock.now() - age_s)
     ctx.console.note(f"{counted(removed, 'run')} forgotten")

@@ -1,13 +1,9 @@
 """After a failure nothing is sent until a harmless read succeeds."""
 
-from typing import TYPE_CHECKING
-
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.nps.client import NpsClient, backoff_s
+from sbpam_cli.system.services import Services
 from sbpam_cli.system.threads import Done, Workers
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
 
 PROBE = "probe"
 """The key of its task."""
@@ -15,7 +11,7 @@ _PROBE_FOR_S = 60.0
 
 
 class Pause:
-    def __init__(self, services: "Services", client: NpsClient, workers: Workers) -> None:
+    def __init__(self, services: Services, client: NpsClient, workers: Workers) -> None:
         self._services = services
         self._client = client
         self._workers = workers

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.hosts.lists import Hosts
@@ -16,13 +15,11 @@ from sbpam_cli.jobs.watching import following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus
+from sbpam_cli.output.context import Context
 from sbpam_cli.runs.schedule import ScheduleOptions, schedule_hosts
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.signin.session import Site, target_of_run
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 _TAKEN = "accepted in a later run"
 _OPEN = "that a later run may still send"
@@ -30,7 +27,7 @@ _RESUMED = (ScanStatus.NOT_SENT, ScanStatus.REJECTED, ScanStatus.OUTCOME_UNKNOWN
 
 
 def run_rescan(
-    ctx: "Context", how: ScheduleOptions, name: str | None, reasons: frozenset[str]
+    ctx: Context, how: ScheduleOptions, name: str | None, reasons: frozenset[str]
 ) -> None:
     """Brings the run up to date, chooses, asks, and schedules as `schedule` does.
 
@@ -79,7 +76,7 @@ def run_rescan(
 
 
 def _bring_up_to_date(
-    ctx: "Context", journal: Journal, target: Target, run: Run, batches: Sequence[Batch]
+    ctx: Context, journal: Journal, target: Target, run: Run, batches: Sequence[Batch]
 ) -> Site | None:
     """Looks at the jobs whose hosts may have changed; None if there is none."""
     jobs = followed_jobs(batches)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import UsageError
 from sbpam_cli.jobs.follow import FollowLimits
@@ -11,6 +11,7 @@ from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.names import canonical_uuid
+from sbpam_cli.output.context import Context
 from sbpam_cli.runs.candidates import Names
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.send import lacks_second_look
@@ -18,9 +19,6 @@ from sbpam_cli.runs.settle import take_job
 from sbpam_cli.runs.state import RunState, SendLimits
 from sbpam_cli.signin.session import Site, sign_in, target_of_run
 from sbpam_cli.system.signals import Interruption
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 
 class ResumeOptions(NamedTuple):
@@ -38,7 +36,7 @@ class ResumeOptions(NamedTuple):
     follow: FollowLimits | None = None
 
 
-def run_resume(ctx: "Context", options: ResumeOptions) -> None:
+def run_resume(ctx: Context, options: ResumeOptions) -> None:
     """Settles and sends what a run left open; writes the rows of the whole run.
 
     Raises UsageError for an unknown run, another server or credential than the
@@ -59,9 +57,7 @@ def run_resume(ctx: "Context", options: ResumeOptions) -> None:
 
 
 class _Resuming(Execution):
-    def __init__(
-        self, ctx: "Context", options: ResumeOptions, run: Run, watching: Watching
-    ) -> None:
+    def __init__(self, ctx: Context, options: ResumeOptions, run: Run, watching: Watching) -> None:
         super().__init__(ctx, run.server, run.digest, options.limits, watching)
         self._options = options
         self._found = run

@@ -6,7 +6,6 @@ are the same.
 
 from abc import ABC, abstractmethod
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import (
     ExitCode,
@@ -24,18 +23,15 @@ from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import SCHEDULED, ScanStatus
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.output.context import as_error
+from sbpam_cli.output.context import Context, as_error
 from sbpam_cli.runs.answers import could_be, refused
 from sbpam_cli.runs.send import Sending
 from sbpam_cli.runs.settle import Settling
 from sbpam_cli.runs.state import RunState, SendLimits
+from sbpam_cli.signin.session import Site
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.signals import Interruption, leave_now
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.signin.session import Site
 
 _ROUNDS = 3
 
@@ -47,7 +43,7 @@ class Execution(ABC):
     """
 
     def __init__(
-        self, ctx: "Context", server: str, digest: str, limits: SendLimits, watching: Watching
+        self, ctx: Context, server: str, digest: str, limits: SendLimits, watching: Watching
     ) -> None:
         self._ctx = ctx
         self._server = server
@@ -63,7 +59,7 @@ class Execution(ABC):
         self._is_continued = True
 
     @abstractmethod
-    def prepare(self, journal: Journal, interruption: Interruption) -> "Site | None":
+    def prepare(self, journal: Journal, interruption: Interruption) -> Site | None:
         """Comes by the run and signs in; None if nothing is left to do."""
 
     def carry_out(self, follow: FollowLimits | None) -> None:
@@ -102,19 +98,19 @@ class Execution(ABC):
 
     def _state(
         self,
-        site: "Site",
+        site: Site,
         journal: Journal,
         interruption: Interruption,
         run: Run,
         batches: list[Batch],
     ) -> RunState:
-        return RunState(self._ctx, site, journal, interruption, run, batches, self._limits)
+        how = (self._limits, self._watching)
+        return RunState(self._ctx, site, journal, interruption, run, batches, *how)
 
-    def _settle_and_send(self, journal: Journal, site: "Site", interruption: Interruption) -> None:
+    def _settle_and_send(self, journal: Journal, site: Site, interruption: Interruption) -> None:
         """Nothing is raised that `_stopped` can hold."""
         assert self._run is not None
         state = self._state(site, journal, interruption, self._run, self._batches)
-        state.say = self._watching.say
         state.ruled_out = self._ruled_out
         if self._rows is not None:
             state.settled = self._rows.settle
@@ -142,7 +138,7 @@ class Execution(ABC):
 
     # After it.
 
-    def _follow(self, site: "Site", limits: FollowLimits) -> None:
+    def _follow(self, site: Site, limits: FollowLimits) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
         assert self._run is not None
         run_id = self._run.run_id

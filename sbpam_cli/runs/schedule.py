@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import ExitCode, InputError, SbpamError
 from sbpam_cli.hosts.lists import Hosts, HostSource, ReadingRules, read_hosts, refuse_invalid
@@ -15,6 +15,7 @@ from sbpam_cli.lookups.accounts import choose_account, find_account, read_creden
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.output.context import Context
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.skip_recent import find_recent, set_apart
 from sbpam_cli.runs.state import SendLimits
@@ -23,9 +24,6 @@ from sbpam_cli.signin.session import Site, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 CONFIRM_ABOVE_HOSTS = 1000
 _LISTS_NAMED = 3
@@ -59,7 +57,7 @@ class ScheduleOptions(NamedTuple):
     last_check: Callable[[Journal, Sequence[str]], None] = lambda _journal, _names: None
 
 
-def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
+def run_schedule(ctx: Context, options: ScheduleOptions) -> None:
     """Reads, validates, locks, signs in, records, sends, and follows if asked to.
 
     Writes a row for every host, if the run was recorded. Raises the SbpamError
@@ -90,7 +88,7 @@ def run_schedule(ctx: "Context", options: ScheduleOptions) -> None:
     schedule_hosts(ctx, options, target, hosts)
 
 
-def ask_again(ctx: "Context", server: str, journal: Journal, names: Sequence[str]) -> None:
+def ask_again(ctx: Context, server: str, journal: Journal, names: Sequence[str]) -> None:
     """The second press of the up-arrow: asks, or warns where nobody can be asked.
 
     Recent is what was accepted within an hour, or within 12 with scans not known to have ended.
@@ -125,7 +123,7 @@ def _ago(seconds: float) -> str:
     return f"{counted(minutes // 60, 'hour')} ago"
 
 
-def schedule_hosts(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
+def schedule_hosts(ctx: Context, options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
     """The same from the list on, however one came by it."""
     outcome = ctx.outcome
     if hosts.refused and not options.skip_invalid:
@@ -165,7 +163,7 @@ def cut_batches(names: Sequence[str], size: int) -> list[Batch]:
 # `--dry-run`.
 
 
-def _dry_run(ctx: "Context", options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
+def _dry_run(ctx: Context, options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
     """Writes a row `Valid` or `Invalid` for every host; schedules and records nothing."""
     outcome, aside = ctx.outcome, set_aside(hosts)
     batches = cut_batches(hosts.names, options.batch_size)
@@ -217,7 +215,7 @@ class _Scheduling(Execution):
 
     def __init__(
         self,
-        ctx: "Context",
+        ctx: Context,
         options: ScheduleOptions,
         target: Target,
         hosts: Hosts,

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from sbpam_cli.errors import JournalError, SbpamError
-from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, RunningLimit
+from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Follower, FollowLimits, RunningLimit
 from sbpam_cli.jobs.job import (
     is_unconfirmed,
     match_job,
@@ -58,8 +58,10 @@ class Sending:
             state.limits.parallel + LOOKS_IN_FLIGHT, self._clock
         )
         self._pause = Pause(state.ctx.services, self._client, self._workers)
+        again, every = f"sbpam resume {state.run.run_id}", FollowLimits(interval_s=2.0)
         self._running = RunningLimit(
-            *(state.ctx, state.site, state.run.run_id, state.limits.max_running, self._workers)
+            Follower(state.ctx, state.site, again, every, state.watching, self._workers),
+            state.limits.max_running,
         )
         self._planned = [batch for batch in state.batches if batch.state == "planned"]
         self._tries: Counter[int] = Counter()

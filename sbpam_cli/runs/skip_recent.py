@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import accumulate
 
 from sbpam_cli.errors import LockedError
 from sbpam_cli.journal.journal import Journal
@@ -52,15 +53,12 @@ def set_apart(
     names: Sequence[str], aside: Sequence[Aside], apart: Apart
 ) -> tuple[list[str], list[Aside]]:
     """The names to send, and everything else with its place among them."""
-    sent: list[str] = []
-    merged: list[Aside] = []
-    waiting = list(aside)
-    for index, name in enumerate(names):
-        while waiting and waiting[0].position <= index:
-            merged.append(waiting.pop(0)._replace(position=len(sent)))
-        if name in apart:
-            merged.append(Aside(len(sent), name, *apart[name]))
-        else:
-            sent.append(name)
-    merged += [item._replace(position=len(sent)) for item in waiting]
-    return sent, merged
+    sent_before = [0, *accumulate(name not in apart for name in names)]
+    places = [(item.position, item._replace(position=sent_before[item.position])) for item in aside]
+    places += [
+        (place, Aside(sent_before[place], name, *apart[name]))
+        for place, name in enumerate(names)
+        if name in apart
+    ]
+    merged = sorted(places, key=lambda pair: pair[0])
+    return [name for name in names if name not in apart], [item for _, item in merged]

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError
+from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
+from sbpam_cli.output.context import Context
+from sbpam_cli.signin.session import Site
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted, duration_words
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.signin.session import Site
 
 
 class SendLimits(NamedTuple):
@@ -35,22 +34,22 @@ class SendLimits(NamedTuple):
 class RunState:
     """batches: those that were split are replaced by their halves.
 
-    settled: called with each batch whose rows are final. say: shows how far it is.
+    settled: called with each batch whose rows are final. watching: shows how far it is.
     stopped: the error that ended it early. ruled_out: jobs that are nobody's here.
     list_before: the newest read of the list of jobs that has ended, as the journal numbers
     them. began, given_up (by batch number): monotonic. session: this sign-in.
     looked_twice: batches whose job was read once more.
     """
 
-    ctx: "Context"
-    site: "Site"
+    ctx: Context
+    site: Site
     journal: Journal
     interruption: Interruption
     run: Run
     batches: list[Batch]
     limits: SendLimits
+    watching: Watching
     settled: Callable[[Batch], None] = lambda _: None
-    say: Callable[[str], None] = lambda _: None
     stopped: SbpamError | None = None
     ruled_out: Collection[str] = ()
     list_before: int | None = None
@@ -62,6 +61,9 @@ class RunState:
         services = self.ctx.services
         self.began = services.clock.monotonic()
         self.session = f"{services.random.getrandbits(64):016x}"
+
+    def say(self, words: str) -> None:
+        self.watching.say(words)
 
     def show_sent(self) -> None:
         """How far sending is; the pace is that of this command."""
