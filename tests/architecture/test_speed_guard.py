@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.site import Site
+from support.tables import slow
 
 from sbpam_cli.system.services import Services
 
@@ -52,7 +53,7 @@ def test_a_schedule_in_a_pipe_loads_nothing_heavy(site: Site, tmp_path: Path) ->
     assert "httpx" in modules, "the list of names is of modules that could be there"
 
 
-@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
+@pytest.mark.parametrize("form", ["json", *slow("tsv", "csv", "ndjson")])
 def test_no_rows_in_a_pipe_and_no_error_load_rich(site: Site, form: str) -> None:
     done = loaded("demo", "web01.corp.example", "--scan-duration", "1s", "-o", form)
     told = loaded("status", "20200101", "-o", form, "--verbose", site=site, code="2")

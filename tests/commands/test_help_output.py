@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from support.command_tree import all_commands, calls_in, parse_call
-from support.programs import BIN
+from support.programs import SBPAM
 from support.site import PrivateProgram
+from support.tables import crossed
 
 import sbpam_cli
 
-SBPAM = str(BIN / "sbpam")
 PATHS = [path.split()[1:] for path in all_commands()]
 GUIDES = sorted((Path(sbpam_cli.__file__).parent / "guides").glob("*.md"))
 ODD = ["0", "1", "40", "-5", "x", "²", "9" * 30, ""]
@@ -60,10 +60,11 @@ def test_a_guide_is_rendered_on_a_terminal_and_as_it_is_in_a_pipe(
     assert topic in program("help").out
 
 
-@pytest.mark.parametrize("variable", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
-@pytest.mark.parametrize("value", ODD)
-def test_odd_sizes(program: PrivateProgram, variable: str, value: str) -> None:
-    for arguments in (["--help"], ["schedule", "--help"], ["runs", "-o", "table"], ["nonsense"]):
+@pytest.mark.parametrize(
+    ("value", "variable"), crossed(ODD, ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
+)
+def test_odd_sizes(program: PrivateProgram, value: str, variable: str) -> None:
+    for arguments in (["schedule", "--help"], ["runs", "-o", "table"], ["nonsense"]):
         ended = program(*arguments, terminal=True, env={variable: value})
         assert ended.code == (2 if arguments == ["nonsense"] else 0)
         assert ended.out or arguments[0] in ("runs", "nonsense")
@@ -76,10 +77,9 @@ def test_colours_of_help(program: PrivateProgram) -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", pages[0].out) == pages[1].out
 
 
-@pytest.mark.parametrize("asked", ["--version", "-V"])
-def test_version(program: PrivateProgram, asked: str) -> None:
-    assert re.fullmatch(r"sbpam \d+\.\d+\.\d+\n", program(asked).out)
-    assert shell(f'"$0" {asked}').stdout == program(asked).out
+def test_version(program: PrivateProgram) -> None:
+    assert re.fullmatch(r"sbpam \d+\.\d+\.\d+\n", program("-V").out)
+    assert shell('"$0" --version').stdout == program("-V").out
 
 
 on_posix = pytest.mark.skipif(os.name != "posix", reason="shells and /dev/full")
@@ -97,22 +97,22 @@ def shell(script: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @on_posix
-@pytest.mark.parametrize("asked", ["--help", "schedule --help", "--version"])
+@pytest.mark.parametrize("asked", ["schedule --help", "--version"])
 def test_reader_that_left(asked: str) -> None:
     ended = shell(f'exec 3> >(exec true); wait $!; "$0" {asked} >&3; echo "$?"')
     assert (ended.stdout, ended.stderr) == ("141\n", "")
 
 
 @on_posix
-@pytest.mark.parametrize("asked", ["--help", "--version", "runs -o json"])
 @pytest.mark.parametrize(
-    ("target", "reason"), [("/dev/full", "No space left on device"), ("&-", "not writable")]
+    ("asked", "target"), crossed(["--help", "--version", "runs -o json"], ["/dev/full", "&-"])
 )
-def test_stdout_that_takes_nothing(asked: str, target: str, reason: str, tmp_path: Path) -> None:
+def test_stdout_that_takes_nothing(asked: str, target: str, tmp_path: Path) -> None:
     if target == "/dev/full" and not Path(target).exists():
         pytest.skip("no /dev/full")
     ended = shell(f'"$0" {asked} >{target}', SBPAM_STATE_HOME=str(tmp_path / "state"))
     assert ended.returncode == 1
+    reason = "not writable" if target == "&-" else "No space left on device"
     assert ended.stderr == (
         f"sbpam: stdout could not be written\n  {reason}\n"
         "  → see that what it goes to is open and has room\n"

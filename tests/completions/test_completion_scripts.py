@@ -12,6 +12,7 @@ import pytest
 from support.programs import SBPAM
 from support.regenerate import COMPLETIONS, completion_script
 from support.site import CREDENTIAL, Site
+from support.tables import crossed
 
 from sbpam_cli.commands.app import COMMANDS
 from sbpam_cli.models import FORMS
@@ -164,8 +165,10 @@ def test_accounts_of_the_last_look_up_are_offered(site: Site, offer: Offer) -> N
     assert not set("".join(offer("sbpam schedule --credential "))) & set("$(`")
 
 
-@pytest.mark.parametrize("shell", COMPLETIONS)
-@pytest.mark.parametrize("hostile", ["20261123-$(touch x)", "20261123-031502-7f3a`x`", "a b\nc"])
+@pytest.mark.parametrize(
+    ("shell", "hostile"),
+    crossed(COMPLETIONS, ["20261123-$(touch x)", "20261123-031502-7f3a`x`", "a b\nc"]),
+)
 def test_only_well_formed_words_are_offered(
     site: Site, offer: Offer, tmp_path: Path, hostile: str, shell: str
 ) -> None:

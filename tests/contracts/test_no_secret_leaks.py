@@ -16,6 +16,7 @@ from support.certificates import API_KEY, APPLICATION, issue, write
 from support.faults import Fault
 from support.keyrings import MemoryKeyring
 from support.site import CREDENTIAL, Ended, Site
+from support.tables import crossed
 
 from sbpam_cli.sandbox.people import PLANTED_SECRETS
 from sbpam_cli.sandbox.world import World
@@ -142,6 +143,10 @@ def test_success(ledger: Ledger) -> None:
     ledger("schedule", HOSTS[2], terminal=True, env=LOUD)
     ledger("runs", "prune", "--older-than", "1d")
     assert 4 not in ledger.codes
+    graph = json.dumps({"title": "Oops", "credential": PLANTED_SECRETS, **PLANTED_SECRETS})
+    ledger.site.faults.add(Fault(action="status", path="HostScanJob", status=500, body=graph))
+    ledger("status", "--verbose", env=LOUD)
+    assert ledger.codes[-1] == 6
 
 
 def test_service_accounts_and_their_secrets(ledger: Ledger) -> None:
@@ -220,9 +225,8 @@ def echo(secret: str, status: int, path: str) -> list[Fault]:
     ]
 
 
-@pytest.mark.parametrize("kind", range(4))
-@pytest.mark.parametrize("status", [400, 401, 403, 500, 200])
-def test_server_repeats_the_password(ledger: Ledger, kind: int, status: int) -> None:
+@pytest.mark.parametrize(("status", "kind"), crossed([400, 401, 403, 500, 200], range(4)))
+def test_server_repeats_the_password(ledger: Ledger, status: int, kind: int) -> None:
     ledger.site.faults.add(echo(PLANTED["wrong password"], status, "signinBody")[kind])
     wrong = {"SBPAM_PASSWORD": PLANTED["wrong password"], **LOUD}
     ledger("schedule", *HOSTS, "--verbose", env=wrong)
@@ -231,9 +235,10 @@ def test_server_repeats_the_password(ledger: Ledger, kind: int, status: int) -> 
     ledger("login", "--no-store", "--verbose", env=wrong)
 
 
-@pytest.mark.parametrize("kind", range(4))
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 422, 500, 503, 200])
-def test_server_repeats_the_token(ledger: Ledger, kind: int, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"), crossed([302, 400, 401, 403, 422, 500, 503, 200], range(4))
+)
+def test_server_repeats_the_token(ledger: Ledger, status: int, kind: int) -> None:
     site = ledger.site
     token = site.world.issue_token(site.world.users[0])[0]
     env = {"SBPAM_TOKEN": token, **LOUD}

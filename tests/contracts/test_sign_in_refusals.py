@@ -24,7 +24,7 @@ def token_for(site: Site, login: str = "CORP\\demo", *, owes_mfa: bool = False) 
 CASES: dict[str, tuple[Callable[[Site], dict[str, str]], list[str]]] = {
     "wrong password": (
         lambda _: {"SBPAM_PASSWORD": "wrong"},
-        ["user name or password is incorrect", "SBPAM_PASSWORD"],
+        ["user name or password is incorrect", "SBPAM_PASSWORD", "check user name"],
     ),
     "wrong user": (
         lambda _: {"SBPAM_USERNAME": "CORP\\nobody"},
@@ -32,7 +32,7 @@ CASES: dict[str, tuple[Callable[[Site], dict[str, str]], list[str]]] = {
     ),
     "locked account": (
         lambda _: {"SBPAM_USERNAME": "CORP\\locked", "SBPAM_PASSWORD": "Sandbox-Locked-1"},
-        ["locked"],
+        ["The account is locked", "lock an account for five minutes"],
     ),
     "wrong TOTP secret": (
         lambda _: {"SBPAM_TOTP_SECRET": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"},
@@ -89,17 +89,6 @@ def test_expired_token(site: Site, after_s: int) -> None:
     assert len(site.requests("/UserToken")) == 1
 
 
-@pytest.mark.parametrize("form", ["problem", "string", "text", "html", "empty"])
-@pytest.mark.parametrize("status", [400, 401, 403])
-def test_refusals_in_any_wording(site: Site, form: str, status: int) -> None:
-    site.faults.add(Fault(action="reword", body=form, status=status))
-    ended = site.run("schedule", *HOSTS, env={"SBPAM_PASSWORD": "wrong"})
-    words = [] if form == "empty" else ["user name or password is incorrect"]
-    assert_refused(site, ended, words)
-    assert len(site.requests("/signin")) == 1
-    assert "<" not in ended.err
-
-
 def test_refusal_in_json(site: Site) -> None:
     ended = site.run("schedule", *HOSTS, "-o", "json", env={"SBPAM_PASSWORD": "wrong"})
     envelope = ended.json()
@@ -122,26 +111,6 @@ def test_no_server_is_known(program: Program, form: str) -> None:
     assert "sbpam login" in ended.err
     assert "SBPAM_SERVER" in ended.err
     assert ended.json()["hosts"] == [] if form == "json" else ended.out == ""
-
-
-@pytest.mark.parametrize(
-    ("unset", "words"),
-    [
-        (["USERNAME", "PASSWORD", "TOTP_SECRET"], ["login", "SBPAM_USERNAME"]),
-        (["PASSWORD"], ["password", "SBPAM_PASSWORD"]),
-    ],
-)
-def test_what_is_not_known_is_not_asked_for(site: Site, unset: list[str], words: list[str]) -> None:
-    ended = site.run("schedule", *HOSTS, env={f"SBPAM_{name}": "" for name in unset})
-    assert_refused(site, ended, words)
-    assert site.requests("/signin") == []
-    assert ended.asked == []
-
-
-def test_input_errors_come_before_sign_in(site: Site) -> None:
-    ended = site.run("schedule", "short", env={"SBPAM_PASSWORD": "wrong"})
-    assert ended.code == 2
-    assert site.requests() == []
 
 
 @pytest.mark.parametrize("renewable", [False, True])

@@ -137,13 +137,11 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("most", [1, 1_000_000])
 @pytest.mark.parametrize(("value", "column", "names"), [*JSON_READ, *LDIF_READ])
-def test_what_programs_write_is_read(
-    value: object, column: str | None, names: list[str], most: int
-) -> None:
-    hosts = read_list(Trickle(text_of(value).encode(), most), column)
-    assert (hosts.names, hosts.refused) == (names, [])
+def test_what_programs_write_is_read(value: object, column: str | None, names: list[str]) -> None:
+    for most in (1, 1_000_000):
+        hosts = read_list(Trickle(text_of(value).encode(), most), column)
+        assert (hosts.names, hosts.refused) == (names, [])
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def check_drawn(form: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_long_list_is_read_block_by_block(form: str) -> None:
     seed = random.Random(form)
-    records = draw_records(form, [seed.randrange(10_000) for _ in range(20_000)])
+    records = draw_records(form, [seed.randrange(10_000) for _ in range(6_000)])
     heard = Heard()
     hosts = read_list(write_list(form, records), FORMS[form].column, heard)
     check_list(form, records, hosts)

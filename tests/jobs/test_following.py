@@ -13,6 +13,7 @@ import pytest
 from support.clock import Inline, MovedClock
 from support.faults import Fault, Faults, StagedWorld
 from support.site import CREDENTIAL, Program, Site
+from support.tables import slow
 from torture.network import MemoryNetwork
 
 from sbpam_cli.sandbox.http import Request, Response
@@ -131,9 +132,7 @@ def gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 40))]
-)
+@pytest.mark.parametrize("seed", [0, *slow(*range(1, 40))])
 def test_three_in_ten_looks_fail_and_it_ends_right(
     server: FailingServer, program: Program, seed: int
 ) -> None:
@@ -150,9 +149,7 @@ def test_three_in_ten_looks_fail_and_it_ends_right(
     assert 1 <= warnings <= (server.asked[-1][0] - server.asked[0][0]) / 60 + 1
 
 
-@pytest.mark.parametrize(
-    "way", [way if way in SPECIAL else pytest.param(way, marks=pytest.mark.slow) for way in WAYS]
-)
+@pytest.mark.parametrize("way", [*SPECIAL, *slow(*(way for way in WAYS if way not in SPECIAL))])
 def test_every_second_look_fails_in_one_way(
     server: FailingServer, program: Program, way: str
 ) -> None:
@@ -166,7 +163,7 @@ def test_every_second_look_fails_in_one_way(
     assert any(fate == way for _, fate in server.asked)
 
 
-@pytest.mark.parametrize("life_s", [pytest.param(60, marks=pytest.mark.slow), 150])
+@pytest.mark.parametrize("life_s", [*slow(60), 150])
 def test_schedule_waits_through_it_too_and_renews_its_token(
     server: FailingServer, program: Program, life_s: int
 ) -> None:
@@ -270,7 +267,7 @@ class Slow:
 def test_at_most_four_looks_are_in_flight(site: Site, follow: list[str]) -> None:
     made: list[Slow] = []
 
-    def slow(count: int, clock: Clock) -> Slow:
+    def make(count: int, clock: Clock) -> Slow:
         made.append(Slow(count, clock))
         return made[-1]
 
@@ -278,7 +275,7 @@ def test_at_most_four_looks_are_in_flight(site: Site, follow: list[str]) -> None
     if follow[0] != "schedule":
         run = site.run("schedule", *arguments, "-o", "json").json()["run"]
         arguments = [run, "--yes"] if follow[0] == "cancel" else [run]
-    site.prepare = lambda services: setattr(services, "workers", slow)
+    site.prepare = lambda services: setattr(services, "workers", make)
     assert site.run(*follow, *arguments).code in (0, 3)
     assert len({target for _, target in site.requests("HostScanJob/") if "Ou" not in target}) == 12
     assert made[-1].most == 4

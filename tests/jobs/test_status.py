@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.clock import MovedClock
 from support.faults import Fault, StagedWorld
 from support.site import Ended, Site, served
+from support.tables import crossed
 
 from sbpam_cli.models import SERVER_STATUSES, FailureReason
 
@@ -49,11 +50,10 @@ def test_the_newest_run_a_prefix_jobs_and_hosts_show_the_same(site: Site) -> Non
 SPELLINGS: list[tuple[Any, str, str]] = [
     (spelt, status.value, "")
     for number, status in enumerate(SERVER_STATUSES)
-    for spelt in (number, str(number), status.value, status.value.swapcase())
+    for spelt in (number, float(number), str(number), status.value, f" {status.swapcase()} ")
 ]
 ODD: list[tuple[Any, str, str]] = [
-    (-1, "Pending", ""),
-    ("-1", "Pending", ""),
+    *((pending, "Pending", "") for pending in (-1, "-1", 10, "10", "pending")),
     (42, "Unknown", "status 42"),
     ("Bogus", "Unknown", "status Bogus"),
     (True, "Unknown", "status bool"),
@@ -248,27 +248,23 @@ def test_only_of_an_unknown_status(site: Site, text: str, hint: str) -> None:
     assert site.requests() == []
 
 
-@pytest.mark.parametrize("doubt", [False, True])
-@pytest.mark.parametrize(
-    ("found", "code"),
-    [
-        *(((status,), 8) for status in (0, 1, 7, 8, 9, 10, None)),
-        *(((status,), 3) for status in (3, 4, 5, 6)),
-        ((2,), 0),
-        ((3, 0), 8),
-        ((2, 3), 3),
-    ],
-)
+ENDS: dict[tuple[int | None, ...], int] = {
+    **dict.fromkeys([(0,), (1,), (7,), (8,), (9,), (10,), (None,), (3, 0)], 8),
+    **dict.fromkeys([(3,), (4,), (5,), (6,), (2, 3)], 3),
+    (2,): 0,
+}
+
+
+@pytest.mark.parametrize(("found", "doubt"), crossed(ENDS, [False, True]))
 def test_exit_status_is_8_before_5_before_3(
-    site: Site, found: tuple[int | None, ...], code: int, doubt: bool
+    site: Site, found: tuple[int | None, ...], doubt: bool
 ) -> None:
+    code = ENDS[found]
     for host, status in zip(HOSTS, found, strict=False):
         site.world.overrides[host] = {"status": status, "statusDescription": None}
     if doubt:
         site.faults.add(Fault(action="close", path="OuMapping", nth=3))
-    hosts = [HOSTS[0], HOSTS[1], HOSTS[2]]
-    how = ["--batch-size", "1", "--parallel", "1", "--settle-after", "0"]
-    site.run("schedule", *hosts, *how)
+    site.run("schedule", *HOSTS, "--batch-size", "1", "--parallel", "1", "--settle-after", "0")
     site.clock.move(60)
     assert site.run("status").code == 0
     ended = site.run("status", "--exit-status")
@@ -319,7 +315,7 @@ def test_offline_dates_a_batch_in_doubt_by_when_it_was_lost(site: Site) -> None:
 
 
 @given(invalid=st.sets(st.integers(0, 6)))
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hosts_that_were_not_sent_stand_where_they_were_asked_for(
     site: Site, invalid: set[int]
 ) -> None:

@@ -1,6 +1,5 @@
 """`sbpam hosts --onboard`: it acts, so it asks first, and is sent once."""
 
-import json
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -43,16 +42,6 @@ def test_the_hosts_stand_one_a_line_for_schedule(
     site.clock.move(31)
     assert site.run("schedule", "-", stdin=ended.out.encode()).code == 0
     assert site.scheduled() == ended.out.splitlines()
-
-
-def test_every_form(site: Site) -> None:
-    forms = ("table", "tsv", "csv", "json", "ndjson")
-    outs = {form: onboard(site, ODD, "--yes", "-o", form).out for form in forms}
-    host = "ws-3001.corp.example"
-    assert host in outs["table"]
-    assert (outs["tsv"], outs["csv"]) == (f"{host}\n", f"host\n{host}\n")
-    assert json.loads(outs["ndjson"]) == {"host": host}
-    assert json.loads(outs["json"])["hosts"] == [{"host": host}]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

@@ -8,21 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.faults import Fault
 from support.site import CREDENTIAL, Ended, Site
-
-from sbpam_cli.sandbox.people import PLANTED_SECRETS
+from support.tables import JSON
 
 CODES = {0, 2, 3, 4, 5, 6, 8, 124}
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
 HOST_FIELDS = (
     *("status", "statusDescription", "failureReason", "name", "dnsHostName", "os", "ipAddress"),
     *("version", "hostId", "hostScanHost", "actionQueue"),
@@ -66,7 +54,7 @@ def assert_in_order(ended: Ended) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=BODIES,
     status=st.sampled_from([200, 200, 200, 201, 204, 400, 401, 404, 500]),
@@ -93,7 +81,7 @@ def test_any_reply_to_any_call(
     assert_in_order(site.program(*CALLS[call], "-o", form))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.dictionaries(st.sampled_from(HOST_FIELDS[:9]), JSON))
 def test_any_value_in_any_field_of_a_host(site: Site, fields: dict[str, Any]) -> None:
     host = "a.corp.example"
@@ -112,26 +100,3 @@ def test_any_value_in_any_field_of_a_host(site: Site, fields: dict[str, Any]) ->
         assert_in_order(ended)
         assert ended.code == 0, ended
         assert all(len(row) == 8 for row in ended.rows())
-
-
-@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])
-def test_no_secret_of_the_graph_is_ever_shown(site: Site, form: str) -> None:
-    talk = {"SBPAM_DEBUG": "1"}
-    options = ("--verbose", "-o", form)
-    started = site.program("schedule", "a.corp.example", "b.corp.example", *options, env=talk)
-    [job_id] = site.world.scheduled
-    ended = [started]
-    for arguments in ([], [job_id], ["--all"], ["a.corp.example"], ["--watch"], ["--offline"]):
-        ended.append(site.program("status", *arguments, *options, env=talk))
-    # The graph as a failure's body, and where names are expected.
-    graph = json.dumps({"title": "Oops", "credential": PLANTED_SECRETS, **PLANTED_SECRETS})
-    site.faults.add(Fault(action="status", path="HostScanJob/", status=500, body=graph))
-    ended.append(site.program("status", *options, env=talk))
-    assert [one.code for one in ended] == [0] * 7 + [6]
-    written = "".join(one.out + one.err for one in ended)
-    for path in site.program.folder.rglob("*"):
-        if path.is_file():
-            written += path.read_bytes().decode("latin-1")
-    assert "a.corp.example" in written
-    for secret in PLANTED_SECRETS.values():
-        assert secret not in written

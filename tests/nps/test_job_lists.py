@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.tables import JSON
 
 from sbpam_cli.models import ScanStatus
 from sbpam_cli.nps.decoding import LARGEST_ELEMENT, WireError, elements
 from sbpam_cli.nps.replies import decode_job, read_jobs
 
 JOB = "11111111-0000-4000-8000-000000000001"
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 
 
 def cut(body: bytes, sizes: list[int]) -> Iterator[bytes]:

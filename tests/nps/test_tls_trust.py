@@ -16,8 +16,6 @@ import pytest
 import trustme
 from support.site import Ended, PrivateProgram, Site
 
-from sbpam_cli.nps.tls import TlsSettings, build_context
-
 HOST = "127.0.0.1"
 
 
@@ -302,14 +300,6 @@ def test_tls_1_1_is_refused(
     assert "no TLS connection" in ended.err
     assert listener.all_bytes() == b""
     assert listener.versions == []
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [TlsSettings(), TlsSettings(fingerprint="0" * 64), TlsSettings(insecure=True)],
-)
-def test_every_way_to_trust_wants_tls_1_2(settings: TlsSettings) -> None:
-    assert build_context(settings).minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_a_port_without_tls(program: PrivateProgram) -> None:

@@ -10,7 +10,6 @@ from support.clock import MovedClock
 from support.faults import Fault
 from support.site import Site
 
-from sbpam_cli.errors import UnreachableError
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.deadlines import DeadlineNetwork
 from sbpam_cli.nps.tls import TlsSettings
@@ -256,12 +255,3 @@ def test_an_end_in_the_middle_is_no_matter_of_certificates(site: Site, action: A
     assert raised.value.sent
     assert raised.value.final is None
     transport.close()
-
-
-def test_nobody_listens(site: Site) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ended = site.program("status", "--all", env={"SBPAM_SERVER": f"127.0.0.1:{port}"})
-    assert ended.code == UnreachableError.exit_code
-    assert "  Connection refused" in ended.err

@@ -80,21 +80,3 @@ def test_json_is_printable_ascii_and_keeps_its_value(value: object) -> None:
 def test_the_escapes_are_the_documented_ones(text: str, escaped: str) -> None:
     assert escape_controls(text) == escaped
     assert tsv_cell(text) == escaped.replace(r"C:\t", r"C:\\t")
-
-
-@pytest.mark.parametrize(
-    ("text", "cell"),
-    [
-        ("=cmd()", "'=cmd()"),
-        ('=HYPERLINK("x","y")', '"\'=HYPERLINK(""x"",""y"")"'),
-        ("@x", "'@x"),
-        ("\t=1", r"'\t=1"),
-        ("\r", r"'\r"),
-        ("\n=1", r"\n=1"),
-        ("a=b", "a=b"),
-        ("a,b", '"a,b"'),
-        ("", ""),
-    ],
-)
-def test_csv_cells(text: str, cell: str) -> None:
-    assert csv_cell(text) == cell

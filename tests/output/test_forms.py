@@ -54,10 +54,9 @@ def test_streamed_rows_are_out_when_write_returns(form: Form) -> None:
     assert b"host.example.local" in raw.getvalue()
 
 
-@pytest.mark.parametrize("count", [1, 999, 1000, 1001, 2500])
 @pytest.mark.parametrize("form", FORMS)
-def test_every_row_is_printed_once_and_in_order(form: Form, count: int) -> None:
-    hosts = [f"h{n:04}.example.com" for n in range(count)]
+def test_every_row_is_printed_once_and_in_order(form: Form) -> None:
+    hosts = [f"h{n:04}.example.com" for n in range(1001)]
     text = printed(form, OU_HOSTS, [(host,) for host in hosts])
     if form == "json":
         assert [row["host"] for row in json.loads(text)["hosts"]] == hosts

@@ -12,6 +12,7 @@ import pytest
 from support.oracle import check_exactly_once, check_journal, check_none_twice
 from support.process import QUICK, RealSite, host_names, staged, until
 from support.site import Ended
+from support.tables import slow
 
 NAMES = host_names(40)
 FOUR = ("--batch-size", "10")
@@ -79,7 +80,7 @@ def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: RealSite) -
         assert "newer sbpam" in other.err
 
 
-@pytest.mark.parametrize("how", ["header", "pages", "text", "cut"])
+@pytest.mark.parametrize("how", ["header", "pages", *slow("text", "cut")])
 def test_damaged_journal_is_named_and_left_alone(stage: RealSite, how: str) -> None:
     assert _schedule(stage).code == 0
     sent = stage.posts()
@@ -140,7 +141,7 @@ def test_read_only_state_is_said_before_anything_is_sent(stage: RealSite) -> Non
     assert "SBPAM_STATE_HOME" in ended.err
 
 
-@pytest.mark.parametrize("left_kb", [0, 40, 80, 100])
+@pytest.mark.parametrize("left_kb", [0, 80, *slow(40, 100)])
 def test_full_disk_during_a_run_loses_nothing(stage: RealSite, left_kb: int) -> None:
     """The disk fills before, while and after the run is recorded; then there is room again."""
     with _small_disk(stage.state, 2048):

@@ -9,6 +9,7 @@ import pytest
 from support.faults import Fault
 from support.oracle import check_exactly_once, check_journal
 from support.process import POSTS, QUICK, RealSite, host_names, staged
+from support.tables import crossed, slow
 
 NAMES = host_names(100)
 TWENTY = ("--batch-size", "5")
@@ -38,8 +39,7 @@ def _refused(stage: RealSite) -> int:
     return sum(e.status == 401 and POSTS in e.request.target for e in stage.world.log)
 
 
-@pytest.mark.parametrize("login", ["CORP\\demo", "CORP\\nomfa"])
-@pytest.mark.parametrize("parallel", ["1", "4"])
+@pytest.mark.parametrize(("login", "parallel"), crossed(["CORP\\demo", "CORP\\nomfa"], ["1", "4"]))
 def test_run_renews_its_token_without_a_person(stage: RealSite, login: str, parallel: str) -> None:
     _kill_token_after_each_third_batch(stage)
     stage.sign_in_as(login)
@@ -64,7 +64,7 @@ def test_short_lived_tokens_are_renewed_in_good_time(stage: RealSite) -> None:
     assert any("UserToken" in entry.request.target for entry in stage.world.log)
 
 
-@pytest.mark.parametrize("parallel", ["1", "4"])
+@pytest.mark.parametrize("parallel", [*slow("1"), "4"])
 def test_ready_token_that_dies_ends_with_4_and_nothing_in_doubt(
     stage: RealSite, parallel: str
 ) -> None:

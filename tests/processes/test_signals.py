@@ -11,6 +11,7 @@ import pytest
 from support.faults import Fault
 from support.oracle import check_exactly_once, check_journal, check_none_twice
 from support.process import QUICK, RealSite, Running, host_names, staged, until
+from support.tables import slow
 
 HOSTS = 60
 GRACE_S = 8.0
@@ -174,7 +175,7 @@ def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: RealSite) -
     assert [row[:2] for row in ended.rows()] == [[name, "OutcomeUnknown"] for name in names]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGKILL)])
 def test_schedule_continues_a_run_that_was_cut_short_while_it_followed(
     stage: RealSite, number: signal.Signals
 ) -> None:

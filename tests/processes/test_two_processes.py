@@ -7,9 +7,11 @@ import pytest
 from support.faults import Fault
 from support.oracle import check_exactly_once, check_journal
 from support.process import POSTS, QUICK, RealSite, host_names, staged, until
+from support.tables import slow
 
 SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)
 """So that whoever starts second comes while the first is sending."""
+REPEATED = pytest.mark.parametrize("repetition", [0, *slow(1)])
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def stage(tmp_path: Path) -> Iterator[RealSite]:
         yield stage
 
 
-@pytest.mark.parametrize("repetition", range(3))
+@REPEATED
 def test_one_of_two_starts_of_one_list_works(stage: RealSite, repetition: int) -> None:
     stage.faults.add(SLOW_POSTS)
     names = host_names(40)
@@ -35,7 +37,7 @@ def test_one_of_two_starts_of_one_list_works(stage: RealSite, repetition: int) -
     check_journal(stage)
 
 
-@pytest.mark.parametrize("repetition", range(3))
+@REPEATED
 def test_two_lists_on_one_new_journal_both_work(stage: RealSite, repetition: int) -> None:
     """Both make the journal's tables, both write to it: neither fails for the other."""
     names = host_names(60)

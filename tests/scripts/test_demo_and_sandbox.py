@@ -10,6 +10,7 @@ import pytest
 from support.process import Running, until
 from support.programs import SBPAM
 from support.site import Ended
+from support.tables import slow
 
 DEMO = ("demo", "--scan-duration", "1s")
 HOSTS = ["web01.corp.example", "host.other.example"]
@@ -24,7 +25,7 @@ OWN_SET_UP = {
     "all_proxy": "http://127.0.0.1:9",
     "CI": "true",
 }
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, *slow(signal.SIGTERM)])
 
 Start = Callable[..., Running]
 

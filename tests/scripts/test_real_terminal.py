@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.process import RealSite, staged
 from support.programs import BIN
+from support.tables import slow
 from support.tmux import Tmux
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
@@ -24,7 +25,7 @@ def stage(tmp_path: Path) -> Iterator[RealSite]:
         yield stage
 
 
-@pytest.fixture(params=[(80, 24), (200, 50)], ids=["80x24", "200x50"])
+@pytest.fixture(params=[(80, 24), *slow((200, 50))])
 def terminal(request: pytest.FixtureRequest, stage: RealSite) -> Iterator[Tmux]:
     columns, lines = request.param
     terminal = Tmux(stage.folder, columns, lines, stage.environ)

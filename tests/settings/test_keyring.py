@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keyring.backends.fail
 import keyring.backends.null
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 from support.keyrings import HangingKeyring, HeardTalk
+from support.tables import crossed
 
 from sbpam_cli.settings.environment import SECRET_NAMES
 from sbpam_cli.settings.keyring import Entries, Vault
@@ -239,20 +241,18 @@ class NotesKeyring(PlaintextKeyring):
     """Its base class tells."""
 
 
-class ChainedKeyring(ShortKeyring):
-    """As keyring's chainer: whoever cannot write passes the value on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.backends = [ShortKeyring(), WrappingKeyring()]
-
-
-class WrappingKeyring(ShortKeyring):
+def wrapping() -> KeyringBackend:
     """As keyrings.alt's multipart wrapper."""
+    backend: Any = ShortKeyring()
+    backend._keyring = NotesKeyring()
+    return backend
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._keyring = NotesKeyring()
+
+def chained() -> KeyringBackend:
+    """As keyring's chainer: whoever cannot write passes the value on."""
+    backend: Any = ShortKeyring()
+    backend.backends = [ShortKeyring(), wrapping()]
+    return backend
 
 
 @pytest.mark.parametrize(
@@ -263,10 +263,7 @@ class WrappingKeyring(ShortKeyring):
         (LockedKeyring, "it is locked; unlock it and run this again"),
         (SessionlessKeyring, "have the task store its user's password"),
         (broken_keyring, "it failed with ImportError"),
-        (PlaintextKeyring, "clear text"),
-        (NotesKeyring, "clear text"),
-        (WrappingKeyring, "clear text"),
-        (ChainedKeyring, "clear text"),
+        *((kind, "clear text") for kind in (PlaintextKeyring, NotesKeyring, wrapping, chained)),
     ],
 )
 def test_a_keyring_that_cannot_be_used_counts_as_absent(
@@ -341,20 +338,16 @@ def test_without_a_desktop_there_is_none_and_no_search(tmp_path: Path) -> None:
     assert (value, how) == ("None", "straight")
 
 
-@pytest.mark.parametrize("place", ["variable", "file"])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("ourown.Kept", "kept"),
-        ("ourown.Plaintext", "keeps its values in clear text"),
-        ("ourown.Missing", "names one that cannot be loaded"),
-        ("nowhere.Kept", "names one that cannot be loaded"),
-        ("Kept", "names one that cannot be loaded"),
-    ],
-)
-def test_the_one_that_the_user_names_comes_first(
-    tmp_path: Path, place: str, name: str, answer: str
-) -> None:
+LOADED = {
+    "ourown.Kept": "kept",
+    "ourown.Plaintext": "keeps its values in clear text",
+    **dict.fromkeys(("ourown.Missing", "nowhere.Kept", "Kept"), "names one that cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize(("name", "place"), crossed(LOADED, ["variable", "file"]))
+def test_the_one_that_the_user_names_comes_first(tmp_path: Path, name: str, place: str) -> None:
+    answer = LOADED[name]
     env, source = {"PYTHON_KEYRING_BACKEND": name}, f"PYTHON_KEYRING_BACKEND ({name})"
     if place == "file":
         env, source = {}, "keyring's configuration file"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sbpam_cli.errors import InputError, OptionError, SignInError, UsageError
+from sbpam_cli.errors import InputError, OptionError, UsageError
 from sbpam_cli.models import Profile
 from sbpam_cli.settings.profiles import (
     ConnectionOptions,
@@ -160,6 +160,13 @@ def test_the_method_follows_from_what_there_is(
     assert _resolve(saved, environ, profile=profile).method == method
 
 
+def test_a_profiles_name_is_a_plain_word(tmp_path: Path) -> None:
+    assert _resolve(tmp_path, profile="").profile == "default"
+    for name in ("a b", "../x", "é", "x" * 65, "-x", "a/b", "a\nb"):
+        with pytest.raises(OptionError, match="cannot be"):
+            _resolve(tmp_path, profile=name)
+
+
 def test_an_unknown_profile_names_the_nearest(saved: Path) -> None:
     with pytest.raises(UsageError) as caught:
         _resolve(saved, profile="berlni")
@@ -170,23 +177,6 @@ def test_an_unknown_profile_names_the_nearest(saved: Path) -> None:
     services = _services(saved)
     new = resolve_target(services, ConnectionOptions(profile="x"), new_profile=True)
     assert (new.profile, new.origin) == ("x", None)
-
-
-def test_without_any_server_the_error_says_what_to_do(tmp_path: Path) -> None:
-    target = _resolve(tmp_path)
-    assert target.origin is None
-    with pytest.raises(SignInError) as caught:
-        _ = target.server
-    assert "SBPAM_SERVER" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize("name", ["a b", "../x", "", "é", "x" * 65, "-x", "a/b", "a\nb"])
-def test_a_profiles_name_is_a_plain_word(tmp_path: Path, name: str) -> None:
-    if not name:
-        assert _resolve(tmp_path, profile=name).profile == "default"
-        return
-    with pytest.raises(OptionError, match="cannot be"):
-        _resolve(tmp_path, profile=name)
 
 
 @pytest.mark.parametrize("key", ["server", "username", "credential", "fingerprint"])

@@ -158,7 +158,7 @@ def test_the_call_without_its_prefix(machine: Machine) -> None:
     assert machine.schedule().code == 0
 
 
-@pytest.mark.parametrize("days", [-1, 1, 13])
+@pytest.mark.parametrize("days", [-1, 13])
 def test_the_certificates_end_is_said_in_time(machine: Machine, days: int) -> None:
     machine.equip()
     clock = machine.site.clock
@@ -250,13 +250,3 @@ def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> 
     config = (machine.folder / "config" / "config.toml").read_text()
     assert both in config
     assert "client_key" not in config
-
-
-def test_a_profile_of_an_application_whose_key_is_open_to_others(machine: Machine) -> None:
-    cert, key = issue(machine.site.server).files(machine.folder)
-    assert machine.sign_in(cert, key).code == 0
-    Path(key).chmod(0o640)
-    ended = machine.schedule("--credential", CREDENTIAL)
-    assert ended.code == 4
-    assert f"chmod 600 {key}" in ended.err
-    assert machine.site.scheduled() == []

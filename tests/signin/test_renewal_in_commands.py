@@ -11,6 +11,7 @@ from support.faults import Fault
 from support.person import DEMO, NOMFA, NOMFA_PASSWORD, PUSH, RENEWAL
 from support.process import RealSite, real_site
 from support.site import Ended, Site
+from support.tables import slow
 
 from sbpam_cli.sandbox.http import Request, Response
 
@@ -38,7 +39,7 @@ def ready_token(site: Site, _folder: Path) -> dict[str, str]:
     return {"SBPAM_TOKEN": site.world.issue_token(user)[0]}
 
 
-BY_THEMSELVES = [application, with_totp, without_mfa]
+BY_THEMSELVES = [application, with_totp, *slow(without_mfa)]
 Method = Callable[[Site, Path], dict[str, str]]
 
 
@@ -100,18 +101,6 @@ def test_a_token_that_cannot_be_renewed_ends_it_with_nothing_in_doubt(
     again = slow_site.program("resume", env=ready_token(slow_site, tmp_path) | {"SBPAM_TOKEN": ""})
     assert again.code == 0, again.err
     assert sorted(slow_site.scheduled()) == HOSTS
-
-
-def test_a_watch_that_cannot_be_renewed_ends_with_its_reason(
-    slow_site: Site, tmp_path: Path
-) -> None:
-    slow_site.world.missing.add(RENEWAL)
-    environ = ready_token(slow_site, tmp_path)
-    ended = slow_site.program("schedule", "--wait", *HOSTS, env=environ)
-    assert ended.code == 4
-    assert len(ended.rows()) == len(HOSTS)
-    assert not {row[1] for row in ended.rows()} & {"OutcomeUnknown", "NotSent"}
-    assert "SBPAM_TOKEN" in ended.err
 
 
 # Real processes at the same time

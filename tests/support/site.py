@@ -90,6 +90,22 @@ class _Terminal(io.StringIO):
         return True
 
 
+class ClosedAfter(io.StringIO):
+    """A stdout whose reader leaves after so many characters."""
+
+    encoding = "utf-8"
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def write(self, text: str) -> int:
+        self.left -= len(text)
+        if self.left < 0:
+            raise BrokenPipeError(32, "Broken pipe")
+        return len(text)
+
+
 class _TerminalInput(io.BytesIO):
     def isatty(self) -> bool:
         return True

@@ -27,12 +27,11 @@ def test_what_is_not_absolute_is_refused(
     assert f"{variable} names {given}, which is not an absolute path" in ended.err
 
 
-@pytest.mark.parametrize("given", ["~/state", "~/state\r", "~/a/../state"])
-def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path, given: str) -> None:
+def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path) -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path / "home"),
-        "SBPAM_STATE_HOME": given,
+        "SBPAM_STATE_HOME": "~/a/../state\r",
     }
     (tmp_path / "home").mkdir()
     (tmp_path / "cwd").mkdir()

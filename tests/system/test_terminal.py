@@ -14,6 +14,7 @@ import pytest
 from support.keyrings import HeardTalk, MemoryKeyring
 from support.programs import SBPAM
 from support.pty_program import PtyProgram
+from support.tables import crossed
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.settings.keyring import Vault
@@ -68,15 +69,16 @@ def start(tmp_path: Path) -> Iterator[Callable[..., PtyProgram]]:
         program.close()
 
 
+QUESTIONS = {"Password for": SIGN_IN, "Passphrase of": ("logout", "--server", "nps")}
+
+
 @pytest.mark.parametrize(
-    ("question", "arguments"),
-    [("Password for", SIGN_IN), ("Passphrase of", ("logout", "--server", "nps"))],
+    ("how", "question"), crossed(["SIGTERM", "SIGHUP", "SIGINT", "^C", "^\\"], QUESTIONS)
 )
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGINT", "^C", "^\\"])
 def test_every_way_out_of_a_secret_prompt_puts_echo_back(
-    start: Callable[..., PtyProgram], how: str, question: str, arguments: tuple[str, ...]
+    start: Callable[..., PtyProgram], how: str, question: str
 ) -> None:
-    program = start(SBPAM, *arguments)
+    program = start(SBPAM, *QUESTIONS[question])
     program.wait_for(question, echo=False)
 
     if how.startswith("SIG"):
@@ -91,10 +93,7 @@ def test_every_way_out_of_a_secret_prompt_puts_echo_back(
     assert program.echoes()
 
 
-@pytest.mark.parametrize(
-    ("question", "arguments"),
-    [("Password for", SIGN_IN), ("Passphrase of", ("logout", "--server", "nps"))],
-)
+@pytest.mark.parametrize(("question", "arguments"), list(QUESTIONS.items()))
 def test_echo_is_on_while_it_is_stopped_and_off_after_that(
     start: Callable[..., PtyProgram], question: str, arguments: tuple[str, ...]
 ) -> None:
