@@ -109,6 +109,7 @@ LOST: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", LOST)
 def test_lost_reply_is_never_sent_again(site: Site, case: str) -> None:
+    site.work_alone()
     site.faults.add(Fault(when="after", nth=2, **LOST[case], **POST))
     ended = site.run("schedule", *HOSTS, *ONE_BY_ONE)
     assert sorted(site.scheduled()) == HOSTS

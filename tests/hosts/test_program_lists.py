@@ -182,7 +182,7 @@ def test_a_refused_name_has_its_place(text: str, where: str) -> None:
 
 
 def test_a_long_array_is_read_piece_by_piece() -> None:
-    names = [f"bücher{n}.example.com" for n in range(30_000)]
+    names = [f"bücher{n}.example.com" for n in range(6_000)]
     rows = [{"name": name, "notes": "x" * 300} for name in names]
     hosts = read_list(Trickle(json.dumps(rows, ensure_ascii=False).encode(), 60_001))
     assert [refusal.text for refusal in hosts.refused] == names

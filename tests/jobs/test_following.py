@@ -176,7 +176,7 @@ def test_schedule_waits_through_it_too_and_renews_its_token(
 # How often.
 
 
-@pytest.mark.parametrize("takes_s", [0.0, 0.3])
+@pytest.mark.parametrize("takes_s", [0.0, *slow(0.3)])
 def test_two_looks_a_second_over_all_jobs_whatever_fails(
     server: FailingServer, program: Program, takes_s: float
 ) -> None:
@@ -336,8 +336,8 @@ def test_nothing_that_starts_for_ten_minutes_is_said_once(
         ({"SBPAM_TOTP_SECRET": "", "SBPAM_PASSWORD": "", "SBPAM_TOKEN": "{}"}, [], "SBPAM_TOKEN"),
         ({"SBPAM_TOTP_SECRET": "", "SBPAM_TOKEN": "{}"}, ["401, a page"], "SBPAM_TOKEN"),
         ({}, ["tokens die"], "`sbpam login`"),
-        ({}, ["403"], "`sbpam login`"),
-        ({}, ["401"], "`sbpam login`"),
+        pytest.param({}, ["403"], "`sbpam login`", marks=pytest.mark.slow),
+        pytest.param({}, ["401"], "`sbpam login`", marks=pytest.mark.slow),
     ],
 )
 def test_a_session_that_cannot_be_renewed_ends_it_with_the_two_commands(
@@ -406,9 +406,7 @@ def test_the_next_batch_waits_until_there_is_room(
     if fault is not None:
         path = "HostScanJob/[0-9a-f]{8}-"
         site.faults.add(Fault(action="status", status=fault, method="GET", path=path))
-    # No other thread: nothing is to be waited for in real time.
-    site.prepare = lambda services: setattr(services, "workers", lambda _, clock: Inline(clock))
-    site.clock.wait = lambda event, s: bool(site.clock.move(s)) or event.is_set()
+    site.work_alone()
     began = site.clock.now()
     how = ("--batch-size", "2", "--max-running", "1")
     ended = site.run("schedule", HOSTS[0], second, HOSTS[2], *how)

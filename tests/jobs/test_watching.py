@@ -120,7 +120,7 @@ def test_a_server_that_is_not_there_is_not_waited_for(site: Site, with_token: bo
 
 
 def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
-    both = Terminal(400, 50, keeps=True)
+    both = Terminal(400, 26, keeps=True)
     site.world.scan_duration_s = 60.0
     site.prepare = both.serve
     assert site.run(*WAITED, env=both.environ).code == 0
@@ -138,7 +138,7 @@ def test_rows_and_the_display_share_a_terminal(site: Site) -> None:
 
 
 def test_rows_that_go_elsewhere_leave_the_display_alone(site: Site) -> None:
-    talk = Terminal(400, 50, keeps=True)
+    talk = Terminal(80, 24, keeps=True)
     site.world.scan_duration_s = 60.0
     site.prepare = lambda services: setattr(services, "stderr", talk)
     ended = site.run(*WAITED, env=talk.environ)

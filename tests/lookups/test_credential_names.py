@@ -196,6 +196,7 @@ def test_the_list_is_judged_before_the_server_is_asked(site: Site) -> None:
 
 def cut_short(site: Site, *arguments: str) -> str:
     """A run whose second batch was lost on the way; its id."""
+    site.work_alone()
     site.faults.add(Fault(action="reset", path="OuMapping", nth=2))
     ended = site.run(
         *("schedule", *HOSTS, "--batch-size", "1", "--parallel", "1", "--settle-after", "0"),

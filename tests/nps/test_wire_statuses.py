@@ -83,7 +83,8 @@ def test_the_single_shape_without_words() -> None:
 
 
 def test_unknown_failure_reason_is_told() -> None:
-    for value in (12, -1, "Nonsense", 1.5, [], {}, False):
+    values: list[Any] = [12, -1, "Nonsense", 1.5, [], {}, False]
+    for value in values:
         host = in_list_shape(status=3, failureReason=value)
         assert host.failure_reason is FailureReason.UNKNOWN_ERROR
         assert (host.detail or "").startswith("failure reason ")

@@ -5,7 +5,7 @@ import re
 from typing import TextIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbpam_cli.errors import InputError, SbpamError, ServerError
@@ -62,6 +62,7 @@ def test_talk_in_a_pipe_is_a_line_each() -> None:
 
 
 @pytest.mark.parametrize("columns", ["20", "40", "79", "0", "-5", "x", "²", "9" * 30])
+@settings(max_examples=15)
 @given(st.lists(st.text("abc-/.[]:`", min_size=1, max_size=30), min_size=1, max_size=30))
 def test_no_word_is_broken_on_a_terminal(columns: str, words: list[str]) -> None:
     stderr = Terminal()

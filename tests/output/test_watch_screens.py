@@ -10,11 +10,14 @@ from support.clock import Inline, MovedClock
 from support.faults import Fault
 from support.screen import Terminal
 from support.site import Ended, Site
+from support.tables import slow
 
 from sbpam_cli.system.services import Services
 
 BEFORE = "$ sbpam status --all --watch"
 HEAD = " of 400 hosts"
+LARGE = pytest.param((200, 50), "utf-8", marks=pytest.mark.slow)
+SIZES = [((80, 24), "utf-8"), ((40, 10), "ascii"), LARGE]
 
 
 class WatchedClock(MovedClock):
@@ -93,10 +96,7 @@ def watch(
     return stream
 
 
-@pytest.mark.parametrize(
-    ("size", "encoding"),
-    [((80, 24), "utf-8"), ((200, 50), "utf-8"), ((40, 10), "utf-8"), ((40, 10), "ascii")],
-)
+@pytest.mark.parametrize(("size", "encoding"), SIZES)
 def test_the_display_fits_and_leaves_what_was_above(
     watched: Site, size: tuple[int, int], encoding: str
 ) -> None:
@@ -177,10 +177,7 @@ def test_a_question_stands_alone_and_the_display_comes_back(watched: Site) -> No
 
 
 def lines_said(site: Site, *more: str, **how: Any) -> Ended:
-    def prepare(services: Services) -> None:
-        services.workers = lambda _, clock: Inline(clock)
-
-    site.program.prepare = prepare
+    site.work_alone()
     return site.program("status", "--all", "--watch", *more, **how)
 
 
@@ -194,9 +191,8 @@ def test_elsewhere_a_line_a_minute(watched: Site, how: dict[str, Any]) -> None:
     assert said[-1].startswith("400 of 400 hosts done: 38")
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_quiet_shows_nothing(watched: Site, terminal: bool) -> None:
-    assert lines_said(watched, "--quiet", terminal=terminal).err == ""
+def test_quiet_shows_nothing(watched: Site) -> None:
+    assert lines_said(watched, "--quiet", terminal=True).err == ""
 
 
 # What takes its time before scans are followed.
@@ -219,24 +215,22 @@ SENDING = ["schedule", *(f"h{n:03}.corp.example" for n in range(80))]
 SENDING += ["--batch-size", "2", "--parallel", "1"]
 
 
-@pytest.mark.parametrize(
-    ("command", "words", "lines_elsewhere"),
-    [
-        (SENDING, "sent 12 of 40 batches, 24 of 80 hosts, about 5 min left", 6),
-        (["status", "--only", "failed"], "read 12 of 40 jobs", 6),
-        (["status", "--all", "--only", "failed"], "read 1 job", 0),
-        (
-            [*SENDING[:3], "--settle-after", "3m"],
-            "the outcome is unknown for 2 hosts: looking until 03:18:22Z, 60 s left",
-            4,
-        ),
-    ],
-    ids=["sending", "reading jobs", "reading the list", "settling"],
-)
-@pytest.mark.parametrize("terminal", [True, False])
-def test_how_far_it_is(
-    site: Site, command: list[str], words: str, lines_elsewhere: int, terminal: bool
-) -> None:
+HOW_FAR: dict[str, tuple[list[str], str, int]] = {
+    "sending": (SENDING, "sent 12 of 40 batches, 24 of 80 hosts, about 5 min left", 6),
+    "reading jobs": (["status", "--only", "failed"], "read 12 of 40 jobs", 6),
+    "reading the list": (["status", "--all", "--only", "failed"], "read 1 job", 0),
+    "settling": (
+        [*SENDING[:3], "--settle-after", "3m"],
+        "the outcome is unknown for 2 hosts: looking until 03:18:22Z, 60 s left",
+        4,
+    ),
+}
+
+
+@pytest.mark.parametrize("terminal", [True, *slow(False)])
+@pytest.mark.parametrize("what", HOW_FAR)
+def test_how_far_it_is(site: Site, what: str, terminal: bool) -> None:
+    command, words, lines_elsewhere = HOW_FAR[what]
     if command[0] == "status":
         site.run(*SENDING)
         site.world.add_job(["other.corp.example"])

@@ -92,7 +92,8 @@ def test_batches_are_rows(site: Site) -> None:
         ["2", "rejected", "2", "", at, "", "Unprocessable Entity"],
     ]
     assert f"4 hosts of arguments with {CREDENTIAL} on {site.server.url}" in shown.err
-    assert site.run("runs", "show", "-o", "json").json()["jobs"] == [job]
+    again = site.run("runs", "show", ended["run"], "-o", "json").json()
+    assert (again["jobs"], len(again["batches"])) == ([job], 2)
 
 
 def test_what_is_in_doubt_is_not_forgotten(site: Site) -> None:

@@ -223,12 +223,13 @@ def _utc(moment: float) -> str:
 
 
 def cases() -> Iterator[Any]:
-    """Each row meets one clock each time, and all of them with `-m slow`."""
+    """Each row meets one size and clock each time, and all of them with `-m slow`."""
     for number, row in enumerate(ROWS):
-        ordinary = row.clocks[number % len(row.clocks)]
+        ordinary = row.sizes[number % len(row.sizes)], row.clocks[number % len(row.clocks)]
         for size, clock, accepted in product(row.sizes, row.clocks, row.accepted):
             name = f"row{row.number}-{number}-{size}-{clock}-{'accepted' if accepted else 'none'}"
-            often = clock == ordinary and accepted is row.accepted[number // 8 % len(row.accepted)]
+            own = row.accepted[number // 8 % len(row.accepted)]
+            often = (size, clock, accepted) == (*ordinary, own)
             marks = () if often else pytest.mark.slow
             yield pytest.param(row, size, clock, accepted, id=name, marks=marks)
 
@@ -250,9 +251,7 @@ class LateList(Inline):
 
 
 def start(site: Site, row: Row, size: int, clock: str = "right", *, accepted: bool = False) -> Any:
-    workers = LateList if row.late else Inline
-    site.prepare = lambda services: setattr(services, "workers", lambda _, c: workers(c))
-    site.clock.wait = lambda event, s: bool(site.clock.move(s)) or event.is_set()
+    site.work_alone(LateList if row.late else Inline)
     names = [f"h{n}-has-a-long-name.corp.example" for n in range(size)]
     site.world.add_job(["elsewhere.corp.example"], age_s=2 * DAY)
     if row.other is not None and row.other.age_s is not None:
@@ -329,6 +328,7 @@ def lose(site: Site, *names: str) -> str:
 
 def test_a_job_possible_for_two_runs_is_neithers(site: Site) -> None:
     """Row 15; and a job that a batch has is nobody else's."""
+    site.work_alone()
     site.world.add_job(["elsewhere.corp.example"], age_s=2 * DAY)
     names = [f"h{n}.corp.example" for n in range(3)]
     site.faults.add(Fault(action="close", method="POST", path=POST, when="after", nth=1))

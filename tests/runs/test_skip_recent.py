@@ -48,6 +48,7 @@ def test_what_is_in_doubt_elsewhere_is_not_sent_and_not_forgotten(site: Site) ->
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_doubt_is_settled_first(site: Site, when: str) -> None:
+    site.work_alone()
     site.world.add_job(["other.corp.example"], age_s=3600.0)
     site.faults.add(Fault(action="close", method="POST", path="OuMapping", when=when))  # type: ignore[arg-type]
     site.faults.add(Fault(action="hide_job", method="POST", path="OuMapping", seconds=100.0))

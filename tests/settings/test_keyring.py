@@ -241,14 +241,14 @@ class NotesKeyring(PlaintextKeyring):
     """Its base class tells."""
 
 
-def wrapping() -> KeyringBackend:
+def wrapping() -> Any:
     """As keyrings.alt's multipart wrapper."""
     backend: Any = ShortKeyring()
     backend._keyring = NotesKeyring()
     return backend
 
 
-def chained() -> KeyringBackend:
+def chained() -> Any:
     """As keyring's chainer: whoever cannot write passes the value on."""
     backend: Any = ShortKeyring()
     backend.backends = [ShortKeyring(), wrapping()]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from support.certificates import CertifiedServer
+from support.clock import Inline
 from support.faults import Faults, StagedWorld
 
 from sbpam_cli.main import main
@@ -182,6 +183,11 @@ class Program:
 
 class Site(Program, Served):
     """The form in which the program runs within this process."""
+
+    def work_alone(self, workers: type[Inline] = Inline) -> None:
+        """No other thread: nothing is to be waited for in real time."""
+        self.prepare = lambda services: setattr(services, "workers", lambda _, c: workers(c))
+        self.clock.wait = lambda event, s: bool(self.clock.move(s)) or event.is_set()
 
     @property
     def program(self) -> "Site":
