@@ -20,10 +20,10 @@ _AT_LEAST = {
 }
 _AT_LEAST |= dict.fromkeys(("os", "source", "display_name", "resource"), 16)
 _LEFT_OUT = (
-    *("version", "os", "ip_address", "job_id"),
+    *("distinguished_name", "version", "os", "ip_address", "job_id", "service_account"),
     *("managed_type", "platform", "resource", "display_name", "domain", "account", "credential"),
     *("source", "method", "expires", "server", "accepted", "answered", "sent", "started"),
-    *("detail", "failure_reason"),
+    *("last_scan", "detail", "failure_reason"),
 )
 """What a narrow screen does without, the first of these first."""
 

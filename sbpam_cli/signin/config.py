@@ -38,7 +38,11 @@ def write_setting(ctx: "Context", options: ConnectionOptions, key: Setting) -> N
     """Raises UsageError if there is none."""
     [row] = [row for row in list_settings(ctx, options) if row[0] == key]
     if row[1] is None:
-        raise UsageError(f"{key} is not set", hint=f"`sbpam config set {key} VALUE` sets it")
+        hint = f"`sbpam config set {key} VALUE` sets it"
+        saved = load_profiles(ctx.services).get(ctx.outcome.profile or "")
+        if getattr(saved, key, None):
+            hint = f"the profile has one, but is not of this server: {ctx.outcome.server}"
+        raise UsageError(f"{key} is not set", hint=hint)
     ctx.printer.write_alone(row, row[1])
 
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.output.columns import CREDENTIALS, DOCTOR, HOSTS, RUNS, Row, RowSet
+from sbpam_cli.output.columns import CREDENTIALS, DOCTOR, HOSTS, KNOWN_HOSTS, RUNS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.forms import Printer
 from sbpam_cli.system.services import Services
@@ -90,6 +90,24 @@ def test_the_narrower_the_fewer_columns(width: int, shown: list[str]) -> None:
     if "DETAIL" in shown:
         start = lines[0].index("DETAIL")
         assert " ".join(line[start:].strip() for line in lines[3:]) == WHY
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (170, ["HOST", "ENROLLED", "LAST SCAN", "OS", "IP ADDRESS", "SERVICE ACCOUNT", "WINRM"]),
+        (100, ["HOST", "ENROLLED", "LAST SCAN", "IP ADDRESS", "SERVICE ACCOUNT", "WINRM"]),
+        (80, ["HOST", "ENROLLED", "LAST SCAN", "WINRM"]),
+        (60, ["HOST", "ENROLLED", "WINRM"]),
+    ],
+)
+def test_the_server_s_hosts_take_a_line_each(width: int, shown: list[str]) -> None:
+    dn = "CN=DB01,OU=Databases,OU=Servers,DC=emea,DC=corp,DC=example,DC=com"
+    account, scanned, address = "svc-scan (CORP)", "2026-11-23T03:15:02Z", "10.2.3.4"
+    row = (FAILED, True, scanned, "Windows Server 2019", address, account, True, dn)
+    lines = table(KNOWN_HOSTS, [row], width)
+    assert (titles(lines), len(lines)) == (shown, 3)
+    assert max(map(len, lines)) <= width
 
 
 @settings(deadline=None)

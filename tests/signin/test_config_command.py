@@ -47,6 +47,8 @@ def test_list_tells_where_each_setting_in_force_comes_from(program: Program) -> 
             ["client_key", "", ""],
             ["insecure", "false", "default"],
         ]
+    ended = program("config", "get", "credential", env={"SBPAM_SERVER": "other"})
+    assert (ended.code, "not of this server: https://other:6500" in ended.err) == (2, True)
 
 
 @pytest.mark.parametrize(
