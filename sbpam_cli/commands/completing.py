@@ -67,14 +67,19 @@ def complete_words(words: Iterable[str]) -> Callable[[str], Iterator[str]]:
 
 
 def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
-    """The names that the last `sbpam credentials` found, with the id; an id for its beginning."""
+    """The names that the last `sbpam credentials` found, with the id; an id for its beginning.
+
+    A name that several have would be refused.
+    """
     from sbpam_cli.lookups.accounts import last_found
 
     found: list[tuple[str, str]] = []
     with suppress(SbpamError, OSError):
         found = last_found(ctx.find_root().obj)
+    names = [name for _, name in found]
     for account_id, name in found:
-        if _ACCOUNT.fullmatch(name) and name.startswith(incomplete):
+        is_clear = names.count(name) == 1 and _ACCOUNT.fullmatch(name)
+        if is_clear and name.startswith(incomplete):
             yield name, account_id
         elif incomplete and account_id.startswith(incomplete):
             yield account_id, name if _ACCOUNT.fullmatch(name) else ""

@@ -157,6 +157,9 @@ def test_profiles_and_runs_are_offered_the_newest_run_first(site: Site, offer: O
 
 
 def test_accounts_of_the_last_look_up_are_offered(site: Site, offer: Offer) -> None:
+    site.run("credentials", "svc-scan")
+    # Two have that name.
+    assert offer("sbpam schedule --credential svc-s") == []
     site.world.credentials[0]["userName"] = "svc-$(touch x)"
     rows = {row[1]: row[0] for row in site.run("credentials").rows() if row[0]}
     offered = offer("sbpam schedule --credential svc-s")
