@@ -1,7 +1,6 @@
 """Which names are FQDNs, and what exactly is wrong with those that are not."""
 
 import re
-from contextlib import suppress
 
 NAME_LIMIT = 253
 LABEL_LIMIT = 63
@@ -63,45 +62,96 @@ def shown(text: str, limit: int = 60) -> str:
 def why_not(text: str) -> str:
     """What keeps `text` from being an FQDN, in a few words; `text` is none."""
     name = (text.lower() if text.isascii() else text).removesuffix(".")
-    for pattern, reason in _FAULTS.items():
-        if found := re.search(pattern, name):
-            return reason.format(found[0], length=len(found[0]))
-    found = re.search(r"[^\0-\x7f]", name)
-    if found is None:
-        last = name.rpartition(".")[2]
-        return f'ends in "{last}", a domain has two characters or more, a letter first'
-    import unicodedata
-
-    import idna
-
-    code = f"U+{ord(found[0]):04X} {unicodedata.name(found[0], '')}".rstrip()
-    what = f"has the non-ASCII character {shown(found[0])} ({code})"
-    # By IDNA 2008, which browsers and registries use.
-    with suppress(UnicodeError):
-        if ascii_form := fqdn(idna.encode(name, uts46=True).decode("ascii")):
-            return f"{what}, write {ascii_form}"
-    return what
+    if not name:
+        return "is empty"
+    return _wrong_kind(name) or _wrong_character(name) or _wrong_label(name)
 
 
-_FAULTS = {
-    r"\A\Z": "is empty",
-    r"://": "is a URL, give the host's name alone",
-    r"[,;\t]": "has several fields ({0!a} separates them), write one name a line",
-    rf"(?s)\A.{{{NAME_LIMIT + 1},}}": f"has {{length:,}} characters, {NAME_LIMIT} at most",
-    r"\A[0-9]+\.[0-9.*?/\[\]{}: -]+\Z|\A\[?[0-9a-f]{0,4}:[0-9a-f:]*:": (
-        "is an address or a range of them, give the host's name"
-    ),
+def _wrong_kind(name: str) -> str | None:
+    if "://" in name:
+        return "is a URL, give the host's name alone"
+    if separator := re.search(r"[,;\t]", name):
+        return f"has several fields ({separator[0]!a} separates them), write one name a line"
+    if len(name) > NAME_LIMIT:
+        return f"has {len(name):,} characters, {NAME_LIMIT} at most"
+    if what := _address(name):
+        return f"is {what}, give the host's name"
+    for pattern, reason in _KINDS.items():
+        if re.search(pattern, name):
+            return reason
+    return None
+
+
+_KINDS = {
     r"\A\[[^\[\]]*\]\Z": "is a group header, list its hosts without it",
     r"\[[a-z0-9]+[:-][a-z0-9:-]+\]|\{[a-z0-9]+\.\.": "is a range, list every host on its own",
     r"[*?]": "is a wildcard, list every host on its own",
     r"\A[^:]+:[0-9]+\Z": "has a port, give the host's name alone",
     r"\0": "has a NUL character, is the file partly UTF-16?",
-    r" ": "has a space, write one name a line",
-    r"[^A-Za-z0-9_.\x80-\U0010ffff-]": (
-        "has the character {0!a}, names have letters, digits, - and _"
-    ),
-    r"\A\.|\.\.|\.\Z": "has an empty label (two dots in a row, or one at an end)",
-    r"[a-z0-9_-]{64,}": f"has a label of {{length}} characters, {LABEL_LIMIT} at most",
-    r"(?<![^.])(?:-[^.]*|[^.]*-)(?![^.])": 'has a "-" at an end of the label "{0}"',
-    r"\A[a-z0-9_-]+\Z": "is a short name, add its domain",
 }
+
+
+def _address(name: str) -> str | None:
+    if not re.match(r"\[?[0-9a-f]*[.:]", name):
+        return None
+    import ipaddress
+
+    bare = re.sub(r"\A\[(.*)\](?::[0-9]+)?\Z", r"\1", name).partition("%")[0]
+    bare = re.sub(r"\A([0-9.]+):[0-9]+\Z", r"\1", bare)
+    try:
+        if "/" in bare:
+            return f"an IPv{ipaddress.ip_network(bare, strict=False).version} network"
+        return f"an IPv{ipaddress.ip_address(bare).version} address"
+    except ValueError:
+        if re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", bare):
+            return "an IPv4 address"
+        return "a range of addresses" if re.fullmatch(_ADDRESSES, bare) else None
+
+
+_ADDRESSES = r"[0-9]+\.[0-9.*?/\[\]{}: -]+|[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f:]*[-*/][0-9a-f:]*"
+_TYPOGRAPHIC = {
+    "quote": "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00ab\u00bb\u2032\u2033",
+    "dash": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d",
+}
+
+
+def _wrong_character(name: str) -> str | None:
+    found = re.search(r"[^A-Za-z0-9_.-]", name)
+    if found is None:
+        return None
+    character = found.group()
+    if character == " ":
+        return "has a space, write one name a line"
+    if character.isascii():
+        return f"has the character {character!a}, names have letters, digits, - and _"
+    code = f"{shown(character)} (U+{ord(character):04X})"
+    for what, characters in _TYPOGRAPHIC.items():
+        if character in characters:
+            remedy = 'write "-"' if what == "dash" else "write the name without it"
+            return f"has the typographic {what} {code}, {remedy}"
+    what, ascii_form = f"has the non-ASCII character {code}", _ascii_form(name)
+    return f"{what}, write {ascii_form}" if ascii_form else what
+
+
+def _ascii_form(name: str) -> str | None:
+    """The name by IDNA 2008, which browsers and registries use."""
+    import idna
+
+    try:
+        return fqdn(idna.encode(name, uts46=True).decode("ascii"))
+    except UnicodeError:
+        return None
+
+
+def _wrong_label(name: str) -> str:
+    labels = name.split(".")
+    for label in labels:
+        if not label:
+            return "has an empty label (two dots in a row, or one at an end)"
+        if len(label) > LABEL_LIMIT:
+            return f"has a label of {len(label)} characters, {LABEL_LIMIT} at most"
+        if label.startswith("-") or label.endswith("-"):
+            return f'has a "-" at an end of the label {shown(label)}'
+    if len(labels) == 1:
+        return "is a short name, add its domain"
+    return f"ends in {shown(labels[-1])}, a domain has two characters or more, a letter first"

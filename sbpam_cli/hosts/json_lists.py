@@ -5,8 +5,6 @@ What is not understood is refused, with its place and a `jq` line that picks the
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
-from json import JSONDecodeError, JSONDecoder, dumps
 
 from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import fqdn, shown
@@ -21,34 +19,43 @@ from sbpam_cli.hosts.recognise import HostText
 from sbpam_cli.hosts.tables import Cells
 from sbpam_cli.models import ListTally
 
+Numbered = tuple[Sequence[int], list[object]]
+
+_ROWS_AT_ONCE = 1_000
 _GROUP_MEMBERS = {"hosts", "children", "vars"}
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def read_cells(text: HostText, tally: ListTally, column: str | None) -> Cells:
+def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator[Cells]:
     """The names that the list holds. Places are lines in NDJSON, else entries from 1."""
     rows = _Rows(text.name, tally, column)
+    if _is_row(text.head, column):
+        tally.form = "ndjson"
+        values = _ndjson_values(text, tally)
+    else:
+        tally.form, tally.entries = "json", True
+        values = _json_values(text, rows)
     try:
-        if _begins_with_row(text.head, column):
-            tally.form = "ndjson"
-            for block in text.blocks():
-                numbers, values = _read_lines(text, block, tally)
-                yield from zip(numbers, rows.cells(numbers, values), strict=True)
-        else:
-            tally.form, tally.entries = "json", True
-            values = _read_whole(text, rows)
-            yield from enumerate(rows.cells(range(1, len(values) + 1), values), 1)
+        for numbers, part in values:
+            yield numbers, rows.cells(numbers, part)
     except RecursionError:
         raise _malformed(text.name, ValueError("It is nested too deep")) from None
 
 
-def _begins_with_row(head: Sequence[str], column: str | None) -> bool:
+def _is_row(head: Sequence[str], column: str | None) -> bool:
     """Whether the first line is an object by itself, and a row."""
     line = next((line for line in head if line.strip() and not line.startswith("#")), "")
     try:
-        value = _JSON.decode(line)
+        value = _decode(line)
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and _kind(value, column) == "row"
+
+
+def _decode(text: str) -> object:
+    import json
+
+    return json.loads(text, object_pairs_hook=_members)
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -58,24 +65,25 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-_JSON = JSONDecoder(object_pairs_hook=_members)
-
-
 def _malformed(where: str, error: Exception) -> InputError:
     reason = str(getattr(error, "msg", error))
     return InputError(f"{where}: the JSON is malformed", reason=reason)
 
 
-def _read_lines(
-    text: HostText, block: bytes, tally: ListTally
-) -> tuple[Sequence[int], list[object]]:
-    lines = text.decode(block).split("\n")[:-1]
-    try:
-        at_once: list[object] = _JSON.decode(f"[{','.join(lines)}]")
-        if len(at_once) == len(lines):
-            return range(text.line, text.line + len(lines)), at_once
-    except ValueError:
-        pass
+def _ndjson_values(text: HostText, tally: ListTally) -> Iterator[Numbered]:
+    for block in text.blocks():
+        lines = text.decode(block).split("\n")[:-1]
+        try:
+            values = _decode(f"[{','.join(lines)}]")
+        except ValueError:
+            values = None
+        if isinstance(values, list) and len(values) == len(lines):
+            yield range(text.line, text.line + len(lines)), values
+        else:
+            yield _ndjson_lines(text, lines, tally)
+
+
+def _ndjson_lines(text: HostText, lines: Sequence[str], tally: ListTally) -> Numbered:
     numbers, values = list[int](), list[object]()
     for number, line in enumerate(lines, text.line):
         if not line.strip():
@@ -84,29 +92,61 @@ def _read_lines(
             tally.comments += 1
         else:
             try:
-                values.append(_JSON.decode(line))
+                values.append(_decode(line))
             except ValueError as error:
                 raise _malformed(f"{text.name}:{number}", error) from None
             numbers.append(number)
     return numbers, values
 
 
-def _read_whole(text: HostText, rows: "_Rows") -> list[object]:
-    """The rows of one value after another, as jq writes them."""
-    line, whole = text.line, text.rest()
-    at, values = 0, list[object]()
+def _json_values(text: HostText, rows: "_Rows") -> Iterator[Numbered]:
+    taken, batch = 0, list[object]()
+    for in_array, value in _elements(text):
+        rows.prefix = ".[]" if in_array else ""
+        if in_array or not isinstance(value, dict):
+            batch.append(value)
+        else:
+            batch += _contents(value, rows)
+        if len(batch) >= _ROWS_AT_ONCE:
+            yield range(taken + 1, taken + 1 + len(batch)), batch
+            taken, batch = taken + len(batch), []
+    yield range(taken + 1, taken + 1 + len(batch)), batch
+
+
+def _elements(text: HostText) -> Iterator[tuple[bool, object]]:
+    """The values of the text and the elements of its arrays, one after another; which of the two.
+
+    The text is held whole, its values are not.
+    """
+    import json
+
+    decode = json.JSONDecoder(object_pairs_hook=_members).raw_decode
+    line = text.line
+    whole = text.rest()
+    # Inside an array, what came last: "[", "," or "value".
+    at, last = 0, ""
     try:
-        while found := re.compile(r"[^ \t\n\r]").search(whole, at):
-            at = found.start()
-            value, at = _JSON.raw_decode(whole, at)
-            rows.prefix = ".[]" if isinstance(value, list) else ""
-            if isinstance(value, dict):
-                value = _contents(value, rows)
-            values += value if isinstance(value, list) else [value]
+        while True:
+            space = _SPACE.match(whole, at)
+            at = space.end() if space else at
+            character = whole[at : at + 1]
+            if not character and not last:
+                return
+            if character == "[" and not last:
+                last, at = "[", at + 1
+            elif character == "]" and last in ("[", "value"):
+                last, at = "", at + 1
+            elif character == "," and last == "value":
+                last, at = ",", at + 1
+            elif last == "value":
+                raise json.JSONDecodeError("Expecting ',' or ']', the array has no end", whole, at)
+            else:
+                value, end = decode(whole, at)
+                yield bool(last), value
+                last, at = last and "value", end
     except ValueError as error:
-        line += whole.count("\n", 0, error.pos if isinstance(error, JSONDecodeError) else at)
+        line += whole.count("\n", 0, getattr(error, "pos", at))
         raise _malformed(f"{text.name}:{line}", error) from None
-    return values
 
 
 def _kind(value: dict[str, object], column: str | None) -> str:
@@ -131,13 +171,18 @@ def _contents(value: dict[str, object], rows: "_Rows") -> list[object]:
     kind = _kind(value, rows.column)
     if kind == "row":
         return [value]
-    if kind in ("inventory", "sbpam"):
-        rows.tally.form = kind
     if kind == "inventory":
+        rows.tally.form = kind
         groups = ((key, group) for key, group in value.items() if key != "_meta")
-        return [name for key, group in groups for name in _group(group, key, rows.name)]
-    wrapper = "value" if kind == "value" else "hosts"
-    rows.prefix, listed = f".{wrapper}[]", value.get(wrapper)
+        names = [name for key, group in groups for name in _group(group, key, rows.name)]
+        known = set(names)
+        meta = value.get("_meta")
+        variables = meta.get("hostvars") if isinstance(meta, dict) else None
+        return [*names, *(name for name in variables or () if name not in known)]
+    listed = value.get("value" if kind == "value" else "hosts")
+    rows.prefix = f".{kind}[]"
+    if kind == "sbpam":
+        rows.tally.form, rows.prefix = "sbpam", ".hosts[]"
     if not isinstance(listed, list):
         raise InputError(f"{rows.name} is sbpam's own, but no list of hosts")
     if value.get("Count", len(listed)) != len(listed):
@@ -153,17 +198,15 @@ def _group(group: object, place: str, name: str) -> Iterator[str]:
         group = {"hosts": group}
     members = group if isinstance(group, dict) else {"": group} if group is not None else {}
     for member, inner in members.items():
-        names = () if inner is None else inner
+        names = inner if isinstance(inner, list | dict) else ()
+        hosts = [host for host in names if isinstance(host, str)]
+        listed = len(hosts) == len(names) and (inner is None or inner is names)
         if member == "children" and isinstance(inner, dict):
             for key, child in inner.items():
                 yield from _group(child, f"{place}.children.{key}", name)
-        elif (
-            member in ("hosts", "children")
-            and isinstance(names, list | dict | tuple)
-            and all(isinstance(host, str) for host in names)
-        ):
-            yield from names if member == "hosts" else ()
-        elif member != "vars":
+        elif member == "hosts" and listed:
+            yield from hosts
+        elif member != "vars" and not (member == "children" and listed):
             picks = '[.. | .hosts? // empty | if type == "object" then keys[] else .[] end]'
             raise InputError(
                 f"{name}: {shown(f'{place}.{member}'.rstrip('.'))} is no part of an inventory",
@@ -183,13 +226,21 @@ class _Rows:
         self.column = column
         self.prefix = ""
         self._title: str | None = None
-        self._members = cache(self._find_members)
 
-    def cells(self, numbers: Sequence[int], values: Sequence[object]) -> Iterator[str]:
+    def cells(self, numbers: Sequence[int], values: Sequence[object]) -> list[str]:
         """The names; empty for a row without one. Raises `InputError` for what is in doubt."""
         if self._title is None:
             self._choose(numbers, values)
-        return map(self._cell, numbers, values)
+        layouts = {tuple(value) if isinstance(value, dict) else None for value in values}
+        layout = layouts.pop() if len(layouts) == 1 else None
+        if layout is not None and "hosts" not in layout:
+            rows = [row for row in values if isinstance(row, dict)]
+            key, rivals = self._members(layout)
+            cells = [row[key] for row in rows] if key is not None else []
+            doubtful = any("." in str(row[rival]) for rival in rivals for row in rows)
+            if set(map(type, cells)) == {str} and "" not in cells and not doubtful:
+                return cells
+        return [self._cell(n, value) for n, value in zip(numbers, values, strict=True)]
 
     def _choose(self, numbers: Sequence[int], values: Sequence[object]) -> None:
         rows = [(n, row) for n, row in zip(numbers, values, strict=True) if isinstance(row, dict)]
@@ -204,35 +255,43 @@ class _Rows:
             raise no_such_column(self._where(place), titles, self.column)
         self._title = self.tally.column = titles[found[0]]
 
-    def _find_members(self, *keys: str) -> tuple[str, list[str]]:
+    def _members(self, keys: Sequence[str]) -> tuple[str | None, list[str]]:
         """The member that holds the name in a row of these, and others that could."""
-        title = self._title or ""
-        found = [key for key in keys if fold_title(key) == fold_title(title)]
-        key = title if title in keys or not found else found[0]
-        rivals = keys if self.column is None else ()
-        return key, [other for other in rivals if other != key and rank_title(other) is not None]
+        wanted = fold_title(self._title or "")
+        found = [key for key in keys if fold_title(key) == wanted]
+        key = self._title if self._title in keys else found[0] if found else None
+        if self.column is not None:
+            return key, []
+        return key, [other for other in keys if other != key and rank_title(other) is not None]
 
     def _cell(self, number: int, value: object) -> str:
         if value is None:
             return ""
-        if isinstance(value, str) and self.column is None:
+        if isinstance(value, str):
+            if self.column is not None:
+                where = self._where(number)
+                raise InputError(f"{where}: a name has no columns", hint="Leave out --column.")
             return value
         if not isinstance(value, dict):
-            what = "this is no host" if self.column is None else "this has no column, see --column"
-            raise self._refusal(number, what, _path_to_name(value))
-        key, rivals = self._members(*value)
-        name = value.get(key)
+            raise self._refusal(number, "this is no host", _path_to_name(value))
+        key, rivals = self._members(tuple(value))
+        name = value[key] if key is not None else None
         if name is not None and not isinstance(name, str):
-            path = _step(key) + _path_to_name(name)
-            raise self._refusal(number, f"{shown(key)} is no string", path)
+            inner = _path_to_name(name)
+            raise self._refusal(
+                number, f"{shown(key or '')} is no string", _step(key or "") + inner
+            )
+        if self.column is None and isinstance(value.get("hosts"), list | dict):
+            what = "this has both a name and hosts" if name else "this has hosts, but no name"
+            raise self._refusal(number, what, ".hosts" + _path_to_name(value["hosts"]))
         for rival in rivals:
-            if isinstance(other := value[rival], str) and other != name:
-                check_rival(self._where(number), (key, name or ""), (rival, other))
-        if self.column is None and (not name or "hosts" in value):
-            doubtful = {"hosts": value["hosts"]} if name else value
-            if any(isinstance(inner, list | dict) for inner in doubtful.values()):
-                what = "both a name and hosts" if name else "no name, but more than single values"
-                raise self._refusal(number, f"this has {what}", _path_to_name(doubtful))
+            if isinstance(value[rival], str):
+                chosen = self._title or "", name or ""
+                check_rival(self._where(number), chosen, (rival, value[rival]))
+        nested = any(isinstance(inner, list | dict) for inner in value.values())
+        if not name and self.column is None and nested:
+            what = "this has no name, but more than single values"
+            raise self._refusal(number, what, _path_to_name(value))
         return name or ""
 
     def _where(self, number: int) -> str:
@@ -240,12 +299,15 @@ class _Rows:
 
     def _refusal(self, number: int, what: str, path: str) -> InputError:
         picked = self.prefix + (path or ".NAME")
-        pick = f"jq -r '{'' if picked.startswith('.') else '.'}{picked}' FILE | sbpam schedule -"
+        start = "" if picked.startswith(".") else "."
+        pick = f"jq -r '{start}{picked}' FILE | sbpam schedule -"
         return InputError(f"{self._where(number)}: {what}", hint=f"Pick the names with jq: {pick}")
 
 
 def _step(key: str) -> str:
-    return f".{key}" if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", key) else f".{dumps(key)}"
+    import json
+
+    return f".{key}" if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", key) else f".{json.dumps(key)}"
 
 
 def _path_to_name(value: object) -> str:

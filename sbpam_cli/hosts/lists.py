@@ -6,7 +6,7 @@ Every record of a list is accounted for in its tally.
 import os
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
+from itertools import repeat
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from sbpam_cli.errors import InputError, OptionError
@@ -25,9 +25,10 @@ PATH_ENDINGS = (
 )
 """Endings that files have and no domain."""
 
+_DEVICE = r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|:|$)"
 _REFUSALS_IN_FULL = 20
 _PLACES_NAMED = 5
-_AT_ONCE, _FEW = 1_000, 16
+_FEW = 16
 _NO_NAMES = frozenset({"", "null", "n/a", "#n/a", "#nv", "-", "(null)"})
 """What spreadsheets and databases write in an empty cell."""
 
@@ -150,29 +151,39 @@ def refuse_invalid(hosts: Hosts) -> InputError:
 def _path(source: HostSource, talk: ListTalk) -> str | None:
     """The file that is meant, `-` for stdin, None if it is a host."""
     value = source.value
+    has_ending = value.lower().endswith(PATH_ENDINGS)
     if source.kind in ("file", "stdin") or value == "-":
         return value
-    has_ending = value.lower().endswith(PATH_ENDINGS)
-    # A folder's name may be a host's, and so may that of a device of Windows (`con.corp`).
-    if os.path.isfile(value) if fqdn(value) else os.path.exists(value):
+    if fqdn(value) and (os.path.isdir(value) or _is_device(value)):
+        return None
+    if os.path.exists(value):
         if fqdn(value) and not has_ending:
             talk.note(f"{value} is read as a file; --host {value} would mean the host")
         return value
     if "://" in value:
         return None
-    return value if has_ending or "/" in value or os.sep in value else None
+    separators = [separator for separator in (os.sep, os.altsep, "/") if separator]
+    return value if has_ending or any(mark in value for mark in separators) else None
+
+
+def _is_device(path: str) -> bool:
+    """Whether Windows opens a device, whatever the ending: one waits for ever."""
+    return os.name == "nt" and re.match(_DEVICE, os.path.basename(path), re.IGNORECASE) is not None
 
 
 def _opened(path: str) -> BinaryIO:
+    if _is_device(path):
+        raise InputError(f"{shown(path, 200)} is a device of Windows, not a file")
     try:
+        if os.path.isdir(path):
+            raise IsADirectoryError
         return open(path, "rb")
     except FileNotFoundError:
         hint = "Give the path of a file that exists, or say --host for a host."
         raise InputError(f"no such file: {shown(path, 200)}", hint=hint) from None
+    except IsADirectoryError:
+        raise InputError(f"{shown(path, 200)} is a directory, not a list of hosts") from None
     except (OSError, ValueError) as error:
-        if os.path.isdir(path):
-            what = f"{shown(path, 200)} is a directory, not a list of hosts"
-            raise InputError(what) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{shown(path, 200)} could not be opened", reason=reason) from None
 
@@ -219,22 +230,22 @@ class _Reading:
         too_many = tally.without_name * 10 > rows
         (self._talk.alert if too_many else self._talk.note)(describe_tally(tally))
 
-    def _take_all(self, cells: Iterator[tuple[int, str]]) -> None:
-        while part := list(islice(cells, _AT_ONCE)):
-            self._take(part)
+    def _take_all(self, parts: Iterator[tuple[Sequence[int], list[str]]]) -> None:
+        for numbers, cells in parts:
+            if cells:
+                self._take(numbers, cells)
 
-    def _take(self, part: Sequence[tuple[int, str]]) -> None:
+    def _take(self, numbers: Sequence[int], cells: Sequence[str]) -> None:
         """Accounts for cells, all at once or, if some are not plain names, half by half."""
-        block = "\n".join([cell for _, cell in part])
-        names = fqdns_of_block(f"{block}\n".encode("utf-8", "surrogatepass"))
-        if names is not None and len(names) == len(part):
+        names = fqdns_of_block(("\n".join(cells) + "\n").encode("utf-8", "surrogatepass"))
+        if names is not None and len(names) == len(cells):
             self._add(names)
-        elif len(part) > _FEW:
-            half = len(part) // 2
-            self._take(part[:half])
-            self._take(part[half:])
+        elif len(cells) > _FEW:
+            half = len(cells) // 2
+            self._take(numbers[:half], cells[:half])
+            self._take(numbers[half:], cells[half:])
         else:
-            for number, cell in part:
+            for number, cell in zip(numbers, cells, strict=True):
                 place = f": entry {number}" if self._tally.entries else f":{number}"
                 text = cell.strip()
                 if not text or (self._tally.column and text.lower() in _NO_NAMES):
@@ -253,15 +264,16 @@ class _Reading:
                 self._tally.comments += comments
                 self._add(names)
                 continue
-            cells = []
+            numbers, cells = [], []
             for number, line in enumerate(text.decode(block).split("\n")[:-1], text.line):
                 if name := bare(line):
-                    cells.append((number, name))
+                    numbers.append(number)
+                    cells.append(name)
                 elif line.strip():
                     self._tally.comments += 1
                 else:
                     self._tally.blanks += 1
-            self._take_all(iter(cells))
+            self._take_all(iter([(numbers, cells)]))
 
     def _add(self, names: Sequence[str]) -> None:
         known = len(self._names)

@@ -4,10 +4,8 @@ Read once, from front to back, in blocks; what is held at a time is bounded.
 """
 
 import codecs
-import io
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import BinaryIO, Literal
 
 from sbpam_cli.errors import InputError
@@ -15,24 +13,27 @@ from sbpam_cli.errors import InputError
 BLOCK_SIZE = 1 << 17
 LINE_LIMIT = 1 << 22
 HEAD_SIZE = 1 << 16
+_HEAD_LIMIT = 1 << 20
 _TOO_LONG = f"a line of more than {LINE_LIMIT >> 20} MiB is no name"
 
+_SAVE_AS_CSV = 'Save the sheet as "CSV UTF-8".'
 _PACKED = {
-    rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|7z\xbc\xaf": (
-        "compressed (gzip, bzip2, xz, zstd or 7z)",
-        "zcat FILE | sbpam schedule - (or bzcat, xzcat, zstdcat, 7z x -so)",
-    ),
-    rb"PK\x03\x04|\xd0\xcf\x11\xe0": (
-        "a workbook (xlsx, xls) or a zip file",
-        'Save the sheet as "CSV UTF-8".',
-    ),
+    rb"\x1f\x8b": ("a gzip file", "zcat FILE | sbpam schedule -"),
+    rb"BZh[1-9]1AY": ("a bzip2 file", "bzcat FILE | sbpam schedule -"),
+    rb"\xfd7zXZ\0": ("an xz file", "xzcat FILE | sbpam schedule -"),
+    rb"\x28\xb5\x2f\xfd": ("a zstd file", "zstdcat FILE | sbpam schedule -"),
+    rb"7z\xbc\xaf": ("a 7z archive", "7z x -so FILE | sbpam schedule -"),
+    rb"PK\x03\x04": ("a workbook (xlsx) or a zip file", _SAVE_AS_CSV),
+    rb"\xd0\xcf\x11\xe0": ("a workbook (xls)", _SAVE_AS_CSV),
     rb"%PDF-": ("a PDF", "Export the list as CSV."),
 }
 _FOREIGN = {
-    r"<objs |<\?xml|<[a-z!]": (
-        "XML or HTML",
-        "Export the list as CSV; PowerShell's Clixml: Import-Clixml | Select -Expand DNSHostName.",
+    r"<!doctype html|<html": ("HTML", "Export the list as CSV."),
+    r"<objs ": (
+        "PowerShell's Clixml",
+        "Import-Clixml FILE | Select -Expand DNSHostName | sbpam schedule -",
     ),
+    r"<\?xml|<[a-z!]": ("XML", "Export the list as CSV, or pick the names with xmllint --xpath."),
     r"---\s*$|%yaml|- \S|[a-z_][\w.-]*:(?:\s|$)": (
         "YAML",
         "ansible-inventory -i FILE --list | sbpam schedule -, or yq -o=json FILE | ...",
@@ -44,6 +45,10 @@ _FOREIGN = {
     r"(?:[0-9]+(?:\.[0-9]+){3}|[0-9a-f]*:[0-9a-f:]+)[ \t]+[a-z]": (
         "a list of addresses with names, like /etc/hosts",
         "awk '!/^#/ {print $2}' FILE | sbpam schedule -",
+    ),
+    r"(?:@[a-z-]+ )?\S+ (?:ssh-|ecdsa-|sk-)\S+ AAAA": (
+        "an SSH known_hosts file",
+        "cut -d' ' -f1 FILE | cut -d, -f1 | sbpam schedule -",
     ),
 }
 # "[web]" is a group header of Ansible's INI inventory, "[::1]:22" an address.
@@ -57,7 +62,7 @@ class HostText:
 
     name: what messages call it, a path or `stdin`.
     line: the number, from 1, of the first line that was not taken yet.
-    head: its first lines, for a look.
+    head: its first lines, for a look; at least one of them is no comment, if any is.
 
     Every method raises `InputError` if the stream cannot be read or decoded.
     """
@@ -66,14 +71,21 @@ class HostText:
         self.name = name
         self.line = 1
         self._chunks = _with_newlines(_as_utf8(stream, name))
-        self._taken = chunk = next(self._chunks, b"")
-        while chunk and len(self._taken) < HEAD_SIZE:
+        self._taken = b""
+        whole, seen = False, False
+        while not whole and (len(self._taken) < HEAD_SIZE or not seen):
             chunk = next(self._chunks, b"")
+            seen = seen or re.search(rb"\n[ \t]*[^#\s]", chunk) is not None
             self._taken += chunk
-        # What is no UTF-8 is refused when it is taken, with its line.
-        self.head = self._taken.decode("utf-8", "replace").split("\n")
-        if not self.head[-1] or (chunk and len(self.head) > 1):
-            del self.head[-1]
+            whole = not chunk or len(self._taken) > _HEAD_LIMIT
+        end = self._taken.rfind(b"\n")
+        if chunk and end >= 0:
+            self.head = self.decode(self._taken[:end]).split("\n")
+        elif chunk:
+            self.head = [self._taken.decode("utf-8", "ignore")]
+        else:
+            whole_text = self.decode(self._taken).removesuffix("\n")
+            self.head = whole_text.split("\n") if self._taken else []
 
     def skip_lines(self, count: int) -> None:
         """Takes lines of the head; its only line may go on beyond it."""
@@ -158,32 +170,59 @@ def _read(stream: BinaryIO, name: str) -> bytes:
 
 
 def _as_utf8(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    chunks, head = iter(lambda: _read(stream, name), b""), b""
-    while len(head) < 1 << 10 and (chunk := next(chunks, b"")):
+    head = b""
+    while len(head) < 1 << 10 and (chunk := _read(stream, name)):
         head += chunk
     for magic, (what, way_out) in _PACKED.items():
         if re.match(magic, head):
             raise InputError(f"{name} is {what}, not a list of hosts", hint=way_out)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    elif re.match(rb"[^\0]\0", head):
-        encoding = "utf-16-le"
-    elif head.count(0) > len(head) // 4:
-        raise InputError(f"{name} is binary data, or UTF-16 without its mark")
-    else:
-        yield from chain([head.removeprefix(codecs.BOM_UTF8)], chunks)
+    encoding, mark = _encoding(head)
+    if encoding is None:
+        if head.count(0) > len(head) // 4:
+            raise InputError(f"{name} is binary data, or UTF-16 without its mark")
+        yield head[mark:]
+        while chunk := _read(stream, name):
+            yield chunk
         return
-    try:
-        for text in codecs.iterdecode(chain([head], chunks), encoding):
-            yield text.encode()
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: the text is not UTF-16") from None
+    decoder = codecs.getincrementaldecoder(encoding)()
+    chunk, offset = head[mark:], mark
+    while True:
+        pending = len(decoder.getstate()[0])
+        try:
+            yield decoder.decode(chunk, final=not chunk).encode()
+        except UnicodeDecodeError as error:
+            where = offset - pending + error.start
+            raise InputError(f"{name}: the text is not UTF-16 at byte {where:,}") from None
+        if not chunk:
+            return
+        offset += len(chunk)
+        chunk = _read(stream, name)
+
+
+def _encoding(head: bytes) -> tuple[str | None, int]:
+    """The encoding to translate from (None: UTF-8), and the bytes of the byte order mark."""
+    if head.startswith(codecs.BOM_UTF8):
+        return None, 3
+    if head.startswith(codecs.BOM_UTF16_LE):
+        return "utf-16-le", 2
+    if head.startswith(codecs.BOM_UTF16_BE):
+        return "utf-16-be", 2
+    high, low = head[1::2], head[::2]
+    if high and high.count(0) > len(high) // 2 > 4 * low.count(0):
+        return "utf-16-le", 0
+    return None, 0
 
 
 def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Every line end as LF, without the Ctrl-Z that DOS ends a file with."""
-    lines = io.IncrementalNewlineDecoder(None, translate=True)
-    for chunk in chain(chunks, [b""]):
-        text = chunk.removesuffix(b"\x1a").decode("latin-1")
-        if kept := lines.decode(text, final=not chunk):
-            yield kept.encode("latin-1")
+    held = b""
+    for raw in chunks:
+        chunk = held + raw
+        kept = chunk.removesuffix(b"\x1a").removesuffix(b"\r")
+        held = chunk[len(kept) :]
+        if b"\r" in kept:
+            kept = kept.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if kept:
+            yield kept
+    if held.startswith(b"\r"):
+        yield b"\n"

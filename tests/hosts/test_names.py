@@ -76,7 +76,7 @@ line_like = st.lists(
 @example(text=f"{'a.' * 125}bcd\n{'a.' * 126}bc\n", most=60)
 def test_blocks_and_single_lines_agree(text: str, most: int) -> None:
     # A first line that decides nothing about the form.
-    raw = b"first.example.com\n" + text.encode()
+    raw = b"first.example.com\n" + text.removesuffix("\x1a").encode()
     hosts = read_list(Trickle(raw, most))
     (tally,) = hosts.tallies
     refused = [f"{refusal.where} {refusal.text}" for refusal in hosts.refused]
@@ -103,32 +103,18 @@ def test_a_block_of_plain_names_takes_the_quick_way() -> None:
     assert fqdns_of_block(block) == block.decode().lower().split()
 
 
-ADDRESS = "is an address or a range of them, give the host's name"
-NON_ASCII = [
-    ("büro.a.bc", "ü", "00FC LATIN SMALL LETTER U WITH DIAERESIS", ", write xn--bro-hoa.a.bc"),
-    ("BÜRO.a.bc", "Ü", "00DC LATIN CAPITAL LETTER U WITH DIAERESIS", ", write xn--bro-hoa.a.bc"),
-    ("\u212a1.a.bc", "\u212a", "212A KELVIN SIGN", ", write k1.a.bc"),
-    ("we\u200bb.a.bc", "\\u200b", "200B ZERO WIDTH SPACE", ", write web.a.bc"),
-    ("web.a.b\u2028x", "\\u2028", "2028 LINE SEPARATOR", ""),
-    (f"{'ü' * 80}.b", "ü", "00FC LATIN SMALL LETTER U WITH DIAERESIS", ""),
-    ("faß.a.bc", "ß", "00DF LATIN SMALL LETTER SHARP S", ", write xn--fa-hia.a.bc"),
-    ("\u201cweb.a.bc\u201d", "\u201c", "201C LEFT DOUBLE QUOTATION MARK", ""),
-    ("web\u201301.a.bc", "\u2013", "2013 EN DASH", ""),
-]
-
-
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("web01", "is a short name, add its domain"),
         ("web01.", "is a short name, add its domain"),
         (".", "is empty"),
-        ("10.0.0.1", ADDRESS),
-        ("10.0.0.999", ADDRESS),
-        ("10.0.0.1:443", ADDRESS),
-        ("10.0.0.0/24", ADDRESS),
-        ("fe80::1%eth0", ADDRESS),
-        ("[::1]:443", ADDRESS),
+        ("10.0.0.1", "is an IPv4 address, give the host's name"),
+        ("10.0.0.999", "is an IPv4 address, give the host's name"),
+        ("10.0.0.1:443", "is an IPv4 address, give the host's name"),
+        ("10.0.0.0/24", "is an IPv4 network, give the host's name"),
+        ("fe80::1%eth0", "is an IPv6 address, give the host's name"),
+        ("[::1]:443", "is an IPv6 address, give the host's name"),
         ("*.a.bc", "is a wildcard, list every host on its own"),
         ("web?.a.bc", "is a wildcard, list every host on its own"),
         ("web[01:20].a.bc", "is a range, list every host on its own"),
@@ -143,6 +129,12 @@ NON_ASCII = [
         ("corp\\web", "has the character '\\\\', names have letters, digits, - and _"),
         ("a\x1b[31m.b", "has the character '\\x1b', names have letters, digits, - and _"),
         ("a.b\0", "has a NUL character, is the file partly UTF-16?"),
+        ("büro.a.bc", 'has the non-ASCII character "ü" (U+00FC), write xn--bro-hoa.a.bc'),
+        ("BÜRO.a.bc", 'has the non-ASCII character "Ü" (U+00DC), write xn--bro-hoa.a.bc'),
+        ("\u212a1.a.bc", 'has the non-ASCII character "\u212a" (U+212A), write k1.a.bc'),
+        ("we\u200bb.a.bc", 'has the non-ASCII character "\\u200b" (U+200B), write web.a.bc'),
+        ("web.a.b\u2028x", 'has the non-ASCII character "\\u2028" (U+2028)'),
+        (f"{'ü' * 80}.b", 'has the non-ASCII character "ü" (U+00FC)'),
         ("a..b", "has an empty label (two dots in a row, or one at an end)"),
         (".a.bc", "has an empty label (two dots in a row, or one at an end)"),
         ("a.b..", "has an empty label (two dots in a row, or one at an end)"),
@@ -153,16 +145,21 @@ NON_ASCII = [
         ("web.123", 'ends in "123", a domain has two characters or more, a letter first'),
         ("web.a", 'ends in "a", a domain has two characters or more, a letter first'),
         ("web._ab", 'ends in "_ab", a domain has two characters or more, a letter first'),
-        ("10.0.0.1-20", ADDRESS),
-        ("10.0.0.1-10.0.0.20", ADDRESS),
-        ("10.0.0.1 - 10.0.0.20", ADDRESS),
-        ("10.0.0.*", ADDRESS),
-        ("10.0.0.[1-20]", ADDRESS),
-        ("fe80::1-fe80::9", ADDRESS),
-        *(
-            (line, f'has the non-ASCII character "{what}" (U+{code}){advice}')
-            for line, what, code, advice in NON_ASCII
+        ("10.0.0.1-20", "is a range of addresses, give the host's name"),
+        ("10.0.0.1-10.0.0.20", "is a range of addresses, give the host's name"),
+        ("10.0.0.1 - 10.0.0.20", "is a range of addresses, give the host's name"),
+        ("10.0.0.*", "is a range of addresses, give the host's name"),
+        ("10.0.0.[1-20]", "is a range of addresses, give the host's name"),
+        ("fe80::1-fe80::9", "is a range of addresses, give the host's name"),
+        (
+            "fa\u00df.example.com",
+            'has the non-ASCII character "\u00df" (U+00DF), write xn--fa-hia.example.com',
         ),
+        (
+            "\u201cweb.a.bc\u201d",
+            'has the typographic quote "\u201c" (U+201C), write the name without it',
+        ),
+        ("web\u201301.a.bc", 'has the typographic dash "\u2013" (U+2013), write "-"'),
     ],
 )
 def test_every_refusal_says_line_and_reason(line: str, reason: str) -> None:

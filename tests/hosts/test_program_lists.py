@@ -36,7 +36,7 @@ JSON_READ = [
     (f'["{A}"]\n["{B}"]', None, [A, B]),
     (f'{{"fqdn":"{A}"}}\n\n# c\n{{"fqdn":" "}}\n{{"fqdn":"{B}"}}', None, [A, B]),
     (f'{{"fqdn":\n"{A}"}}{{"fqdn":"{B}"}}\x1a', None, [A, B]),
-    ({"_meta": {"hostvars": {A: {}}}, "all": {"children": ["web"]}, "web": [A]}, None, [A]),
+    ({"_meta": {"hostvars": {A: {}, B: {}}}, "all": {"children": ["web"]}}, None, [A, B]),
     ({"all": {"hosts": {A: {}}, "children": {"x": {"hosts": {B: None}, "vars": {"y": {}}}}}}, None,
      [A, B]),
     ({"web": [A], "db": {"hosts": [B]}}, None, [A, B]),
@@ -71,7 +71,7 @@ JSON_REFUSED: list[tuple[Any, ...]] = [
     (f'["{A}"\n"{B}"]', None, "line 2", "malformed"),
     (f'[\n"{A}",\nweb]', None, "line 3", "malformed"),
     (f'["{A}",]', None, "line 1", "malformed"),
-    (f'["{A}"\n', None, "line 2", "malformed"),
+    (f'["{A}"\n', None, "no end"),
     (f'{{"fqdn":"{A}"}}\n{{"fqdn":\n', None, "line 2", "malformed"),
     (f'{{"fqdn":"{A}"}},{{"fqdn":"{B}"}}\n', None, "line 1", "malformed"),
     ("[" * 100_000, None, "malformed", "deep"),
@@ -121,6 +121,9 @@ FOREIGN = [
     (f"Name        : web01\nDNSHostName : {A}\n", "Format-List", "Select"),
     (f"127.0.0.1 localhost\n10.0.0.1\t{A} web01\n", "/etc/hosts", "awk"),
     (f"fe80::1 {A}\n", "/etc/hosts"),
+    (f"{A},10.0.0.1 ssh-ed25519 AAAAC3\n", "known_hosts"),
+    (f"[{A}]:2222 ssh-rsa AAAA\n", "known_hosts"),
+    ("|1|abc=|def= ecdsa-sha2-nistp256 AAAA\n", "known_hosts"),
     (b"\x1f\x8b\x08\0", "gzip", "zcat"),
     (b"BZh91AY&SY", "bzip2", "bzcat"),
     (b"\xfd7zXZ\0\0", "xz", "xzcat"),
@@ -132,8 +135,8 @@ FOREIGN = [
     (f"{A}\nB\xfcro.corp.example.com\n".encode("cp1252"), "line 2", "UTF-8", "0xFC"),
     (f"fqdn;x\n{A};\xfc\n".encode("cp1252"), "line 2", "CSV UTF-8"),
     (f'["{A}", "\xfc"]'.encode("cp1252"), "line 1", "UTF-8"),
-    (b"\xff\xfex\0\x00\xdcx\0", "the text is not UTF-16"),
-    (b"\xff\xfex\0.", "the text is not UTF-16"),
+    (b"\xff\xfex\0\x00\xdcx\0", "UTF-16 at byte 4"),
+    (b"\xff\xfex\0.", "UTF-16 at byte 4"),
 ]
 
 

@@ -99,7 +99,6 @@ REFUSED = [
     (f'Room;Host\n"old;{A}\ny";{C}\n', None, "line 2", A),
     (f'FQDN;x\n{A};1\n{B};"old\n{C};2\n', None, "line 3", "quote"),
     (f'Host;Room\n"{A}"x;1\n', None, "line 2", "malformed"),
-    (f'FQDN;x\n{A};1\n# the ;"old one\n{B};2\n', None, "line 3", "quote"),
 ]
 REFUSED_AS_THEY_ARE = [
     (f'"{A}\n{B}"\n', None, "line 1", "one name a line"),
@@ -108,6 +107,7 @@ REFUSED_AS_THEY_ARE = [
     (f"{A}\n", "fqdn", "line 1", 'no column "fqdn"'),
     (f"{A}\n", "2", "line 1", 'no column "2"'),
     (f"Report\nDNSHostName\n{A}\n", None, "line 2"),
+    (f"{A}\tFailed\t\t\t\t\t\t\n{B}\tz\n", None, "line 2", "sbpam's tsv"),
 ]
 
 
@@ -177,7 +177,23 @@ def test_a_refused_name_has_the_line_in_which_its_row_begins() -> None:
     assert [refusal.where for refusal in hosts.refused] == ["stdin:4"]
 
 
+def test_a_quote_in_a_comment_swallows_nothing() -> None:
+    text = f'FQDN;x\n{A};"1"\n# the ;"old one\n{B};2\n'
+    assert read_list(text).names == [A, B]
+
+
 def test_a_row_may_be_longer_than_a_block() -> None:
     note = "\n".join(f"{n} words; and more" for n in range(6_000))
     rows = "".join(f'{n}.corp.example.com;"{note}"\n' for n in "abc")
     assert len(read_list(f"FQDN;Note\n{rows}").names) == 3
+
+
+def test_the_escapes_of_sbpams_tsv_are_undone() -> None:
+    hosts = read_list(b"a\\\\b\\t\\n\\x1b\\u202e\tInvalid\t\t\t\t\t\t\n")
+    assert [refusal.text for refusal in hosts.refused] == ["a\\b\t\n\x1b\u202e"]
+
+
+def test_many_lines_of_comments_come_before_the_header() -> None:
+    hosts = read_list("# comment\n\n" * 20_000 + f"fqdn;x\nweb01;1\n{A};2\n")
+    assert hosts.names == [A]
+    assert hosts.refused[0].where == "stdin:40002"

@@ -87,11 +87,10 @@ class Breaking(ast.NodeTransformer):
         return len(self.places) == self.target + 1
 
     def visit_Yield(self, node: ast.Yield) -> ast.AST:
-        return expression("(yield from ())") if self._is_target(node) else node
-
-    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
-        first_lost = f"(yield from list({ast.unparse(node.value)})[1:])"
-        return expression(first_lost) if self._is_target(node) else node
+        passed = ast.unparse(node).removeprefix("(yield ").removesuffix(")")
+        if passed.startswith("(numbers, ") and self._is_target(node):
+            return expression(f"(yield [part[1:] for part in {passed}])")
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if ast.unparse(node) == "self._add(names)" and self._is_target(node):

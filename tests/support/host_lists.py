@@ -129,7 +129,7 @@ def _sheet(separator: str, *, quoting: Any = csv.QUOTE_MINIMAL, title: str = "DN
             if kind == "blank":
                 target.write(["", separator * 2, '""'][number % 3] + "\n")
             elif kind == "comment":
-                target.write(f"# x{separator}fqdn\n")
+                target.write(f'# x{separator}fqdn{separator}"\n')
             else:
                 writer.writerow(cells)
         return target.getvalue()
