@@ -4,10 +4,10 @@ import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, SignInError
 
@@ -74,19 +74,15 @@ class ClientCertificate:
     expires_at: float
     open_to_others: Path | None
     passphrase: Callable[[], str] = field(repr=False)
-    _bundle: "tuple[bytes, str] | None" = field(default=None, repr=False)
+    _pem: bytes | None = field(default=None, repr=False)
 
     def load_into(self, context: "ssl.SSLContext") -> None:
         """Makes `context` present it, also if a server asks late (TLS 1.3: IIS may).
 
         Raises SignInError for a key that cannot be used.
         """
-        if self._bundle is None:
-            _load(context, self.cert_path, self.key_path, self.passphrase)
-        else:
-            pem, passphrase = self._bundle
-            with _on_disk(pem) as path:
-                _load(context, path, path, lambda: passphrase)
+        with nullcontext() if self._pem is None else _on_disk(self._pem) as path:
+            _load(context, path or self.cert_path, path or self.key_path, self.passphrase)
         context.post_handshake_auth = True
 
 
@@ -97,13 +93,15 @@ def read_client_certificate(
 
     Raises `error` for files that cannot be used, SignInError for a passphrase that does not fit.
     """
+    from secrets import token_hex
+
     from cryptography.x509 import load_pem_x509_certificate
 
-    cert_path, key_path = Path(cert), Path(key or cert)
-    content, bundle = _read(cert_path, error), None
+    cert_path, key_path, anew = Path(cert), Path(key or cert), ""
+    content, pem = _read(cert_path, error), None
     if b"-----BEGIN " not in content and _PFX_VERSION in content[:12]:
-        key_path = cert_path
-        content, bundle = _open_pkcs12(cert_path, content, passphrase, error)
+        key_path, anew = cert_path, token_hex(32)
+        content = pem = _open_pkcs12(cert_path, content, passphrase, anew, error)
     if key_path != cert_path:
         _read(key_path, error)
     # The kind of PEM that `openssl x509 -trustout` writes: the same, and more behind it.
@@ -116,9 +114,14 @@ def read_client_certificate(
             f"{cert_path} holds no certificate",
             hint="it must be PEM (-----BEGIN CERTIFICATE-----) or PKCS#12 (.pfx, .p12)",
         ) from None
-    readers = _judge_mode(key_path)
     return ClientCertificate(
-        cert_path, key_path, known.serial, known.expires_at, readers, passphrase, bundle
+        cert_path,
+        key_path,
+        known.serial,
+        known.expires_at,
+        open_to_others=_judge_mode(key_path),
+        passphrase=(lambda: anew) if anew else passphrase,
+        _pem=pem,
     )
 
 
@@ -192,44 +195,37 @@ def _wrong_passphrase(path: Path) -> SignInError:
 
 
 def _open_pkcs12(
-    path: Path, content: bytes, passphrase: Callable[[], str], error: type[SbpamError]
-) -> tuple[bytes, tuple[bytes, str]]:
-    """The certificate as PEM; key and chain as PEM, with the key's new passphrase."""
-    from secrets import token_hex
-
+    path: Path, content: bytes, passphrase: Callable[[], str], anew: str, error: type[SbpamError]
+) -> bytes:
+    """Certificate, key and chain as PEM; the key's passphrase is `anew` from now on."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
-    key, certificate, chain = _decrypt_pkcs12(path, content, passphrase)
+    for password in (lambda: None, lambda: b"", lambda: passphrase().encode()):
+        try:
+            key, certificate, chain = load_key_and_certificates(content, password())
+            break
+        except ValueError:
+            # Its own words differ between versions; there is only one remedy.
+            continue
+        except UnsupportedAlgorithm as failure:
+            raise SignInError(
+                f"{path} is encrypted in a way that is not supported here",
+                reason=str(failure),
+                hint="make it PEM with `openssl pkcs12 -legacy`",
+            ) from None
+    else:
+        raise _wrong_passphrase(path)
     if key is None or certificate is None:
         raise error(
             f"{path} lacks the certificate or its private key",
             hint="export it with its private key",
         )
-    anew = token_hex(32)
     encryption = form.BestAvailableEncryption(anew.encode())
-    pem = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, encryption)
-    first, *others = (one.public_bytes(form.Encoding.PEM) for one in (certificate, *chain))
-    return first, (b"".join((pem, first, *others)), anew)
-
-
-def _decrypt_pkcs12(path: Path, content: bytes, passphrase: Callable[[], str]) -> Any:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
-
-    try:
-        for password in (lambda: None, lambda: b"", lambda: passphrase().encode()):
-            try:
-                return load_key_and_certificates(content, password())
-            except ValueError:
-                # Its own words differ between versions; there is only one remedy.
-                continue
-    except UnsupportedAlgorithm as failure:
-        raise SignInError(
-            f"{path} is encrypted in a way that is not supported here",
-            reason=str(failure),
-            hint="make it PEM with `openssl pkcs12 -legacy`",
-        ) from None
-    raise _wrong_passphrase(path)
+    parts = [one.public_bytes(form.Encoding.PEM) for one in (certificate, *chain)]
+    parts.append(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, encryption))
+    return b"".join(parts)
 
 
 @contextmanager

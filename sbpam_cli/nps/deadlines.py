@@ -5,6 +5,7 @@ time outlives them all. Here every operation of a thread ends at the deadline
 that the thread has set.
 """
 
+import math
 import os
 import socket
 import struct
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sbpam_cli.system.services import Services
 
+_LONGEST_S = 86_400.0
 _WRITE_BYTES = 256 * 1024
 _GIVE_UP = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
@@ -41,19 +43,16 @@ class DeadlineNetwork:
         try:
             yield
         finally:
-            self._current.until = None
+            self._current.until = math.inf
 
-    def remaining(self, timeout_s: float | None) -> float | None:
+    def remaining(self, timeout_s: float | None) -> float:
         """What is left for one operation; raises httpcore's time-out when nothing is."""
-        until = getattr(self._current, "until", None)
-        if until is None:
-            return timeout_s
-        left = float(until) - self._clock.monotonic()
-        if left <= 0:
+        left_s: float = getattr(self._current, "until", math.inf) - self._clock.monotonic()
+        if left_s <= 0:
             import httpcore
 
             raise httpcore.ReadTimeout("the total deadline has passed")
-        return left if timeout_s is None else min(left, timeout_s)
+        return min(left_s, _LONGEST_S if timeout_s is None else timeout_s)
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
@@ -70,14 +69,11 @@ class DeadlineNetwork:
             why = getattr(error, "strerror", None) or str(error)
             raise httpcore.ConnectError(f"the name {host} cannot be resolved: {why}") from error
         addresses.sort(key=lambda address: address != self._answered.get(host))
-        limit_s = self.remaining(timeout)
-        until = None if limit_s is None else self._clock.monotonic() + limit_s
+        until = self._clock.monotonic() + self.remaining(timeout)
         failure: Exception = httpcore.ConnectError(f"the name {host} has no address")
         for tried, address in enumerate(addresses):
-            share_s = None
-            if until is not None:
-                left_s = max(until - self._clock.monotonic(), 0.1)
-                share_s = left_s / (len(addresses) - tried)
+            left_s = max(until - self._clock.monotonic(), 0.1)
+            share_s = left_s / (len(addresses) - tried)
             try:
                 stream = self._inner.connect_tcp(address, port, timeout=share_s, **options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

@@ -4,7 +4,7 @@ Tolerant of absent, null and unknown fields, and of any value in a field.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from sbpam_cli.models import (
     Token,
 )
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.nps.decoding import OddError, WireError, decode, decode_rows, decoders, elements
+from sbpam_cli.nps.decoding import OddError, WireError, decode, decode_rows, decoders
 
 Found = TypeVar("Found")
 
@@ -224,18 +224,11 @@ def _host(host: Any, told: Any, unsaid: ScanStatus | None) -> ScanHost:
     )
 
 
-def read_jobs(chunks: Iterable[bytes]) -> Iterator[ScanJob]:
-    """The jobs of the list, as they arrive; elements without a usable id are passed over.
-
-    Raises WireError as `elements` does; the jobs before that were good.
-    """
-    for element in elements(chunks):
-        try:
-            yield decode_job(element)
-        except OddError:
-            continue
-        except WireError as error:
-            raise WireError("the list of jobs is cut off or broken") from error
+def read_jobs(content: bytes) -> Iterator[ScanJob]:
+    """The jobs of the list; elements without a usable id are passed over. Raises WireError."""
+    for row in decode(content, "rows"):
+        with suppress(OddError):
+            yield decode_job(bytes(row))
 
 
 # Lists.

@@ -45,10 +45,8 @@ def build_context(
     """
     import ssl
 
-    if seen is not None:
-        context = _checking_context(_refuse(seen))
-    elif settings.fingerprint is not None:
-        context = _checking_context(_pin(settings.fingerprint))
+    if seen is not None or settings.fingerprint is not None:
+        context = _checking_context(settings.fingerprint, seen)
     elif settings.insecure:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -87,34 +85,19 @@ def fingerprint_of(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def _pin(fingerprint: str) -> Callable[[bytes], None]:
-    def check(der: bytes) -> None:
-        import ssl
-
-        if (found := fingerprint_of(der)) != fingerprint:
-            raise ssl.SSLCertVerificationError(
-                f"the server's certificate has the fingerprint {found}, not the pinned one"
-            )
-
-    return check
-
-
-def _refuse(seen: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    def check(der: bytes) -> None:
-        import ssl
-
-        seen(der)
-        raise ssl.SSLCertVerificationError("only its certificate was looked at")
-
-    return check
-
-
-def _checking_context(check: Callable[[bytes], None]) -> "ssl.SSLContext":
-    """Trusts what `check` lets pass, before a byte of the application goes out."""
+def _checking_context(pinned: str | None, seen: Callable[[bytes], None] | None) -> "ssl.SSLContext":
+    """Judges the certificate alone, before a byte of the application goes out."""
     import ssl
 
     def look(peer: Any) -> None:
-        check(peer.getpeercert(binary_form=True) or b"")
+        der = peer.getpeercert(binary_form=True) or b""
+        if seen is not None:
+            seen(der)
+            raise ssl.SSLCertVerificationError("only its certificate was looked at")
+        if (found := fingerprint_of(der)) != pinned:
+            raise ssl.SSLCertVerificationError(
+                f"the server's certificate has the fingerprint {found}, not the pinned one"
+            )
 
     class CheckedSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
@@ -134,15 +117,15 @@ def _checking_context(check: Callable[[bytes], None]) -> "ssl.SSLContext":
     return context
 
 
-_MISMATCHES = (62, 63, 64)
-"""OpenSSL: the certificate is for another host, another mail address, another IP address."""
-
-_OUT_OF_TIME = (9, 10)
-"""OpenSSL: it is not valid yet, or has expired."""
-
-_WEAK = (66, 67, 68)
-"""OpenSSL: a key in the chain is too short, or a signature too weak (SHA-1)."""
-
+_REMEDIES = {
+    # OpenSSL: not valid yet, expired.
+    (9, 10): "check this machine's clock; if it is right, the server needs a new certificate",
+    # For another host, another mail address, another IP address.
+    (62, 63, 64): "use the name that the certificate is for, or pin it with --fingerprint",
+    # A key in the chain is too short, or a signature too weak (SHA-1).
+    (66, 67, 68): "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
+    " signed with SHA-256",
+}
 _WEAK_WORDS = ("TOO_SMALL", "TOO_WEAK", "TOO_SHORT", "PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 
 _CLIENT_ALERTS = (
@@ -155,16 +138,9 @@ _CLIENT_ALERTS = (
 
 def _remedy(code: int, words: str) -> str:
     # The trust stores of Windows and macOS have numbers of their own.
-    if code in _OUT_OF_TIME or "expired" in words:
-        return "check this machine's clock; if it is right, the server needs a new certificate"
-    if code in _MISMATCHES:
-        return "use the name that the certificate is for, or pin it with --fingerprint"
-    if code in _WEAK:
-        return (
-            "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
-            " signed with SHA-256"
-        )
-    return "name its CA with --ca-bundle, or pin it with --fingerprint"
+    code = 10 if "expired" in words else code
+    found = (remedy for codes, remedy in _REMEDIES.items() if code in codes)
+    return next(found, "name its CA with --ca-bundle, or pin it with --fingerprint")
 
 
 def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
