@@ -1,6 +1,5 @@
 """What of a run's needs is between here and the server, in the order in which a run meets it."""
 
-import uuid
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from sbpam_cli.doctor.checks import Check, Result, judge_end
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import read_certificate
-from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import fingerprint_of
 from sbpam_cli.settings.environment import given_by_environment
@@ -153,8 +151,5 @@ class ServerChecks:
         return judge_end(token.expires_at, self._site.client.server_time())
 
     def _check_role(self) -> Result:
-        """Reads a job that does not exist: only an account with the role is told so."""
-        unknown = uuid.UUID(int=self._services.random.getrandbits(128), version=4)
-        with suppress(NotFoundError):
-            self._site.client.job(str(unknown))
+        self._site.client.check_role()
         return True, "scans can be read", None

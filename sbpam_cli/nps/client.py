@@ -4,7 +4,9 @@ The scheduling POST is sent once and its fate reported: only the caller's journa
 may follow. No id enters a path but a canonical UUID, no text a query but encoded.
 """
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -49,19 +51,14 @@ class NpsClient(SignedInCalls):
     # Reads.
 
     def version(self, *, once: bool = False) -> str | None:
-        """`GET /api/v1/Version` [live], the harmless read: any answer but a 5xx or HTML will do."""
+        """`GET /api/v1/Version` [live], the harmless read: any answer but a 5xx or HTML will do.
+
+        once: whoever asks repeats it. Raises UnreachableError or ServerError.
+        """
         reply = self._try(Outgoing("/api/v1/Version", repeat="never" if once else "reads"))
         if reply.status >= 500 or reply.is_web_page:
             raise failed_answer(reply, "the server")
         return reply.problem()[0] if reply.status == 200 else None
-
-    def probe(self) -> None:
-        """One try of the harmless read. Raises UnreachableError or ServerError."""
-        self.version(once=True)
-
-    def health(self) -> Reply:
-        """One try of `GET /api/v1/Health` [live], whatever it answers. Raises UnreachableError."""
-        return self._try(Outgoing("/api/v1/Health", repeat="never"))
 
     def look(self, path: str) -> Reply:
         """A signed-in read, whatever it answers: for what `doctor --assumptions` compares."""
@@ -80,6 +77,12 @@ class NpsClient(SignedInCalls):
                 f"the server knows no {unknown}", reason=f"HTTP {reply.status} without a job"
             )
         return _understood(wire.decode_job, reply, "the job")
+
+    def check_role(self) -> None:
+        """Reads a job that does not exist: only an account with the role is told so."""
+        unknown = uuid.UUID(int=self._services.random.getrandbits(128), version=4)
+        with suppress(NotFoundError):
+            self.job(str(unknown))
 
     def jobs(self, gather: Callable[[Iterator[ScanJob]], Found]) -> Found:
         """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.

@@ -83,9 +83,6 @@ class DeadlineNetwork:
             return _DeadlineStream(stream, self)
         raise failure
 
-    def sleep(self, seconds: float) -> None:
-        self._clock.sleep(seconds)
-
 
 class _DeadlineStream:
     def __init__(self, inner: "httpcore.NetworkStream", network: DeadlineNetwork) -> None:

@@ -9,6 +9,16 @@ if TYPE_CHECKING:
     from sbpam_cli.nps.transport import NoReplyError, Reply
 
 
+_NO_CALL = "is this the address of the NPS server, and is its version 4.1 or later?"
+_REMEDIES = {
+    404: _NO_CALL,
+    405: _NO_CALL,
+    407: "put the proxy's user and password into HTTPS_PROXY",
+    413: "send fewer hosts at once with --batch-size",
+}
+_LATER = "try again in a few minutes; with the trace id the vendor's support can look it up"
+
+
 class RefusedError(SignInError):
     """The server refused a sign-in step or a token; `status` is its HTTP status."""
 
@@ -56,12 +66,9 @@ def failed_answer(reply: "Reply", what: str) -> SbpamError:
     status = reply.status
     told = words_of(reply)
     if status == 401:
-        return RefusedError(
-            "the server does not accept the token",
-            status=401,
-            hint="sign in again with `sbpam login`, or renew SBPAM_TOKEN",
-            **told,
-        )
+        hint = "sign in again with `sbpam login`, or renew SBPAM_TOKEN"
+        message = "the server does not accept the token"
+        return RefusedError(message, status=401, hint=hint, **told)
     if status == 403:
         return RefusedError(
             "the server does not allow this",
@@ -83,7 +90,8 @@ def failed_answer(reply: "Reply", what: str) -> SbpamError:
             **told,
         )
     told["reason"] = reply.problem()[0]
-    return ServerError(f"{what} failed with HTTP {status}", hint=_remedy(status), **told)
+    hint = _REMEDIES.get(status, _LATER)
+    return ServerError(f"{what} failed with HTTP {status}", hint=hint, **told)
 
 
 def words_of(reply: "Reply") -> dict[str, str | None]:
@@ -101,13 +109,3 @@ def redirect_target(reply: "Reply") -> str:
     except ValueError:
         return "an odd address"
     return (f"{parts.scheme}://{host}{parts.path}" if host else parts.path)[:300] or "nowhere"
-
-
-def _remedy(status: int) -> str:
-    if status in (404, 405):
-        return "is this the address of the NPS server, and is its version 4.1 or later?"
-    if status == 407:
-        return "put the proxy's user and password into HTTPS_PROXY"
-    if status == 413:
-        return "send fewer hosts at once with --batch-size"
-    return "try again in a few minutes; with the trace id the vendor's support can look it up"

@@ -12,8 +12,6 @@ _LONGEST_WORDS = 500
 
 _ESCAPE = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
 
-Hide = Callable[[str], str]
-
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """`***` in place of each secret, also as JSON, a URL or a web page spells it.
@@ -54,7 +52,7 @@ def is_web_page(content_type: str, content: bytes) -> bool:
 
 
 def read_problem(
-    content_type: str, content: bytes, hide: Hide = str
+    content_type: str, content: bytes, hide: Callable[[str], str] = str
 ) -> tuple[str | None, str | None]:
     """The server's own words and trace id: ProblemDetails, a JSON string, plain text, HTML, none.
 

@@ -35,6 +35,7 @@ _COPIED_BYTES = 1 << 20
 _LONGEST_ERROR = 1 << 20
 
 
+@dataclass(eq=False)
 class NoReplyError(Exception):
     """A request without a usable answer.
 
@@ -43,14 +44,11 @@ class NoReplyError(Exception):
     proxy. final: what another try would end with too.
     """
 
-    def __init__(
-        self, reason: str, *, sent: bool, peer: str = "", final: "UnreachableError | None" = None
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
-        self.peer = peer
-        self.final = final
+    reason: str
+    _: KW_ONLY
+    sent: bool
+    peer: str = ""
+    final: UnreachableError | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +89,8 @@ class Outgoing:
 
     def all_secrets(self) -> tuple[str, ...]:
         """What no message may repeat; a letter or two of it would hide them in every message."""
-        cookies = (value for value in self.cookies.values() if len(value) > 3)
-        return (*(secret for secret in (self.secret, self.token or "") if secret[1:]), *cookies)
+        found = (self.secret, self.token or "", *self.cookies.values())
+        return tuple(value for value in found if len(value) > 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +159,8 @@ class Transport:
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()
+                # Whoever lets go last closes: threads may be in a request at the command's end.
+                weakref.finalize(self, self._opened.close).atexit = False
             return self._opened
 
     def _open(self) -> "httpx.Client":
@@ -188,13 +188,8 @@ class Transport:
         )
         # httpx has no setting for httpcore's back end; a test holds these names.
         transport._pool._network_backend = self._network
-        client: httpx.Client = library.Client(
-            transport=transport,
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
-        # Threads may still be in a request when the command is over: whoever lets go last closes.
-        weakref.finalize(self, client.close).atexit = False
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        client: httpx.Client = library.Client(transport=transport, trust_env=False, cookies=cookies)
         return client
 
     def send(self, out: Outgoing) -> Reply:
@@ -212,7 +207,7 @@ class Transport:
         try:
             client = self._client()
             with self._network.deadline(out.total_s):
-                request = client.build_request(
+                asked = client.stream(
                     out.method,
                     self.origin + out.path,
                     json=out.body,
@@ -220,11 +215,8 @@ class Transport:
                     timeout=httpx.Timeout(out.read_s, connect=out.connect_s, pool=out.total_s),
                     extensions={"trace": progress.see},
                 )
-                response = client.send(request, stream=True)
-                try:
+                with asked as response:
                     content = _whole_body(response, out.largest)
-                finally:
-                    response.close()
             reply = Reply(
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
@@ -313,15 +305,14 @@ def _set_cookies(values: list[str]) -> dict[str, str]:
 def _explain(error: BaseException) -> str:
     """An httpx error in words; never its request, which carries the token."""
     httpx = _load_httpx()
-    if isinstance(error, httpx.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
-    if isinstance(error, httpx.ProxyError):
-        return f"the proxy refused: {error}"
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return "the address cannot be used"
-    if isinstance(error, httpx.LocalProtocolError):
-        # Its words repeat the header that is wrong.
-        return "the request cannot be written"
+    words = {
+        httpx.ConnectTimeout: "no connection in time",
+        httpx.TimeoutException: "no answer in time",
+        httpx.ProxyError: f"the proxy refused: {error}",
+        # Its own words repeat the header that is wrong.
+        httpx.LocalProtocolError: "the request cannot be written",
+    }
+    for kind, said in words.items():
+        if isinstance(error, kind):
+            return said
     return re.sub(r"\[(Errno|WinError) -?\d+\] ", "", str(error)) or type(error).__name__

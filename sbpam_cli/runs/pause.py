@@ -1,5 +1,7 @@
 """After a failure nothing is sent until a harmless read succeeds."""
 
+from functools import partial
+
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.nps.client import NpsClient, backoff_s
 from sbpam_cli.system.services import Services
@@ -36,7 +38,7 @@ class Pause:
     def probe(self) -> None:
         if not self.is_probing and self._services.clock.monotonic() >= self.due_at:
             self.is_probing = True
-            self._workers.submit(PROBE, self._client.probe)
+            self._workers.submit(PROBE, partial(self._client.version, once=True))
 
     def take(self, done: Done) -> SbpamError | None:
         """Takes a read's end; returns the error to stop with after a minute of failures."""

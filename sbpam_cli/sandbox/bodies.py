@@ -104,19 +104,9 @@ def _join(job: Job, entry: _Progress) -> dict[str, Any]:
             "lastScanTimeUtc": _time(scan.finished_at),
             "lastScanStartTimeUtc": _time(scan.started_at),
             "hostConnected": scan.status is ScanStatus.COMPLETE,
-            "hostScanUser": [
-                {
-                    "hostScanHostId": scan_id,
-                    "hostScanHost": {},
-                    "userName": "Administrator",
-                    "sid": "S-1-5-21-1004336348-1177238915-682003330-500",
-                    "lastLogonUtc": _UNSET_TIME,
-                    "passwordHash": PLANTED_SECRETS["passwordHash"],
-                    "lsaLookupCache": PLANTED_SECRETS["lsaLookupCache"],
-                }
-            ],
+            "hostScanUser": [{"userName": "Administrator", "lastLogonUtc": _UNSET_TIME}],
             "hostScanGroup": [{"hostScanHostId": scan_id, "name": "Users", "hostScanHost": {}}],
-            "hostScanFeature": [{"id": scan_id, "name": "Web-Server", "hostScanHost": {}}],
+            "hostScanFeature": [{"id": scan_id, "name": "Web-Server", **PLANTED_SECRETS}],
         },
         **_action_queue(job, scan_id, scan),
     }

@@ -1,12 +1,9 @@
 """Who is signed in where, until when, and where each secret comes from."""
 
-import uuid
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method
-from sbpam_cli.nps.client import NotFoundError
 from sbpam_cli.settings.environment import SECRETS_OF, Found, SecretName
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.settings.secrets import Secrets
@@ -58,14 +55,11 @@ def run_whoami(ctx: "Context", options: ConnectionOptions, *, check: bool = Fals
 
 
 def _check(ctx: "Context", target: Target, secrets: Secrets, token: Found) -> None:
-    """Reads a job that does not exist: only who may read jobs is told so."""
     alone = target._replace(method="token", stored=False)
     given: dict[SecretName, Found] = {"token": token}
     site = Site(ctx, alone, Secrets(ctx.services, alone, secrets.vault, ctx.console, given))
-    unknown = uuid.UUID(int=ctx.services.random.getrandbits(128), version=4)
     try:
-        with suppress(NotFoundError):
-            site.client.job(str(unknown))
+        site.client.check_role()
         ctx.console.note(f"the token from {token.source} works")
     except SignInError as error:
         error.message = f"the token from {token.source} does not work: {error.message}"
