@@ -10,18 +10,16 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sbpam_cli.errors import ServerError, UnreachableError
 from sbpam_cli.names import canonical_uuid
+from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.decoding import WireError, decode
 from sbpam_cli.nps.replies import make_token, read_status, read_time
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
 from sbpam_cli.signin.session import Site
-
-if TYPE_CHECKING:
-    from sbpam_cli.nps.client import NpsClient
-    from sbpam_cli.output.context import Context
 
 _JOBS = "/api/v1/HostScanJob"
 _JOB = "id status statusDescription hostScanHostStatus"
@@ -55,7 +53,7 @@ class Fact(NamedTuple):
     ok: bool | None
 
 
-def run_assumptions(ctx: "Context", options: ConnectionOptions) -> list[Fact]:
+def run_assumptions(ctx: Context, options: ConnectionOptions) -> list[Fact]:
     """A fact a row; raises what signing in raises. The outcome names no server."""
     site = Site(ctx, resolve_target(ctx.services, options))
     site.session.token()
@@ -72,7 +70,7 @@ def run_assumptions(ctx: "Context", options: ConnectionOptions) -> list[Fact]:
     return facts
 
 
-def _form_facts(client: "NpsClient", unknown: str) -> Iterator[Fact]:
+def _form_facts(client: NpsClient, unknown: str) -> Iterator[Fact]:
     """unknown: the id of a job that does not exist."""
     kind, value = _read(client, "/api/v1/Version")
     ok = isinstance(value, str) and bool(re.fullmatch(r"[0-9]+(\.[0-9]+)+", value))
@@ -106,7 +104,7 @@ def _form_facts(client: "NpsClient", unknown: str) -> Iterator[Fact]:
         yield _fields(f"a row of {name}", _objects([_dict(value)], "data"), fields)
 
 
-def _job_facts(client: "NpsClient") -> Iterator[Fact]:
+def _job_facts(client: NpsClient) -> Iterator[Fact]:
     kind, value = _read(client, _JOBS)
     yield Fact("list of jobs", "an array", kind, isinstance(value, list))
     jobs = _objects([{"jobs": value}], "jobs")
@@ -139,7 +137,7 @@ def _job_facts(client: "NpsClient") -> Iterator[Fact]:
     yield Fact("clocks of Date and jobs", "no job is made later", "none later" if ok else seen, ok)
 
 
-def _read(client: "NpsClient", path: str) -> tuple[str, Any]:
+def _read(client: NpsClient, path: str) -> tuple[str, Any]:
     """What came, without anything that stood in it; its JSON value, else its bytes."""
     try:
         reply = client.look(path)

@@ -4,14 +4,12 @@ Nothing hangs: every check runs in a daemon thread and is given up after its tim
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError
+from sbpam_cli.system.services import Services
 from sbpam_cli.system.threads import WAIT_SLICE_S, ThreadWorkers
 from sbpam_cli.wording import duration_words, utc
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
 
 _SOON_S = 14 * 86400.0
 _LIMIT_S = 75.0
@@ -41,7 +39,7 @@ class Check(NamedTuple):
     needs: str | None = None
 
 
-def carry_out(services: "Services", checks: Iterable[Check]) -> Iterator[Finding]:
+def carry_out(services: Services, checks: Iterable[Check]) -> Iterator[Finding]:
     """The findings of checks that build on one another, each as soon as it is known."""
     broken: dict[str | None, str] = {}
     for check in checks:
@@ -66,7 +64,7 @@ def judge_end(expires_at: float, now: float) -> tuple[bool, str]:
     return left_s > _SOON_S, f"expires {utc(expires_at)}, in {duration_words(left_s)}"
 
 
-def _carry_out_one(services: "Services", check: Check) -> Result:
+def _carry_out_one(services: Services, check: Check) -> Result:
     clock = services.clock
     # Workers of its own: one that was given up may still be busy.
     workers = ThreadWorkers(1, clock)

@@ -5,19 +5,16 @@ Nothing here asks a person, schedules, or is recorded.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sbpam_cli.doctor.checks import Finding, carry_out, failed
 from sbpam_cli.doctor.local import check_settings, secret_checks, state_checks
 from sbpam_cli.doctor.server import ServerChecks
 from sbpam_cli.errors import OptionError, SbpamError, UsageError
 from sbpam_cli.output.console import Console
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
 from sbpam_cli.signin.session import open_secrets
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 
 class _Unwarned(Console):
@@ -27,9 +24,7 @@ class _Unwarned(Console):
         """Dropped."""
 
 
-def run_doctor(
-    ctx: "Context", options: ConnectionOptions, *, unattended: bool
-) -> Sequence[Finding]:
+def run_doctor(ctx: Context, options: ConnectionOptions, *, unattended: bool) -> Sequence[Finding]:
     """The findings, those that are not ok first; the verdict is in `outcome`.
 
     unattended: for a job of cron's; otherwise what is stored of this person's session serves.
@@ -48,7 +43,7 @@ def run_doctor(
     return sorted(findings, key=lambda finding: finding.ok is not False)
 
 
-def _examine(ctx: "Context", options: ConnectionOptions, unattended: bool) -> Iterator[Finding]:
+def _examine(ctx: Context, options: ConnectionOptions, unattended: bool) -> Iterator[Finding]:
     services = ctx.services
     target, settings = _resolve(services, options)
     yield settings
@@ -69,7 +64,7 @@ def _examine(ctx: "Context", options: ConnectionOptions, unattended: bool) -> It
     yield from carry_out(services, server.all())
 
 
-def _resolve(services: "Services", options: ConnectionOptions) -> tuple[Target | None, Finding]:
+def _resolve(services: Services, options: ConnectionOptions) -> tuple[Target | None, Finding]:
     """The target, and what is found of it; None if no server can be asked."""
     try:
         target = resolve_target(services, options)

@@ -7,26 +7,23 @@ import sys
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sbpam_cli.doctor.checks import Check, Result, judge_end
 from sbpam_cli.errors import JournalError, LockedError
 from sbpam_cli.models import Method
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.environment import (
     SECRETS_OF,
     SecretName,
     given_by_environment,
     variable_of,
 )
+from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets, open_to_others
 from sbpam_cli.system.filesystems import filesystem_type, is_network, is_passing
 from sbpam_cli.system.locks import hold_lock
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.system.services import Services
 
 _NEEDED: dict[Method, SecretName] = {
     "password": "password",
@@ -35,7 +32,7 @@ _NEEDED: dict[Method, SecretName] = {
 }
 
 
-def state_checks(services: "Services") -> list[Check]:
+def state_checks(services: Services) -> list[Check]:
     """What cron changes; the state folder, and what is in it."""
     folder = services.state_folder()
     return [
@@ -46,7 +43,7 @@ def state_checks(services: "Services") -> list[Check]:
 
 
 def secret_checks(
-    ctx: "Context", target: "Target", secrets: Secrets, *, unattended: bool
+    ctx: Context, target: Target, secrets: Secrets, *, unattended: bool
 ) -> list[Check]:
     """The keyring, each secret that the sign-in method can use, an application's certificate.
 
@@ -63,7 +60,7 @@ def secret_checks(
     return checks
 
 
-def check_settings(services: "Services", target: "Target") -> Result:
+def check_settings(services: Services, target: Target) -> Result:
     """The settings in force, and where each comes from. Raises SignInError without a server."""
     stored = "" if target.stored else " (nothing stored applies to this server and user)"
     parts = [f"{target.profile}{stored} in {services.config_folder()}"]
@@ -72,7 +69,7 @@ def check_settings(services: "Services", target: "Target") -> Result:
     return True, "; ".join(parts), None
 
 
-def _environment(services: "Services") -> Result:
+def _environment(services: Services) -> Result:
     """What cron, systemd and containers set otherwise than a terminal."""
     names = ["HOME", "PATH", "LANG", "LC_ALL", "DBUS_SESSION_BUS_ADDRESS"]
     if os.name == "nt":
@@ -95,7 +92,7 @@ def _mode(path: Path) -> str:
     return f" ({stat.S_IMODE(path.stat().st_mode):04o})" if os.name == "posix" else ""
 
 
-def _state_folder(services: "Services", folder: Path) -> Result:
+def _state_folder(services: Services, folder: Path) -> Result:
     found = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not (found.is_dir() and os.access(found, os.W_OK | os.X_OK)):
         remedy = "make it writable for this user, or set SBPAM_STATE_HOME"
@@ -115,7 +112,7 @@ def _state_folder(services: "Services", folder: Path) -> Result:
     return True, detail, None
 
 
-def _journal(services: "Services", path: Path) -> Result:
+def _journal(services: Services, path: Path) -> Result:
     from sbpam_cli.journal.journal import Journal
     from sbpam_cli.journal.schema import open_database
 
@@ -148,7 +145,7 @@ def _journal(services: "Services", path: Path) -> Result:
     return True, detail, f"`sbpam resume {newest}`"
 
 
-def _keyring(services: "Services", target: "Target", secrets: Secrets) -> Result:
+def _keyring(services: Services, target: Target, secrets: Secrets) -> Result:
     vault, needed = secrets.vault, _NEEDED[target.method]
     vault.get(target.profile, target.server, "token")
     if vault.absent_because is None:
@@ -160,7 +157,7 @@ def _keyring(services: "Services", target: "Target", secrets: Secrets) -> Result
     return False, detail, f"{remedy}give the secret with {variable_of(needed)}_FILE"
 
 
-def _secret(services: "Services", name: SecretName, secrets: Secrets, needed: bool) -> Result:
+def _secret(services: Services, name: SecretName, secrets: Secrets, needed: bool) -> Result:
     found, variable = secrets.find(name), variable_of(name)
     if found is None and not needed:
         return True, "none; not everybody needs one", None
@@ -173,7 +170,7 @@ def _secret(services: "Services", name: SecretName, secrets: Secrets, needed: bo
     return True, f"from {found.source}: {path}{_mode(path)}", open_to_others(path)
 
 
-def _client_certificate(ctx: "Context", target: "Target", secrets: Secrets) -> Result:
+def _client_certificate(ctx: Context, target: Target, secrets: Secrets) -> Result:
     from sbpam_cli.signin.application import open_certificate
 
     certificate = open_certificate(ctx, target, secrets)

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sbpam_cli.doctor.checks import Check, Result, judge_end
@@ -11,15 +10,13 @@ from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.proxies import choose_proxy
 from sbpam_cli.nps.tls import fingerprint_of
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.environment import given_by_environment
+from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.login import look_at_certificate
 from sbpam_cli.signin.session import Site, token_in
 from sbpam_cli.wording import duration_words
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.profiles import Target
 
 _CONNECT_S = 5.0
 _SKEW_TOLD_S = 2.0
@@ -34,9 +31,7 @@ class ServerChecks:
     sign-in that may want a code is not tried: what is refused there counts as an attempt.
     """
 
-    def __init__(
-        self, ctx: "Context", target: "Target", secrets: Secrets, *, unattended: bool
-    ) -> None:
+    def __init__(self, ctx: Context, target: Target, secrets: Secrets, *, unattended: bool) -> None:
         self._ctx = ctx
         self._services = ctx.services
         self._secrets = secrets

@@ -1,13 +1,9 @@
 """Answers that are no success, and requests without one, as the errors they mean."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableError, UsageError
-
-if TYPE_CHECKING:
-    from sbpam_cli.nps.transport import NoReplyError, Reply
-
+from sbpam_cli.nps.transport import NoReplyError, Reply
 
 _NO_CALL = "is this the address of the NPS server, and is its version 4.1 or later?"
 _REMEDIES = {
@@ -43,7 +39,7 @@ def read_date(text: str | None) -> float | None:
         return None
 
 
-def retry_after_s(reply: "Reply", now: float) -> float | None:
+def retry_after_s(reply: Reply, now: float) -> float | None:
     """`Retry-After` as seconds from `now` (epoch, server's clock); None if absent or odd."""
     text = reply.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -52,7 +48,7 @@ def retry_after_s(reply: "Reply", now: float) -> float | None:
     return max(0.0, moment - now) if moment is not None else None
 
 
-def no_answer(origin: str, failure: "NoReplyError") -> SbpamError:
+def no_answer(origin: str, failure: NoReplyError) -> SbpamError:
     """A request without an answer."""
     return failure.final or UnreachableError(
         f"no answer from {failure.peer or origin}",
@@ -61,7 +57,7 @@ def no_answer(origin: str, failure: "NoReplyError") -> SbpamError:
     )
 
 
-def failed_answer(reply: "Reply", what: str) -> SbpamError:
+def failed_answer(reply: Reply, what: str) -> SbpamError:
     """An answer that is no success; `what` gave it: `the sign-in`, `the list of jobs`."""
     status = reply.status
     told = words_of(reply)
@@ -94,13 +90,13 @@ def failed_answer(reply: "Reply", what: str) -> SbpamError:
     return ServerError(f"{what} failed with HTTP {status}", hint=hint, **told)
 
 
-def words_of(reply: "Reply") -> dict[str, str | None]:
+def words_of(reply: Reply) -> dict[str, str | None]:
     """The server's words, else its status, and the trace id, as arguments of an error."""
     words, trace_id = reply.problem()
     return {"reason": words or f"HTTP {reply.status}", "trace_id": trace_id}
 
 
-def redirect_target(reply: "Reply") -> str:
+def redirect_target(reply: Reply) -> str:
     """Where a redirect points, without user, query and fragment: those may hold secrets."""
     target = reply.hide(reply.headers.get("location", ""))
     try:

@@ -3,9 +3,11 @@
 Tolerant of absent, null and unknown fields, and of any value in a field.
 """
 
+import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -74,8 +76,6 @@ def read_time(value: object) -> float | None:
     """An ISO time as epoch seconds; UTC if it has no zone; before 1970 (year 1) it is unset."""
     if not isinstance(value, str) or len(value) > _LONGEST_TIME:
         return None
-    from datetime import UTC, datetime
-
     try:
         moment = datetime.fromisoformat(value.strip())
         found = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -329,8 +329,6 @@ def _moment(value: object) -> float | None:
 
 
 def _jwt_claims(text: str) -> dict[str, Any]:
-    import base64
-
     parts = text.split(".")
     with suppress(ValueError, WireError):
         claims = decode(base64.urlsafe_b64decode(parts[1] + "==")) if len(parts) == 3 else None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import unquote_plus
 
 from sbpam_cli.nps.decoding import WireError, decode
 from sbpam_cli.nps.replies import read_text
@@ -34,7 +35,6 @@ def _mask(text: str, secrets: Iterable[str]) -> str:
 def _spell_plainly(text: str) -> str:
     """Without escapes, which may be escaped themselves, and without backslashes."""
     import html
-    from urllib.parse import unquote_plus
 
     for _ in range(3):
         text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)

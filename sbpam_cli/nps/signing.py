@@ -6,7 +6,7 @@ refusals lock accounts, and a second push wakes somebody up.
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sbpam_cli.errors import Interrupted, ServerError, SignInError
 from sbpam_cli.models import Token
@@ -29,9 +29,7 @@ from sbpam_cli.nps.transport import (
     Reply,
     Transport,
 )
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 _YEAR_3000 = 32_503_680_000.0
 _TRIES = 4
@@ -47,7 +45,7 @@ class Tokens(Protocol):
     def renew(self, refused: Token) -> Token: ...
 
 
-def backoff_s(services: "Services", attempt: int, longest_s: float = _BACKOFF_LONGEST_S) -> float:
+def backoff_s(services: Services, attempt: int, longest_s: float = _BACKOFF_LONGEST_S) -> float:
     """How long to wait before the try after `attempt` (1-based): doubling, full jitter."""
     return services.random.uniform(
         0.0, min(longest_s, _BACKOFF_FIRST_S * 2.0 ** min(attempt - 1, 16))
@@ -62,7 +60,7 @@ class SignedInCalls:
     """
 
     def __init__(
-        self, services: "Services", transport: Transport, *, stop: threading.Event | None = None
+        self, services: Services, transport: Transport, *, stop: threading.Event | None = None
     ) -> None:
         self._services = services
         self.origin = transport.origin

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from sbpam_cli import __version__
 from sbpam_cli.errors import UnreachableError
 from sbpam_cli.nps import server_words
 from sbpam_cli.nps.deadlines import DeadlineNetwork
@@ -77,8 +78,6 @@ class Outgoing:
     largest: int = 64 << 20
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        from sbpam_cli import __version__
-
         found = {"Accept": "application/json", "User-Agent": f"sbpam/{__version__}"}
         if self.token is not None:
             found["Authorization"] = f"Bearer {self.token}"
