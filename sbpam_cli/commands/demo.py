@@ -33,13 +33,13 @@ def demo(
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
     from sbpam_cli.settings.profiles import ConnectionOptions
-    from sbpam_cli.system.signals import Interruption, leave_now
+    from sbpam_cli.system.signals import Interruption
 
     services = ctx.services
     world = World(now=services.clock.now, scan_duration_s=scan_duration)
     with ExitStack() as stack:
         # A signal that comes before or after the job itself leaves nothing behind either.
-        stack.enter_context(Interruption(lambda code: leave_now(services, code)))
+        stack.enter_context(Interruption(services))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sbpam-demo-"))
         server = stack.enter_context(SandboxServer(world))
         private = {

@@ -30,7 +30,7 @@ def sandbox(
     """
     from sbpam_cli.sandbox.serve import SandboxServer
     from sbpam_cli.sandbox.world import World
-    from sbpam_cli.system.signals import Interruption, leave_now
+    from sbpam_cli.system.signals import Interruption
 
     services, console = ctx.services, ctx.console
     world = World(
@@ -42,7 +42,7 @@ def sandbox(
     )
     try:
         with (
-            Interruption(lambda code: leave_now(services, code)) as interruption,
+            Interruption(services) as interruption,
             SandboxServer(world, port=port) as server,
         ):
             for line in describe(server):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.system.services import Services
-from sbpam_cli.system.threads import WAIT_SLICE_S, ThreadWorkers
+from sbpam_cli.system.threads import WAIT_SLICE_S, Workers
 from sbpam_cli.wording import duration_words, utc
 
 _SOON_S = 14 * 86400.0
@@ -67,7 +67,7 @@ def judge_end(expires_at: float, now: float) -> tuple[bool, str]:
 def _carry_out_one(services: Services, check: Check) -> Result:
     clock = services.clock
     # Workers of its own: one that was given up may still be busy.
-    workers = ThreadWorkers(1, clock)
+    workers = Workers(1, clock)
     workers.submit(check.name, check.work)
     until = clock.monotonic() + _LIMIT_S
     while (done := workers.next(WAIT_SLICE_S)) is None:

@@ -8,7 +8,7 @@ from sbpam_cli.jobs.job import FollowedJob
 from sbpam_cli.models import FINISHED, HostRow, ScanJob, ScanStatus
 from sbpam_cli.output.context import Context
 from sbpam_cli.output.live import LiveDisplay, ScanProgress
-from sbpam_cli.system.signals import Interruption, leave_now
+from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
 
 
@@ -101,5 +101,5 @@ def following(
 
     A signal ends the following where it stands, and the display with it.
     """
-    with Interruption(lambda code: leave_now(ctx.services, code)), LiveDisplay(ctx.console) as live:
+    with Interruption(ctx.services), LiveDisplay(ctx.console) as live:
         yield Watching(ctx, live, only, prints=prints)

@@ -30,7 +30,7 @@ from sbpam_cli.runs.settle import Settling
 from sbpam_cli.runs.state import RunState, SendLimits
 from sbpam_cli.signin.session import Site
 from sbpam_cli.system.locks import hold_lock
-from sbpam_cli.system.signals import Interruption, leave_now
+from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
 
 _ROUNDS = 3
@@ -68,7 +68,7 @@ class Execution(ABC):
         follow: how the scans are followed afterwards; None: not at all.
         """
         ctx = self._ctx
-        with Interruption(lambda code: leave_now(ctx.services, code)) as interruption:
+        with Interruption(ctx.services) as interruption:
             try:
                 with (
                     hold_lock(ctx.services, self._server, self._digest),
@@ -80,7 +80,7 @@ class Execution(ABC):
                         if follow is None or self._stopped is not None:
                             self._record_end(journal)
                 if site is not None and follow is not None and self._stopped is None:
-                    interruption.act_at_once()
+                    interruption.defer(deferred=False)
                     self._follow(site, follow)
             except Exception as error:
                 stopped = as_error(error, ctx.services)

@@ -39,7 +39,6 @@ Setting = Literal[
     "server", "method", "username", "credential", "output",
     "ca_bundle", "fingerprint", "client_cert", "client_key", "insecure",
 ]  # fmt: skip
-_TURN_WITHIN_S = 10.0
 _LONGEST_LINE = 8192
 
 
@@ -239,9 +238,9 @@ def change_profile(services: "Services", name: str, change: Callable[[Profile], 
     """Changes or makes one profile; the others, and keys that we don't know, stay."""
     import tomli_w
 
-    path, pause = _path(services), services.clock.sleep
+    path = _path(services)
     # Of two at once, the second must read what the first one wrote.
-    with take_turn(services, f"profiles {path}", within_s=_TURN_WITHIN_S, pause=pause):
+    with take_turn(services, f"profiles {path}", services.clock.sleep):
         document = _read(path)
         tables = _tables(document, path)
         table = tables.get(name, {})

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2
-_TURN_WITHIN_S = 10.0
 
 
 class Site:
@@ -224,8 +223,7 @@ class Session:
         if not self._keep:
             return nullcontext(False)
         what = f"{self._target.profile} {self._target.origin}"
-        services, pause = self._site.ctx.services, self._site.pause
-        return take_turn(services, what, within_s=_TURN_WITHIN_S, pause=pause)
+        return take_turn(self._site.ctx.services, what, self._site.pause)
 
     def _stored_token(self) -> Token | None:
         """What the keyring has, as long as it is good."""

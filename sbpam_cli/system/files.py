@@ -12,9 +12,7 @@ from sbpam_cli.errors import JournalError
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
-_OPEN_FLAGS = (
-    getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
-)
+_BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 _PIPE_WITHIN_S = 3.0
@@ -73,7 +71,7 @@ def open_private(services: "Services", path: Path, *, create_new: bool = False) 
     Never through a symbolic link in the last component. Raises JournalError; with
     `create_new` FileExistsError if the file is there already.
     """
-    flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS | _NO_LINK | (os.O_EXCL if create_new else 0)
+    flags = os.O_RDWR | os.O_CREAT | _BINARY | _NO_LINK | (os.O_EXCL if create_new else 0)
     try:
         _refuse_link(path)
         descriptor = services.files().open(path, flags)
@@ -117,7 +115,7 @@ def read_limited(path: Path, limit: int, *, pipes: bool = True) -> bytes:
 
     A pipe has 3 seconds for each piece. Raises OSError, for folders and devices too.
     """
-    descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS | _NO_WAITING)
+    descriptor = os.open(path, os.O_RDONLY | _BINARY | _NO_WAITING)
     try:
         mode = os.fstat(descriptor).st_mode
         is_pipe = pipes and stat.S_ISFIFO(mode)
@@ -162,12 +160,6 @@ def write_private(services: "Services", path: Path, data: bytes) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        if os.name == "posix":
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
     except OSError as failure:
         raise _unusable(path, failure) from failure
 
@@ -198,16 +190,9 @@ def _refuse_link(path: Path) -> None:
 
 
 def _unusable(path: Path, failure: OSError) -> JournalError:
-    hint = (
-        "check its rights and the space on its disk,"
-        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders"
+    return JournalError(
+        f"{path} cannot be used",
+        reason=failure.strerror or str(failure),
+        hint="check its owner, its rights and the space on its disk,"
+        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders",
     )
-    if os.name == "nt" and isinstance(failure, PermissionError):
-        # Made by an earlier version, or by an elevated start.
-        folder = path.parent if path.suffix else path
-        hint = (
-            f'as an administrator: `takeown /f "{folder}" /r /d y`,'
-            f' then `icacls "{folder}" /reset /t`; or {hint}'
-        )
-    reason = failure.strerror or str(failure)
-    return JournalError(f"{path} cannot be used", reason=reason, hint=hint)

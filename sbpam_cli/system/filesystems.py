@@ -40,30 +40,21 @@ class Files:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def filesystem_type(folder: Path, mounts: str | None = None) -> str | None:
-    """The type as `/proc/self/mounts` names it; None where the system does not tell.
-
-    mounts: that file's text, for a folder that is resolved already.
-    """
+def filesystem_type(folder: Path) -> str | None:
+    """The type as `/proc/self/mounts` names it; None where the system does not tell."""
     if os.name == "nt":
         from sbpam_cli.system.windows import is_network_drive
 
         return "smbfs" if is_network_drive(folder) else None
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return None
-    best, found = -1, None
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = fields[1].replace("\\040", " ")
-        inside = point == "/" or folder == Path(point) or Path(point) in folder.parents
-        if inside and len(point) >= best:
-            best, found = len(point), fields[2]
-    return found
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    lines = (line.split(" ") for line in mounts.splitlines())
+    points = [(Path(at.replace("\\040", " ")), kind) for _, at, kind, *_ in lines]
+    inside = [(len(point.parts), kind) for point, kind in points if folder.is_relative_to(point)]
+    # Of two on one point the later one is seen.
+    return sorted(inside, key=lambda found: found[0])[-1][1] if inside else None
 
 
 def is_network(kind: str | None) -> bool:

@@ -6,7 +6,7 @@ unlinked, because two processes could then hold locks on two files of one name.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, LockedError
@@ -16,7 +16,7 @@ from sbpam_cli.system.filesystems import Files
 if TYPE_CHECKING:
     from sbpam_cli.system.services import Services
 
-_TURN_PAUSE_S = 0.2
+_TURN_WITHIN_S, _TURN_PAUSE_S = 10.0, 0.2
 
 
 @contextmanager
@@ -26,51 +26,47 @@ def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
     Raises LockedError at once if another process holds it. Nothing may
     fork without exec meanwhile: a forked child keeps the lock alive.
     """
-    files = services.files()
-    descriptor = _open(services, f"{server}\n{digest}")
-    try:
-        if not _try_lock(files, descriptor):
+    with _file(services, f"{server}\n{digest}") as descriptor:
+        if not _try_lock(services.files(), descriptor):
             raise LockedError(
                 "another sbpam is scheduling this list on this server",
                 hint="wait for it to end; `sbpam status` shows how far it is",
             )
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
-def take_turn(
-    services: "Services", what: str, *, within_s: float, pause: Callable[[float], None]
-) -> Iterator[bool]:
+def take_turn(services: "Services", what: str, pause: Callable[[float], None]) -> Iterator[bool]:
     """Holds the lock `what` against other processes; yields whether it was waited for.
 
-    After `within_s`, or if no lock can be had, it goes on without: what two
+    After ten seconds, or if no lock can be had, it goes on without: what two
     processes then do at once is done twice, which is no harm. pause: waits that
     many seconds; may raise Interrupted.
     """
-    files, descriptor, waited = services.files(), None, False
-    until = services.clock.monotonic() + within_s
-    try:
-        try:
-            descriptor = _open(services, f"turn\n{what}")
-            while not _try_lock(files, descriptor) and services.clock.monotonic() < until:
+    until, waited = services.clock.monotonic() + _TURN_WITHIN_S, False
+    with ExitStack() as stack:
+        with suppress(JournalError):
+            descriptor = stack.enter_context(_file(services, f"turn\n{what}"))
+            while (
+                not _try_lock(services.files(), descriptor) and services.clock.monotonic() < until
+            ):
                 waited = True
                 pause(_TURN_PAUSE_S)
-        except JournalError:
-            pass
         yield waited
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
 
 
-def _open(services: "Services", what: str) -> int:
+@contextmanager
+def _file(services: "Services", what: str) -> Iterator[int]:
     import hashlib
 
     key = hashlib.sha256(what.encode(errors="surrogateescape")).hexdigest()[:32]
     folder = private_folder(services, services.state_folder())
-    return open_private(services, private_folder(services, folder / "locks") / f"{key}.lock")
+    path = private_folder(services, folder / "locks") / f"{key}.lock"
+    descriptor = open_private(services, path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _try_lock(files: Files, descriptor: int) -> bool:

@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from sbpam_cli.errors import UsageError
-from sbpam_cli.system.clock import Clock, SystemClock
-from sbpam_cli.system.terminal import Prompt, Terminal, TerminalPrompt, is_terminal
+from sbpam_cli.system.clock import Clock
+from sbpam_cli.system.filesystems import Files
+from sbpam_cli.system.terminal import Prompt, Terminal, is_terminal
+from sbpam_cli.system.threads import Workers
 
 if TYPE_CHECKING:
     import sqlite3
 
     import httpcore
     from keyring.backend import KeyringBackend
-
-    from sbpam_cli.system.filesystems import Files
-    from sbpam_cli.system.threads import Workers
 
 
 def _system_network() -> "httpcore.NetworkBackend":
@@ -45,18 +44,6 @@ def _system_database(path: str) -> "sqlite3.Connection":
     import sqlite3
 
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-
-def _system_files() -> "Files":
-    from sbpam_cli.system.filesystems import Files
-
-    return Files()
-
-
-def _system_workers(count: int, clock: Clock) -> "Workers":
-    from sbpam_cli.system.threads import ThreadWorkers
-
-    return ThreadWorkers(count, clock)
 
 
 def _open_in_browser(address: str) -> bool:
@@ -101,7 +88,7 @@ class Services:
     stdout: TextIO
     stderr: TextIO
     environ: Mapping[str, str] = field(repr=False)
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=Clock)
     random: "random.Random" = field(default_factory=random.SystemRandom)
     terminal: Terminal = field(default_factory=Terminal)
     prompt: Prompt | None = None
@@ -109,8 +96,8 @@ class Services:
     network: "Callable[[], httpcore.NetworkBackend]" = _system_network
     resolve: Callable[[str, int], list[str]] = _system_addresses
     database: "Callable[[str], sqlite3.Connection]" = _system_database
-    files: "Callable[[], Files]" = _system_files
-    workers: "Callable[[int, Clock], Workers]" = _system_workers
+    files: Callable[[], Files] = Files
+    workers: Callable[[int, Clock], Workers] = Workers
     exit_now: Callable[[int], None] = os._exit
     open_page: Callable[[str], bool] = _open_in_browser
 
@@ -150,7 +137,7 @@ class Services:
 
     def ask(self) -> Prompt:
         """The prompt to ask a person with."""
-        return self.prompt or TerminalPrompt(self.stdin, self.stderr, self.terminal)
+        return self.prompt or Prompt(self.stdin, self.stderr, self.terminal)
 
     def config_folder(self) -> Path:
         """Where `config.toml` is; not created here. Raises UsageError."""

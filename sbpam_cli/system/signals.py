@@ -8,9 +8,8 @@ looks at it at least twice a second.
 import os
 import signal
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from sbpam_cli.errors import Interrupted
@@ -23,27 +22,14 @@ GRACE_S = 8.0
 """How long the first signal waits for answers under way; `docker stop` kills after 10 s."""
 
 
-def leave_now(services: "Services", code: int) -> None:
-    """The second signal: what was written goes out, and the process ends."""
-    for stream in (services.stdout, services.stderr):
-        # In a handler: the stream may be in the middle of a write.
-        with suppress(OSError, ValueError, RuntimeError):
-            stream.flush()
-    services.terminal.restore()
-    services.exit_now(code)
-
-
 class Interruption:
-    """Context manager around a command that must end in order.
+    """Context manager around a command that must end in order."""
 
-    leave_now: called by the second signal with the exit code; does not return.
-    """
-
-    def __init__(self, leave_now: Callable[[int], None]) -> None:
+    def __init__(self, services: "Services") -> None:
         self.event = threading.Event()
         self.number: int | None = None
         self._deferred = False
-        self._leave_now = leave_now
+        self._services = services
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -59,24 +45,13 @@ class Interruption:
                 on_console_close(self._window_closes)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def defer(self) -> None:
+    def defer(self, *, deferred: bool = True) -> None:
         """From now on a signal only sets the event. Raises Interrupted if one came before."""
-        self._deferred = True
-        if self.number is not None:
-            raise self.error()
-
-    def act_at_once(self) -> None:
-        """Nothing is at stake any more: a signal ends the command where it stands."""
-        self._deferred = False
+        self._deferred = deferred
         if self.number is not None:
             raise self.error()
 
@@ -88,6 +63,16 @@ class Interruption:
             signal_number=int(number),
             hint="`sbpam resume` finishes the run" if self._deferred else None,
         )
+
+    def _leave_now(self, code: int) -> None:
+        """The second signal: what was written goes out, and the process ends."""
+        services = self._services
+        for stream in (services.stdout, services.stderr):
+            # In a handler: the stream may be in the middle of a write.
+            with suppress(OSError, ValueError, RuntimeError):
+                stream.flush()
+        services.terminal.restore()
+        services.exit_now(code)
 
     def _window_closes(self) -> None:
         """In a thread of Windows' own: the process is ended when this returns, or after 5 s."""

@@ -5,26 +5,12 @@ import signal
 import threading
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from sbpam_cli.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Prompt(Protocol):
-    """A person at a terminal. Called only if `Services.can_ask` says so.
-
-    Both write to stderr. They raise EOFError when input ends, and InputError for
-    bytes that are no text.
-    """
-
-    def secret(self, text: str) -> str:
-        """Asks without echo."""
-
-    def line(self, text: str) -> str:
-        """Asks for a line; without its newline."""
 
 
 def is_terminal(stream: object) -> bool:
@@ -157,8 +143,11 @@ class Terminal:
         self._set(self._before_stop)
 
 
-class TerminalPrompt:
-    """Asks on stderr and reads from stdin, which is a terminal."""
+class Prompt:
+    """A person at a terminal: asked on stderr, if `Services.can_ask` says so.
+
+    Raises EOFError when input ends, and InputError for bytes that are no text.
+    """
 
     def __init__(self, stdin: BinaryIO, stderr: TextIO, terminal: Terminal) -> None:
         self._stdin = stdin
@@ -166,6 +155,7 @@ class TerminalPrompt:
         self._terminal = terminal
 
     def secret(self, text: str) -> str:
+        """Asks without echo."""
         if os.name == "nt":
             import getpass
 
@@ -177,6 +167,7 @@ class TerminalPrompt:
             self._stderr.write("\n")
 
     def line(self, text: str) -> str:
+        """Asks for a line; without its newline."""
         self._stderr.write(text)
         self._stderr.flush()
         raw = self._stdin.readline()

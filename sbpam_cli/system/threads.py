@@ -8,7 +8,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.system.clock import Clock
@@ -25,14 +26,45 @@ class Done(NamedTuple):
     error: BaseException | None
 
 
-class Workers(Protocol):
-    """What runs tasks beside the main thread. Tests bring their own order."""
+class Workers:
+    """Runs tasks in a bounded number of daemon threads. Tests bring their own order."""
+
+    def __init__(self, count: int, clock: Clock) -> None:
+        self._count = count
+        self._clock = clock
+        self._threads = 0
+        self._tasks: SimpleQueue[tuple[object, Callable[[], Any]]] = SimpleQueue()
+        self._done: deque[Done] = deque()
+        self._arrived = threading.Event()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
         """Starts a task as soon as a thread is free."""
+        self._tasks.put((key, task))
+        if self._threads < self._count:
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True).start()
 
     def next(self, timeout_s: float) -> Done | None:
         """A finished task, or None when none finished in that time."""
+        self._arrived.clear()
+        if not self._done:
+            self._clock.wait(self._arrived, timeout_s)
+        return self._done.popleft() if self._done else None
+
+    def _work(self) -> None:
+        while True:
+            key, task = self._tasks.get()
+            self._done.append(_run(key, task))
+            self._arrived.set()
+            # An idle thread must not keep a client, and with it its connections, alive.
+            del key, task
+
+
+def _run(key: object, task: Callable[[], Any]) -> Done:
+    try:
+        return Done(key, task(), None)
+    except BaseException as error:
+        return Done(key, None, error)
 
 
 Answer = TypeVar("Answer")
@@ -74,10 +106,7 @@ def interruptible(task: Callable[[], Answer]) -> Answer:
     ended = threading.Event()
 
     def run() -> None:
-        try:
-            done.append(Done("task", task(), None))
-        except BaseException as error:
-            done.append(Done("task", None, error))
+        done.append(_run("task", task))
         ended.set()
 
     threading.Thread(target=run, daemon=True).start()
@@ -85,53 +114,3 @@ def interruptible(task: Callable[[], Answer]) -> Answer:
         pass
     answer: Answer = _outcome(done[0])
     return answer
-
-
-class ThreadWorkers:
-    """A bounded number of daemon threads, started as they are needed."""
-
-    def __init__(self, count: int, clock: Clock) -> None:
-        self._count = count
-        self._clock = clock
-        self._threads = 0
-        self._idle = 0
-        self._tasks: deque[tuple[object, Callable[[], Any]]] = deque()
-        self._done: deque[Done] = deque()
-        self._wanted = threading.Condition()
-        self._arrived = threading.Event()
-
-    def submit(self, key: object, task: Callable[[], Any]) -> None:
-        with self._wanted:
-            self._tasks.append((key, task))
-            if self._idle < len(self._tasks) and self._threads < self._count:
-                self._threads += 1
-                threading.Thread(target=self._work, daemon=True).start()
-            self._wanted.notify()
-
-    def next(self, timeout_s: float) -> Done | None:
-        if not self._done and not self._clock.wait(self._arrived, timeout_s):
-            return None
-        with self._wanted:
-            done = self._done.popleft() if self._done else None
-            if not self._done:
-                self._arrived.clear()
-        return done
-
-    def _work(self) -> None:
-        while True:
-            with self._wanted:
-                self._idle += 1
-                while not self._tasks:
-                    self._wanted.wait()
-                self._idle -= 1
-                key, task = self._tasks.popleft()
-            result, failure = None, None
-            try:
-                result = task()
-            except BaseException as error:
-                failure = error
-            with self._wanted:
-                self._done.append(Done(key, result, failure))
-                self._arrived.set()
-            # An idle thread must not keep a client, and with it its connections, alive.
-            del key, task, result, failure

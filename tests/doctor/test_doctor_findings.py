@@ -19,7 +19,7 @@ from support.keyrings import HangingKeyring, MemoryKeyring
 from support.site import Program, Site, served
 
 from sbpam_cli.sandbox.people import User
-from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.clock import Clock
 
 LOCAL = ["profile", "environment", "state folder", "journal", "keyring"]
 SECRETS = ["secret token", "secret password", "secret totp-secret"]
@@ -37,7 +37,7 @@ class Clinic(Site):
     """A site on the real clock, with a keyring in memory."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, SystemClock())
+        super().__init__(folder, Clock())
         self.keyring: KeyringBackend = MemoryKeyring()
         self.prepare = lambda services: setattr(services, "keyring", lambda: self.keyring)
 

@@ -20,7 +20,7 @@ from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
-from sbpam_cli.system.threads import Done
+from sbpam_cli.system.threads import Done, Workers
 
 WAYS = {
     "reset": Fault(action="reset"),
@@ -231,7 +231,7 @@ def test_an_interval_grows_unless_it_is_given(
     assert last[0] <= found[-1] <= last[1]
 
 
-class Slow:
+class Slow(Workers):
     """Workers whose tasks take five seconds each; notes how many were under way at a time."""
 
     def __init__(self, count: int, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.deadlines import DeadlineNetwork
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
-from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
 
 
@@ -121,7 +121,7 @@ def test_a_name_that_nobody_knows(site: Site) -> None:
 
 @pytest.mark.parametrize("given_up", [True, False])
 def test_of_a_connection_given_up_nothing_is_delivered_later(given_up: bool) -> None:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=SystemClock())
+    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=Clock())
     network = DeadlineNetwork(services)
     with socket.create_server(("127.0.0.1", 0)) as server:
         stream = network.connect_tcp("127.0.0.1", server.getsockname()[1])
@@ -206,7 +206,7 @@ def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
 
 
 def transport_of(site: Site) -> Transport:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=SystemClock())
+    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=Clock())
     settings = TlsSettings(ca_bundle=site.server.ca_file)
     return Transport(services, site.server.url, settings, Quiet())
 

@@ -240,11 +240,11 @@ class LateList(Inline):
     _began = False
 
     def next(self, timeout_s: float) -> Done | None:
-        if self._tasks and self._tasks[0][0] == LIST_READ and not self._began:
-            if len(self._tasks) == 1:
+        if self._waiting and self._waiting[0][0] == LIST_READ and not self._began:
+            if len(self._waiting) == 1:
                 self._clock.sleep(timeout_s)
                 return None
-            self._tasks.rotate(-1)
+            self._waiting.rotate(-1)
         done = super().next(timeout_s)
         self._began = self._began or done is not None
         return done
@@ -377,7 +377,7 @@ def test_a_job_that_another_run_claims_meanwhile_is_its(site: Site) -> None:
 
     class Meanwhile(Inline):
         def next(self, timeout_s: float) -> Done | None:
-            if self._tasks and self._tasks[0][0] == "call" and not ended:
+            if self._waiting and self._waiting[0][0] == "call" and not ended:
                 site.prepare = lambda _: None
                 ended.append(site.run("schedule", *names, "--batch-size", "2"))
             return super().next(timeout_s)

@@ -20,7 +20,7 @@ from support.tables import crossed
 
 from sbpam_cli.settings.environment import SECRET_NAMES
 from sbpam_cli.settings.keyring import Entries, Vault
-from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
 
 A, B = "https://a:6500", "https://b:6500"
@@ -51,7 +51,7 @@ class ShortKeyring(KeyringBackend):
             raise PasswordDeleteError
 
 
-class ImpatientClock(SystemClock):
+class ImpatientClock(Clock):
     """Records how long it was to wait, and cuts it short; time passes in full."""
 
     def __init__(self) -> None:
@@ -86,10 +86,10 @@ def vault_of(
     talk: HeardTalk,
     *,
     attended: bool = False,
-    clock: SystemClock | None = None,
+    clock: Clock | None = None,
 ) -> Vault:
     streams = io.BytesIO(), io.StringIO(), io.StringIO()
-    services = Services(*streams, {}, clock=clock or SystemClock(), keyring=make)
+    services = Services(*streams, {}, clock=clock or Clock(), keyring=make)
     return Vault(services, talk, attended=attended)
 
 

@@ -322,9 +322,7 @@ def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
 
     def elsewhere(services: Services) -> None:
         prepare(services)
-        turn = take_turn(
-            services, f"profiles {person.config}", within_s=0.0, pause=services.clock.sleep
-        )
+        turn = take_turn(services, f"profiles {person.config}", services.clock.sleep)
         turn.__enter__()
 
         def finish(seconds: float) -> None:

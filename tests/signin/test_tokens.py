@@ -93,7 +93,7 @@ class Elsewhere:
 
     def __init__(self, person: Person, services: Services) -> None:
         pause = services.clock.sleep
-        self.turn = take_turn(services, f"default {person.url}", within_s=0.0, pause=pause)
+        self.turn = take_turn(services, f"default {person.url}", pause)
         self.turn.__enter__()
 
     def end(self) -> None:

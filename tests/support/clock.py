@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sbpam_cli.system.clock import Clock
-from sbpam_cli.system.threads import Done
+from sbpam_cli.system.threads import Done, Workers
 
 
-class MovedClock:
+class MovedClock(Clock):
     """Waiting moves it and takes no time. Threads may share it."""
 
     def __init__(self, start: float = 1_795_403_702.0) -> None:
@@ -39,21 +39,21 @@ class MovedClock:
         return event.is_set()
 
 
-class Inline:
+class Inline(Workers):
     """Workers that run a task when its result is wanted; without any, time passes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tasks: deque[tuple[object, Callable[[], Any]]] = deque()
+        self._waiting: deque[tuple[object, Callable[[], Any]]] = deque()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
-        self._tasks.append((key, task))
+        self._waiting.append((key, task))
 
     def next(self, timeout_s: float) -> Done | None:
-        if not self._tasks:
+        if not self._waiting:
             self._clock.sleep(timeout_s)
             return None
-        key, task = self._tasks.popleft()
+        key, task = self._waiting.popleft()
         try:
             return Done(key, task(), None)
         except Exception as error:

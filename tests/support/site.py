@@ -23,6 +23,7 @@ from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
+from sbpam_cli.system.terminal import Prompt
 
 CREDENTIAL = EXAMPLE_CREDENTIAL_ID
 _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")
@@ -113,7 +114,7 @@ class _TerminalInput(io.BytesIO):
 
 
 @dataclass
-class Answers:
+class Answers(Prompt):
     """A person: gives the answers in order; what was asked is in `asked`."""
 
     answers: list[str]

@@ -1,9 +1,9 @@
 """What Windows alone does: consoles, devices, folders of an elevated start, a closing window."""
 
+import io
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from support.site import Program
 
 from sbpam_cli.system import windows
 from sbpam_cli.system.filesystems import Files, filesystem_type, is_network
+from sbpam_cli.system.services import Services
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.system.terminal import is_terminal
 
@@ -79,7 +80,7 @@ def test_the_users_sid_is_found() -> None:
 
 def test_ctrl_break_stops_as_ctrl_c_does() -> None:
     signals: Any = signal
-    with Interruption(sys.exit) as interruption:
+    with Interruption(Services(io.BytesIO(), io.StringIO(), io.StringIO(), {})) as interruption:
         interruption._deferred = True
         signal.raise_signal(signals.SIGBREAK)
         until(interruption.event.is_set)

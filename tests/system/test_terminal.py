@@ -18,7 +18,7 @@ from support.tables import crossed
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.settings.keyring import Vault
-from sbpam_cli.system.clock import SystemClock
+from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
 from sbpam_cli.system.terminal import Terminal
 
@@ -201,7 +201,7 @@ class SilencingKeyring(MemoryKeyring):
         return None
 
 
-class PassingClock(SystemClock):
+class PassingClock(Clock):
     """A minute passes as soon as the keyring is silent."""
 
     def __init__(self, silent: threading.Event) -> None:

@@ -29,7 +29,7 @@ BATCHES = (
 )
 
 
-class VirtualClock:
+class VirtualClock(Clock):
     """Waiting moves it; the main thread's waits are points."""
 
     def __init__(self, machine: "Machine") -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sbpam_cli.system.clock import Clock
-from sbpam_cli.system.threads import Done
+from sbpam_cli.system.threads import Done, Workers
 
 
 class Killed(BaseException):
@@ -85,7 +85,7 @@ class Turns:
             self.step(self.tasks[0])
 
 
-class TurnWorkers:
+class TurnWorkers(Workers):
     """`Workers` on `Turns`; `after`: called when the main thread has its turn back."""
 
     def __init__(self, count: int, clock: Clock, turns: Turns, after: Callable[[], None]) -> None:
