@@ -21,4 +21,4 @@ def credentials(
     """
     from sbpam_cli.lookups.accounts import run_credentials
 
-    return chain.from_iterable(run_credentials(ctx, ctx.connection, text))
+    return chain.from_iterable(run_credentials(ctx, text))

@@ -7,7 +7,7 @@ from sbpam_cli.commands.options import HOSTS_TO_SCAN, duration, with_common
 from sbpam_cli.output.columns import HOSTS
 from sbpam_cli.output.context import Context
 
-_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY"})
+_LEFT_OUT = ("SBPAM_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "CREDENTIALS_DIRECTORY")
 
 
 @with_common(HOSTS)
@@ -45,7 +45,7 @@ def demo(
         private = {
             name: value
             for name, value in services.environ.items()
-            if not name.startswith("SBPAM_") and name.upper() not in _PROXIES
+            if name == "SBPAM_DEBUG" or not name.upper().startswith(_LEFT_OUT)
         }
         environ = private | server.environment()
         environ |= {"SBPAM_CONFIG_HOME": folder, "SBPAM_STATE_HOME": folder}

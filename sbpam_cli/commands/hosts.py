@@ -32,11 +32,11 @@ def hosts(
 
     if not onboard:
         wanted = HostFilter(not not_enrolled, ou, recursive, not_scanned_for, winrm_disabled)
-        return list_hosts(ctx, ctx.connection, wanted)
+        return list_hosts(ctx, wanted)
     if ou is None:
         raise OptionError("no unit is given", hint="`sbpam hosts --onboard --ou DN`")
     if not_enrolled or not_scanned_for is not None or winrm_disabled:
         raise OptionError("--onboard goes with --ou and --recursive alone")
     ctx.printer.row_set = OU_HOSTS
-    options = UnitOptions(ctx.connection, dn=ou, recursive=recursive, sure=yes)
+    options = UnitOptions(dn=ou, recursive=recursive, sure=yes)
     return [(name,) for name in onboard_unit(ctx, options)]

@@ -21,4 +21,4 @@ def whoami(
     """
     from sbpam_cli.signin.whoami import run_whoami
 
-    return [run_whoami(ctx, ctx.connection, check=check)]
+    return [run_whoami(ctx, check=check)]

@@ -21,8 +21,7 @@ from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps.client import NotFoundError, NpsClient
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.profiles import resolve_target
-from sbpam_cli.signin.session import Site, target_of_run
+from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted
 
@@ -46,11 +45,7 @@ def run_cancel(
     """
     outcome = ctx.outcome
     jobs, run = _find_jobs(ctx.services, names)
-    if run is None:
-        target = resolve_target(ctx.services, ctx.connection)
-    else:
-        target = target_of_run(ctx.services, ctx.connection, run)
-    outcome.server, outcome.profile = target.server, target.profile
+    target = find_target(ctx, run)
     if not (sure or ctx.can_ask):
         raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")
     if not sure:

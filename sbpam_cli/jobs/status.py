@@ -16,7 +16,7 @@ from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import Target, resolve_target
-from sbpam_cli.signin.session import Site, names_server, target_of_run
+from sbpam_cli.signin.session import Site, find_target, names_server
 from sbpam_cli.wording import counted, utc
 
 _OPENED_FOR_TIMES = 20
@@ -60,7 +60,7 @@ def find_run(ctx: Context, journal: Journal, name: str | None = None) -> Run:
     if name is not None:
         return journal.find_run(name)
     runs, where = journal.runs(), ""
-    if names_server(ctx.services, ctx.connection):
+    if names_server(ctx):
         origin = resolve_target(ctx.services, ctx.connection).origin
         runs = [run for run in runs if run.server == origin]
         where = f" of {origin}"
@@ -87,7 +87,6 @@ class _Status:
 
     def run(self) -> None:
         target = self._read_journal()
-        self._ctx.outcome.server, self._ctx.outcome.profile = target.origin, target.profile
         if not self._options.offline:
             try:
                 self._ask_server(Site(self._ctx, target))
@@ -101,7 +100,7 @@ class _Status:
     def _read_journal(self) -> Target:
         """Finds what each argument stands for; returns the server that they are all about."""
         ctx, options = self._ctx, self._options
-        target = resolve_target(ctx.services, ctx.connection)
+        target = find_target(ctx)
         if options.every:
             return target
         runs = [self._find_run(name) for name in options.names]
@@ -111,7 +110,7 @@ class _Status:
             raise UsageError("the runs are of several servers", hint="ask for one at a time")
         self._ctx.outcome.run = next(iter(known)) if len(known) == 1 else None
         for run in known.values():
-            target = target_of_run(ctx.services, ctx.connection, run)
+            target = find_target(ctx, run)
         self._parts = [
             self._job_or_host(name, target) if run is None else self._asked_run(run)
             for run, name in zip(runs, options.names or [""], strict=True)

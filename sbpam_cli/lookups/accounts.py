@@ -9,8 +9,7 @@ from sbpam_cli.errors import OptionError, SbpamError, ServerError, UsageError, w
 from sbpam_cli.models import ServiceAccount, Talk
 from sbpam_cli.names import UUID, canonical_uuid
 from sbpam_cli.nps.client import NpsClient
-from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.session import Site
+from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.system.files import private_folder, read_private, write_private
 from sbpam_cli.wording import counted, did_you_mean
 
@@ -26,17 +25,14 @@ _ID = re.compile(f"{UUID}|^[0-9a-fA-F]{{32}}$")
 _CASE_COUNTS = ("linux", "unix")
 
 
-def run_credentials(
-    ctx: "Context", options: ConnectionOptions, text: str
-) -> Iterator[list[ServiceAccount]]:
+def run_credentials(ctx: "Context", text: str) -> Iterator[list[ServiceAccount]]:
     r"""The service accounts whose user name contains `text`, each page as it comes.
 
     text: in any case; with a backslash `DOMAIN\name` is what contains it.
     Raises what the server's failure means, after the pages that came.
     """
     outcome, talk = ctx.outcome, ctx.console
-    target = resolve_target(ctx.services, options)
-    outcome.server, outcome.profile = target.origin, target.profile
+    target = find_target(ctx)
     wanted = text.casefold()
     found = unmanaged = 0
     usable: list[ServiceAccount] = []

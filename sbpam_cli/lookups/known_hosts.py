@@ -8,8 +8,7 @@ from sbpam_cli.errors import Interrupted, OptionError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
 from sbpam_cli.models import KnownHost
 from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
-from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
-from sbpam_cli.signin.session import Site
+from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.wording import counted, utc
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ _RISK = (
 class UnitOptions(NamedTuple):
     """dn: the unit's distinguished name. recursive: the units in it too. sure: don't ask."""
 
-    connection: ConnectionOptions
     dn: str
     recursive: bool = False
     sure: bool = False
@@ -48,7 +46,7 @@ class HostFilter(NamedTuple):
 Row = tuple[object, ...]
 
 
-def list_hosts(ctx: "Context", options: ConnectionOptions, wanted: HostFilter) -> Iterator[Row]:
+def list_hosts(ctx: "Context", wanted: HostFilter) -> Iterator[Row]:
     """The rows of hosts that the server knows, as they come, no name twice.
 
     Names that are no FQDN, and hosts without a distinguished name where a unit is asked for,
@@ -60,8 +58,7 @@ def list_hosts(ctx: "Context", options: ConnectionOptions, wanted: HostFilter) -
         raise OptionError("--recursive goes with --ou DN")
     if not wanted.enrolled and (wanted.idle_s is not None or wanted.winrm_disabled):
         raise OptionError("only enrolled hosts are scanned: this does not go with --not-enrolled")
-    target = resolve_target(ctx.services, options)
-    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    target = find_target(ctx)
     if not wanted.enrolled:
         ctx.console.warn(f"Scheduling hosts that are not enrolled may onboard them. {_RISK}")
     client = Site(ctx, target).client
@@ -125,8 +122,7 @@ def onboard_unit(ctx: "Context", options: UnitOptions) -> list[str]:
     OptionError and UsageError before anything is asked that may onboard hosts.
     """
     _check_dn(options.dn)
-    target = resolve_target(ctx.services, options.connection)
-    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    target = find_target(ctx)
     _confirm(ctx, options, target.server)
     site = Site(ctx, target)
     try:

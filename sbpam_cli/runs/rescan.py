@@ -18,7 +18,7 @@ from sbpam_cli.models import FINISHED, RESCANNED, SCHEDULED, HostRow, ScanStatus
 from sbpam_cli.output.context import Context
 from sbpam_cli.runs.schedule import ScheduleOptions, schedule_hosts
 from sbpam_cli.settings.profiles import Target
-from sbpam_cli.signin.session import Site, target_of_run
+from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.wording import counted
 
 _TAKEN = "accepted in a later run"
@@ -38,9 +38,7 @@ def run_rescan(
     """
     with closing(Journal(ctx.services)) as journal:
         run = find_run(ctx, journal, name)
-        target = target_of_run(ctx.services, ctx.connection, run)
-        target = target._replace(credential=run.credential_id)
-        ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+        target = find_target(ctx, run)._replace(credential=run.credential_id)
         batches = journal.batches(run.run_id)
         site = _bring_up_to_date(ctx, journal, target, run, batches)
         taken = _taken_later(journal, run)

@@ -17,7 +17,7 @@ from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.send import lacks_second_look
 from sbpam_cli.runs.settle import take_job
 from sbpam_cli.runs.state import RunState, SendLimits
-from sbpam_cli.signin.session import Site, sign_in, target_of_run
+from sbpam_cli.signin.session import Site, find_target, sign_in
 from sbpam_cli.system.signals import Interruption
 
 
@@ -61,11 +61,10 @@ class _Resuming(Execution):
         super().__init__(ctx, run.server, run.digest, options.limits, watching)
         self._options = options
         self._found = run
-        self._target = target_of_run(ctx.services, ctx.connection, run)
+        self._target = find_target(ctx, run)
         self._resend = options.resend
         self._accepted = [_job_id("--accept", text) for text in options.accept]
         self._ruled_out = frozenset(_job_id("--not", text) for text in options.ruled_out)
-        ctx.outcome.server, ctx.outcome.profile = run.server, self._target.profile
 
     def prepare(self, journal: Journal, interruption: Interruption) -> Site | None:
         ctx, run = self._ctx, self._found

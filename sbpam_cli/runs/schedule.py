@@ -19,8 +19,8 @@ from sbpam_cli.output.context import Context
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.skip_recent import find_recent, set_apart
 from sbpam_cli.runs.state import SendLimits
-from sbpam_cli.settings.profiles import Target, resolve_target
-from sbpam_cli.signin.session import Site, sign_in
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.signin.session import Site, find_target, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
 from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
@@ -64,8 +64,7 @@ def run_schedule(ctx: Context, options: ScheduleOptions) -> None:
     that ended it; what only some hosts suffered is in `outcome`.
     """
     services, outcome = ctx.services, ctx.outcome
-    target = resolve_target(services, ctx.connection)
-    outcome.server, outcome.profile = target.origin, target.profile
+    target = find_target(ctx)
     chooses = target.credential is None and ctx.can_ask and not options.dry_run
     if not (chooses or (options.dry_run and options.offline)):
         source = target.sources.get("credential", "--credential")

@@ -15,7 +15,7 @@ from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
 from sbpam_cli.settings.environment import KEYRING
 from sbpam_cli.settings.keyring import Vault
-from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
+from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.settings.secrets import Secrets, typed_secret
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.system.signals import Interruption
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sbpam_cli.settings.environment import Found
     from sbpam_cli.signin.application import ApplicationSignIn
     from sbpam_cli.signin.password import PasswordSignIn
-    from sbpam_cli.system.services import Services
 
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2
@@ -330,22 +329,27 @@ def open_secrets(ctx: "Context", target: Target) -> Secrets:
     return Secrets(ctx.services, target, vault, ctx.console)
 
 
-def names_server(services: "Services", options: ConnectionOptions) -> bool:
+def names_server(ctx: "Context") -> bool:
     """Whether an option or a variable says which server is meant."""
-    given = (options.profile, options.server)
-    return any(given) or any(map(services.env, ("SBPAM_PROFILE", "SBPAM_SERVER")))
+    given = (ctx.connection.profile, ctx.connection.server)
+    return any(given) or any(map(ctx.services.env, ("SBPAM_PROFILE", "SBPAM_SERVER")))
 
 
-def target_of_run(services: "Services", options: ConnectionOptions, run: "Run") -> Target:
-    """The server of a run. Raises UsageError if an option or a variable names another."""
-    if not names_server(services, options):
+def find_target(ctx: "Context", run: "Run | None" = None) -> Target:
+    """The server that the command is about, which `outcome` names from now on: a run's own.
+
+    Raises UsageError if an option or a variable names another than the run's.
+    """
+    options = ctx.connection
+    if run is not None and not names_server(ctx):
         options = options._replace(profile=run.profile, server=run.server)
-    target = resolve_target(services, options)
-    if target.origin != run.server:
+    target = resolve_target(ctx.services, options)
+    if run is not None and target.origin != run.server:
         raise UsageError(
             f"run {run.run_id} is on {run.server}, not on {target.origin}",
             hint="leave the server out: a run knows its own",
         )
+    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     return target
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method
 from sbpam_cli.settings.environment import SECRETS_OF, Found, SecretName
-from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_target
+from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
-from sbpam_cli.signin.session import Site, open_secrets, token_in
+from sbpam_cli.signin.session import Site, find_target, open_secrets, token_in
 from sbpam_cli.wording import utc
 
 if TYPE_CHECKING:
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 Row = tuple[str | None, str, str | None, Method, str | None, str]
 
 
-def run_whoami(ctx: "Context", options: ConnectionOptions, *, check: bool = False) -> Row:
+def run_whoami(ctx: "Context", *, check: bool = False) -> Row:
     """The row of `whoami`. Raises SignInError: not signed in.
 
     check: asks the server whether the token in force works, and the stored one.
     """
-    target = resolve_target(ctx.services, options)
-    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    target = find_target(ctx)
     server = target.server
     secrets = open_secrets(ctx, target)
     names = SECRETS_OF[target.method]
