@@ -16,6 +16,7 @@ from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context, as_error
 from sbpam_cli.output.forms import Printer, choose_form
 from sbpam_cli.output.summary import HostSummary
+from sbpam_cli.report.remedies import REMEDIES
 from sbpam_cli.settings.profiles import DEFAULT_PROFILE, ConnectionOptions, form_of_profile
 from sbpam_cli.system.services import Services
 
@@ -55,7 +56,7 @@ def present(console: Console, connection: ConnectionOptions, shown: Shown, body:
     by_name = output or services.env("SBPAM_OUTPUT")
     by_name = by_name or form_of_profile(services, connection.profile)
     form = choose_form(by_name, services) if row_set is not None else "tsv"
-    summary = _make_summary() if form == "table" and row_set is HOSTS else None
+    summary = HostSummary(REMEDIES) if form == "table" and row_set is HOSTS else None
     printer = Printer(
         form, console, row_set or RUNS, every_row=full or by_name is not None, summary=summary
     )
@@ -96,17 +97,10 @@ def exit_code_of(error: SbpamError) -> int:
     return Outcome(errors=[error]).exit_code
 
 
-def _make_summary() -> HostSummary:
-    from sbpam_cli.output.summary import HostSummary
-    from sbpam_cli.report.remedies import REMEDIES
-
-    return HostSummary({reason: steps[1] for reason, steps in REMEDIES.items()})
-
-
 def _next_step(
     services: Services, command: str, row_set: RowSet | None, outcome: Outcome
 ) -> str | None:
-    if row_set is HOSTS and command not in _AFTER:
+    if command == "report" or (row_set is HOSTS and command not in _AFTER):
         return _step_for_hosts(command, outcome)
     step = _AFTER.get(command) or outcome.next_step
     if outcome.exit_code != ExitCode.DONE or step is None:
@@ -123,12 +117,12 @@ def _step_for_hosts(command: str, outcome: Outcome) -> str | None:
     if run is not None and found & _LEFT:
         return f"`sbpam resume {run}` goes on with it"
     if found & GOING:
-        if command == "status":
+        if command in ("status", "report"):
             again = f"`sbpam status {run} --watch`" if run is not None else "the same with --watch"
             return f"{again} follows the scans to their end"
         return f"`sbpam status {run}` shows how far the scans are"
     if run is not None and found & RESCANNED:
         return f"`sbpam rescan {run}` scans again what did not succeed"
-    if run is not None and found & FINISHED:
+    if run is not None and found & FINISHED and command != "report":
         return f"`sbpam report {run} --open` makes a page of it"
     return None

@@ -1,7 +1,7 @@
 """How statuses look, and what became of the hosts as far as it fits a screen."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.models import FINISHED, PROBLEMS, SCHEDULED, ScanStatus
@@ -65,10 +65,10 @@ def count_words(counts: Mapping[ScanStatus, int]) -> list[tuple[ScanStatus, str]
 class HostSummary:
     """What became of hosts, for people: counts, and the problems by reason with their remedies.
 
-    remedies: what to do, in a line, for each reason; RUN in it is the run's id.
+    remedies: for each reason its meaning, then what to do; RUN in it is the run's id.
     """
 
-    def __init__(self, remedies: Mapping[str, str]) -> None:
+    def __init__(self, remedies: Mapping[str, Sequence[str]]) -> None:
         self._remedies = remedies
         self._problems: Counter[str] = Counter()
         self._hosts: dict[str, list[str]] = {}
@@ -132,7 +132,7 @@ class HostSummary:
             rich.print(Text(f"a page: `sbpam report {run}`"))
 
     def _remedy(self, reason: str, outcome: Outcome) -> str:
-        return self._remedies[reason].replace("RUN", outcome.run or "RUN")
+        return self._remedies[reason][1].replace("RUN", outcome.run or "RUN")
 
 
 def _count_line(outcome: Outcome) -> str:

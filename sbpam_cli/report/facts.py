@@ -41,7 +41,7 @@ class RunReport(NamedTuple):
     rows: of every host, those with a trouble first, then what is going, then what is done.
     states: of each batch: its job's status, or without a job, the batch's own state.
     seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
-    going: hosts whose scans had not ended then. durations_s: as far as known, ascending.
+    durations_s: as far as known, ascending.
     """
 
     run: Run
@@ -53,7 +53,6 @@ class RunReport(NamedTuple):
     durations_s: Sequence[float]
     seen_from: float | None
     seen_to: float | None
-    going: int
     made_at: float
 
     @property
@@ -74,7 +73,7 @@ class RunReport(NamedTuple):
         found = Counter({trouble.name: len(trouble.rows) for trouble in self.troubles})
         others = {
             "skipped": self.counts.get(ScanStatus.SKIPPED, 0),
-            "still going": self.going,
+            "still going": sum(self.counts.get(status, 0) for status in _GOING),
             "with a problem": found.total(),
         }
         parts = [f"{number:,} {words}" for words, number in others.items() if number]
@@ -112,7 +111,6 @@ def report_run(ctx: Context, name: str | None = None) -> RunReport:
         sorted(took_s for row in rows if (took_s := scan_duration_s(row)) is not None),
         min(seen, default=None),
         max(seen, default=None),
-        sum(counts[status] for status in _GOING),
         ctx.services.clock.now(),
     )
 

@@ -54,9 +54,5 @@ def run_report(
         ctx.console.write(f"{file}\n")
         if opens and not ctx.services.open_page(file.as_uri()):
             ctx.console.warn("no browser could be started: open the file yourself")
-    if found.going:
-        ctx.outcome.next_step = (
-            f"`sbpam status {run.run_id} --watch` follows the scans to their end"
-        )
-    elif found.rescan:
-        ctx.outcome.next_step = f"`{found.rescan}` scans again what did not succeed"
+    # What is to be done about them is told as for `status`.
+    ctx.outcome.counts.update(found.counts)

@@ -71,7 +71,6 @@ class Sending:
         self._looking: set[Batch] = set()
         self._before = ListBefore(state, self._workers)
         self._judged: list[Batch] = []
-        self._journal_failed = False
         self._failures = 0
         self._rejections = 0
         self._renewed: Token | None = None
@@ -232,8 +231,7 @@ class Sending:
         try:
             self._before.take(done)
         except JournalError as error:
-            self._journal_failed = True
-            self._state.stopped = self._state.stopped or error
+            self._stop_for_journal(error)
 
     def _is_asking(self) -> bool:
         return bool(self._in_flight or self._looking)
@@ -310,34 +308,31 @@ class Sending:
             self._pause.begin(verdict.wait_s or 0.0)
         if verdict.state == "rejected":
             self._rejections += 1
-        stop = verdict.stop
         if verdict.accepted_before is not None:
             # What is in flight may still be accepted, and then this was another token's end.
             self._held = self._held or verdict
-        if stop is None and self._failures >= _FAILURES_IN_A_ROW:
+        stop, fail_fast = verdict.stop, self._limits.fail_fast
+        if stop is not None:
+            pass
+        elif self._failures >= _FAILURES_IN_A_ROW:
             stop = gave_up(self._client.origin, batch, self._failures)
-        refused_all = self._rejections >= _FAILURES_IN_A_ROW and not self._state.has("accepted")
-        if stop is None and refused_all:
+        elif self._rejections >= _FAILURES_IN_A_ROW and not self._state.has("accepted"):
             stop = refused(batch, f"the first {self._rejections} batches; nothing more was sent")
-        if stop is None and self._limits.fail_fast and verdict.state in ("rejected", "unknown"):
-            stop = (
-                refused(batch, "a batch; nothing more was sent")
-                if verdict.state == "rejected"
-                else left_in_doubt(batch)
-            )
+        elif fail_fast and verdict.state == "rejected":
+            stop = refused(batch, "a batch; nothing more was sent")
+        elif fail_fast and verdict.state == "unknown":
+            stop = left_in_doubt(batch)
         self._state.stopped = self._state.stopped or stop
 
     def _record(self, judged: Iterable[Batch], sending: Sequence[Batch] = ()) -> bool:
         """One commit; returns whether the disk holds it."""
         # A split is recorded with its halves.
         batches = [batch for batch in judged if batch.state != "split"]
-        if not self._journal_failed:
-            try:
-                self._state.record(*batches, *sending)
-                return True
-            except JournalError as error:
-                self._journal_failed = True
-                self._state.stopped = error
+        try:
+            self._state.record(*batches, *sending)
+            return True
+        except JournalError as error:
+            self._stop_for_journal(error)
         for batch in batches:
             if batch.job_id is not None:
                 self._talk.warn(
@@ -345,6 +340,11 @@ class Sending:
                     f" {batch.names[0]} to {batch.names[-1]}"
                 )
         return not batches and not sending
+
+    def _stop_for_journal(self, error: JournalError) -> None:
+        """The first one says why; each later call fails too."""
+        if not isinstance(self._state.stopped, JournalError):
+            self._state.stopped = error
 
     def _split(self, batch: Batch) -> None:
         """Too large for the server: two halves take its place."""
@@ -358,8 +358,7 @@ class Sending:
             state.journal.split(state.run.run_id, batch, halves)
         except JournalError as error:
             batch.state = "planned"
-            if not self._journal_failed:
-                self._journal_failed, state.stopped = True, error
+            self._stop_for_journal(error)
             return
         state.batches.remove(batch)
         state.batches.extend(halves)

@@ -50,7 +50,6 @@ def make_report(host: str, detail: str | None) -> RunReport:
         durations_s=[7.0],
         seen_from=STARTED + 50,
         seen_to=STARTED + 50,
-        going=0,
         made_at=STARTED + 90,
     )
 
@@ -219,27 +218,26 @@ def test_how_long_scans_took() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "troubles", "going", "verdict"),
+    ("counts", "troubles", "verdict"),
     [
-        ("Complete 1200", "", 0, "All 1,200 hosts scanned."),
-        ("Complete 1", "", 0, "1 of 1 host scanned."),
-        ("Complete 2 Skipped 3", "", 0, "2 of 5 hosts scanned, 3 skipped."),
+        ("Complete 1200", "", "All 1,200 hosts scanned."),
+        ("Complete 1", "", "1 of 1 host scanned."),
+        ("Complete 2 Skipped 3", "", "2 of 5 hosts scanned, 3 skipped."),
         (
-            *("Complete 2 Failed 6 Queued 1", "SystemError 2 Cancelled 4", 1),
+            *("Complete 2 Failed 6 Queued 1", "SystemError 2 Cancelled 4"),
             "2 of 9 hosts scanned, 1 still going, 6 with a problem: Cancelled 4, SystemError 2.",
         ),
         (
-            *("Failed 6", "OutcomeUnknown 1 SystemError 2 FailedToConnect 3", 0),
+            *("Failed 6", "OutcomeUnknown 1 SystemError 2 FailedToConnect 3"),
             "0 of 6 hosts scanned, 6 with a problem: FailedToConnect 3, SystemError 2 and others.",
         ),
     ],
 )
-def test_the_verdict(counts: str, troubles: str, going: int, verdict: str) -> None:
+def test_the_verdict(counts: str, troubles: str, verdict: str) -> None:
     report = make_report("x", None)
     report = report._replace(
         counts={ScanStatus(status): n for status, n in numbered(counts)},
         troubles=[Trouble(name, "", [], [], [*report.rows] * n) for name, n in numbered(troubles)],
-        going=going,
     )
     assert f'<p class="verdict">{verdict}</p>' in render_report(report, "html")
     assert f"\n\n{verdict}\n\n" in render_report(report, "md")
