@@ -1,13 +1,14 @@
 """`hosts`: what the server knows of hosts, for a pipe into `schedule`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import Interrupted, OptionError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
 from sbpam_cli.models import KnownHost
 from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
+from sbpam_cli.output.live import LiveDisplay
 from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.wording import counted, utc
 
@@ -64,7 +65,7 @@ def list_hosts(ctx: "Context", wanted: HostFilter) -> Iterator[Row]:
     client = Site(ctx, target).client
     unit = split_dn(wanted.dn) if wanted.dn is not None else None
     seen, refused, outside = set[str](), list[str](), 0
-    for page in client.known_hosts(enrolled=wanted.enrolled):
+    for page in _count(ctx, client.known_hosts(enrolled=wanted.enrolled)):
         since = client.server_time() - (wanted.idle_s or 0.0)
         for host in page:
             if wanted.winrm_disabled and host.winrm is not False:
@@ -88,6 +89,15 @@ def list_hosts(ctx: "Context", wanted: HostFilter) -> Iterator[Row]:
         ctx.console.warn(f"{hosts} without a distinguished name: in which unit is not known")
     _report_names(ctx, refused)
     ctx.console.note(counted(len(seen), "host"))
+
+
+def _count(ctx: "Context", pages: Iterable[list[KnownHost]]) -> Iterator[list[KnownHost]]:
+    read = 0
+    with LiveDisplay(ctx.console) as live:
+        for page in pages:
+            read += len(page)
+            live.update(f"read {counted(read, 'host')}")
+            yield page
 
 
 def _row(name: str, host: KnownHost) -> Row:

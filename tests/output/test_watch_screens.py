@@ -219,6 +219,7 @@ HOW_FAR: dict[str, tuple[list[str], str, int]] = {
     "sending": (SENDING, "sent 12 of 40 batches, 24 of 80 hosts, about 5 min left", 6),
     "reading jobs": (["status", "--only", "failed"], "read 12 of 40 jobs", 6),
     "reading the list": (["status", "--all", "--only", "failed"], "read 1 job", 0),
+    "reading hosts": (["hosts"], "read 18 hosts", 0),
     "settling": (
         [*SENDING[:3], "--settle-after", "3m"],
         "the outcome is unknown for 2 hosts: looking until 03:18:22Z, 60 s left",
