@@ -216,7 +216,7 @@ NAMES = [
 ]
 REPORTED = [
     *("3 hosts without a name", "5 names left out", '"web02" is a short name'),
-    *('"10.0.0.1" is an address', "xn--bcher-kva.corp.example", "1 host in OU"),
+    *('"10.0.0.1" is an IPv4 address', "xn--bcher-kva.corp.example", "1 host in OU"),
 ]
 
 
