@@ -103,7 +103,10 @@ class _Status:
         target = find_target(ctx)
         if options.every:
             return target
-        runs = [self._find_run(name) for name in options.names]
+        runs = [
+            None if canonical_uuid(name) or "." in name else self._journal.find_run(name)
+            for name in options.names
+        ]
         runs = runs or [find_run(ctx, self._journal)]
         known = {run.run_id: run for run in runs if run is not None}
         if len({run.server for run in known.values()}) > 1:
@@ -116,12 +119,6 @@ class _Status:
             for run, name in zip(runs, options.names or [""], strict=True)
         ]
         return target
-
-    def _find_run(self, name: str) -> Run | None:
-        """The run that an argument names; None for a job or a host."""
-        if canonical_uuid(name) is not None or "." in name:
-            return None
-        return self._journal.find_run(name)
 
     def _asked_run(self, run: Run) -> _AskedRun:
         batches = _dated_batches(self._journal, run)
