@@ -70,20 +70,20 @@ class _Resuming(Execution):
         ctx, run = self._ctx, self._found
         # Another command may have gone on with it until now.
         self.adopt(run, journal.batches(run.run_id))
-        named = ctx.services.env("SBPAM_CREDENTIAL")
-        account = read_credential(named, "SBPAM_CREDENTIAL") if named else run.credential_id
-        account_id = canonical_uuid(account)
-        if account_id is not None:
-            self._check_account(account_id, account)
         if not any(b.state != "accepted" or lacks_second_look(b) for b in self._batches):
             ctx.console.note(f"run {run.run_id} is finished")
             if run.exit_code is None:
                 self._record_end(journal)
             return None
         site = sign_in(ctx, self._target, interruption, parallel=self._limits.parallel)
-        if account_id is None:
-            account_id, _ = find_account(site.client, account, ctx.console)
-            self._check_account(account_id, account)
+        if named := ctx.services.env("SBPAM_CREDENTIAL"):
+            account = read_credential(named, "SBPAM_CREDENTIAL")
+            if find_account(site.client, account, ctx.console)[0] != run.credential_id:
+                raise UsageError(
+                    f"run {run.run_id} uses account {run.credential_id},"
+                    f" but SBPAM_CREDENTIAL says {account[:60]}",
+                    hint="unset SBPAM_CREDENTIAL",
+                )
         journal.end_run(run.run_id, None)
         for job_id in self._accepted:
             self._accept(self._state(site, journal, interruption, run, self._batches), job_id)
@@ -95,15 +95,6 @@ class _Resuming(Execution):
             journal.record_batches(run.run_id, rejected)
         return site
 
-    def _check_account(self, account_id: str, named: str) -> None:
-        run = self._found
-        if account_id != run.credential_id:
-            raise UsageError(
-                f"run {run.run_id} uses account {run.credential_id},"
-                f" but SBPAM_CREDENTIAL says {named[:60]}",
-                hint="unset SBPAM_CREDENTIAL",
-            )
-
     def _accept(self, state: RunState, job_id: str) -> None:
         """The operator says that this job is the batch in doubt."""
         run, job = self._found, state.site.client.job(job_id)
@@ -111,12 +102,10 @@ class _Resuming(Execution):
         sharing = Names(doubtful).sharing(job)
         mine = [b for b in doubtful if sharing is None or b.number in sharing]
         if len(mine) != 1:
-            none = "no batch in doubt shares a host with it"
+            what = f"could be {len(mine)} batches" if mine else "is none of the batches"
             raise UsageError(
-                f"job {job_id} is none of the batches in doubt"
-                if not mine
-                else f"job {job_id} could be {len(mine)} batches in doubt",
-                reason=none if not mine else None,
+                f"job {job_id} {what} in doubt",
+                reason=None if mine else "no batch in doubt shares a host with it",
                 hint=f"`sbpam status {job_id}` shows what it holds",
             )
         # Not taken for complete: it is looked at again before a host is called NotAccepted.
