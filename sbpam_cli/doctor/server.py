@@ -42,7 +42,6 @@ class ServerChecks:
         self._target = target if self._session is None else target._replace(method="token")
 
     def all(self) -> list[Check]:
-        """Every check in order."""
         return [
             Check("connection", self._check_connection),
             Check("server", self._check_server, "connection"),

@@ -19,7 +19,8 @@ from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.failures import NotFoundError
 from sbpam_cli.output.context import Context
 from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.system.services import Services

@@ -10,13 +10,9 @@ from sbpam_cli.jobs.job import FollowedJob, followed_jobs
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import GOING, ScanJob, ScanStatus
-from sbpam_cli.nps.client import (
-    LONGEST_RETRY_AFTER_S,
-    NotFoundError,
-    NpsClient,
-    RefusedError,
-    backoff_s,
-)
+from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, NpsClient
+from sbpam_cli.nps.failures import NotFoundError, RefusedError
+from sbpam_cli.nps.signing import backoff_s
 from sbpam_cli.output.context import Context
 from sbpam_cli.signin.session import Site
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done, Workers

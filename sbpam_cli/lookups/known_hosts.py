@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sbpam_cli.errors import Interrupted, OptionError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
 from sbpam_cli.models import KnownHost
-from sbpam_cli.nps.client import ACTED_OR_NOT, NotFoundError
+from sbpam_cli.nps.client import ACTED_OR_NOT
+from sbpam_cli.nps.failures import NotFoundError
 from sbpam_cli.output.live import LiveDisplay
 from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.wording import counted, utc

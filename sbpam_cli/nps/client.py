@@ -15,21 +15,9 @@ from sbpam_cli.models import KnownHost, ScanJob, ServiceAccount, Token
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.decoding import WireError
-from sbpam_cli.nps.failures import NotFoundError, RefusedError, failed_answer, retry_after_s
-from sbpam_cli.nps.signing import SignedInCalls, Tokens, backoff_s, check_success
+from sbpam_cli.nps.failures import NotFoundError, failed_answer
+from sbpam_cli.nps.signing import SignedInCalls, check_success
 from sbpam_cli.nps.transport import Outgoing, Reply
-
-__all__ = [
-    "ACTED_OR_NOT",
-    "LONGEST_RETRY_AFTER_S",
-    "NotFoundError",
-    "NpsClient",
-    "RefusedError",
-    "Tokens",
-    "backoff_s",
-    "each_page",
-    "retry_after_s",
-]
 
 Found = TypeVar("Found")
 

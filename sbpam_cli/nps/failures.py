@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from sbpam_cli.errors import SbpamError, ServerError, SignInError, UnreachableError, UsageError
-from sbpam_cli.nps.transport import NoReplyError, Reply
+from sbpam_cli.errors import SbpamError, ServerError, SignInError, UsageError
+from sbpam_cli.nps.transport import Reply
 
 _NO_CALL = "is this the address of the NPS server, and is its version 4.1 or later?"
 _REMEDIES = {
@@ -46,15 +46,6 @@ def retry_after_s(reply: Reply, now: float) -> float | None:
         return float(text[:9])
     moment = read_date(text)
     return max(0.0, moment - now) if moment is not None else None
-
-
-def no_answer(origin: str, failure: NoReplyError) -> SbpamError:
-    """A request without an answer."""
-    return failure.final or UnreachableError(
-        f"no answer from {failure.peer or origin}",
-        reason=failure.reason,
-        hint="check the address, the network and the proxy; `--verbose` shows each try",
-    )
 
 
 def failed_answer(reply: Reply, what: str) -> SbpamError:

@@ -8,7 +8,7 @@ import threading
 from dataclasses import replace
 from typing import Protocol
 
-from sbpam_cli.errors import Interrupted, ServerError, SignInError
+from sbpam_cli.errors import Interrupted, ServerError, SignInError, UnreachableError
 from sbpam_cli.models import Token
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.decoding import WireError
@@ -16,7 +16,6 @@ from sbpam_cli.nps.failures import (
     NotFoundError,
     RefusedError,
     failed_answer,
-    no_answer,
     read_date,
     retry_after_s,
     words_of,
@@ -57,6 +56,7 @@ class SignedInCalls:
 
     stop: ends waiting between tries with Interrupted when it is set.
     clock_offset_s: the server's clock minus ours, from the newest reply's `Date`.
+    tokens: where those of the calls come from; until it is set, they go without one.
     """
 
     def __init__(
@@ -68,12 +68,8 @@ class SignedInCalls:
         self._issued_offset_s: float | None = None
         self._transport = transport
         self._stop = stop or threading.Event()
-        self._tokens: Tokens | None = None
+        self.tokens: Tokens | None = None
         self._cookies: dict[str, str] = {}
-
-    def use(self, tokens: Tokens) -> None:
-        """Names where the tokens of the calls come from."""
-        self._tokens = tokens
 
     def server_time(self) -> float:
         """The server's clock, epoch seconds."""
@@ -112,7 +108,9 @@ class SignedInCalls:
             if last or not _may_try_again(out, result):
                 if isinstance(result, Reply):
                     return result
-                failure = no_answer(self.origin, result)
+                hint = "check the address, the network and the proxy; `--verbose` shows each try"
+                what, why = f"no answer from {result.peer}", result.reason
+                failure = result.final or UnreachableError(what, reason=why, hint=hint)
                 failure.hint = acts if acts and result.sent else failure.hint
                 raise failure from None
             if clock.wait(self._stop, wait_s):
@@ -123,14 +121,14 @@ class SignedInCalls:
 
         acts: it may change something, and this is the hint if nobody knows whether it did.
         """
-        if self._tokens is None:
+        if self.tokens is None:
             return self._try(out, acts)
-        token = self._tokens.token(lasting=acts is not None)
+        token = self.tokens.token(lasting=acts is not None)
         reply = self._try(replace(out, token=token.value), acts)
         if reply.status != 401:
             return reply
         try:
-            token = self._tokens.renew(token)
+            token = self.tokens.renew(token)
         except SignInError as error:
             if error.reason is None:
                 error.reason, error.trace_id = reply.problem()
@@ -187,20 +185,20 @@ class SignedInCalls:
         token: Token | None = None,
     ) -> Token:
         """At the first path that is none of a 404. token: of the step before."""
-        out = Outgoing(
-            paths[0],
-            method="POST",
-            body=body,
-            token=token.value if token else None,
-            cookies=self._cookies if token else {},
-            secret=secret,
-            repeat="unsent",
-            read_s=TOTAL_S,
-        )
-        reply = self._try(out)
-        for path in paths[1:]:
-            if reply.status == 404:
-                reply = self._try(replace(out, path=path))
+        for path in paths:
+            out = Outgoing(
+                path,
+                method="POST",
+                body=body,
+                token=token.value if token else None,
+                cookies=self._cookies if token else {},
+                secret=secret,
+                repeat="unsent",
+                read_s=TOTAL_S,
+            )
+            reply = self._try(out)
+            if reply.status != 404:
+                break
         if reply.status in (400, 401, 403) or (token and reply.status == 404):
             message = "the server refused the sign-in"
             raise RefusedError(message, status=reply.status, **words_of(reply))

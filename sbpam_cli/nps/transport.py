@@ -154,7 +154,6 @@ class Transport:
         self._proxy: str | None = None
 
     def _client(self) -> "httpx.Client":
-        """The one client, made by whoever needs it first."""
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()

@@ -18,9 +18,9 @@ from sbpam_cli.journal.records import Batch, BatchState
 from sbpam_cli.models import ScanJob
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
-from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S, retry_after_s
+from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S
 from sbpam_cli.nps.decoding import WireError
-from sbpam_cli.nps.failures import redirect_target
+from sbpam_cli.nps.failures import redirect_target, retry_after_s
 from sbpam_cli.nps.transport import NoReplyError, Reply
 from sbpam_cli.wording import counted
 

@@ -3,7 +3,8 @@
 from functools import partial
 
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.nps.client import NpsClient, backoff_s
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.signing import backoff_s
 from sbpam_cli.system.services import Services
 from sbpam_cli.system.threads import Done, Workers
 

@@ -14,7 +14,8 @@ from sbpam_cli.journal.records import Aside, Batch, Run, RunCounts, digest_names
 from sbpam_cli.lookups.accounts import choose_account, find_account, read_credential
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
-from sbpam_cli.nps.client import NotFoundError, NpsClient
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.failures import NotFoundError
 from sbpam_cli.output.context import Context
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.skip_recent import find_recent, set_apart

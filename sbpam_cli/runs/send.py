@@ -20,7 +20,7 @@ from sbpam_cli.jobs.job import (
 )
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanJob, ScanStatus, Token
-from sbpam_cli.nps.client import backoff_s
+from sbpam_cli.nps.signing import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.output.context import as_error
 from sbpam_cli.runs.answers import (

@@ -26,13 +26,11 @@ class Authorisation:
         return str(claims["sub"])
 
     def require_role(self, call: Call, caller: str) -> None:
-        """Admits only those with a role for the scan calls."""
         user = self._world.user(caller)
         if user is None or not _SCAN_ROLES & set(user.roles):
             raise call.refuse(403, "The role Admin or App is required.")
 
     def sign_in(self, call: Call) -> Response:
-        """Step 1: name and password."""
         login, password = call.texts("Login", "Password")
         user = self._world.user(login)
         if user is not None and user.locked:
@@ -64,7 +62,6 @@ class Authorisation:
         return json_response(self._world.issue_token(user)[0])
 
     def application_token(self, call: Call) -> Response:
-        """An application: API key, and the certificate of the TLS connection."""
         login, api_key, serial = call.texts("login", "password", "certificateSerialNumber")
         user = self._world.user(login)
         presented = call.request.peer_certificate_serial
@@ -78,7 +75,6 @@ class Authorisation:
         return json_response(self._world.issue_token(user)[0])
 
     def renew(self, call: Call) -> Response:
-        """A fresh token for a live one."""
         user = self._world.user(call.caller)
         if user is None:
             raise call.refuse(401, "The user does not exist any more.")

@@ -31,7 +31,6 @@ class Request:
     peer_certificate_serial: str | None = None
 
     def header(self, name: str) -> str:
-        """The header's value, empty if it is absent."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), "")
 
@@ -45,7 +44,6 @@ class Response:
     body: bytes = field(default=b"", repr=False)
 
     def send(self, handler: Any) -> None:
-        """Writes it to a `BaseHTTPRequestHandler`."""
         self.send_head(handler)
         handler.wfile.write(self.body)
 
@@ -88,7 +86,6 @@ class Call:
         return Refused(Response(status, (content_type,), encode(problem)))
 
     def json(self) -> Any:
-        """The body, sent as JSON."""
         content_type = self.request.header("Content-Type").partition(";")[0].strip().lower()
         if content_type != "application/json":
             raise self.refuse(415, f"The media type {content_type!r} is not supported.")

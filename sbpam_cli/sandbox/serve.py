@@ -52,7 +52,6 @@ class SandboxServer:
         self._stack.close()
 
     def certify(self, context: "ssl.SSLContext", folder: Path) -> None:
-        """Makes the certificates, and lets clients show theirs."""
         import hashlib
         import ssl
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from sbpam_cli.errors import InputError, SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import ClientCertificate, read_client_certificate
-from sbpam_cli.nps.client import NpsClient, RefusedError
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.failures import RefusedError
 
 if TYPE_CHECKING:
     from sbpam_cli.output.context import Context

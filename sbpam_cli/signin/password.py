@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, ServerError, SignInError
 from sbpam_cli.models import Token
-from sbpam_cli.nps.client import NpsClient, RefusedError
+from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
 if TYPE_CHECKING:

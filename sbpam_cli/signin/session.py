@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted, SbpamError, ServerError, SignInError, UsageError
 from sbpam_cli.models import Token
-from sbpam_cli.nps.client import NpsClient, RefusedError
+from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.decoding import WireError
+from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.nps.replies import make_token
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
@@ -72,7 +73,7 @@ class Site:
         )
         self.client = NpsClient(ctx.services, transport, stop=stop)
         self.session = Session(self)
-        self.client.use(self.session)
+        self.client.tokens = self.session
 
     def tls_settings(self) -> TlsSettings:
         """How its certificate is judged; `SSL_CERT_FILE` and `_DIR` as httpx has them."""

@@ -192,7 +192,7 @@ def test_a_sign_in_step_is_never_repeated(site: Site, path: str, action: Any) ->
 
 
 def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
-    from sbpam_cli.nps.client import backoff_s
+    from sbpam_cli.nps.signing import backoff_s
 
     class Highest:
         def uniform(self, low: float, high: float) -> float:
