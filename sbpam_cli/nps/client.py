@@ -29,7 +29,6 @@ ACCOUNTS_A_PAGE = 50
 ACTED_OR_NOT = "whether the server onboarded hosts is not known: look there before you ask again"
 """What to say if `manage_unit` was sent and did not end well."""
 _LARGEST_JOB = 256 << 20
-_LARGEST_LIST = 1 << 30
 _SCANS = "/api/v1/HostScanJob"
 
 
@@ -50,7 +49,7 @@ class NpsClient(SignedInCalls):
 
     def look(self, path: str) -> Reply:
         """A signed-in read, whatever it answers: for what `doctor --assumptions` compares."""
-        return self._ask(Outgoing(path, total_s=LIST_TOTAL_S, largest=_LARGEST_LIST))
+        return self._ask(Outgoing(path, total_s=LIST_TOTAL_S))
 
     def job(self, job_id: str, *, once: bool = False) -> ScanJob:
         """`GET /api/v1/HostScanJob/{id}` [vendor]: one job, with times and creator.
@@ -75,11 +74,20 @@ class NpsClient(SignedInCalls):
     def jobs(self, gather: Callable[[Iterator[ScanJob]], Found]) -> Found:
         """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.
 
-        gather: takes the jobs, one at a time, and returns what it kept.
+        gather: takes the jobs as they arrive, one at a time, and returns what it kept; called
+        afresh with each try.
         """
-        what = "the list of jobs"
-        reply = self._read(Outgoing(_SCANS, total_s=LIST_TOTAL_S, largest=_LARGEST_LIST), what)
-        return _understood(lambda content: gather(wire.read_jobs(content)), reply, what)
+        kept: list[Found] = []
+
+        def consume(chunks: Iterator[bytes]) -> None:
+            kept[:] = [gather(wire.read_jobs(chunks))]
+
+        out, what = Outgoing(_SCANS, total_s=LIST_TOTAL_S, consume=consume), "the list of jobs"
+        try:
+            self._read(out, what)
+        except WireError as error:
+            raise _not_understood(error, what) from error
+        return kept[0]
 
     def cancel(self, job_id: str) -> None:
         """`DELETE /api/v1/HostScanJob/{id}` [vendor]: asks to stop a job.
@@ -224,11 +232,15 @@ def _understood(read: Callable[[bytes], Found], reply: Reply, what: str) -> Foun
     try:
         return read(reply.content)
     except WireError as error:
-        raise ServerError(
-            f"{what} could not be understood",
-            reason=str(error),
-            hint="`--verbose` shows the request; a server of another version may answer so",
-        ) from error
+        raise _not_understood(error, what) from error
+
+
+def _not_understood(error: WireError, what: str) -> ServerError:
+    return ServerError(
+        f"{what} could not be understood",
+        reason=str(error),
+        hint="`--verbose` shows the request; a server of another version may answer so",
+    )
 
 
 def _in_query(text: str) -> str:

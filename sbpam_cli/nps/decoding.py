@@ -3,9 +3,14 @@
 Replies hold password hashes, keys and the like. Names: vendor's 4.1 and 4.2 pages.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from typing import Any
+
+LARGEST_ELEMENT = 64 << 20
+"""Of the list of jobs, in bytes."""
 
 
 class WireError(Exception):
@@ -88,3 +93,45 @@ def decode_rows(rows: Iterable[bytes], kind: str) -> Iterator[Any]:
             yield decode(bytes(row), kind)
         except OddError:
             yield decode(b"{}", kind)
+
+
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+[\[\]{}]', re.DOTALL)
+_TO_BRACKET_OR_COMMA = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+[\[\]{},]', re.DOTALL)
+
+
+def elements(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The elements of a JSON array, as its bytes arrive: holds one and a chunk at most.
+
+    Raises WireError if the body is no array, ends before the array does, or goes on after
+    it; the elements before that were good.
+    """
+    text = bytearray()
+    start = at = depth = wanted = number = 0
+    for chunk in chain(chunks, (None,)):
+        text += chunk or b""
+        if chunk is not None and len(text) - at < wanted:
+            continue
+        while found := (_TO_BRACKET_OR_COMMA if depth == 1 else _TO_BRACKET).match(text, at):
+            mark, at = text[found.end() - 1 : found.end()], found.end()
+            if depth == 0:
+                before = bytes(text[start : at - 1]).removeprefix(b"\xef\xbb\xbf")
+                if mark != b"[" or number or before.strip():
+                    raise WireError("the reply is not a list of jobs")
+                start, depth, number = at, 1, 1
+            elif depth > 1 or mark in b"[{":
+                depth += 1 if mark in b"[{" else -1
+            elif mark == b"}":
+                break
+            else:
+                element = bytes(text[start : at - 1])
+                if mark == b"," or number > 1 or element.strip():
+                    yield element
+                start, depth, number = at, int(mark == b","), number + 1
+        if len(text) - start > LARGEST_ELEMENT:
+            raise WireError(f"an element of the list is larger than {LARGEST_ELEMENT >> 20} MiB")
+        # A long text is looked at a few times only, not with every chunk.
+        wanted = 2 * (len(text) - at)
+        del text[:start]
+        at, start = at - start, 0
+    if depth or not number or text.strip():
+        raise WireError("the list of jobs is cut off or broken")

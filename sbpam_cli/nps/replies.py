@@ -5,7 +5,7 @@ Tolerant of absent, null and unknown fields, and of any value in a field.
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,7 +23,7 @@ from sbpam_cli.models import (
     Token,
 )
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.nps.decoding import OddError, WireError, decode, decode_rows, decoders
+from sbpam_cli.nps.decoding import OddError, WireError, decode, decode_rows, decoders, elements
 
 Found = TypeVar("Found")
 
@@ -220,11 +220,18 @@ def _host(host: Any, told: Any, unsaid: ScanStatus | None) -> ScanHost:
     )
 
 
-def read_jobs(content: bytes) -> Iterator[ScanJob]:
-    """The jobs of the list; elements without a usable id are passed over. Raises WireError."""
-    for row in decode(content, "rows"):
-        with suppress(OddError):
-            yield decode_job(bytes(row))
+def read_jobs(chunks: Iterable[bytes]) -> Iterator[ScanJob]:
+    """The jobs of the list, as they arrive; elements without a usable id are passed over.
+
+    Raises WireError as `elements` does; the jobs before that were good.
+    """
+    for element in elements(chunks):
+        try:
+            yield decode_job(element)
+        except OddError:
+            continue
+        except WireError as error:
+            raise WireError("the list of jobs is cut off or broken") from error
 
 
 # Lists.

@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -61,6 +61,7 @@ class Outgoing:
     repeat: whether another try may be made: of what may help, of what surely did not leave, or
     of nothing. total_s: for the whole of it. attempt: the number of this try. largest: what
     the body of a success may have, in bytes, once it is decompressed; an error's is cut off.
+    consume: takes the body of a success in pieces as they come, and `content` is empty then.
     """
 
     path: str
@@ -76,6 +77,7 @@ class Outgoing:
     read_s: float = READ_TIMEOUT_S
     attempt: int = 1
     largest: int = 64 << 20
+    consume: Callable[[Iterator[bytes]], None] | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         found = {"Accept": "application/json", "User-Agent": f"sbpam/{__version__}"}
@@ -193,7 +195,8 @@ class Transport:
     def send(self, out: Outgoing) -> Reply:
         """Sends one request and reads its whole answer within `out.total_s`.
 
-        Raises NoReplyError, and UsageError for a proxy that cannot be used.
+        Raises NoReplyError, UsageError for a proxy that cannot be used, and what
+        `out.consume` raises.
         """
         return interruptible(lambda: self._exchange(out))
 
@@ -214,7 +217,11 @@ class Transport:
                     extensions={"trace": progress.see},
                 )
                 with asked as response:
-                    content = _whole_body(response, out.largest)
+                    content = b""
+                    if out.consume is not None and _is_data(response):
+                        out.consume(response.iter_bytes())
+                    else:
+                        content = _whole_body(response, out.largest)
             reply = Reply(
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
@@ -288,6 +295,11 @@ def _whole_body(response: "httpx.Response", largest: int) -> bytes:
         if not response.is_success and len(buffer) > _LONGEST_ERROR:
             return bytes(buffer[:_LONGEST_ERROR])
     return cast("bytes", buffer) if len(buffer) > _COPIED_BYTES else bytes(buffer)
+
+
+def _is_data(response: "httpx.Response") -> bool:
+    content_type = response.headers.get("content-type", "")
+    return response.is_success and "html" not in content_type.lower()
 
 
 def _set_cookies(values: list[str]) -> dict[str, str]:

@@ -1,15 +1,35 @@
-"""One parser reads the list of jobs and a single job of any size."""
+"""One parser reads the list of jobs as it arrives and a single job of any size."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.tables import JSON
 
 from sbpam_cli.models import ScanStatus
-from sbpam_cli.nps.decoding import WireError
+from sbpam_cli.nps.decoding import LARGEST_ELEMENT, WireError, elements
 from sbpam_cli.nps.replies import decode_job, read_jobs
 
 JOB = "11111111-0000-4000-8000-000000000001"
+
+
+def cut(body: bytes, sizes: list[int]) -> Iterator[bytes]:
+    at = 0
+    for size in sizes:
+        yield body[at : at + size]
+        at += size
+    yield body[at:]
+
+
+@given(st.lists(JSON), st.lists(st.integers(0, 9)), st.sampled_from([None, 1]), st.booleans())
+def test_any_array_in_any_chunks(
+    values: list[object], sizes: list[int], indent: int | None, ascii_only: bool
+) -> None:
+    body = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode()
+    assert [json.loads(one) for one in elements(cut(body, sizes))] == values
 
 
 @pytest.mark.parametrize(
@@ -20,8 +40,29 @@ JOB = "11111111-0000-4000-8000-000000000001"
     ],
 )
 def test_what_is_no_array_or_ends_early_is_said(body: bytes) -> None:
-    with pytest.raises(WireError):
-        list(read_jobs(body))
+    for chunks in ([body], [bytes([one]) for one in body]):
+        with pytest.raises(WireError):
+            list(read_jobs(chunks))
+
+
+def test_a_list_is_held_an_element_at_a_time_and_an_element_has_a_limit() -> None:
+    taken = 0
+
+    def chunks(element: bytes) -> Iterator[bytes]:
+        nonlocal taken
+        yield b"["
+        for number in range(10_000):
+            taken = number
+            yield (b"," if number else b"") + element
+        yield b"]"
+
+    reader = elements(chunks(json.dumps({"id": "x" * 1000}).encode()))
+    next(reader)
+    assert taken < 10
+    assert sum(1 for _ in reader) == 9_999
+    with pytest.raises(WireError, match="64 MiB"):
+        list(elements(chunks(b'{"a": "' + b"x" * (LARGEST_ELEMENT // 9))))
+    assert taken < 20
 
 
 HOST = {"name": "WEB", "dnsHostName": "web.corp.example"}
@@ -67,7 +108,7 @@ def test_one_opinion_of_what_is_odd(filler: bytes, status: bytes, after: bytes, 
     body = b'{"x": "%s", "id": "%s", "status": %s}%s' % (filler, JOB.encode(), status, after)
     if read:
         assert decode_job(body).job_id == JOB
-        assert [job.job_id for job in read_jobs(b"[" + body + b"]")] == [JOB]
+        assert [job.job_id for job in read_jobs([b"[" + body + b"]"])] == [JOB]
     else:
         with pytest.raises(WireError):
             decode_job(body)
