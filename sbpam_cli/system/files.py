@@ -190,9 +190,16 @@ def _refuse_link(path: Path) -> None:
 
 
 def _unusable(path: Path, failure: OSError) -> JournalError:
-    return JournalError(
-        f"{path} cannot be used",
-        reason=failure.strerror or str(failure),
-        hint="check its owner, its rights and the space on its disk,"
-        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders",
+    hint = (
+        "check its owner, its rights and the space on its disk,"
+        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders"
     )
+    if os.name == "nt" and isinstance(failure, PermissionError):
+        # Made by an earlier version, or by an elevated start.
+        folder = path.parent if path.suffix else path
+        hint = (
+            f'as an administrator: `takeown /f "{folder}" /r /d y`,'
+            f' then `icacls "{folder}" /reset /t`; or {hint}'
+        )
+    reason = failure.strerror or str(failure)
+    return JournalError(f"{path} cannot be used", reason=reason, hint=hint)
