@@ -4,12 +4,10 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from sbpam_cli.models import Method
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 SecretName = Literal["token", "password", "totp-secret", "api-key", "client-key-password"]
 SECRET_NAMES: tuple[SecretName, ...] = get_args(SecretName)
@@ -37,7 +35,7 @@ def variable_of(name: SecretName) -> str:
     return "SBPAM_" + name.upper().replace("-", "_")
 
 
-def given_by_environment(services: "Services", name: SecretName) -> str | None:
+def given_by_environment(services: Services, name: SecretName) -> str | None:
     """Which of the environment's three places holds the secret; None if none does."""
     variable = variable_of(name)
     for source in (variable, f"{variable}_FILE"):
@@ -47,7 +45,7 @@ def given_by_environment(services: "Services", name: SecretName) -> str | None:
     return f"$CREDENTIALS_DIRECTORY/{path.name}" if path and os.path.exists(path) else None
 
 
-def credentials_file(services: "Services", name: SecretName) -> Path | None:
+def credentials_file(services: Services, name: SecretName) -> Path | None:
     """Where systemd's `LoadCredential=sbpam-password:...` puts the secret."""
     folder = services.env("CREDENTIALS_DIRECTORY")
     return Path(folder, f"sbpam-{name}") if folder is not None else None

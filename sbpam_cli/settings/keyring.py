@@ -10,18 +10,18 @@ import hashlib
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbpam_cli.errors import SignInError
+from sbpam_cli.models import Talk
 from sbpam_cli.settings.environment import SECRET_NAMES, SecretName
+from sbpam_cli.system.services import Services
+from sbpam_cli.system.threads import Workers
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
-
-    from sbpam_cli.models import Talk
-    from sbpam_cli.system.services import Services
 
 Answer = TypeVar("Answer")
 
@@ -63,7 +63,7 @@ class Vault:
     command, and one warning says so.
     """
 
-    def __init__(self, services: "Services", talk: "Talk", *, attended: bool) -> None:
+    def __init__(self, services: Services, talk: Talk, *, attended: bool) -> None:
         self._services = services
         self._talk = talk
         self._attended = attended
@@ -72,13 +72,15 @@ class Vault:
         self._noticed = not attended
         self._entries: Entries | None = None
         self._lock = threading.Lock()
+        self._workers = Workers(1, services.clock)
         self.absent_because: str | None = None
         self.remedy: str | None = None
 
     @property
     def backend(self) -> str | None:
         """The class of the keyring in use; None if there is none (yet)."""
-        return _name_of(self._entries.backend) if self._entries is not None else None
+        kind = type(self._entries.backend) if self._entries is not None else None
+        return f"{kind.__module__}.{kind.__name__}" if kind is not None else None
 
     def get(self, profile: str, origin: str, name: SecretName) -> str | None:
         """The stored secret; None if there is none, or no keyring that answers."""
@@ -107,33 +109,24 @@ class Vault:
                 terminal.protect()
             else:
                 terminal.refuse_questions()
-            answers: list[Answer] = []
-            failures: list[Exception] = []
-            done = threading.Event()
-
-            def run() -> None:
-                try:
-                    answers.append(work(self._open()))
-                except Exception as error:
-                    failures.append(error)
-                finally:
-                    done.set()
-
-            started = clock.monotonic()
-            threading.Thread(target=run, name="keyring", daemon=True).start()
-            wait_s = self._left_s
-            if not self._noticed and not clock.wait(done, min(_NOTICE_AFTER_S, wait_s)):
+            started, left_s, done = clock.monotonic(), self._left_s, None
+            self._workers.submit("keyring", lambda: work(self._open()))
+            if not self._noticed:
+                done = self._workers.next(min(_NOTICE_AFTER_S, left_s))
+            if not self._noticed and done is None:
                 self._noticed = True
                 self._talk.note("waiting for the keyring; it may be asking to be unlocked")
-                wait_s = max(0.0, wait_s - _NOTICE_AFTER_S)
-            answered = clock.wait(done, wait_s)
+                left_s = max(0.0, left_s - _NOTICE_AFTER_S)
+            done = done or self._workers.next(left_s)
             self._left_s = max(0.0, self._left_s - (clock.monotonic() - started))
-            if not answered:
+            if done is None:
                 why = f"it did not answer within {self._limit_s:.0f} seconds"
                 self._give_up(why, "see whether it asks to be unlocked, and run this again")
-            elif failures:
-                self._give_up(*_reason_of(failures[0]))
-            return answers[0] if answered and answers else None
+                return None
+            if done.error is not None:
+                self._give_up(*_reason_of(done.error))
+            answer: Answer | None = done.result
+            return answer
 
     def _give_up(self, why: str, remedy: str | None) -> None:
         self.absent_because, self.remedy = why, remedy
@@ -223,7 +216,7 @@ class Entries:
         return self._get(name) is None
 
 
-def _choose_backend(services: "Services") -> "KeyringBackend":
+def _choose_backend(services: Services) -> "KeyringBackend":
     """The back end that the user named, else the system's own, by class.
 
     keyring's own search loads every plug-in and starts compilers.
@@ -248,36 +241,28 @@ def _choose_backend(services: "Services") -> "KeyringBackend":
     raise UnusableKeyringError(_NONE, None)
 
 
-def _refuse_clear_text(backend: "KeyringBackend") -> "KeyringBackend":
-    for member in _members(backend):
-        kinds = (_name_of(member), *(kind.__name__ for kind in type(member).__mro__))
-        if any("plaintext" in kind.lower() for kind in kinds):
-            raise UnusableKeyringError("the one here keeps its values in clear text", None)
-    if type(backend).__module__ in ("keyring.backends.null", "keyring.backends.fail"):
+def _refuse_clear_text(backend: Any) -> "KeyringBackend":
+    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(backend).__mro__]
+    if any("plaintext" in kind.lower() for kind in kinds):
+        raise UnusableKeyringError("the one here keeps its values in clear text", None)
+    if kinds[0].startswith(("keyring.backends.null.", "keyring.backends.fail.")):
         raise UnusableKeyringError(_NONE, None)
-    return backend
+    # What is behind it: a chain's, a wrapper's.
+    for member in (*getattr(backend, "backends", ()), getattr(backend, "_keyring", None)):
+        if member is not None:
+            _refuse_clear_text(member)
+    found: KeyringBackend = backend
+    return found
 
 
-def _members(backend: Any) -> Iterator[Any]:
-    """The back end, and all that are behind it: a chain's, a wrapper's."""
-    yield backend
-    wrapped = getattr(backend, "_keyring", None)
-    for member in (*getattr(backend, "backends", ()), *([wrapped] if wrapped else [])):
-        yield from _members(member)
-
-
-def _name_of(backend: Any) -> str:
-    return f"{type(backend).__module__}.{type(backend).__name__}"
-
-
-def _reason_of(error: Exception) -> tuple[str, str | None]:
+def _reason_of(error: BaseException) -> tuple[str, str | None]:
     if isinstance(error, UnusableKeyringError):
         return error.args
     kind = _kind_of(error)
     return _REASONS.get(kind, (f"it failed with {kind}", None))
 
 
-def _kind_of(error: Exception) -> object:
+def _kind_of(error: BaseException) -> object:
     """Windows' errors are all called `error`, and begin with their number."""
     name = type(error).__name__
     return error.args[0] if name == "error" and error.args else name

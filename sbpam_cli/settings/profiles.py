@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sbpam_cli.errors import (
     InputError,
@@ -23,10 +23,8 @@ from sbpam_cli.settings.addresses import parse_fingerprint, parse_server, short_
 from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
 from sbpam_cli.system.files import read_private, require_writable, write_private
 from sbpam_cli.system.locks import take_turn
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import did_you_mean
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
 
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -39,7 +37,6 @@ Setting = Literal[
     "server", "method", "username", "credential", "output",
     "ca_bundle", "fingerprint", "client_cert", "client_key", "insecure",
 ]  # fmt: skip
-_LONGEST_LINE = 8192
 
 
 class ConnectionOptions(NamedTuple):
@@ -105,7 +102,7 @@ class Target(NamedTuple):
 
 
 def resolve_target(
-    services: "Services", options: ConnectionOptions, *, new_profile: bool = False
+    services: Services, options: ConnectionOptions, *, new_profile: bool = False
 ) -> Target:
     """Option, then `SBPAM_*`, then profile, setting by setting.
 
@@ -151,7 +148,7 @@ def resolve_target(
     )
 
 
-def _given(services: "Services", options: ConnectionOptions, key: str) -> tuple[str | None, str]:
+def _given(services: Services, options: ConnectionOptions, key: str) -> tuple[str | None, str]:
     """What option or environment say, and which of them. Raises OptionError or UsageError."""
     option, variable = f"--{key.replace('_', '-')}", f"SBPAM_{key.upper()}"
     value, source = (getattr(options, key) or "").rstrip("\r\n"), option
@@ -190,7 +187,7 @@ def path_to_keep(text: str) -> str:
 
 
 def _method(
-    services: "Services", own: Profile, settings: Mapping[str, str | None]
+    services: Services, own: Profile, settings: Mapping[str, str | None]
 ) -> tuple[Method, str]:
     if source := given_by_environment(services, "token"):
         return "token", source
@@ -220,13 +217,13 @@ def unknown_profile(name: str, known: Mapping[str, Profile]) -> UsageError:
     return UsageError(f"there is no profile {name!r}", hint=did_you_mean(name, known, otherwise))
 
 
-def load_profiles(services: "Services") -> dict[str, Profile]:
+def load_profiles(services: Services) -> dict[str, Profile]:
     """All profiles by name; none if there is no file. Raises InputError naming the file."""
     path = _path(services)
     return {name: _profile(path, name, table) for name, table in _tables(_read(path), path).items()}
 
 
-def form_of_profile(services: "Services", name: str | None) -> Form | None:
+def form_of_profile(services: Services, name: str | None) -> Form | None:
     """The form of output that a profile sets. A broken file is for others to report."""
     with suppress(SbpamError):
         name = name or services.env("SBPAM_PROFILE") or DEFAULT_PROFILE
@@ -234,7 +231,7 @@ def form_of_profile(services: "Services", name: str | None) -> Form | None:
     return None
 
 
-def change_profile(services: "Services", name: str, change: Callable[[Profile], Profile]) -> None:
+def change_profile(services: Services, name: str, change: Callable[[Profile], Profile]) -> None:
     """Changes or makes one profile; the others, and keys that we don't know, stay."""
     import tomli_w
 
@@ -248,21 +245,17 @@ def change_profile(services: "Services", name: str, change: Callable[[Profile], 
         unknown = {k: v for k, v in table.items() if k not in _STORED}
         known = {key: value for key in _STORED if (value := getattr(profile, key))}
         document["profiles"] = tables | {name: unknown | known}
-        try:
-            text = tomli_w.dumps(document)
-        except RecursionError:
-            raise _broken(path, "its tables are nested too deep") from None
         with _of_input():
-            write_private(services, path, text.encode())
+            write_private(services, path, tomli_w.dumps(document).encode())
 
 
-def require_writable_profiles(services: "Services") -> None:
+def require_writable_profiles(services: Services) -> None:
     """Raises InputError if `change_profile` could not write."""
     with _of_input():
         require_writable(services, _path(services))
 
 
-def _path(services: "Services") -> Path:
+def _path(services: Services) -> Path:
     return services.config_folder() / "config.toml"
 
 
@@ -280,21 +273,10 @@ def _read(path: Path) -> dict[str, Any]:
 
     with _of_input():
         content = read_private(path) or b""
-    if max(map(len, content.split(b"\n"))) > _LONGEST_LINE:
-        # A key of many parts takes minutes to read.
-        raise _broken(path, f"a line of it is longer than {_LONGEST_LINE:,} bytes")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        why = f"line {line}: not UTF-8"
-    except RecursionError:
-        why = "its tables are nested too deep"
-    except ValueError as error:
-        message, _, place = str(error).partition(" (at line ")
-        line = int(place.partition(",")[0]) if place else content.count(b"\n") + 1
-        why = f"line {line}: {message}"
-    raise _broken(path, why)
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, str(error)) from None
 
 
 def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:

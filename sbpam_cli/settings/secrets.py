@@ -5,9 +5,9 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
+from sbpam_cli.models import Talk
 from sbpam_cli.settings.environment import (
     KEYRING,
     NO_TEXT,
@@ -17,13 +17,10 @@ from sbpam_cli.settings.environment import (
     given_by_environment,
     variable_of,
 )
+from sbpam_cli.settings.keyring import Vault
+from sbpam_cli.settings.profiles import Target
 from sbpam_cli.system.files import read_limited
-
-if TYPE_CHECKING:
-    from sbpam_cli.models import Talk
-    from sbpam_cli.settings.keyring import Vault
-    from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 LONGEST_SECRET = 1 << 16
 """Bytes that are read of a file, a pipe or stdin."""
@@ -41,10 +38,10 @@ class Secrets:
     given: what options brought (files and stdin, read already).
     """
 
-    services: "Services"
-    target: "Target"
-    vault: "Vault"
-    talk: "Talk"
+    services: Services
+    target: Target
+    vault: Vault
+    talk: Talk
     given: InitVar[Mapping[SecretName, Found] | None] = None
 
     def __post_init__(self, given: Mapping[SecretName, Found] | None) -> None:

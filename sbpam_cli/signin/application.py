@@ -1,30 +1,27 @@
 """Signing in as an application: its name, its API key, and its client certificate in TLS."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.certificates import ClientCertificate, read_client_certificate
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.failures import RefusedError
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.settings.secrets import Secrets
+from sbpam_cli.output.context import Context
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.settings.secrets import Secrets
 
 _DAY_S = 86_400.0
 _WARN_DAYS = 14
 
 
-def client_key(target: "Target") -> str | None:
+def client_key(target: Target) -> str | None:
     """The key's own file. A profile's key belongs to the profile's certificate alone."""
     cert, key = (target.sources.get(name) for name in ("client_cert", "client_key"))
     return None if key == "profile" and cert != "profile" else target.client_key
 
 
-def open_certificate(ctx: "Context", target: "Target", secrets: "Secrets") -> ClientCertificate:
+def open_certificate(ctx: Context, target: Target, secrets: Secrets) -> ClientCertificate:
     """The target's client certificate; warns of what is about to go wrong with it.
 
     Raises SignInError, or InputError if an option named a file that cannot be used.
@@ -64,9 +61,9 @@ def open_certificate(ctx: "Context", target: "Target", secrets: "Secrets") -> Cl
 class ApplicationSignIn:
     """An application's way in; no person is needed."""
 
-    ctx: "Context"
-    target: "Target"
-    secrets: "Secrets"
+    ctx: Context
+    target: Target
+    secrets: Secrets
     client: NpsClient
     certificate: ClientCertificate
     by_person = False

@@ -1,8 +1,10 @@
 """The settings of a profile, shown and changed without signing in."""
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from sbpam_cli.errors import OptionError, UsageError
+from sbpam_cli.models import Profile
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import (
     DEFAULT_PROFILE,
     ConnectionOptions,
@@ -17,14 +19,10 @@ from sbpam_cli.settings.profiles import (
 )
 from sbpam_cli.signin.logout import run_logout
 
-if TYPE_CHECKING:
-    from sbpam_cli.models import Profile
-    from sbpam_cli.output.context import Context
-
 Row = tuple[str, str | None, str | None]
 
 
-def list_settings(ctx: "Context", options: ConnectionOptions) -> list[Row]:
+def list_settings(ctx: Context, options: ConnectionOptions) -> list[Row]:
     """Every setting in force; None: there is none."""
     target = resolve_target(ctx.services, options)
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
@@ -34,7 +32,7 @@ def list_settings(ctx: "Context", options: ConnectionOptions) -> list[Row]:
     return [(key, values[key], sources.get(key)) for key in get_args(Setting)]
 
 
-def write_setting(ctx: "Context", options: ConnectionOptions, key: Setting) -> None:
+def write_setting(ctx: Context, options: ConnectionOptions, key: Setting) -> None:
     """Raises UsageError if there is none."""
     [row] = [row for row in list_settings(ctx, options) if row[0] == key]
     if row[1] is None:
@@ -47,7 +45,7 @@ def write_setting(ctx: "Context", options: ConnectionOptions, key: Setting) -> N
 
 
 def change_setting(
-    ctx: "Context", options: ConnectionOptions, key: Setting, text: str | None
+    ctx: Context, options: ConnectionOptions, key: Setting, text: str | None
 ) -> None:
     """text: None to unset. Makes the profile to set it in."""
     services, value = ctx.services, None
@@ -62,7 +60,7 @@ def change_setting(
     elif name not in profiles:
         raise unknown_profile(name, profiles)
 
-    def changed(old: "Profile") -> "Profile":
+    def changed(old: Profile) -> Profile:
         change: dict[str, Any] = {key: value == "true" if key == "insecure" else value}
         new = old._replace(**change)
         if old.server not in (None, new.server) and (old.fingerprint or old.insecure):

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, OptionError, UsageError
 from sbpam_cli.models import METHODS, Method, Profile, Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.addresses import parse_server, short_name
 from sbpam_cli.settings.environment import Found, SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
@@ -36,9 +36,6 @@ from sbpam_cli.signin.password import clean_code
 from sbpam_cli.signin.session import Site, open_secrets
 from sbpam_cli.signin.totp import code_maker
 from sbpam_cli.wording import utc
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 _BELONGING: dict[Method, set[SecretName]] = {
     "password": {"password", "totp-secret"},
@@ -68,7 +65,7 @@ class LoginOptions:
     print_token: bool = False
 
 
-def run_login(ctx: "Context", options: LoginOptions) -> None:
+def run_login(ctx: Context, options: LoginOptions) -> None:
     """Signs in; nothing is written before that succeeded. Raises SbpamError."""
     services = ctx.services
     code = clean_code(options.code, "--code") if options.code else None
@@ -103,7 +100,7 @@ def run_login(ctx: "Context", options: LoginOptions) -> None:
     _store(ctx, stored.vault, target, previous, wanted)
 
 
-def _choose_target(ctx: "Context", options: LoginOptions) -> Target:
+def _choose_target(ctx: Context, options: LoginOptions) -> Target:
     given, services = options.connection, ctx.services
     target = resolve_target(services, given, new_profile=True)
     if target.origin is None and ctx.can_ask:
@@ -149,7 +146,7 @@ def _choose_target(ctx: "Context", options: LoginOptions) -> Target:
 
 
 def _read_given(
-    ctx: "Context", options: LoginOptions, target: Target, stored: Secrets
+    ctx: Context, options: LoginOptions, target: Target, stored: Secrets
 ) -> dict[SecretName, Found]:
     """What the options bring; the TOTP secret of the same user stays in force without them."""
     services = ctx.services
@@ -180,7 +177,7 @@ def _read_given(
 
 
 def _ask_for_missing(
-    ctx: "Context", options: LoginOptions, target: Target, given: dict[SecretName, Found]
+    ctx: Context, options: LoginOptions, target: Target, given: dict[SecretName, Found]
 ) -> Target:
     """Who signs in; secrets that no sign-in asks for go to `given`."""
     if target.method == "token":
@@ -260,7 +257,7 @@ def _profile_of(target: Target, previous: Profile) -> Profile:
 
 
 def _store(
-    ctx: "Context",
+    ctx: Context,
     vault: Vault,
     target: Target,
     previous: Profile | None,

@@ -1,8 +1,7 @@
 """Forgets the secrets of a profile, or of all."""
 
-from typing import TYPE_CHECKING
-
 from sbpam_cli.errors import OptionError
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.addresses import parse_server
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
@@ -12,13 +11,10 @@ from sbpam_cli.settings.profiles import (
     load_profiles,
     unknown_profile,
 )
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 
-def run_logout(ctx: "Context", options: ConnectionOptions, *, every_profile: bool = False) -> None:
+def run_logout(ctx: Context, options: ConnectionOptions, *, every_profile: bool = False) -> None:
     """Deletes the secrets of the profile's server, and of `--server`'s if it is given."""
     chosen = _choose(ctx.services, options, every_profile)
     vault = Vault(ctx.services, ctx.console, attended=ctx.can_ask)
@@ -37,7 +33,7 @@ def run_logout(ctx: "Context", options: ConnectionOptions, *, every_profile: boo
 
 
 def _choose(
-    services: "Services", options: ConnectionOptions, every_profile: bool
+    services: Services, options: ConnectionOptions, every_profile: bool
 ) -> dict[str, list[str]]:
     """The origins whose secrets to forget, by profile."""
     profiles = load_profiles(services)

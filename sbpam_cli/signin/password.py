@@ -4,19 +4,16 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import InputError, ServerError, SignInError
 from sbpam_cli.models import Token
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.failures import RefusedError
+from sbpam_cli.output.context import Context
+from sbpam_cli.settings.environment import Found
+from sbpam_cli.settings.profiles import Target
+from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import Found
-    from sbpam_cli.settings.profiles import Target
-    from sbpam_cli.settings.secrets import Secrets
 
 NO_CODE = "0"
 """What a user without a second factor sends: "if MFA is off, just type 0" [vendor]."""
@@ -36,9 +33,9 @@ class PasswordSignIn:
     by_person: the last code came from a person, so it cannot be repeated without one.
     """
 
-    ctx: "Context"
-    target: "Target"
-    secrets: "Secrets"
+    ctx: Context
+    target: Target
+    secrets: Secrets
     client: NpsClient
     pause: Callable[[float], None]
     code: str | None = None
@@ -69,7 +66,7 @@ class PasswordSignIn:
         self.by_person = code not in (None, NO_CODE)
         return self._without_code(first) if code is None else self._second_step(first, code)
 
-    def _first_step(self, username: str, password: "Found") -> Token:
+    def _first_step(self, username: str, password: Found) -> Token:
         try:
             return self.client.sign_in(username, password.value)
         except RefusedError as error:
@@ -115,7 +112,7 @@ class PasswordSignIn:
         )
 
     def _with_totp(
-        self, first: Token, username: str, password: "Found", maker: Callable[[int], str]
+        self, first: Token, username: str, password: Found, maker: Callable[[int], str]
     ) -> Token:
         used = UsedSteps(self.ctx.services, self.target.server, username)
         step = int(self.client.server_time()) // STEP_S

@@ -14,7 +14,8 @@ from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.nps.replies import make_token
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
-from sbpam_cli.settings.environment import KEYRING
+from sbpam_cli.output.context import Context
+from sbpam_cli.settings.environment import KEYRING, Found
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.settings.secrets import Secrets, typed_secret
@@ -24,8 +25,6 @@ from sbpam_cli.system.signals import Interruption
 if TYPE_CHECKING:
     from sbpam_cli.journal.records import Run
     from sbpam_cli.nps.certificates import ClientCertificate
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.settings.environment import Found
     from sbpam_cli.signin.application import ApplicationSignIn
     from sbpam_cli.signin.password import PasswordSignIn
 
@@ -44,7 +43,7 @@ class Site:
 
     def __init__(
         self,
-        ctx: "Context",
+        ctx: Context,
         target: Target,
         secrets: Secrets | None = None,
         *,
@@ -313,7 +312,7 @@ class Session:
         return token
 
 
-def token_in(found: "Found") -> Token:
+def token_in(found: Found) -> Token:
     """The token that a source holds. Raises SignInError if it cannot be one."""
     try:
         return make_token(found.value, None)
@@ -324,19 +323,19 @@ def token_in(found: "Found") -> Token:
         ) from None
 
 
-def open_secrets(ctx: "Context", target: Target) -> Secrets:
+def open_secrets(ctx: Context, target: Target) -> Secrets:
     """What environment and keyring have for the target."""
     vault = Vault(ctx.services, ctx.console, attended=ctx.can_ask)
     return Secrets(ctx.services, target, vault, ctx.console)
 
 
-def names_server(ctx: "Context") -> bool:
+def names_server(ctx: Context) -> bool:
     """Whether an option or a variable says which server is meant."""
     given = (ctx.connection.profile, ctx.connection.server)
     return any(given) or any(map(ctx.services.env, ("SBPAM_PROFILE", "SBPAM_SERVER")))
 
 
-def find_target(ctx: "Context", run: "Run | None" = None) -> Target:
+def find_target(ctx: Context, run: "Run | None" = None) -> Target:
     """The server that the command is about, which `outcome` names from now on: a run's own.
 
     Raises UsageError if an option or a variable names another than the run's.
@@ -355,7 +354,7 @@ def find_target(ctx: "Context", run: "Run | None" = None) -> Target:
 
 
 def sign_in(
-    ctx: "Context",
+    ctx: Context,
     target: Target,
     interruption: Interruption,
     *,

@@ -5,13 +5,10 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, SignInError
 from sbpam_cli.system.files import open_private, private_folder
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 STEP_S = 30
 
@@ -56,7 +53,7 @@ class UsedSteps:
     Without a state folder that can be written every step counts as fresh.
     """
 
-    def __init__(self, services: "Services", origin: str, username: str) -> None:
+    def __init__(self, services: Services, origin: str, username: str) -> None:
         self._services = services
         user = f"{origin} {username.casefold()}"
         self._prefix = f"totp-{hashlib.sha256(user.encode()).hexdigest()[:16]}."

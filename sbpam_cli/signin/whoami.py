@@ -1,22 +1,18 @@
 """Who is signed in where, until when, and where each secret comes from."""
 
-from typing import TYPE_CHECKING
-
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method
+from sbpam_cli.output.context import Context
 from sbpam_cli.settings.environment import SECRETS_OF, Found, SecretName
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.session import Site, find_target, open_secrets, token_in
 from sbpam_cli.wording import utc
 
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-
 Row = tuple[str | None, str, str | None, Method, str | None, str]
 
 
-def run_whoami(ctx: "Context", *, check: bool = False) -> Row:
+def run_whoami(ctx: Context, *, check: bool = False) -> Row:
     """The row of `whoami`. Raises SignInError: not signed in.
 
     check: asks the server whether the token in force works, and the stored one.
@@ -53,7 +49,7 @@ def run_whoami(ctx: "Context", *, check: bool = False) -> Row:
     )
 
 
-def _check(ctx: "Context", target: Target, secrets: Secrets, token: Found) -> None:
+def _check(ctx: Context, target: Target, secrets: Secrets, token: Found) -> None:
     alone = target._replace(method="token", stored=False)
     given: dict[SecretName, Found] = {"token": token}
     site = Site(ctx, alone, Secrets(ctx.services, alone, secrets.vault, ctx.console, given))

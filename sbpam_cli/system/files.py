@@ -5,12 +5,9 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -21,7 +18,7 @@ _OTHER_WRITERS = 0o022
 _SCANNER_HOLDS_S = 1.0
 
 
-def private_folder(services: "Services", path: Path) -> Path:
+def private_folder(services: Services, path: Path) -> Path:
     """`path` as a folder of mode 0700, created with its parents if it is missing.
 
     Our own, if wider, is narrowed. One that the environment names is the
@@ -52,7 +49,7 @@ def private_folder(services: "Services", path: Path) -> Path:
     return path
 
 
-def require_writable(services: "Services", path: Path) -> None:
+def require_writable(services: Services, path: Path) -> None:
     """Raises JournalError if `write_private` could not write `path`; makes nothing."""
     try:
         _refuse_link(path)
@@ -65,7 +62,7 @@ def require_writable(services: "Services", path: Path) -> None:
         raise _unusable(path, failure) from failure
 
 
-def open_private(services: "Services", path: Path, *, create_new: bool = False) -> int:
+def open_private(services: Services, path: Path, *, create_new: bool = False) -> int:
     """A descriptor of the file, for reading and writing, created 0600 if it is missing.
 
     Never through a symbolic link in the last component. Raises JournalError; with
@@ -142,7 +139,7 @@ def _await_piece(descriptor: int) -> None:
         raise OSError(errno.ETIMEDOUT, f"nothing came within {_PIPE_WITHIN_S:.0f} seconds")
 
 
-def write_private(services: "Services", path: Path, data: bytes) -> None:
+def write_private(services: Services, path: Path, data: bytes) -> None:
     """Writes the whole file or leaves it as it was; its folder is made private too."""
     import tempfile
 
@@ -164,7 +161,7 @@ def write_private(services: "Services", path: Path, data: bytes) -> None:
         raise _unusable(path, failure) from failure
 
 
-def _replace(services: "Services", temporary: str, path: Path) -> None:
+def _replace(services: Services, temporary: str, path: Path) -> None:
     """On Windows a virus scanner may hold the file open for a moment: a second is waited."""
     until = services.clock.monotonic() + (_SCANNER_HOLDS_S if os.name == "nt" else 0.0)
     while True:

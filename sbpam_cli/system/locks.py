@@ -7,20 +7,17 @@ unlinked, because two processes could then hold locks on two files of one name.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import JournalError, LockedError
 from sbpam_cli.system.files import open_private, private_folder
 from sbpam_cli.system.filesystems import Files
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 _TURN_WITHIN_S, _TURN_PAUSE_S = 10.0, 0.2
 
 
 @contextmanager
-def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
+def hold_lock(services: Services, server: str, digest: str) -> Iterator[None]:
     """Holds the lock of a list (`digest` of its names) on a server.
 
     Raises LockedError at once if another process holds it. Nothing may
@@ -36,7 +33,7 @@ def hold_lock(services: "Services", server: str, digest: str) -> Iterator[None]:
 
 
 @contextmanager
-def take_turn(services: "Services", what: str, pause: Callable[[float], None]) -> Iterator[bool]:
+def take_turn(services: Services, what: str, pause: Callable[[float], None]) -> Iterator[bool]:
     """Holds the lock `what` against other processes; yields whether it was waited for.
 
     After ten seconds, or if no lock can be had, it goes on without: what two
@@ -56,7 +53,7 @@ def take_turn(services: "Services", what: str, pause: Callable[[float], None]) -
 
 
 @contextmanager
-def _file(services: "Services", what: str) -> Iterator[int]:
+def _file(services: Services, what: str) -> Iterator[int]:
     import hashlib
 
     key = hashlib.sha256(what.encode(errors="surrogateescape")).hexdigest()[:32]

@@ -10,12 +10,10 @@ import signal
 import threading
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sbpam_cli.errors import Interrupted
-
-if TYPE_CHECKING:
-    from sbpam_cli.system.services import Services
+from sbpam_cli.system.services import Services
 
 _WORDS = {1: "hung up", 2: "interrupted", 15: "terminated"}
 GRACE_S = 8.0
@@ -25,7 +23,7 @@ GRACE_S = 8.0
 class Interruption:
     """Context manager around a command that must end in order."""
 
-    def __init__(self, services: "Services") -> None:
+    def __init__(self, services: Services) -> None:
         self.event = threading.Event()
         self.number: int | None = None
         self._deferred = False

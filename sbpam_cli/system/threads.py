@@ -35,6 +35,7 @@ class Workers:
         self._threads = 0
         self._tasks: SimpleQueue[tuple[object, Callable[[], Any]]] = SimpleQueue()
         self._done: deque[Done] = deque()
+        self._lock = threading.Lock()
         self._arrived = threading.Event()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
@@ -46,18 +47,23 @@ class Workers:
 
     def next(self, timeout_s: float) -> Done | None:
         """A finished task, or None when none finished in that time."""
-        self._arrived.clear()
-        if not self._done:
-            self._clock.wait(self._arrived, timeout_s)
-        return self._done.popleft() if self._done else None
+        if not self._clock.wait(self._arrived, timeout_s):
+            return None
+        with self._lock:
+            done = self._done.popleft()
+            if not self._done:
+                self._arrived.clear()
+        return done
 
     def _work(self) -> None:
         while True:
             key, task = self._tasks.get()
-            self._done.append(_run(key, task))
-            self._arrived.set()
+            done = _run(key, task)
+            with self._lock:
+                self._done.append(done)
+                self._arrived.set()
             # An idle thread must not keep a client, and with it its connections, alive.
-            del key, task
+            del key, task, done
 
 
 def _run(key: object, task: Callable[[], Any]) -> Done:

@@ -56,7 +56,7 @@ def test_list_tells_where_each_setting_in_force_comes_from(program: Program) -> 
     [
         (["get", "username"], "username is not set"),
         (["get", "password"], "'password' is not one of"),
-        (["set", "server", "http://nps"], "server: 'http://nps' does not start with https://"),
+        (["set", "server", "http://nps"], "server: 'http://nps' is not HOST"),
         (["set", "method", "tokn"], "did you mean token?"),
         (["set", "output", "xml"], "output: there is no output 'xml'"),
         (["set", "insecure", "yes"], "true, false"),

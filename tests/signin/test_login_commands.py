@@ -98,7 +98,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
     assert set(person.kept("new")) == {"token"}
     ended = person("login", "--profile", "newer", answers=["http://nps"], **how)
     assert ended.code == 2
-    assert "does not start with https://" in " ".join(ended.err.split())
+    assert "is not HOST, HOST:PORT or https://HOST:PORT" in " ".join(ended.err.split())
 
 
 def test_print_token_prints_it_and_keeps_nothing(person: Person) -> None:

@@ -169,7 +169,7 @@ def test_a_fresh_code_that_is_refused_is_final(person: Person, used: bool) -> No
         ({"SBPAM_PASSWORD": "geheim\nx"}, "SBPAM_PASSWORD holds characters", "one line"),
         ({"SBPAM_PASSWORD": "geheim\udce9"}, "SBPAM_PASSWORD holds characters", "UTF-8"),
         ({"SBPAM_USERNAME": "jo\udce9"}, "SBPAM_USERNAME: 'jo\\udce9' holds", "encoding"),
-        ({"SBPAM_SERVER": "xn--a"}, "SBPAM_SERVER: 'xn--a' is not a host name", ""),
+        ({"SBPAM_SERVER": "xn--a"}, "SBPAM_SERVER: 'xn--a' is not HOST", ""),
         ({"SBPAM_CA_BUNDLE": "/no/such.pem"}, "/no/such.pem cannot be used", "--ca-bundle"),
         (
             {"SBPAM_CA_BUNDLE": "", "SSL_CERT_FILE": "/no/such.pem"},
