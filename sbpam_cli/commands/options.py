@@ -26,7 +26,6 @@ Follow: TypeAlias = "FollowLimits | None"
 EVERYWHERE = "Options of every command"
 SENDING = "Sending"
 FOLLOWING = "Following the scans"
-_CONTEXT = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -92,12 +91,7 @@ CREDENTIAL = option(
 )
 YES = flag("Don't ask.", "--yes", "-y")
 OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")
-_FULL = inspect.Parameter(
-    "full",
-    inspect.Parameter.KEYWORD_ONLY,
-    default=flag("On a terminal: every row of however many.", "--full"),
-    annotation=bool,
-)
+FULL = flag("On a terminal: every row of however many.", "--full")
 DRY_RUN = flag("Check the list with the server, schedule nothing.", "--dry-run")
 BATCH_SIZE = option(500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING)
 PARALLEL = option(4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING)
@@ -188,14 +182,15 @@ def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callab
     """
 
     def adapt(command: Callable[..., Any]) -> Callable[..., int]:
-        own = {**inspect.signature(command).parameters, "ctx": _CONTEXT}
-        follows = own.pop("follow", None) is not None
-        if follows and row_set is HOSTS:
-            own["full"] = _FULL
-        shared: list[Callable[..., Any]] = [follow_limits, Common] if follows else [Common]
-        for group in shared:
-            own |= inspect.signature(group).parameters
-        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own.values()]
+        by_name = inspect.Parameter.KEYWORD_ONLY
+        own = dict(inspect.signature(command).parameters)
+        own["ctx"] = inspect.Parameter("ctx", by_name, annotation=typer.Context)
+        if follows := own.pop("follow", None) is not None:
+            if row_set is HOSTS:
+                own["full"] = inspect.Parameter("full", by_name, default=FULL, annotation=bool)
+            own |= inspect.signature(follow_limits).parameters
+        own |= inspect.signature(Common).parameters
+        parameters = [one.replace(kind=by_name) for one in own.values()]
 
         def adapted(ctx: typer.Context, **values: Any) -> int:
             if ctx.invoked_subcommand is not None:

@@ -149,8 +149,8 @@ class OddValueError(Exception):
 def read_run(values: Sequence[Any]) -> Run:
     """A run from its columns, every one checked. Raises OddValueError."""
     columns = dict(zip(Run._fields, values, strict=True))
-    columns["aside"] = _decode(columns["aside"], list[Aside], "runs.aside")
-    run: Run = _convert([*columns.values()], Run, "runs")
+    columns["aside"] = _read(columns["aside"], list[Aside], "runs.aside")
+    run: Run = _read([*columns.values()], Run, "runs")
     _check("runs", run._asdict())
     places = [item.position for item in run.aside]
     _demand("runs.hosts", len(places) <= run.hosts)
@@ -164,7 +164,7 @@ def read_run(values: Sequence[Any]) -> Run:
 def read_batch(columns: dict[str, Any]) -> Batch:
     """A batch from its columns, `names`, `rows` and `size` among them. Raises OddValueError."""
     size, names, packed = columns.pop("size"), columns.pop("names"), columns.pop("rows")
-    batch: Batch = _convert(columns | {"names": []}, Batch, "batches")
+    batch: Batch = _read(columns | {"names": []}, Batch, "batches")
     _check("batches", columns)
     _demand("batch_names.names", isinstance(names, str) and _NAMES.fullmatch(names))
     batch.names = names.split("\n")
@@ -196,26 +196,20 @@ def read_claim(values: Sequence[Any]) -> tuple[str, str]:
 
 def unpack_rows(text: object) -> list[HostRow]:
     """The rows of a batch. Raises OddValueError for anything else."""
-    rows: list[HostRow] = _decode(text, list[HostRow], "batch_rows.rows")
+    rows: list[HostRow] = _read(text, list[HostRow], "batch_rows.rows")
     return rows
 
 
-def _decode(text: Any, kind: Any, where: str) -> Any:
+def _read(value: object, kind: Any, where: str) -> Any:
+    """A value of this kind; a text is JSON."""
     import msgspec
 
     try:
-        return msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
-        raise OddValueError(where) from None
-
-
-def _convert(value: object, kind: Any, table: str) -> Any:
-    import msgspec
-
-    try:
+        if isinstance(value, str):
+            return msgspec.json.decode(value, type=kind)
         return msgspec.convert(value, kind)
-    except msgspec.MsgspecError as error:
-        raise OddValueError(f"{table}: {error}") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise OddValueError(f"{where}: {error}") from None
 
 
 def _demand(column: str, is_right: object) -> None:
