@@ -81,8 +81,36 @@ class ClientCertificate:
 
         Raises SignInError for a key that cannot be used.
         """
-        with nullcontext() if self._pem is None else _on_disk(self._pem) as path:
-            _load(context, path or self.cert_path, path or self.key_path, self.passphrase)
+        import ssl
+
+        asked = False
+
+        def answer() -> str:
+            nonlocal asked
+            asked = True
+            return self.passphrase()
+
+        try:
+            with nullcontext() if self._pem is None else _on_disk(self._pem) as path:
+                files = (path or self.cert_path, path or self.key_path)
+                context.load_cert_chain(*files, password=answer)
+        except (ssl.SSLError, ValueError) as error:
+            # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
+            if asked:
+                raise _wrong_passphrase(self.key_path) from None
+            reason = getattr(error, "reason", None)
+            if reason == "KEY_VALUES_MISMATCH":
+                raise SignInError(
+                    f"the key in {self.key_path} belongs to another certificate than"
+                    f" {self.cert_path}",
+                    hint="name the two that belong together;"
+                    " the application's own certificate first",
+                ) from None
+            raise SignInError(
+                f"{self.key_path} holds no usable private key",
+                reason=reason,
+                hint="name the key's file with --client-key or SBPAM_CLIENT_KEY",
+            ) from None
         context.post_handshake_auth = True
 
 
@@ -153,37 +181,6 @@ def _judge_mode(path: Path) -> Path | None:
             hint=f"chmod 600 {path} (Kubernetes: defaultMode: 0400)",
         )
     return path if status.st_uid != os.geteuid() and status.st_mode & stat.S_IROTH else None
-
-
-def _load(
-    context: "ssl.SSLContext", cert_path: Path, key_path: Path, passphrase: Callable[[], str]
-) -> None:
-    import ssl
-
-    asked = False
-
-    def answer() -> str:
-        nonlocal asked
-        asked = True
-        return passphrase()
-
-    try:
-        context.load_cert_chain(cert_path, key_path, password=answer)
-    except (ssl.SSLError, ValueError) as error:
-        # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
-        if asked:
-            raise _wrong_passphrase(key_path) from None
-        reason = getattr(error, "reason", None)
-        if reason == "KEY_VALUES_MISMATCH":
-            raise SignInError(
-                f"the key in {key_path} belongs to another certificate than {cert_path}",
-                hint="name the two that belong together; the application's own certificate first",
-            ) from None
-        raise SignInError(
-            f"{key_path} holds no usable private key",
-            reason=reason,
-            hint="name the key's file with --client-key or SBPAM_CLIENT_KEY",
-        ) from None
 
 
 def _wrong_passphrase(path: Path) -> SignInError:

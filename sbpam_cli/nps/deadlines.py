@@ -88,6 +88,7 @@ class _DeadlineStream:
     def __init__(self, inner: "httpcore.NetworkStream", network: DeadlineNetwork) -> None:
         self._inner = inner
         self._network = network
+        self.close, self.get_extra_info = inner.close, inner.get_extra_info
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with self._given_up_on_error():
@@ -110,19 +111,12 @@ class _DeadlineStream:
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GIVE_UP)
             raise
 
-    def close(self) -> None:
-        self._inner.close()
-
     def start_tls(
         self,
         ssl_context: "ssl.SSLContext",
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> "_DeadlineStream":
-        inner = self._inner.start_tls(
-            ssl_context, server_hostname, self._network.remaining(timeout)
-        )
-        return _DeadlineStream(inner, self._network)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        left_s = self._network.remaining(timeout)
+        stream = self._inner.start_tls(ssl_context, server_hostname, left_s)
+        return _DeadlineStream(stream, self._network)

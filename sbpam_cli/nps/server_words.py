@@ -72,8 +72,7 @@ def read_problem(
     def said(part: object) -> str | None:
         return read_text(hide(part[:_READ_BYTES]) if isinstance(part, str) else part)
 
-    if not isinstance(value, dict):
-        return _clip(said(value) or "") or None, None
+    value = value if isinstance(value, dict) else {"title": value}
     parts = [said(value.get("title")), said(value.get("detail"))]
     for name, text in _field_errors(value.get("errors")):
         if complaint := said(text):

@@ -56,8 +56,10 @@ class SignedInCalls:
 
     stop: ends waiting between tries with Interrupted when it is set.
     clock_offset_s: the server's clock minus ours, from the newest reply's `Date`.
-    tokens: where those of the calls come from; until it is set, they go without one.
+    tokens: where those of the calls come from, set by the session that owns the client.
     """
+
+    tokens: Tokens
 
     def __init__(
         self, services: Services, transport: Transport, *, stop: threading.Event | None = None
@@ -68,7 +70,6 @@ class SignedInCalls:
         self._issued_offset_s: float | None = None
         self._transport = transport
         self._stop = stop or threading.Event()
-        self.tokens: Tokens | None = None
         self._cookies: dict[str, str] = {}
 
     def server_time(self) -> float:
@@ -121,8 +122,6 @@ class SignedInCalls:
 
         acts: it may change something, and this is the hint if nobody knows whether it did.
         """
-        if self.tokens is None:
-            return self._try(out, acts)
         token = self.tokens.token(lasting=acts is not None)
         reply = self._try(replace(out, token=token.value), acts)
         if reply.status != 401:

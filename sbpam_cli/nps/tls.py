@@ -5,6 +5,7 @@ bundle; one pinned certificate; or, said each time, nothing at all.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -126,13 +127,8 @@ _REMEDIES = {
     (66, 67, 68): "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
     " signed with SHA-256",
 }
-_WEAK_WORDS = ("TOO_SMALL", "TOO_WEAK", "TOO_SHORT", "PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
-
-_CLIENT_ALERTS = (
-    *("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE"),
-    *("ALERT_CERTIFICATE_REVOKED", "ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_UNKNOWN"),
-    "ALERT_CERTIFICATE_REQUIRED",
-)
+_WEAK_WORDS = re.compile("TOO_(SMALL|WEAK|SHORT)|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL")
+_CLIENT_ALERT = re.compile("ALERT_(UNKNOWN_CA|(BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_)")
 """What a server says of a certificate that it was shown, or was not."""
 
 
@@ -171,7 +167,7 @@ def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
             reason=words,
             hint=_remedy(getattr(cause, "verify_code", 0), words),
         )
-    if any(alert in str(cause) for alert in _CLIENT_ALERTS):
+    if _CLIENT_ALERT.search(str(cause)):
         return UnreachableError(
             f"{peer} does not take the client certificate",
             reason=words,
@@ -179,6 +175,6 @@ def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
             " Only the method application presents one",
         )
     hint = "is it the HTTPS port of the server? `--verbose` shows the requests"
-    if any(word in words for word in _WEAK_WORDS):
+    if _WEAK_WORDS.search(words):
         hint = "its TLS is too old or too weak: it needs TLS 1.2 and keys of 2,048 bits"
     return UnreachableError(f"no TLS connection to {peer}", reason=words, hint=hint)

@@ -90,6 +90,16 @@ def _outcome(scan: Scan) -> dict[str, Any]:
 
 def _join(job: Job, entry: _Progress) -> dict[str, Any]:
     name, scan_id, machine, scan = entry
+    queue = {
+        "id": scan_id,
+        "timeCreated": _time(job.created_at),
+        "timeStarted": _time(scan.started_at),
+        "timeFinished": _time(scan.finished_at),
+        "heartBeatDateTimeUtc": _UNSET_TIME,
+        **_outcome(scan),
+        "actionQueueAction": [{"id": scan_id, "actionQueue": {}, "name": "Scan host"}],
+    }
+    began = scan.status is not ScanStatus.QUEUED
     return {
         "hostScanJobId": job.job_id,
         "hostScanJob": {},
@@ -108,24 +118,8 @@ def _join(job: Job, entry: _Progress) -> dict[str, Any]:
             "hostScanGroup": [{"hostScanHostId": scan_id, "name": "Users", "hostScanHost": {}}],
             "hostScanFeature": [{"id": scan_id, "name": "Web-Server", **PLANTED_SECRETS}],
         },
-        **_action_queue(job, scan_id, scan),
-    }
-
-
-def _action_queue(job: Job, scan_id: str, scan: Scan) -> dict[str, Any]:
-    if scan.status is ScanStatus.QUEUED:
-        return {"actionQueueId": None, "actionQueue": None}
-    return {
-        "actionQueueId": scan_id,
-        "actionQueue": {
-            "id": scan_id,
-            "timeCreated": _time(job.created_at),
-            "timeStarted": _time(scan.started_at),
-            "timeFinished": _time(scan.finished_at),
-            "heartBeatDateTimeUtc": _UNSET_TIME,
-            **_outcome(scan),
-            "actionQueueAction": [{"id": scan_id, "actionQueue": {}, "name": "Scan host"}],
-        },
+        "actionQueueId": scan_id if began else None,
+        "actionQueue": queue if began else None,
     }
 
 

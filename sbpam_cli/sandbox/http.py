@@ -54,12 +54,11 @@ class Response:
         handler.end_headers()
 
 
+@dataclass(eq=False)
 class Refused(Exception):
     """Ends the handling of a request with `response`."""
 
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status)
-        self.response = response
+    response: Response
 
 
 @dataclass(frozen=True, slots=True)
