@@ -242,15 +242,20 @@ def _choose_backend(services: Services) -> "KeyringBackend":
 
 
 def _refuse_clear_text(backend: Any) -> "KeyringBackend":
+    from keyring.backend import KeyringBackend
+
     kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(backend).__mro__]
     if any("plaintext" in kind.lower() for kind in kinds):
         raise UnusableKeyringError("the one here keeps its values in clear text", None)
     if kinds[0].startswith(("keyring.backends.null.", "keyring.backends.fail.")):
         raise UnusableKeyringError(_NONE, None)
-    # What is behind it: a chain's, a wrapper's.
-    for member in (*getattr(backend, "backends", ()), getattr(backend, "_keyring", None)):
-        if member is not None:
-            _refuse_clear_text(member)
+    # What is behind it: a chain's, a wrapper's, whatever they call it.
+    held = [*getattr(backend, "backends", ()), *vars(backend).values()]
+    for part in held:
+        if isinstance(part, list | tuple):
+            held += part
+        elif isinstance(part, KeyringBackend):
+            _refuse_clear_text(part)
     found: KeyringBackend = backend
     return found
 

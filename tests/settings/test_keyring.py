@@ -255,6 +255,18 @@ def chained() -> Any:
     return backend
 
 
+def hiding() -> Any:
+    """Has what is behind it in lists of its own."""
+    backend: Any = ShortKeyring()
+    backend.places = [ShortKeyring(), (NotesKeyring(),)]
+    return backend
+
+
+class LeavingKeyring(ShortKeyring):
+    def get_password(self, service: str, username: str) -> str | None:
+        raise SystemExit("geheim")
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -263,7 +275,9 @@ def chained() -> Any:
         (LockedKeyring, "it is locked; unlock it and run this again"),
         (SessionlessKeyring, "have the task store its user's password"),
         (broken_keyring, "it failed with ImportError"),
-        *((kind, "clear text") for kind in (PlaintextKeyring, NotesKeyring, wrapping, chained)),
+        *((make, "clear text") for make in (PlaintextKeyring, NotesKeyring)),
+        *((make, "clear text") for make in (wrapping, chained, hiding)),
+        (LeavingKeyring, "it failed with SystemExit"),
     ],
 )
 def test_a_keyring_that_cannot_be_used_counts_as_absent(
