@@ -5,7 +5,7 @@ read offers nothing. Only well-formed words are offered, because shells run what
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -53,13 +53,14 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, st
         yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
 
 
-def complete_words(words: Iterable[str]) -> Callable[[str], Iterator[str]]:
+def complete_words(words: Collection[str]) -> Callable[[str], Iterator[str]]:
     """For an option that takes several, with commas between them."""
 
     def complete(incomplete: str) -> Iterator[str]:
-        word = incomplete.rpartition(",")[2]
-        for name in words:
-            if name.lower().startswith(word.lower()):
+        *before, word = incomplete.lower().split(",")
+        # What stands before is offered again, and zsh runs what is in it.
+        for name in words if {*before} <= {name.lower() for name in words} else ():
+            if name.lower().startswith(word):
                 # In the case that was begun: Typer offers nothing else.
                 yield f"{incomplete}{name[len(word) :]}"
 

@@ -109,6 +109,7 @@ def test_what_cannot_be_set_up(
         ("sbpam status --only fa", ["failed"]),
         ("sbpam status --only failed,pro", ["failed,problems"]),
         ("sbpam rescan --reason AccessDenied,Ac", [f"AccessDenied,{name}" for name in ACT]),
+        (r"sbpam rescan --reason '\$(touch x)',Ac", []),
         ("sbpam schedule --credential ", []),
         ("sbpam help re", ["report", "rescan", "resume", "recovery"]),
         ("sbpam logout --profile ", []),
