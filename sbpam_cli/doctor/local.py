@@ -15,6 +15,7 @@ from sbpam_cli.output.context import Context
 from sbpam_cli.settings.environment import (
     SECRETS_OF,
     SecretName,
+    explain_absence,
     given_by_environment,
     variable_of,
 )
@@ -163,7 +164,8 @@ def _secret(services: Services, name: SecretName, secrets: Secrets, needed: bool
         return True, "none; not everybody needs one", None
     if found is None:
         remedy = f"set {variable} or {variable}_FILE, or run `sbpam login`"
-        return False, "none in the environment or the keyring", remedy
+        absent = explain_absence(services)
+        return False, absent or "none in the environment or the keyring", remedy
     if found.source != f"{variable}_FILE":
         return True, f"from {found.source}", None
     path = Path(services.env(found.source) or "")

@@ -11,6 +11,10 @@ from typing import Any
 
 LARGEST_ELEMENT = 64 << 20
 """Of the list of jobs, in bytes."""
+_MOST_OBJECTS = 1 << 22
+"""Each takes a hundred bytes: a reply that is full of `{}` would take gigabytes."""
+_BYTES_PER_VALUE = 8
+"""On average, at least: names of fields are long."""
 
 
 class WireError(Exception):
@@ -75,6 +79,10 @@ def decode(content: bytes, kind: str = "any") -> Any:
     """The JSON value in a body; bytes that are no UTF-8 are replaced. Raises WireError."""
     import msgspec
 
+    if len(content) > _MOST_OBJECTS:
+        objects, values = content.count(b"{") + content.count(b"["), content.count(b",")
+        if objects > _MOST_OBJECTS or values > len(content) // _BYTES_PER_VALUE:
+            raise WireError("the reply has more values than this program can hold")
     try:
         return decoders()[kind].decode(content)
     except msgspec.ValidationError as error:

@@ -49,3 +49,11 @@ def credentials_file(services: Services, name: SecretName) -> Path | None:
     """Where systemd's `LoadCredential=sbpam-password:...` puts the secret."""
     folder = services.env("CREDENTIALS_DIRECTORY")
     return Path(folder, f"sbpam-{name}") if folder is not None else None
+
+
+def explain_absence(services: "Services") -> str | None:
+    """Why the environment may lack a secret that it was to have."""
+    folder = services.env("CREDENTIALS_DIRECTORY")
+    if folder is None or os.access(folder, os.X_OK):
+        return None
+    return f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"

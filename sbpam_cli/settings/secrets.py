@@ -14,6 +14,7 @@ from sbpam_cli.settings.environment import (
     Found,
     SecretName,
     credentials_file,
+    explain_absence,
     given_by_environment,
     variable_of,
 )
@@ -64,14 +65,12 @@ class Secrets:
         if ask is not None:
             self._known[name] = typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
             return self._known[name]
-        variable, folder = variable_of(name), self.services.env("CREDENTIALS_DIRECTORY")
+        variable = variable_of(name)
         remedy = f"the keyring: {self.vault.remedy}; or " if self.vault.remedy else ""
-        reason = "neither the environment nor the keyring has one, and nobody can be asked"
-        if folder is not None and not os.access(folder, os.X_OK):
-            reason = f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"
         raise SignInError(
             f"there is no {label} for {whom}",
-            reason=reason,
+            reason=explain_absence(self.services)
+            or "neither the environment nor the keyring has one, and nobody can be asked",
             hint=f"{remedy}set {variable} or {variable}_FILE, or run `sbpam login`",
         )
 

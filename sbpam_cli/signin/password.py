@@ -10,7 +10,7 @@ from sbpam_cli.models import Token
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.environment import Found
+from sbpam_cli.settings.environment import Found, explain_absence
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
@@ -49,7 +49,10 @@ class PasswordSignIn:
         username = self.target.username
         if username is None:
             raise SignInError(
-                "no user name is known", hint="set SBPAM_USERNAME, or run `sbpam login`"
+                "no user name is known",
+                # A token in there would have needed none.
+                reason=explain_absence(self.ctx.services),
+                hint="set SBPAM_USERNAME, or run `sbpam login`",
             )
         whom = self.target.whom
         ask = self.ctx.ask_secret if may_ask else None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.tables import JSON
 
 from sbpam_cli.models import ScanStatus
-from sbpam_cli.nps.decoding import LARGEST_ELEMENT, WireError, elements
+from sbpam_cli.nps.decoding import LARGEST_ELEMENT, WireError, decode, elements
 from sbpam_cli.nps.replies import decode_job, read_jobs
 
 JOB = "11111111-0000-4000-8000-000000000001"
@@ -118,3 +118,10 @@ def test_an_empty_reply_is_called_empty() -> None:
     for body in (b"", b" \r\n"):
         with pytest.raises(WireError, match="empty"):
             decode_job(body)
+
+
+@pytest.mark.parametrize("part", [b"{},", b"1,", b'"",', b"[[]],", b'{"os": 1},', b'{"a":{}},'])
+def test_a_reply_of_many_small_values_is_refused_unread(part: bytes) -> None:
+    """They take forty times the memory that they have bytes, and compress to nothing."""
+    with pytest.raises(WireError, match="more values"):
+        decode(b"[" + part * (5 << 20) + b"0]")

@@ -165,6 +165,11 @@ def test_a_fresh_code_that_is_refused_is_final(person: Person, used: bool) -> No
         ),
         ({"SBPAM_USERNAME": ""}, "no user name", "SBPAM_USERNAME"),
         ({"SBPAM_USERNAME": DEMO, "SBPAM_TOTP_SECRET": "not!base32"}, "TOTP secret", "A-Z"),
+        (
+            {"SBPAM_USERNAME": "", "CREDENTIALS_DIRECTORY": "/no/such"},
+            "$CREDENTIALS_DIRECTORY cannot be entered: /no/such",
+            "SBPAM_USERNAME",
+        ),
         ({"SBPAM_TOKEN": "two words"}, "SBPAM_TOKEN holds is not a token", "one line"),
         ({"SBPAM_PASSWORD": "geheim\nx"}, "SBPAM_PASSWORD holds characters", "one line"),
         ({"SBPAM_PASSWORD": "geheim\udce9"}, "SBPAM_PASSWORD holds characters", "UTF-8"),
