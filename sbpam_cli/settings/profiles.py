@@ -37,6 +37,7 @@ Setting = Literal[
     "server", "method", "username", "credential", "output",
     "ca_bundle", "fingerprint", "client_cert", "client_key", "insecure",
 ]  # fmt: skip
+_LONGEST_LINE = 8192
 
 
 class ConnectionOptions(NamedTuple):
@@ -245,8 +246,12 @@ def change_profile(services: Services, name: str, change: Callable[[Profile], Pr
         unknown = {k: v for k, v in table.items() if k not in _STORED}
         known = {key: value for key in _STORED if (value := getattr(profile, key))}
         document["profiles"] = tables | {name: unknown | known}
+        try:
+            text = tomli_w.dumps(document)
+        except RecursionError:
+            raise _broken(path, "its tables are nested too deep") from None
         with _of_input():
-            write_private(services, path, tomli_w.dumps(document).encode())
+            write_private(services, path, text.encode())
 
 
 def require_writable_profiles(services: Services) -> None:
@@ -273,10 +278,21 @@ def _read(path: Path) -> dict[str, Any]:
 
     with _of_input():
         content = read_private(path) or b""
+    if max(map(len, content.split(b"\n"))) > _LONGEST_LINE:
+        # A key of many parts takes minutes to read.
+        raise _broken(path, f"a line of it is longer than {_LONGEST_LINE:,} bytes")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise _broken(path, str(error)) from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        why = f"line {line}: not UTF-8"
+    except RecursionError:
+        why = "its tables are nested too deep"
+    except ValueError as error:
+        message, _, place = str(error).partition(" (at line ")
+        line = int(place.partition(",")[0]) if place else content.count(b"\n") + 1
+        why = f"line {line}: {message}"
+    raise _broken(path, why)
 
 
 def _tables(document: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:

@@ -85,9 +85,9 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ('a = 1\n\n[profiles.x\nserver = "b"', "line 3"),
-        ('a = 1\n[profiles.x]\nserver = "b', "at end of document"),
-        (b'a = 1\nb = "\xff"', "'utf-8' codec can't decode byte 0xff"),
+        ('a = 1\n\n[profiles.x\nserver = "b"', "line 3: "),
+        ('a = 1\n[profiles.x]\nserver = "b', "line 3: "),
+        (b'a = 1\nb = "\xff"', "line 2: not UTF-8"),
         ("profiles = 3", "`profiles` must hold a table"),
         ("[profiles]\nx = 3", "`profiles` must hold a table"),
         ("[profiles.x]\nserver = 3", "profile 'x': `server` must be a text"),
@@ -97,7 +97,10 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         ('[profiles.x]\nusername = "a\\u0007b"', "characters that cannot be part of it"),
         ("[profiles.x]\nfingerprint = 'ab'", "profile 'x': fingerprint: "),
         ("[profiles.'x y']\nserver = 'a'", "cannot be the name of a profile"),
-        ("x = " + "[" * 5000, "maximum recursion depth exceeded"),
+        ("x = " + "[" * 5000, "nested too deep"),
+        ("x = " + "1" * 5000, "line 1: "),
+        ("x." * 500_000 + "x = 1", "longer than 8,192 bytes"),
+        ("x." * 4000 + "x = 1", "nested too deep"),
     ],
 )
 def test_a_broken_file_is_an_error_that_says_where(
