@@ -150,7 +150,7 @@ def _read(client: NpsClient, path: str) -> tuple[str, Any]:
         str: "a JSON string",
         list: "an array",
         dict: "an object",
-        bytes: "no JSON",
+        bytearray: "no JSON",
     }
     return f"{reply.status}, {kinds.get(type(value), 'a value')}", value
 

@@ -16,6 +16,8 @@ from sbpam_cli.settings.profiles import ConnectionOptions, Target, resolve_targe
 from sbpam_cli.signin.session import open_secrets
 from sbpam_cli.system.services import Services
 
+_FINE = "Nothing that stops a run was found"
+
 
 class _Unwarned(Console):
     """Without warnings: the rows tell the same."""
@@ -33,10 +35,7 @@ def run_doctor(ctx: Context, options: ConnectionOptions, *, unattended: bool) ->
     findings = list(_examine(ctx, options, unattended))
     bad = [finding.check for finding in findings if finding.ok is False]
     unseen = [finding.check for finding in findings if finding.ok is None]
-    if bad:
-        verdict = f"A run fails, now or soon: {', '.join(bad)}"
-    else:
-        verdict = "Nothing that stops a run was found"
+    verdict = f"A run fails, now or soon: {', '.join(bad)}" if bad else _FINE
     if unseen:
         verdict += f"; not looked at: {', '.join(unseen)}"
     ctx.outcome.verdict, ctx.outcome.partial = f"{verdict}.", bool(bad)

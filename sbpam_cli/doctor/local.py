@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from sbpam_cli.doctor.checks import Check, Result, judge_end
-from sbpam_cli.errors import JournalError, LockedError
+from sbpam_cli.errors import LockedError
 from sbpam_cli.models import Method
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.environment import (
@@ -126,12 +126,9 @@ def _journal(services: Services, path: Path) -> Result:
         except Exception as error:  # sqlite3's own, which only the journal knows
             word = str(error)
     if word != "ok":
-        raise JournalError(
-            f"the journal {path} is damaged",
-            reason=word,
-            hint=f"save its rows with `sqlite3 {path} .recover`, then move it away:"
-            " it may name hosts in doubt",
-        )
+        remedy = f"save its rows with `sqlite3 {path} .recover`, then move it away:"
+        remedy += " it may name hosts in doubt"
+        return False, f"the journal {path} is damaged: {word}", remedy
     detail = f"{path}{_mode(path)}, {path.stat().st_size / 1e6:,.1f} MB"
     with closing(Journal(services)) as journal:
         # Every value is checked as it is read.

@@ -132,8 +132,6 @@ def read_client_certificate(
         content = pem = _open_pkcs12(cert_path, content, passphrase, anew, error)
     if key_path != cert_path:
         _read(key_path, error)
-    # The kind of PEM that `openssl x509 -trustout` writes: the same, and more behind it.
-    content = content.replace(b" TRUSTED CERTIFICATE-----", b" CERTIFICATE-----")
     try:
         # The first one, which is the one that OpenSSL presents.
         known = _facts_of(lambda: load_pem_x509_certificate(content))

@@ -86,15 +86,13 @@ def _system_proxy(system: Any, host: str) -> str | None:
 
 
 def _is_exempt(no_proxy: str, host: str, port: int) -> bool:
-    """By the standard library's rules for names; networks, and entries with a scheme, too."""
+    """By the standard library's rules for names, and networks too."""
     import ipaddress
     from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
     there = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     for entry in no_proxy.lower().split(","):
-        scheme, _, name = entry.strip().rpartition("://")
-        if scheme not in ("", "all", "https"):
-            continue
+        name = entry.strip()
         with suppress(ValueError):
             if ipaddress.ip_address(host) in ipaddress.ip_network(name.strip("[]"), strict=False):
                 return True

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from sbpam_cli.errors import Interrupted, ServerError, SignInError, UnreachableError
-from sbpam_cli.models import Token
+from sbpam_cli.models import END_OF_TIME, Token
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.decoding import WireError
 from sbpam_cli.nps.failures import (
@@ -30,7 +30,6 @@ from sbpam_cli.nps.transport import (
 )
 from sbpam_cli.system.services import Services
 
-_YEAR_3000 = 32_503_680_000.0
 _TRIES = 4
 _TRIES_WITHIN_S = 15.0
 _BACKOFF_FIRST_S = 0.5
@@ -86,7 +85,7 @@ class SignedInCalls:
     def _send(self, out: Outgoing) -> Reply:
         reply = self._transport.send(out)
         served = read_date(reply.headers.get("date"))
-        if served is not None and 0 < served < _YEAR_3000:
+        if served is not None and 0 < served < END_OF_TIME:
             self.clock_offset_s = served - self._services.clock.now()
         return reply
 

@@ -32,7 +32,6 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 TOTAL_S = 120.0
 _KEEPALIVE_S = 5.0
-_COPIED_BYTES = 1 << 20
 _LONGEST_ERROR = 1 << 20
 
 
@@ -98,7 +97,7 @@ class Outgoing:
 class Reply:
     """A whole HTTP answer. Header names are lower-case; the body is decoded from gzip.
 
-    content: read-only; a large one is a bytearray.
+    content: read-only; a bytearray, because a large one is not copied.
     """
 
     status: int
@@ -286,15 +285,15 @@ class _TooLargeError(OSError):
 
 
 def _whole_body(response: "httpx.Response", largest: int) -> bytes:
-    """The body; a large one in the buffer it was read into, not as a second copy."""
+    """The body, in the buffer it was read into: a large one has no second copy."""
     buffer = bytearray()
     for piece in response.iter_bytes():
         buffer += piece
         if response.is_success and len(buffer) > largest:
             raise _TooLargeError(f"the reply is larger than {largest >> 20} MiB")
         if not response.is_success and len(buffer) > _LONGEST_ERROR:
-            return bytes(buffer[:_LONGEST_ERROR])
-    return cast("bytes", buffer) if len(buffer) > _COPIED_BYTES else bytes(buffer)
+            return cast("bytes", buffer[:_LONGEST_ERROR])
+    return cast("bytes", buffer)
 
 
 def _is_data(response: "httpx.Response") -> bool:

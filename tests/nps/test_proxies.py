@@ -56,8 +56,6 @@ def test_the_variables(environ: dict[str, str], proxy: str | None) -> None:
         ("nps.corp.example:6500", ORIGIN, True),
         ("nps.corp.example:443", ORIGIN, False),
         ("orp.example", ORIGIN, False),
-        ("https://nps.corp.example", ORIGIN, True),
-        ("http://nps.corp.example", ORIGIN, False),
         ("10.0.0.0/8", "https://10.1.2.3:6500", True),
         ("10.2.0.0/16", "https://10.1.2.3:6500", False),
         ("::1", "https://[::1]:6500", True),
