@@ -9,10 +9,7 @@ import pytest
 from support.faults import Fault
 from support.site import ClosedAfter, Site
 
-from sbpam_cli.journal.records import digest_names
 from sbpam_cli.names import canonical_uuid
-from sbpam_cli.system.locks import hold_lock
-from sbpam_cli.system.services import Services
 
 POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
@@ -144,19 +141,6 @@ def test_server_fails_in_the_middle(site: Site) -> None:
     assert "Service Unavailable" in ended.err
     assert "resume" in ended.err
     assert site.scheduled() == HOSTS[:1]
-
-
-def test_another_run_holds_the_lock(site: Site) -> None:
-    import io
-
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), dict(site.program.environ))
-    with hold_lock(services, site.server.url, digest_names(HOSTS)):
-        ended = site.run("schedule", *reversed(HOSTS))
-    assert ended.code == 75
-    assert ended.out == ""
-    assert "another" in ended.err
-    assert site.requests("OuMapping") == []
-    assert site.run("schedule", *HOSTS).code == 0
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])

@@ -30,11 +30,6 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "negative guard": (["--max-hosts", "-1"], {}, ["--max-hosts"]),
     "unknown option": (["--batchsize", "5"], {}, ["--batchsize", "--batch-size"]),
     "option without its value": (["--credential"], {}, ["--credential"]),
-    "unknown form from the environment": (
-        [],
-        {"SBPAM_OUTPUT": "yaml"},
-        ["SBPAM_OUTPUT", "yaml", "ndjson"],
-    ),
     "http": (["--server", "http://nps.example"], {}, ["--server", "https"]),
     "http from the environment": (
         [],

@@ -336,7 +336,6 @@ def test_nothing_that_starts_for_ten_minutes_is_said_once(
         ({"SBPAM_TOTP_SECRET": "", "SBPAM_PASSWORD": "", "SBPAM_TOKEN": "{}"}, [], "SBPAM_TOKEN"),
         ({"SBPAM_TOTP_SECRET": "", "SBPAM_TOKEN": "{}"}, ["401, a page"], "SBPAM_TOKEN"),
         ({}, ["tokens die"], "`sbpam login`"),
-        pytest.param({}, ["403"], "`sbpam login`", marks=pytest.mark.slow),
         pytest.param({}, ["401"], "`sbpam login`", marks=pytest.mark.slow),
     ],
 )

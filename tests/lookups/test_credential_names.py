@@ -80,13 +80,6 @@ def test_the_environment_and_the_profile_name_it_too(site: Site) -> None:
     assert used(site) == {CREDENTIAL, id_of(site, "svc-onboard")}
 
 
-def test_one_among_2500(site: Site) -> None:
-    site.world.add_accounts(2489)
-    ended = site.run("schedule", HOSTS[0], "--credential", "CORP\\svc-02501")
-    assert ended.code == 0
-    assert used(site) == {id_of(site, "svc-02501")}
-
-
 def test_an_id_is_not_looked_up(site: Site) -> None:
     assert site.run("schedule", HOSTS[0], "--credential", CREDENTIAL.upper()).code == 0
     assert site.requests("Credential") == []

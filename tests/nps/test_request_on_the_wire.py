@@ -1,7 +1,6 @@
 """The requests that leave the program, byte for byte where it matters."""
 
 import json
-from typing import Any
 
 import pytest
 from support.faults import Fault
@@ -94,32 +93,3 @@ def test_the_documented_example(site: Site, form: str) -> None:
         for cell in ("host.example.local", "Running", "Windows Fake Edition", "192.168.1.1"):
             assert cell in ended.out
         assert "10.4.1.1" in ended.out
-
-
-@pytest.mark.parametrize("word", ["TruncateAllTables", "{9c711ab3-8fc1-4d66-88d4-08f85117f32e}"])
-def test_what_is_no_uuid_enters_no_path(site: Site, word: str) -> None:
-    for arguments in (["status", word], ["schedule", "a.example", "--credential", word]):
-        ended = site.program(*arguments)
-        assert ended.code == 2, ended
-    assert site.requests("HostScanJob") == []
-    assert site.world.violations == []
-
-
-def test_a_token_in_the_environment_is_not_followed_elsewhere(site: Site) -> None:
-    user = next(user for user in site.world.users if "Admin" in user.roles)
-    token = site.world.issue_token(user)[0]
-    headers: dict[str, Any] = {"Location": f"https://evil.example/steal?token={token}"}
-    site.faults.add(
-        Fault(action="status", path="HostScanJob", status=307, headers=headers, body="x")
-    )
-    ended = site.program("status", "--all", env={"SBPAM_TOKEN": token})
-    assert ended.code == 6
-    assert "redirects to https://evil.example/steal;" in ended.err
-    assert token not in ended.err
-    assert len(site.requests("HostScanJob")) == 1
-    scheduled = site.program("schedule", "a.corp.example", env={"SBPAM_TOKEN": token})
-    assert scheduled.code == 3
-    assert scheduled.rows()[0][1] == "Rejected"
-    assert "https://evil.example/steal" in scheduled.err
-    assert token not in scheduled.err + scheduled.out
-    assert len(site.requests("OuMapping")) == 1

@@ -162,12 +162,6 @@ def test_a_read_is_repeated(site: Site) -> None:
     assert "attempt 4" in ended.err
 
 
-def test_four_tries_are_all(site: Site) -> None:
-    site.faults.add(Fault(action="close", path="HostScanJob$"))
-    assert site.program("status", "--all").code == 6
-    assert len(site.requests("HostScanJob")) == 4
-
-
 def test_a_retry_after_beyond_the_tries_ends_them(site: Site) -> None:
     headers = {"Retry-After": "60"}
     site.faults.add(Fault(action="status", path="HostScanJob$", status=503, headers=headers))

@@ -128,12 +128,3 @@ def test_only_what_surely_was_not_processed_may_be_sent_again(
 def test_no_answer_is_in_doubt_from_the_first_byte_on() -> None:
     assert judge_failure(NoReplyError("reset", sent=False)).state == "planned"
     assert judge_failure(NoReplyError("reset", sent=True)).state == "unknown"
-
-
-def test_a_refusal_has_the_servers_words() -> None:
-    body = b'{"title": "Bad Request", "traceId": "00-1"}'
-    verdict = judge(400, body, headers={"content-type": "application/problem+json"})
-    assert (verdict.reason, verdict.trace_id) == ("Bad Request", "00-1")
-    forbidden = judge(403, body).stop
-    assert forbidden is not None
-    assert (forbidden.exit_code, forbidden.reason, forbidden.trace_id) == (4, "Bad Request", "00-1")

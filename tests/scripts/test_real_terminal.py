@@ -55,18 +55,6 @@ def test_schedule(terminal: Tmux) -> None:
     assert re.search("\x1b\\[31m✗ NotAccepted", terminal.screen(colours=True))
 
 
-def test_errors(terminal: Tmux) -> None:
-    screen = terminal.run("sbpam schedule hosts.txt")
-    assert 'sbpam: no such file: "hosts.txt"' in screen
-    assert "ended=2" in screen
-    screen = terminal.run(
-        "SBPAM_PASSWORD_FILE= SBPAM_PASSWORD=wrong sbpam schedule web01.corp.example"
-    )
-    assert "NotSent" not in screen
-    assert "The user name or password is incorrect." in screen
-    assert "ended=4" in screen
-
-
 def test_question_and_prompt(terminal: Tmux, stage: RealSite) -> None:
     listed = stage.write_list([f"web{n}.corp.example" for n in range(1001)])
     terminal.type(f"SBPAM_PASSWORD_FILE= sbpam schedule {listed}; echo ended=$?", "Enter")

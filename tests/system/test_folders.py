@@ -9,22 +9,15 @@ import pytest
 from support.programs import SBPAM
 from support.site import PrivateProgram
 
+STATE, CONFIG = "SBPAM_STATE_HOME", "SBPAM_CONFIG_HOME"
 
-@pytest.mark.parametrize(
-    ("variable", "command"),
-    [
-        ("SBPAM_STATE_HOME", "runs"),
-        ("SBPAM_CONFIG_HOME", "whoami"),
-        ("SBPAM_CONFIG_HOME", "logout"),
-    ],
-)
+
 @pytest.mark.parametrize("given", ["state", "./state", "../state", "~nobody-at-all/state"])
-def test_what_is_not_absolute_is_refused(
-    program: PrivateProgram, variable: str, command: str, given: str
-) -> None:
-    ended = program(command, env={variable: given})
-    assert ended.code == 2
-    assert f"{variable} names {given}, which is not an absolute path" in ended.err
+def test_what_is_not_absolute_is_refused(program: PrivateProgram, given: str) -> None:
+    for command, variable in (("runs", STATE), ("whoami", CONFIG), ("logout", CONFIG)):
+        ended = program(command, env={variable: given})
+        assert ended.code == 2
+        assert f"{variable} names {given}, which is not an absolute path" in ended.err
 
 
 def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path) -> None:
