@@ -101,8 +101,7 @@ def commits_of(site: Site, batches: int) -> int:
 
     site.prepare = watch
     hosts = [f"web{n:02}.run{batches}.example" for n in range(batches)]
-    ended = site.run("schedule", "--batch-size", "1", "--parallel", "1", *hosts)
-    assert ended.code == 0, ended.err
+    site.run("schedule", "--batch-size", "1", "--parallel", "1", *hosts).expect(0)
     return len(commits)
 
 

@@ -39,8 +39,7 @@ def said_once(ended: Ended) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_what_was_scheduled_is_not_to_be_scheduled_again(full: Site, form: str) -> None:
-    ended = full.program("schedule", A, "-o", form)
-    assert ended.code == 5
+    ended = full.program("schedule", A, "-o", form).expect(5)
     said_once(ended)
     full.program.prepare = lambda _: None
     [run] = full.program("runs").rows()
@@ -57,7 +56,6 @@ def test_a_refused_sign_in_is_still_told(full: Site) -> None:
 
 def test_doubt_is_still_told(full: Site) -> None:
     full.faults.add(Fault(action="close", method="POST", path="OuMapping", when="before"))
-    ended = full.program("schedule", A, "-o", "csv", "--settle-after", "0")
-    assert ended.code == 5
+    ended = full.program("schedule", A, "-o", "csv", "--settle-after", "0").expect(5)
     said_once(ended)
     assert "the outcome is unknown for 1 host" in ended.err

@@ -45,8 +45,7 @@ def profiled(site: Site) -> Site:
 @pytest.mark.parametrize("case", MISTYPED)
 def test_the_nearest_is_named(profiled: Site, case: str) -> None:
     arguments, word, hint = MISTYPED[case]
-    ended = profiled.program(*arguments)
-    assert (ended.code, ended.out) == (2, "")
+    ended = profiled.program(*arguments).expect(2, out="")
     what, *_, next_step = ended.err.splitlines()
     assert word in what
     assert hint in next_step
@@ -69,10 +68,7 @@ def test_a_run(site: Site) -> None:
     last = "0" if run[-1] != "0" else "1"
     for mistyped in (run[:-1] + last, run.replace("-", "", 1), run[:14] + run[15:]):
         for command in (["status"], ["resume"], ["runs", "show"], ["cancel", "--yes"]):
-            ended = site.program(*command, mistyped)
-            assert ended.code == 2
-            assert f"no run {mistyped}" in ended.err
-            assert f"did you mean {run}?" in ended.err
+            site.program(*command, mistyped).expect(2, f"no run {mistyped}", f"did you mean {run}?")
     for unlike in ("xyzzy", "2019", "20190704-114459-abcd"):
         assert "`sbpam runs` lists them" in site.program("status", unlike).err
 
@@ -81,8 +77,7 @@ def test_hostile_words_break_no_line(site: Site) -> None:
     long = "x" * 100_000
     for word in ("\x1b[2Jstatus", "sta\ntus", long, f"--{long}", "--\x1b[2Jonly", "'", '"'):
         for arguments in ([word], ["status", "-o", word], ["runs", word]):
-            ended = site.program(*arguments)
-            assert ended.code == 2
+            ended = site.program(*arguments).expect(2)
             assert "\x1b" not in ended.err
             assert len(ended.err.splitlines()) == 2
             assert len(ended.err) < 1000
@@ -93,6 +88,5 @@ def test_hostile_words_break_no_line(site: Site) -> None:
 )
 def test_a_long_value_is_not_said_whole(site: Site, value: str) -> None:
     for option in ("--profile", "--server"):
-        ended = site.program("status", option, value)
-        assert ended.code == 2
+        ended = site.program("status", option, value).expect(2)
         assert len(ended.err) < 1000

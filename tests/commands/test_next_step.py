@@ -75,8 +75,7 @@ def test_an_account_to_schedule_with(site: Site) -> None:
 
 def test_a_run_that_was_cut_short(site: Site) -> None:
     site.faults.add(Fault(action="status", status=500, path="OuMapping"))
-    stopped = site.program("schedule", *HOSTS, "--settle-after", "0", terminal=True)
-    assert stopped.code == 5
+    stopped = site.program("schedule", *HOSTS, "--settle-after", "0", terminal=True).expect(5)
     assert len(hints(stopped)) == 1, "the error has its own"
     assert "resume" in hints(stopped)[0]
     run = site.program("runs").rows()[0][0]
@@ -98,8 +97,7 @@ def test_other_commands(site: Site) -> None:
     other = ("whoami", "--profile", "default")
     said = site.program(*other, terminal=True, env={"SBPAM_PROFILE": "lab"})
     assert "`sbpam doctor --profile default`" in hints(said)[-1], "not the variable's profile"
-    left = site.program("logout", "--profile", "lab", terminal=True)
-    assert left.code == 3
+    left = site.program("logout", "--profile", "lab", terminal=True).expect(3)
     assert hints(left) == [], "its warning says what to do"
     site.program.prepare = lambda services: setattr(services, "keyring", MemoryKeyring)
     assert hint(site, "logout") == "`sbpam login` signs in again"
@@ -142,8 +140,7 @@ def test_nothing_to_do_where_all_were_scheduled_lately(site: Site) -> None:
 def test_nobody_who_wants_it(
     site: Site, options: list[str], env: dict[str, str], terminal: bool
 ) -> None:
-    ended = site.program("schedule", *HOSTS, *options, terminal=terminal, env=env)
-    assert ended.code == 0
+    ended = site.program("schedule", *HOSTS, *options, terminal=terminal, env=env).expect(0)
     assert hints(ended) == []
 
 
@@ -157,14 +154,12 @@ def test_an_empty_variable_is_unset(site: Site) -> None:
     [["status", "nonsense"], ["schedule", "nodots"], ["status", "--only", "x"], ["nonsense"]],
 )
 def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
-    ended = site.program(*arguments, terminal=True)
-    assert ended.code == 2
+    ended = site.program(*arguments, terminal=True).expect(2)
     assert len(hints(ended)) == 1
 
 
 def test_hosts_in_a_pipe_are_on_their_way_already(site: Site) -> None:
     listed = ["hosts", "--onboard", "--ou", "OU=Servers,DC=corp,DC=example", "--yes"]
     assert "`sbpam schedule --credential ID -`" in hint(site, *listed)
-    piped = site.program(*listed, terminal=True, stdout_terminal=False)
-    assert piped.code == 0
+    piped = site.program(*listed, terminal=True, stdout_terminal=False).expect(0)
     assert hints(piped) == []

@@ -60,8 +60,7 @@ def test_scheduling(site: Site, kinds: tuple[int, ...], closed: bool, statuses: 
     site.faults.add(*(fault for kind in kinds for fault in FAULTS.get(kind, ())))
     if closed:
         site.prepare = lambda services: setattr(services, "stdout", ClosedAfter(0))
-    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "-o", "json")
-    assert ended.code == kinds[0]
+    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "-o", "json").expect(kinds[0])
     if not closed:
         envelope = ended.json()
         assert envelope["exit_code"] == kinds[0]

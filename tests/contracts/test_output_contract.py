@@ -113,8 +113,7 @@ def test_hostile_values(site: Site, form: str) -> None:
     for host, value in CASES.items():
         site.world.overrides[host] = dict.fromkeys(fields, value)
     for command in (["schedule", *CASES], ["status"], ["status", "--all"]):
-        ended = site.run(*command, "-o", form, env={"COLUMNS": "100"})
-        assert ended.code == 0, ended
+        ended = site.run(*command, "-o", form, env={"COLUMNS": "100"}).expect(0)
         assert_harmless(ended.out + ended.err)
         if form == "table":
             rows = [line.split()[0] for line in ended.out.splitlines() if line.startswith("web")]

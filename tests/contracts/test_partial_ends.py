@@ -36,8 +36,7 @@ def test_refused_batch(site: Site, status: int) -> None:
 
 def test_credential_that_the_server_does_not_know(site: Site) -> None:
     unknown = "00000000-0000-4000-8000-000000000001"
-    ended = site.run("schedule", *HOSTS, "--credential", unknown.upper(), "-o", "json")
-    assert ended.code == 3
+    ended = site.run("schedule", *HOSTS, "--credential", unknown.upper(), "-o", "json").expect(3)
     envelope = ended.json()
     assert envelope["result"] == "failed"
     assert "The credential does not exist." in envelope["errors"][0]["message"]
@@ -50,8 +49,7 @@ def test_credential_that_the_server_does_not_know(site: Site) -> None:
 def test_five_refusals_in_a_row_stop_the_run(site: Site) -> None:
     site.faults.add(Fault(action="status", status=400, **POST))
     names = [f"web{n:02}.corp.example" for n in range(8)]
-    ended = site.run("schedule", *names, *ONE_BY_ONE)
-    assert ended.code == 3
+    ended = site.run("schedule", *names, *ONE_BY_ONE).expect(3)
     assert [row[1] for row in ended.rows()] == ["Rejected"] * 5 + ["NotSent"] * 3
     assert len(site.requests("OuMapping")) == 5
 
@@ -60,8 +58,7 @@ def test_invalid_names_are_skipped_and_named(site: Site) -> None:
     listed = "\n".join([HOSTS[0], "SHORT", HOSTS[1].upper(), "-" + "X" * 300, "10.0.0.1", HOSTS[0]])
     path = site.program.folder / "list"
     path.write_text(listed + "\n")
-    ended = site.run("schedule", str(path), "--skip-invalid")
-    assert ended.code == 3
+    ended = site.run("schedule", str(path), "--skip-invalid").expect(3)
     assert statuses(ended.rows()) == [
         (HOSTS[0], "Queued"),
         ("short", "Invalid"),
@@ -81,8 +78,7 @@ def test_mixture_keeps_the_order(site: Site) -> None:
     site.faults.add(Fault(action="status", status=400, nth=2, **POST))
     names = ["short", HOSTS[0], "unknown1.corp.example", "a b", HOSTS[1], HOSTS[2], "10.0.0.1"]
     how = ("--skip-invalid", "--batch-size", "2", "--parallel", "1")
-    ended = site.run("schedule", *names, *how)
-    assert ended.code == 3
+    ended = site.run("schedule", *names, *how).expect(3)
     assert statuses(ended.rows()) == [
         ("short", "Invalid"),
         (HOSTS[0], "Complete"),
@@ -135,8 +131,7 @@ def test_server_fails_in_the_middle(site: Site) -> None:
     site.faults.add(
         Fault(action="status", status=503, headers={"Retry-After": "1"}, nth=range(2, 99), **POST)
     )
-    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE)
-    assert ended.code == 6
+    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE).expect(6)
     assert [row[1] for row in ended.rows()] == ["Queued", "NotSent", "NotSent", "NotSent"]
     assert "Service Unavailable" in ended.err
     assert "resume" in ended.err
@@ -146,8 +141,7 @@ def test_server_fails_in_the_middle(site: Site) -> None:
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])
 def test_scheduling_goes_on_when_stdout_closes(site: Site, form: str) -> None:
     site.program.prepare = lambda services: setattr(services, "stdout", ClosedAfter(10))
-    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "-o", form)
-    assert ended.code == 141
+    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "-o", form).expect(141)
     assert site.scheduled() == HOSTS
     assert "Broken" not in ended.err
 

@@ -130,8 +130,7 @@ def test_all_is_well_and_nothing_is_scheduled_recorded_or_stored(clinic: Clinic)
 
 def test_a_terminal_is_shown_signs_and_asked_nothing(clinic: Clinic) -> None:
     clinic.environ["SBPAM_PASSWORD"] = ""
-    ended = clinic.run("doctor", "--unattended", terminal=True, env={"COLUMNS": "120"})
-    assert ended.code == 3
+    ended = clinic.run("doctor", "--unattended", terminal=True, env={"COLUMNS": "120"}).expect(3)
     assert ended.asked == []
     lines = {line.split("  ")[0]: line for line in ended.out.splitlines()}
     assert "✓ yes" in lines["server"]
@@ -406,8 +405,7 @@ def test_token_method(clinic: Clinic) -> None:
     code, rows = clinic.examine(SBPAM_TOKEN=token)
     assert (code, wrong(rows)) == (0, [])
     assert "the token works, expires" in rows["sign-in"].detail
-    ended = clinic.run("login", "--method", "token", "--token-stdin", stdin=token.encode())
-    assert ended.code == 0
+    clinic.run("login", "--method", "token", "--token-stdin", stdin=token.encode()).expect(0)
     code, rows = clinic.examine()
     assert (code, wrong(rows)) == (3, ["sign-in"])
     code, rows = clinic.examine("")

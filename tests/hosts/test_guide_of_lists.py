@@ -26,6 +26,5 @@ def test_an_export_is_read_by_its_line(
         *("schedule", "--dry-run", "--offline", "--server", "nps.example.com"),
         *("--credential", CREDENTIAL, *arguments),
         stdin=picked,
-    )
-    assert ended.code == 0, ended.err
+    ).expect(0)
     assert [row[0] for row in ended.rows()] == ["web01.corp.example", "web02.corp.example"]

@@ -19,8 +19,7 @@ def test_a_list_from_the_field(
     ended = program.run(
         *("schedule", "--dry-run", "--offline", "--server", "nps.example.com"),
         *("--credential", CREDENTIAL, "--file", str(CASES / file), *shlex.split(options)),
-    )
-    assert ended.code == int(code), ended.err
+    ).expect(int(code))
     assert [row[0] for row in ended.rows()] == hosts.split()
     for word in words.split("|"):
         assert word in ended.err

@@ -15,8 +15,7 @@ UNKNOWN = "00000000-1111-2222-3333-444444444444"
 def schedule(site: Site) -> tuple[str, list[str]]:
     """A run of two jobs whose scans go on: its id, and theirs."""
     site.world.scan_duration_s = 10_000.0
-    ended = site.run("schedule", "--batch-size", "2", "-o", "json", *HOSTS)
-    assert ended.code == 0
+    ended = site.run("schedule", "--batch-size", "2", "-o", "json", *HOSTS).expect(0)
     return ended.json()["run"], [job["job_id"] for job in ended.json()["jobs"]]
 
 
@@ -34,8 +33,7 @@ def test_what_is_no_job_and_no_run_sends_nothing(site: Site) -> None:
         *("TruncateAllTables", "../x", f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", "")),
         *("web01.corp.example", ID[:-1], "", ID.replace("9", "\uff19"), f"{ID[:-1]}\uff15"),
     ):
-        ended = site.run("cancel", "--yes", name)
-        assert (ended.code, ended.out) == (2, ""), name
+        site.run("cancel", "--yes", name).expect(2, out="")
     assert len(site.world.log) == before
     assert not site.world.violations
 
@@ -48,8 +46,7 @@ def test_a_person_is_asked_and_a_script_needs_yes(
 ) -> None:
     _, jobs = schedule(site)
     before = len(site.world.log)
-    ended = site.run("cancel", jobs[0], terminal=terminal, answers=answers)
-    assert ended.code == code
+    ended = site.run("cancel", jobs[0], terminal=terminal, answers=answers).expect(code)
     assert ["stop 1 job?" in question for question in ended.asked] == [True] * terminal
     assert ("--yes" in ended.err) == (code == 2)
     assert (len(site.world.log) == before) == (code == 2)
@@ -57,8 +54,7 @@ def test_a_person_is_asked_and_a_script_needs_yes(
 
 def test_a_run_stands_for_all_its_jobs(site: Site) -> None:
     run, jobs = schedule(site)
-    ended = site.run("cancel", "--yes", "-o", "json", run[:20], jobs[1].upper())
-    assert ended.code == 0
+    ended = site.run("cancel", "--yes", "-o", "json", run[:20], jobs[1].upper()).expect(0)
     row = {"status": "stop requested", "detail": None}
     assert ended.json()["cancel"] == [{"job_id": job, **row} for job in jobs]
     assert ended.json()["server"] == site.server.url
@@ -103,13 +99,11 @@ def test_what_came_of_it(
 
 
 def test_an_unknown_job_is_the_servers_word(site: Site) -> None:
-    ended = site.run("cancel", "--yes", UNKNOWN, "-o", "json")
-    assert ended.code == 2
+    ended = site.run("cancel", "--yes", UNKNOWN, "-o", "json").expect(2)
     assert [row["status"] for row in ended.json()["cancel"]] == ["unknown"]
     assert ended.json()["errors"][0]["trace_id"] is not None
     _, jobs = schedule(site)
-    ended = site.run("cancel", "--yes", jobs[0], UNKNOWN)
-    assert ended.code == 3
+    ended = site.run("cancel", "--yes", jobs[0], UNKNOWN).expect(3)
     assert [row[:2] for row in ended.rows()] == [[jobs[0], "stop requested"], [UNKNOWN, "unknown"]]
 
 
@@ -128,8 +122,7 @@ def test_a_wait_is_over_once_all_have_ended(
     run, jobs = schedule(site)
     if fault is not None:
         site.faults.add(fault)
-    ended = site.run("cancel", "--yes", *wait, run)
-    assert ended.code == code
+    ended = site.run("cancel", "--yes", *wait, run).expect(code)
     assert ended.rows() == [[job, "stop requested", detail] for job in jobs]
     assert "0 of 0" not in ended.err
 
@@ -145,8 +138,7 @@ def test_a_signal_leaves_the_rest_unasked(site: Site) -> None:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     site.world.log = Interrupting(site.world.log)
-    ended = site.run("cancel", "--yes", "--wait", run)
-    assert ended.code == 143
+    ended = site.run("cancel", "--yes", "--wait", run).expect(143)
     first, second = ended.rows()
     assert first[:2] in ([jobs[0], "no answer"], [jobs[0], "stop requested"])
     assert second == [jobs[1], "not asked", ""]
@@ -157,8 +149,7 @@ def test_a_server_that_is_gone_is_tried_as_often_as_by_any_command(site: Site) -
     run, _ = schedule(site)
     site.faults.add(Fault(action="close", method="GET", path="Version"))
     began, before = site.clock.now(), len(site.world.log)
-    ended = site.run("cancel", "--yes", run)
-    assert (ended.code, ended.out) == (6, "")
+    ended = site.run("cancel", "--yes", run).expect(6, out="")
     assert len(site.world.log) - before == 4
     assert site.clock.now() - began <= 15
     assert ended.err.count("no answer from") == 1

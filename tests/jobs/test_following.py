@@ -138,8 +138,7 @@ def test_three_in_ten_looks_fail_and_it_ends_right(
 ) -> None:
     schedule(program, server, jobs=20)
     server.drawn.seed(seed)
-    ended = program.run("status", "--watch", "--exit-status")
-    assert ended.code == 3
+    ended = program.run("status", "--watch", "--exit-status").expect(3)
     assert ended.statuses() == expected(server)
     fates = Counter(fate for _, fate in server.asked)
     assert 0.2 < 1 - fates[None] / fates.total() < 0.4
@@ -156,8 +155,7 @@ def test_every_second_look_fails_in_one_way(
     server.world.scan_duration_s = 60.0
     schedule(program, server, jobs=5)
     server.ways, server.share = [way], 0.5
-    ended = program.run("status", "--watch", "-o", "ndjson")
-    assert ended.code == 0, ended.err
+    ended = program.run("status", "--watch", "-o", "ndjson").expect(0)
     rows = [json.loads(line) for line in ended.out.splitlines()]
     assert sorted((row["host"], row["status"]) for row in rows) == expected(server)
     assert any(fate == way for _, fate in server.asked)
@@ -168,8 +166,7 @@ def test_schedule_waits_through_it_too_and_renews_its_token(
     server: FailingServer, program: Program, life_s: int
 ) -> None:
     server.world.token_life_s, server.world.scan_duration_s = life_s, 1800.0
-    ended = program.run("schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "json")
-    assert ended.code == 3
+    ended = program.run("schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "json").expect(3)
     assert [(row["host"], row["status"]) for row in ended.json()["hosts"]] == expected(server)
 
 
@@ -287,8 +284,7 @@ def test_many_jobs_are_followed_by_the_list(site: Site) -> None:
     site.run("schedule", *hosts, "--batch-size", "1")
     assert site.run("status").code == 0
     began = site.clock.now()
-    ended = site.run("status", "--watch")
-    assert ended.code == 0
+    ended = site.run("status", "--watch").expect(0)
     assert ended.statuses() == [(host, "Complete") for host in hosts]
     gets = [e for e in site.world.log if e.request.method == "GET" and "Host" in e.request.target]
     assert {entry.request.target for entry in gets} == {"/api/v1/HostScanJob"}
@@ -304,10 +300,9 @@ def test_ten_minutes_without_a_good_answer_end_it(server: FailingServer, program
     run = schedule(program, server, jobs=10)
     server.ways, server.share = ["500", "reset"], 1.0
     began = server.clock.now()
-    ended = program.run("status", "--watch")
-    assert ended.code == 6
-    assert "no good answer from https://nps.example for 10 minutes" in ended.err
-    assert "`sbpam status --watch`" in ended.err
+    ended = program.run("status", "--watch").expect(
+        6, "no good answer from https://nps.example for 10 minutes", "`sbpam status --watch`"
+    )
     assert 600 <= server.clock.now() - began <= 900
     assert [row[0] for row in ended.rows()] == HOSTS
     assert program.run("status", run, "--watch", "--timeout", "1m").code == 124
@@ -319,8 +314,7 @@ def test_nothing_that_starts_for_ten_minutes_is_said_once(
     server.share, server.world.scan_duration_s = 0.0, 1e9
     for host in HOSTS:
         server.world.overrides[host] = {"status": 0}
-    ended = program.run("schedule", *HOSTS, "--wait", "--timeout", "1h")
-    assert ended.code == 124
+    ended = program.run("schedule", *HOSTS, "--wait", "--timeout", "1h").expect(124)
     assert ended.err.count("nothing has started for 10 minutes") == 1
     assert "Service Nodes" in ended.err
     assert "timed out; the scans continue on the server" in ended.err
@@ -360,8 +354,7 @@ def test_a_session_that_cannot_be_renewed_ends_it_with_the_two_commands(
             server.ways, server.share = ways, 1.0
 
     server.clock.move = move_on  # type: ignore[method-assign]
-    ended = program.run("status", run, "--watch", "-o", "json")
-    assert ended.code == 4
+    ended = program.run("status", run, "--watch", "-o", "json").expect(4)
     assert 100 < server.clock.now() - began < 260
     assert [row["host"] for row in ended.json()["hosts"]] == HOSTS
     assert remedy in ended.err
@@ -373,9 +366,7 @@ def test_who_is_not_allowed_to_look_is_told_so_soon(
 ) -> None:
     schedule(program, server, jobs=10)
     server.ways, server.share = ["403"], 1.0
-    ended = program.run("status", "--watch")
-    assert ended.code == 4
-    assert "Admin or App" in ended.err
+    program.run("status", "--watch").expect(4, "Admin or App")
     assert len(server.asked) == 3
     assert server.asked[-1][0] - server.asked[0][0] < 5
 
@@ -432,6 +423,5 @@ def test_a_post_under_way_is_waited_for(site: Site) -> None:
 
     site.clock.wait = wait
     site.faults.add(Fault(action="edit", method="POST", path="OuMapping", edit=answer))
-    ended = site.run("schedule", *HOSTS[:2], "--batch-size", "1", "--max-running", "1")
-    assert ended.code == 0, ended.err
+    site.run("schedule", *HOSTS[:2], "--batch-size", "1", "--max-running", "1").expect(0)
     assert len(site.world.scheduled) == 2

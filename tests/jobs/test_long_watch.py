@@ -39,8 +39,7 @@ def site(tmp_path: Path) -> Iterator[RealSite]:
     world = StagedWorld(seed=3, now=time.time, scan_duration_s=SCANS_TAKE_S, failing_share=0.02)
     with served(RealSite(tmp_path), world) as site:
         site.environ = {**site.environ, **site.where(), "SBPAM_TOKEN": site.new_token()}
-        ended = site.run("schedule", site.write_list(NAMES), "-o", "json")
-        assert ended.code == 0, ended.err
+        ended = site.run("schedule", site.write_list(NAMES), "-o", "json").expect(0)
         assert len(ended.json()["jobs"]) == JOBS
         yield site
         site.stop_all()

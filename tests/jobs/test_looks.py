@@ -67,8 +67,7 @@ def test_a_run_is_followed_as_long_as_a_host_may_change(
 ) -> None:
     assert site.run("schedule", *HOSTS).code == 0
     show(site, *looks)
-    ended = follow(site)
-    assert ended.code == code
+    ended = follow(site).expect(code)
     assert [row[0] for row in ended.rows()] == [*HOSTS]
     if ends:
         assert [row[1] for row in ended.rows()] == ends

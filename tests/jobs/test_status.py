@@ -22,8 +22,7 @@ NOBODY = "11111111-2222-4333-8444-555555555555"
 
 def start(site: Site, *hosts: str) -> tuple[str, list[str]]:
     """Schedules and lets the scans end; the run and its jobs."""
-    ended = site.run("schedule", *(hosts or HOSTS), *ONE_BY_ONE, "-o", "json")
-    assert ended.code == 0, ended
+    ended = site.run("schedule", *(hosts or HOSTS), *ONE_BY_ONE, "-o", "json").expect(0)
     report = ended.json()
     site.clock.move(60)
     return report["run"], [job["job_id"] for job in report["jobs"]]
@@ -123,9 +122,7 @@ def test_silence_about_a_status(site: Site) -> None:
 def test_what_nobody_knows(site: Site, argument: str, words: str) -> None:
     start(site)
     for form in ("tsv", "json"):
-        ended = site.run("status", argument, "-o", form)
-        assert ended.code == 2
-        assert words in ended.err
+        ended = site.run("status", argument, "-o", form).expect(2, words)
         assert ("trace id: 00-" in ended.err) == (argument == NOBODY)
         if form == "json":
             [error] = ended.json()["errors"]
@@ -133,8 +130,7 @@ def test_what_nobody_knows(site: Site, argument: str, words: str) -> None:
             assert (error["trace_id"] is not None) == (argument == NOBODY)
         else:
             assert ended.out == ""
-    offline = site.run("status", "--offline", argument)
-    assert (offline.code, offline.out) == (2, "")
+    site.run("status", "--offline", argument).expect(2, out="")
 
 
 @pytest.mark.parametrize(
@@ -155,8 +151,7 @@ def test_a_host_that_only_the_server_knows(site: Site, tmp_path: Path) -> None:
     start(site, HOSTS[2])
     elsewhere = {"SBPAM_STATE_HOME": str(tmp_path / "elsewhere")}
     before = len(site.requests())
-    ended = site.run("status", HOSTS[0], HOSTS[2], env=elsewhere)
-    assert ended.code == 0, ended
+    ended = site.run("status", HOSTS[0], HOSTS[2], env=elsewhere).expect(0)
     assert ended.statuses() == [(HOSTS[0], "Complete"), (HOSTS[2], "Complete")]
     assert ended.rows()[0][2] == newer
     assert site.requests()[before:].count(("GET", LIST)) == 1
@@ -174,8 +169,7 @@ def test_a_host_of_the_journal_needs_no_list(site: Site) -> None:
 def test_a_job_that_the_server_forgot(site: Site) -> None:
     _, [job, *_] = start(site, HOSTS[0])
     del site.world.jobs[job]
-    ended = site.run("status")
-    assert ended.code == 0
+    ended = site.run("status").expect(0)
     assert ended.statuses() == [(HOSTS[0], "Unknown")]
     assert "does not know this job any more" in ended.rows()[0][7]
     assert site.run("status", job).rows() == ended.rows()
@@ -232,8 +226,7 @@ def test_only_filters_rows_and_nothing_else(site: Site, only: str, shown: list[s
         site.world.overrides[host] = {"status": status, "statusDescription": None}
     hosts = [*HOSTS, "web04.corp.example", "bad"]
     assert site.run("schedule", *hosts, "--skip-invalid").code == 3
-    ended = site.run("status", "--only", only, "--exit-status", "-o", "json")
-    assert ended.code == 8
+    ended = site.run("status", "--only", only, "--exit-status", "-o", "json").expect(8)
     assert [row["host"].partition(".")[0] for row in ended.json()["hosts"]] == shown
     assert sum(job["hosts"] for job in ended.json()["jobs"]) == 4
 
@@ -242,9 +235,7 @@ def test_only_filters_rows_and_nothing_else(site: Site, only: str, shown: list[s
     ("text", "hint"), [("faild", "did you mean Failed?"), ("xyzzy", "problems")]
 )
 def test_only_of_an_unknown_status(site: Site, text: str, hint: str) -> None:
-    ended = site.run("status", "--only", text)
-    assert ended.code == 2
-    assert hint in ended.err
+    site.run("status", "--only", text).expect(2, hint)
     assert site.requests() == []
 
 
@@ -267,8 +258,7 @@ def test_exit_status_is_8_before_5_before_3(
     site.run("schedule", *HOSTS, "--batch-size", "1", "--parallel", "1", "--settle-after", "0")
     site.clock.move(60)
     assert site.run("status").code == 0
-    ended = site.run("status", "--exit-status")
-    assert ended.code == (5 if doubt and code != 8 else code)
+    ended = site.run("status", "--exit-status").expect(5 if doubt and code != 8 else code)
     assert (ended.rows()[2][1] == "OutcomeUnknown") == doubt
 
 
@@ -282,8 +272,7 @@ def test_offline_says_as_of_when_and_asks_nobody(site: Site) -> None:
         name: "" for name in site.environ if name.startswith("SBPAM_") and "HOME" not in name
     }
     for arguments in ([], [run], [job], [HOSTS[0]]):
-        ended = site.run("status", "--offline", *arguments, env=only_the_journal)
-        assert ended.code == 0, ended
+        ended = site.run("status", "--offline", *arguments, env=only_the_journal).expect(0)
         assert ended.rows()[0][:2] == [HOSTS[0], "Queued"]
         assert all(row[7] == "as of 2026-11-23T03:15:02Z" for row in ended.rows())
     assert len(site.requests()) == before
@@ -334,8 +323,7 @@ def test_a_server_that_fails_leaves_the_rows_of_the_journal(site: Site, action: 
     _, [job, *_] = start(site)
     site.faults.add(Fault(action=action, path="HostScanJob", status=500))
     for arguments in ([], [job], [HOSTS[0]]):
-        ended = site.run("status", *arguments, "-o", "json")
-        assert ended.code == 6
+        ended = site.run("status", *arguments, "-o", "json").expect(6)
         report = ended.json()
         assert (report["hosts"][0]["host"], report["hosts"][0]["status"]) == (HOSTS[0], "Queued")
         assert "as of 2026-11-23T03:15:0" in report["hosts"][0]["detail"]
@@ -375,8 +363,6 @@ def test_the_newest_run_is_of_the_named_server(site: Site, clock: MovedClock) ->
     assert "no run of https://third.example:6500 yet" in ended.err
     # A run knows its own server, and is refused with another one.
     assert site.run("status", "--offline", run).code == 0
-    ended = site.run("status", run, "--server", other.server.url)
-    assert ended.code == 2
-    assert other.server.url in ended.err
+    site.run("status", run, "--server", other.server.url).expect(2, other.server.url)
     ended = site.run("status", "--offline", run, newer)
     assert (ended.code, "several servers" in ended.err) == (2, True)

@@ -94,8 +94,7 @@ def test_each_row_is_printed_as_often_as_it_was_asked_for(
     [job] = site.world.scheduled
     arguments = names(site, job)
     site.clock.move(5)
-    ended = site.run("status", *arguments, "--watch", *more, "-o", "ndjson")
-    assert ended.code == code
+    ended = site.run("status", *arguments, "--watch", *more, "-o", "ndjson").expect(code)
     if "--only" in more:
         found = [host for host in HOSTS if site.world.machine(host).reason]
         assert 0 < len(found) < len(HOSTS)
@@ -113,8 +112,7 @@ def test_a_server_that_is_not_there_is_not_waited_for(site: Site, with_token: bo
         site.environ["SBPAM_TOKEN"] = site.world.issue_token(user)[0]
     site.faults.add(Fault(action="close"))
     before = site.clock.now()
-    ended = site.run("status", "--watch")
-    assert ended.code == 6
+    ended = site.run("status", "--watch").expect(6)
     assert site.clock.now() - before < 60
     assert [row[0] for row in ended.rows()] == HOSTS
 

@@ -58,8 +58,7 @@ def assert_refused(site: Site, ended: Ended, *words: str) -> None:
     ],
 )
 def test_a_name_is_its_accounts_id(site: Site, name: str, account: tuple[str, str]) -> None:
-    ended = site.run("schedule", *HOSTS, "--credential", name)
-    assert ended.code == 0, ended
+    ended = site.run("schedule", *HOSTS, "--credential", name).expect(0)
     assert used(site) == {id_of(site, *account)}
     [run] = site.run("runs", "-o", "json").json()["runs"]
     assert run["credential"] == id_of(site, *account)
@@ -67,8 +66,7 @@ def test_a_name_is_its_accounts_id(site: Site, name: str, account: tuple[str, st
 
 
 def test_the_environment_and_the_profile_name_it_too(site: Site) -> None:
-    ended = site.run("schedule", HOSTS[0], env={"SBPAM_CREDENTIAL": "CORP\\svc-scan"})
-    assert ended.code == 0
+    site.run("schedule", HOSTS[0], env={"SBPAM_CREDENTIAL": "CORP\\svc-scan"}).expect(0)
     assert used(site) == {CREDENTIAL}
     login = ["login", "--server", site.server.url, "--no-store", "--credential"]
     site.clock.move(31)
@@ -165,9 +163,7 @@ def test_case_counts_on_unix_alone(site: Site, platform: str) -> None:
     for number, name in enumerate(ids):
         assert site.run("schedule", HOSTS[number], "--credential", name).code == 0
     assert used(site) == set(ids.values())
-    ended = site.run("schedule", HOSTS[2], "--credential", "DEPLOY")
-    assert ended.code == 2
-    assert "did you mean Deploy?" in ended.err
+    site.run("schedule", HOSTS[2], "--credential", "DEPLOY").expect(2, "did you mean Deploy?")
 
 
 def test_one_account_that_is_listed_for_several_resources(site: Site) -> None:
@@ -178,9 +174,7 @@ def test_one_account_that_is_listed_for_several_resources(site: Site) -> None:
 
 
 def test_the_list_is_judged_before_the_server_is_asked(site: Site) -> None:
-    ended = site.run("schedule", "short", "--credential", "svc-scan")
-    assert ended.code == 2
-    assert "short" in ended.err
+    site.run("schedule", "short", "--credential", "svc-scan").expect(2, "short")
     assert site.requests() == []
 
 
@@ -194,8 +188,7 @@ def cut_short(site: Site, *arguments: str) -> str:
     ended = site.run(
         *("schedule", *HOSTS, "--batch-size", "1", "--parallel", "1", "--settle-after", "0"),
         *("--fail-fast", "-o", "json", *arguments),
-    )
-    assert ended.code == 5, ended
+    ).expect(5)
     site.faults.clear()
     site.clock.move(600)
     return str(ended.json()["run"])
@@ -230,9 +223,7 @@ def test_resume_compares_ids(site: Site, named: str) -> None:
 def test_resume_refuses_another_account(site: Site, named: str, word: str) -> None:
     cut_short(site, "--credential", "svc-onboard")
     sent = len(site.requests("OuMapping"))
-    ended = site.run("resume", env={"SBPAM_CREDENTIAL": named})
-    assert (ended.code, ended.out) == (2, "")
-    assert word in ended.err
+    site.run("resume", env={"SBPAM_CREDENTIAL": named}).expect(2, word, out="")
     assert len(site.requests("OuMapping")) == sent
 
 
@@ -248,8 +239,7 @@ def test_schedule_again_goes_on_with_it(site: Site, again: str) -> None:
 def test_another_account_or_new_run_starts_afresh(site: Site) -> None:
     run = cut_short(site, "--credential", "svc-onboard")
     for more in (["--credential", "EMEA\\svc-scan"], ["--credential", "svc-onboard", "--new-run"]):
-        ended = site.run("schedule", *HOSTS, *more, "-o", "json")
-        assert ended.code == 0
+        ended = site.run("schedule", *HOSTS, *more, "-o", "json").expect(0)
         assert ended.json()["run"] != run
         assert "continuing" not in ended.err
         site.clock.move(1)
@@ -257,9 +247,7 @@ def test_another_account_or_new_run_starts_afresh(site: Site) -> None:
 
 def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
     site.faults.add(Fault(action="status", path="Credential/Search", status=503))
-    ended = site.run("schedule", *HOSTS, "--credential", "svc-onboard")
-    assert ended.code == 6
-    assert ended.out == ""
+    site.run("schedule", *HOSTS, "--credential", "svc-onboard").expect(6, out="")
     assert site.run("runs").out == ""
     assert site.scheduled() == []
 
@@ -268,8 +256,7 @@ def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
 
 
 def test_a_dry_run_sends_the_id(site: Site) -> None:
-    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
-    assert ended.code == 0
+    site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard").expect(0)
     [entry] = [e for e in site.world.log if "ValidateImportedCSV" in e.request.target]
     rows = json.loads(entry.request.body)
     assert {row["credentialId"] for row in rows} == {id_of(site, "svc-onboard")}
@@ -283,7 +270,6 @@ def test_a_dry_run_refuses_as_the_run_would(site: Site) -> None:
 
 def test_a_dry_run_whose_search_fails(site: Site) -> None:
     site.faults.add(Fault(action="reset", path="Credential/Search"))
-    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard")
-    assert ended.code == 6
+    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard").expect(6)
     assert [row[0] for row in ended.rows()] == list(HOSTS)
     assert all("not checked" in row[7] for row in ended.rows())

@@ -46,8 +46,7 @@ def queries(site: Site) -> list[dict[str, str]]:
 
 def test_2500_accounts_are_found_by_50_a_page(site: Site) -> None:
     accounts = furnish(site, 2500)
-    ended = site.run("credentials")
-    assert ended.code == 0
+    ended = site.run("credentials").expect(0)
     assert [row[0] or None for row in ended.rows()] == [a["credentialId"] for a in accounts]
     constant = {"filterText": "", "credentialType": "Configuration", "take": "50"}
     # The last one is empty: a total may be wrong, and a full page may not be the last.
@@ -84,8 +83,7 @@ def test_every_form_has_the_same_rows(site: Site) -> None:
     ],
 )
 def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None:
-    ended = site.run("credentials", text)
-    assert ended.code == 0
+    ended = site.run("credentials", text).expect(0)
     assert [f"{row[2]}\\{row[1]}" for row in ended.rows()] == found
     assert {query["filterText"] for query in queries(site)} == {text.rpartition("\\")[2]}
     assert ("no user name contains" in ended.err) == (not found)
@@ -93,9 +91,7 @@ def test_a_text_is_searched_for(site: Site, text: str, found: list[str]) -> None
 
 def test_an_argument_that_is_not_text(site: Site) -> None:
     """Half of a surrogate pair: a byte of the command line that is no UTF-8."""
-    ended = site.run("credentials", "b\udcfcro")
-    assert ended.code == 2
-    assert "not text" in ended.err
+    site.run("credentials", "b\udcfcro").expect(2, "not text")
     assert queries(site) == []
 
 
@@ -103,8 +99,7 @@ def test_an_argument_that_is_not_text(site: Site) -> None:
 def test_a_wrong_total_hides_nothing(site: Site, total: object) -> None:
     furnish(site, 129)
     edit(site, lambda reply: reply | {"recordsTotal": total})
-    ended = site.run("credentials")
-    assert ended.code == 0
+    ended = site.run("credentials").expect(0)
     assert len(ended.rows()) == 129
     assert len(queries(site)) <= 4
 
@@ -112,8 +107,7 @@ def test_a_wrong_total_hides_nothing(site: Site, total: object) -> None:
 def test_pages_that_repeat_themselves_end(site: Site) -> None:
     accounts = furnish(site, 129)
     edit(site, lambda reply: reply | {"data": accounts[:50]})
-    ended = site.run("credentials", "-o", "json")
-    assert ended.code == 6
+    ended = site.run("credentials", "-o", "json").expect(6)
     assert len(ended.json()["credentials"]) == 50
     assert "after 50 of 129 its pages bring nothing new" in ended.err
     assert len(queries(site)) == 2
@@ -122,9 +116,7 @@ def test_pages_that_repeat_themselves_end(site: Site) -> None:
 @pytest.mark.parametrize("data", [None, "x", {"a": 1}, 7])
 def test_a_page_that_is_none_is_an_error(site: Site, data: object) -> None:
     edit(site, lambda reply: reply | {"data": data})
-    ended = site.run("credentials")
-    assert (ended.code, ended.out) == (6, "")
-    assert "could not be understood" in ended.err
+    site.run("credentials").expect(6, "could not be understood", out="")
 
 
 def test_fields_may_be_absent_null_or_of_other_types(site: Site) -> None:
@@ -136,8 +128,7 @@ def test_fields_may_be_absent_null_or_of_other_types(site: Site) -> None:
         {"userName": ["c"], "displayName": "C", "password": "planted"},
     ]
     edit(site, lambda _: {"data": odd, "recordsTotal": len(odd)})
-    ended = site.run("credentials")
-    assert ended.code == 0
+    ended = site.run("credentials").expect(0)
     assert ended.rows() == [
         ["", "a", "", "", "", "", "3"],
         ["", "b", "", "", "", "", ""],

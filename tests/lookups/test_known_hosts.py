@@ -48,8 +48,7 @@ def furnish(site: Site) -> None:
 def test_which_hosts_are_listed(site: Site, options: str | list[str], labels: str) -> None:
     furnish(site)
     given = options.split() if isinstance(options, str) else options
-    ended = site.run("hosts", *given)
-    assert ended.code == 0, ended.err
+    ended = site.run("hosts", *given).expect(0)
     assert ended.out == "".join(f"{label}.corp.example\n" for label in labels.split())
     assert ("rotates, its local" in ended.err) == ("--not-enrolled" in given)
     assert site.requests("OuManageResources") == []
@@ -65,9 +64,7 @@ def test_which_hosts_are_listed(site: Site, options: str | list[str], labels: st
     ],
 )
 def test_what_makes_no_sense_is_refused(site: Site, options: str, words: str) -> None:
-    ended = site.run("hosts", *options.split())
-    assert (ended.code, ended.out) == (2, "")
-    assert words in ended.err
+    site.run("hosts", *options.split()).expect(2, words, out="")
 
 
 def test_every_page_is_read_and_other_forms_have_all_columns(site: Site) -> None:
@@ -95,16 +92,13 @@ def test_names_and_units_that_are_not_known_are_reported(site: Site) -> None:
     ended = site.run("hosts")
     assert (ended.code, ended.out) == (3, "a.corp.example\n")
     assert '"web09" is a short name' in ended.err
-    ended = site.run("hosts", "--ou", SERVERS)
-    assert (ended.code, ended.out) == (3, "")
-    assert "3 hosts without a distinguished name" in ended.err
+    site.run("hosts", "--ou", SERVERS).expect(3, "3 hosts without a distinguished name", out="")
 
 
 def test_an_account_is_found_by_the_name_of_the_console(site: Site) -> None:
     wanted = next(row for row in site.world.credentials if row["userName"] == "svc-onboard")
     ended = site.run("credentials", "windows d")
     assert [row[0] for row in ended.rows()] == [wanted["credentialId"]]
-    ended = site.run("schedule", "web01.corp.example", "--credential", "Windows Demo")
-    assert ended.code == 0, ended.err
+    ended = site.run("schedule", "web01.corp.example", "--credential", "Windows Demo").expect(0)
     assert "planted" not in ended.out + ended.err
     assert next(iter(site.world.jobs.values())).credential_id == wanted["credentialId"]

@@ -33,8 +33,7 @@ def answer(site: Site, value: object) -> None:
 def test_the_hosts_stand_one_a_line_for_schedule(
     site: Site, more: list[str], within: list[str], children: str
 ) -> None:
-    ended = onboard(site, SERVERS, "--yes", *more)
-    assert ended.code == 0
+    ended = onboard(site, SERVERS, "--yes", *more).expect(0)
     assert ended.out.splitlines() == site.world.units[SERVERS] + within
     assert f"hosts in {SERVERS}" in ended.err
     query = f"ou=OU%3DServers%2CDC%3Dcorp%2CDC%3Dexample&includeChildOus={children}"
@@ -76,9 +75,7 @@ def test_what_the_server_decodes_is_what_was_given(site: Site, name: str) -> Non
     ],
 )
 def test_what_is_refused_asks_nothing(site: Site, arguments: list[str], words: str) -> None:
-    ended = site.run("hosts", *arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert words in ended.err
+    site.run("hosts", *arguments).expect(2, words, out="")
     assert site.requests(CALL) == []
 
 
@@ -114,9 +111,7 @@ def test_an_answer_that_never_came_is_not_asked_for_again(
     site: Site, ending: dict[str, Any]
 ) -> None:
     site.faults.add(Fault(path=CALL, **ending))
-    ended = onboard(site, SERVERS, "--yes")
-    assert (ended.code, ended.out) == (6, "")
-    assert UNKNOWN in ended.err
+    onboard(site, SERVERS, "--yes").expect(6, UNKNOWN, out="")
     assert len(site.requests(CALL)) == 1
 
 
@@ -146,9 +141,7 @@ def test_an_interrupted_call_may_have_acted(site: Site) -> None:
             return Interrupted(site, super().connect_tcp(*arguments, **options))
 
     site.prepare = lambda services: setattr(services, "network", Network)
-    ended = onboard(site, SERVERS, "--yes")
-    assert (ended.code, ended.out) == (130, "")
-    assert UNKNOWN in ended.err
+    onboard(site, SERVERS, "--yes").expect(130, UNKNOWN, out="")
 
 
 def test_a_refused_token_is_renewed_and_the_call_made(site: Site) -> None:
@@ -176,8 +169,7 @@ def test_a_connection_that_was_never_made_is_made_again(
     token = site.world.issue_token(site.world.users[1])[0]
     network = Unsteady()
     site.prepare = lambda services: setattr(services, "network", lambda: network)
-    ended = onboard(site, ODD, "--yes", env={"SBPAM_TOKEN": token})
-    assert ended.code == (0 if reached else 6)
+    ended = onboard(site, ODD, "--yes", env={"SBPAM_TOKEN": token}).expect(0 if reached else 6)
     assert UNKNOWN not in ended.err
     assert len(site.requests(CALL)) == reached
 
@@ -198,10 +190,9 @@ def test_a_connection_that_was_never_made_is_made_again(
 def test_a_server_that_cannot(site: Site, fault: dict[str, Any] | None, words: str) -> None:
     if fault is not None:
         site.faults.add(Fault(action="status", path=CALL, **fault))
-    ended = onboard(site, "OU=Nowhere,DC=corp,DC=example", "--yes")
-    assert (ended.code, ended.out) == (2, "")
-    assert words in ended.err
-    assert "Get-ADComputer" in ended.err
+    onboard(site, "OU=Nowhere,DC=corp,DC=example", "--yes").expect(
+        2, words, "Get-ADComputer", out=""
+    )
     assert len(site.requests(CALL)) == 1
 
 

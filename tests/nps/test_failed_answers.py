@@ -91,7 +91,4 @@ def test_a_job_of_an_empty_answer_is_unknown(site: Site, status: int) -> None:
 
 def test_a_web_page_with_200(site: Site) -> None:
     site.faults.add(Fault(action="html200", path="HostScanJob$"))
-    ended = site.program("status", "--all")
-    assert ended.code == 6
-    assert "web page" in ended.err
-    assert "Please sign in to the network" in ended.err
+    site.program("status", "--all").expect(6, "web page", "Please sign in to the network")

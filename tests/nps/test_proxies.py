@@ -110,10 +110,7 @@ def test_the_systems_own_settings_have_exceptions(names: tuple[str, str]) -> Non
 def test_a_proxy_that_cannot_be_used(program: Program, url: str, why: str) -> None:
     ended = program.run(
         "status", "--all", env={"HTTPS_PROXY": url, "SBPAM_SERVER": "nps", "SBPAM_TOKEN": "a.b.c"}
-    )
-    assert ended.code == 2, ended
-    assert "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used" in ended.err
-    assert why in ended.err
+    ).expect(2, "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used", why)
     assert "pw" not in ended.err
 
 
@@ -159,11 +156,9 @@ def test_a_proxy_that_refuses(
     site: Site, proxy: Tunnel, line: list[str], refusal: str, tries: int, words: str
 ) -> None:
     proxy.refusal = refusal
-    ended = site.run(*line, env={"HTTPS_PROXY": proxy.url})
-    assert (ended.code, ended.out) == (6, "")
-    assert name_of(proxy.url) in ended.err
-    assert words in ended.err
-    assert refusal in ended.err
+    site.run(*line, env={"HTTPS_PROXY": proxy.url}).expect(
+        6, name_of(proxy.url), words, refusal, out=""
+    )
     assert len(proxy.heads) == tries
     assert site.requests() == []
 
@@ -181,7 +176,6 @@ def test_a_dead_proxy_is_named_and_not_the_server(site: Site) -> None:
 
 def test_what_happens_beyond_the_proxy_names_both(site: Site, proxy: Tunnel) -> None:
     del site.environ["SBPAM_CA_BUNDLE"]
-    ended = site.run("status", "--all", env={"HTTPS_PROXY": proxy.url})
-    assert ended.code == 6
+    ended = site.run("status", "--all", env={"HTTPS_PROXY": proxy.url}).expect(6)
     both = f"{site.server.url} through {name_of(proxy.url)}"
     assert f"the certificate of {both} is not trusted" in ended.err

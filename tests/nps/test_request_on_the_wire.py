@@ -40,8 +40,7 @@ FIELDS = {
 
 def test_the_scheduling_call(site: Site) -> None:
     hosts = ["web01.corp.example", "web02.corp.example"]
-    ended = site.program("schedule", *hosts, "--credential", CREDENTIAL.upper())
-    assert ended.code == 0, ended
+    site.program("schedule", *hosts, "--credential", CREDENTIAL.upper()).expect(0)
     [entry] = [entry for entry in site.world.log if "OuMapping" in entry.request.target]
     request = entry.request
     assert request.method == "POST"
@@ -77,8 +76,7 @@ def test_the_documented_example(site: Site, form: str) -> None:
     hosts.write_text("host.example.local\n")
     ended = site.program(
         "schedule", "--credential", CREDENTIAL, str(hosts), "-o", form, env={"COLUMNS": "200"}
-    )
-    assert ended.code == 0, ended
+    ).expect(0)
     cells = ["" if value is None else value for value in FIELDS.values()][:-1]
     if form == "tsv":
         assert ended.rows() == [cells]

@@ -107,11 +107,9 @@ def test_an_unknown_ca_is_not_trusted(
     program: PrivateProgram, listen: Callable[..., Listener]
 ) -> None:
     listener = listen()
-    ended = ask(program, listener.url)
-    assert ended.code == 6
-    assert f"the certificate of {listener.url} is not trusted" in ended.err
-    assert "--ca-bundle" in ended.err
-    assert "--fingerprint" in ended.err
+    ask(program, listener.url).expect(
+        6, f"the certificate of {listener.url} is not trusted", "--ca-bundle", "--fingerprint"
+    )
     assert listener.all_bytes() == b""
 
 
@@ -155,19 +153,16 @@ def test_an_unusable_ca_file_is_a_usage_error(
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
-    ended = ask(program, f"https://{HOST}:1", "--ca-bundle", str(path))
-    assert ended.code == 2
-    assert str(path) in ended.err
+    ask(program, f"https://{HOST}:1", "--ca-bundle", str(path)).expect(2, str(path))
 
 
 def test_another_host_name_is_refused(
     program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
 ) -> None:
     listener = listen("nps.corp.example")
-    ended = ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path))
-    assert ended.code == 6
-    assert "mismatch" in ended.err
-    assert "the name that the certificate is for" in ended.err
+    ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path)).expect(
+        6, "mismatch", "the name that the certificate is for"
+    )
     assert listener.all_bytes() == b""
 
 
@@ -187,8 +182,7 @@ def test_a_certificate_out_of_its_time(
 ) -> None:
     """Its CA is known: naming that once more would help nobody."""
     listener = listen(**valid)
-    ended = ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path))
-    assert ended.code == 6
+    ended = ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path)).expect(6)
     what, why, next_step = ended.err.splitlines()
     assert "is not trusted" in what
     assert reason in why
@@ -216,10 +210,9 @@ def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
         context.load_cert_chain(tmp_path / "leaf.pem", tmp_path / "leaf.key")
 
     listener = listen(change=weaken)
-    ended = ask(program, listener.url, "--ca-bundle", str(tmp_path / "ca.pem"))
-    assert ended.code == 6
-    assert "too weak" in ended.err
-    assert "needs a new certificate: RSA of 2,048 bits or more, signed with SHA-256" in ended.err
+    ended = ask(program, listener.url, "--ca-bundle", str(tmp_path / "ca.pem")).expect(
+        6, "too weak", "needs a new certificate: RSA of 2,048 bits or more, signed with SHA-256"
+    )
     assert "--ca-bundle" not in ended.err
     assert listener.all_bytes() == b""
 
@@ -237,10 +230,9 @@ def test_a_wrong_fingerprint_gets_no_byte(
 ) -> None:
     listener = listen()
     trusted = ca_file(listener, tmp_path)
-    ended = ask(program, listener.url, "--ca-bundle", trusted, "--fingerprint", "0" * 64)
-    assert ended.code == 6
-    assert "another certificate than the pinned one" in ended.err
-    assert listener.fingerprint in ended.err
+    ask(program, listener.url, "--ca-bundle", trusted, "--fingerprint", "0" * 64).expect(
+        6, "another certificate than the pinned one", listener.fingerprint
+    )
     assert listener.all_bytes() == b""
 
 
@@ -265,9 +257,7 @@ def test_an_insecure_profile_says_so_at_every_use(site: Site) -> None:
     del site.program.environ["SBPAM_CA_BUNDLE"]
     write_profile(site.program, f'server = "{site.server.url}"\ninsecure = true')
     for _ in range(2):
-        ended = site.program("status", "--all")
-        assert ended.code == 0
-        assert "TLS is not verified" in ended.err
+        site.program("status", "--all").expect(0, "TLS is not verified")
 
 
 def test_an_insecure_profile_is_for_its_own_server(
@@ -275,9 +265,7 @@ def test_an_insecure_profile_is_for_its_own_server(
 ) -> None:
     listener = listen()
     write_profile(program, 'server = "https://other.example:6500"\ninsecure = true')
-    ended = ask(program, listener.url)
-    assert ended.code == 6
-    assert "not trusted" in ended.err
+    ask(program, listener.url).expect(6, "not trusted")
     assert listener.all_bytes() == b""
 
 

@@ -145,9 +145,7 @@ def test_no_connection_is_given_up_within_a_quarter_minute(
     line = Line(site.clock, connect_fails_s)
     put(site, line)
     started = site.clock.monotonic()
-    ended = site.program("status", "--all")
-    assert ended.code == 6
-    assert "no answer from" in ended.err
+    site.program("status", "--all").expect(6, "no answer from")
     assert 1 < len(line.connects) <= 4
     assert site.clock.monotonic() - started <= 16
     assert site.requests() == []
@@ -156,8 +154,7 @@ def test_no_connection_is_given_up_within_a_quarter_minute(
 def test_a_read_is_repeated(site: Site) -> None:
     site.faults.add(Fault(action="status", path="HostScanJob$", status=503, nth=[1, 2]))
     site.faults.add(Fault(action="reset", path="HostScanJob$", nth=3))
-    ended = site.program("status", "--all", "--verbose")
-    assert ended.code == 0
+    ended = site.program("status", "--all", "--verbose").expect(0)
     assert len(site.requests("HostScanJob")) == 4
     assert "attempt 4" in ended.err
 

@@ -90,8 +90,7 @@ def watch(
     clock.arranged = [(start + at, lambda: look(stream)) for at in range(2, 86, 2)]
     site.program.prepare = prepare
     command = ["status", "--all", "--watch", *more]
-    ended = site.program(*command, terminal=True, env=stream.environ)
-    assert ended.code == 0
+    site.program(*command, terminal=True, env=stream.environ).expect(0)
     assert not clock.arranged, "it ended before the last moment"
     return stream
 

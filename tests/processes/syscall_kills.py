@@ -109,8 +109,7 @@ def _record(attached: bool, parallel: int) -> list[Point]:
         trace = folder / "trace"
         options = ("-f", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={_CALLS}")
         with staged(folder / "stage") as stage:
-            ended = _start(stage, attached, parallel, options)[0].end()
-            assert ended.code == 0, ended.err
+            _start(stage, attached, parallel, options)[0].end().expect(0)
         return list(_points_of(trace.read_text(), attached, parallel))
 
 

@@ -57,8 +57,7 @@ def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: RealSite) -> 
     assert [row[0] for row in stage.run("runs").rows()] == [left]
     stage.faults.clear()
     stage.faults.release()
-    resumed = stage.run("resume", *QUICK)
-    assert resumed.code == 0, resumed.err
+    resumed = stage.run("resume", *QUICK).expect(0)
     assert [row[0] for row in resumed.rows()] == others
     check_none_twice(stage)
     check_journal(stage)
@@ -75,9 +74,7 @@ def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: RealSite) -
     assert str(stage.journal) in ended.err
     assert stage.journal.read_bytes() == before
     for command in (("runs",), ("resume",), ("status", "--offline")):
-        other = stage.run(*command)
-        assert other.code == 6, (command, other.err)
-        assert "newer sbpam" in other.err
+        stage.run(*command).expect(6, "newer sbpam")
 
 
 @pytest.mark.parametrize("how", ["header", "pages", *slow("text", "cut")])
@@ -95,8 +92,7 @@ def test_damaged_journal_is_named_and_left_alone(stage: RealSite, how: str) -> N
         content = bytearray(b"host\tstatus\n" * 5000)
     stage.journal.write_bytes(content)
     for _ in range(2):
-        ended = _schedule(stage)
-        assert ended.code == 6, ended.err
+        ended = _schedule(stage).expect(6)
         assert "Traceback" not in ended.err
         assert str(stage.journal) in ended.err
         assert stage.journal.read_bytes() == bytes(content)

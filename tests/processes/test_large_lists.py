@@ -15,6 +15,5 @@ def test_long_list_is_scheduled_and_told(tmp_path: Path, hosts: int) -> None:
         check_exactly_once(stage, names, stage.run("schedule", stage.write_list(names)))
         [run] = stage.run("runs").rows()
         for command in (("resume", run[0]), ("status", "--offline"), ("status",)):
-            after = stage.run(*command)
-            assert after.code == 0, after.err
+            after = stage.run(*command).expect(0)
             assert [row[0] for row in after.rows()] == names

@@ -73,8 +73,7 @@ def test_an_answer_that_comes_within_the_grace_counts(stage: RealSite) -> None:
     process.signal(signal.SIGTERM)
     until(lambda: "POSTs under way" in process.said())
     stage.faults.release()
-    ended = process.end(10)
-    assert ended.code == 143, ended.err
+    ended = process.end(10).expect(143)
     assert Counter(row[1] for row in ended.rows()) == {"Queued": 30, "NotSent": 30}
     offline = stage.run("status", "--offline").rows()
     assert [row[:3] for row in offline] == [row[:3] for row in ended.rows()]
@@ -87,8 +86,7 @@ def test_second_interrupt_leaves_within_a_second(stage: RealSite) -> None:
     until(lambda: "POSTs under way" in process.said())
     process.signal(signal.SIGINT)
     # Within the grace, which waits for nobody any more.
-    ended = process.end(GRACE_S - 1)
-    assert ended.code == 130, ended.err
+    ended = process.end(GRACE_S - 1).expect(130)
     assert "Traceback" not in ended.err
     _settle_and_check(stage)
 
@@ -98,9 +96,7 @@ def test_signal_while_signing_in_leaves_nothing_behind(stage: RealSite) -> None:
     process = stage.start("schedule", stage.write_list(host_names(5)))
     until(lambda: stage.world.log)
     process.signal(signal.SIGINT)
-    ended = process.end(5)
-    assert ended.code == 130, ended.err
-    assert ended.out == ""
+    process.end(5).expect(130, out="")
     assert stage.run("runs").out == ""
 
 
@@ -143,8 +139,7 @@ def test_new_run_starts_afresh_beside_a_killed_one(stage: RealSite) -> None:
     stage.faults.clear()
     stage.faults.release()
     listed = stage.write_list(host_names(HOSTS))
-    ended = stage.run("schedule", listed, "--new-run", "--batch-size", "30", *QUICK)
-    assert ended.code == 0, ended.err
+    ended = stage.run("schedule", listed, "--new-run", "--batch-size", "30", *QUICK).expect(0)
     assert "continuing" not in ended.err
     fresh = {job: held for job, held in stage.world.scheduled.items() if job not in before}
     assert sorted(name for held in fresh.values() for name in held) == host_names(HOSTS)
@@ -166,8 +161,7 @@ def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: RealSite) -
     # The first run has read the list too, and that serves the second one.
     until(lambda: len(stage.requests("/HostScanJob")) - len(stage.requests("/HostScanJob/")) == 2)
     process.signal(signal.SIGTERM)
-    ended = process.end(GRACE_S)
-    assert ended.code == 143, ended.err
+    ended = process.end(GRACE_S).expect(143)
     assert "could not be read" not in ended.err
     assert [row[:2] for row in ended.rows()] == [[name, "OutcomeUnknown"] for name in names]
 

@@ -64,5 +64,4 @@ def test_resume_beside_a_live_run_is_locked(stage: RealSite) -> None:
     stage.faults.clear()
     stage.faults.release()
     check_exactly_once(stage, names, live.end())
-    after = stage.run("resume", *QUICK)
-    assert (after.code, after.out) == (0, "")
+    stage.run("resume", *QUICK).expect(0, out="")

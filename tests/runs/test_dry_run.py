@@ -17,8 +17,7 @@ def state_files(program: PrivateProgram) -> list[str]:
 
 
 def test_rows_are_valid_or_invalid(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, "--dry-run")
-    assert ended.code == 3
+    ended = site.program("schedule", *HOSTS, "--dry-run").expect(3)
     assert [(row[0], row[1], row[7]) for row in ended.rows()] == [
         ("web01.corp.example", "Valid", ""),
         ("unknown1.corp.example", "Invalid", "The host was not found."),
@@ -30,8 +29,7 @@ def test_rows_are_valid_or_invalid(site: Site) -> None:
 
 
 def test_all_valid(site: Site) -> None:
-    ended = site.program("schedule", "web01.corp.example", "--dry-run", "-o", "json")
-    assert ended.code == 0
+    ended = site.program("schedule", "web01.corp.example", "--dry-run", "-o", "json").expect(0)
     report = ended.json()
     assert (report["result"], report["run"], report["jobs"]) == ("success", None, [])
 
@@ -56,8 +54,7 @@ def test_the_rows_that_are_sent(site: Site) -> None:
 def test_a_credential_that_is_not_there(site: Site) -> None:
     ended = site.program(
         "schedule", HOSTS[0], "--dry-run", "--credential", "11111111-2222-4333-8444-555555555555"
-    )
-    assert ended.code == 3
+    ).expect(3)
     assert ended.rows()[0][7] == "The credential does not exist."
 
 
@@ -83,8 +80,7 @@ def test_only_the_two_errors_of_the_own_row_count(site: Site, edit: Any, status:
 @pytest.mark.parametrize("status", [404, 405])
 def test_a_server_without_the_call(site: Site, status: int) -> None:
     site.faults.add(Fault(action="status", path="Validate", status=status, body=" "))
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1")
-    assert ended.code == 0
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(0)
     assert [row[1] for row in ended.rows()] == ["Valid"] * 3
     assert "no call for the validation" in ended.err
     assert len(site.requests("Validate")) == 1
@@ -92,8 +88,7 @@ def test_a_server_without_the_call(site: Site, status: int) -> None:
 
 def test_a_server_that_fails_half_way_leaves_a_row_for_each(site: Site) -> None:
     site.faults.add(Fault(action="status", path="Validate", status=500, nth=[2, 3, 4, 5, 6]))
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1")
-    assert ended.code == 6
+    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(6)
     assert [row[:2] for row in ended.rows()] == [
         [HOSTS[0], "Valid"],
         [HOSTS[1], "NotSent"],
@@ -103,8 +98,7 @@ def test_a_server_that_fails_half_way_leaves_a_row_for_each(site: Site) -> None:
 
 
 def test_offline_needs_neither_server_nor_credential(program: PrivateProgram) -> None:
-    ended = program("schedule", *HOSTS, "--dry-run", "--offline")
-    assert ended.code == 0, ended
+    ended = program("schedule", *HOSTS, "--dry-run", "--offline").expect(0)
     assert [row[1] for row in ended.rows()] == ["Valid"] * 3
     assert state_files(program) == []
 
@@ -112,7 +106,6 @@ def test_offline_needs_neither_server_nor_credential(program: PrivateProgram) ->
 def test_offline_sends_nothing(site: Site) -> None:
     ended = site.program(
         "schedule", HOSTS[0], "no_fqdn", "--dry-run", "--offline", "--skip-invalid"
-    )
-    assert ended.code == 3
+    ).expect(3)
     assert [row[:2] for row in ended.rows()] == [[HOSTS[0], "Valid"], ["no_fqdn", "Invalid"]]
     assert site.requests() == []

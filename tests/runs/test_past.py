@@ -54,8 +54,7 @@ def test_a_run_in_every_column(site: Site) -> None:
     page = site.run("report", "--format", "md", "--offline").out
     assert "| Service account | CORP\\\\svc-scan |" in page
     assert "| List |" in page
-    again = site.run("rescan", row["run"])
-    assert again.code == 0
+    site.run("rescan", row["run"]).expect(0)
     assert listed(site)[0]["list"] == f"rescan of {row['run']}"
     assert listed(site)[0]["account"] == "CORP\\svc-scan"
 

@@ -60,8 +60,7 @@ def test_question_without_an_answer(site: Site) -> None:
 
 @pytest.mark.parametrize("answer", ["y", " YES "])
 def test_many_hosts_are_confirmed(site: Site, answer: str) -> None:
-    ended = ask(site, [answer])
-    assert ended.code == 0
+    ask(site, [answer]).expect(0)
     assert len(site.scheduled()) == 1001
 
 
@@ -89,8 +88,7 @@ def test_no_question_in_a_pipe(site: Site) -> None:
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
 def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
-    ended = site.program("schedule", "-", "--allow-empty", "-o", form, stdin=b"# none\n")
-    assert ended.code == 0
+    ended = site.program("schedule", "-", "--allow-empty", "-o", form, stdin=b"# none\n").expect(0)
     assert site.requests("OuMapping") == []
     if form == "json":
         assert (ended.json()["result"], ended.json()["hosts"]) == ("success", [])
@@ -112,8 +110,7 @@ def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
 def test_fail_fast(site: Site, fault: Fault, code: int, first: str) -> None:
     unreadable = Fault(action="status", status=500, method="GET", path="HostScanJob$")
     site.faults.add(fault, unreadable)
-    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--fail-fast")
-    assert ended.code == code
+    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--fail-fast").expect(code)
     assert [row[1] for row in ended.rows()] == ["Queued", first, "NotSent", "NotSent"]
     assert len(site.requests("OuMapping")) == 2
 
@@ -130,15 +127,13 @@ def test_own_output_is_a_list_again(site: Site) -> None:
     failed = site.program("status", "--only", "failed")
     assert [row[0] for row in failed.rows()] == ["web02.corp.example"]
     site.world.scheduled.clear()
-    ended = site.program("schedule", "-", stdin=failed.out.encode())
-    assert ended.code == 0
+    site.program("schedule", "-", stdin=failed.out.encode()).expect(0)
     assert site.scheduled() == ["web02.corp.example"]
 
 
 def test_failed_scan_is_no_failure_of_scheduling(site: Site) -> None:
     site.world.overrides["web02.corp.example"] = {"status": 3, "statusDescription": "Denied."}
-    ended = site.program("schedule", *HOSTS)
-    assert ended.code == 0
+    ended = site.program("schedule", *HOSTS).expect(0)
     assert ended.rows()[1][1] == "Failed"
 
 
@@ -157,8 +152,7 @@ def test_timeout_of_the_wait(site: Site) -> None:
 
 def test_wait_with_some_refused(site: Site) -> None:
     site.faults.add(Fault(action="status", status=400, nth=2, **POST))
-    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--wait")
-    assert ended.code == 3
+    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--wait").expect(3)
     assert [row[1] for row in ended.rows()] == ["Complete", "Rejected", "Complete", "Complete"]
 
 
@@ -191,8 +185,7 @@ def test_five_failures_stop_a_run_only_in_a_row(site: Site) -> None:
         Fault(action="status", status=503, headers=busy, method="POST", path="OuMapping", nth=nth)
     )
     names = [f"h{n}.corp.example" for n in range(3)]
-    ended = site.run("schedule", *names, "--batch-size", "1", "--parallel", "1")
-    assert ended.code == 0, ended.err
+    site.run("schedule", *names, "--batch-size", "1", "--parallel", "1").expect(0)
     assert sorted(site.scheduled()) == names
 
 
@@ -203,6 +196,5 @@ def test_a_run_is_continued_for_twelve_hours(site: Site, hours: int, goes_on: bo
     assert site.run("schedule", "a.corp.example").code == 4
     site.faults.clear()
     site.clock.move(hours * 3600)
-    ended = site.run("schedule", "a.corp.example")
-    assert ended.code == 0, ended.err
+    ended = site.run("schedule", "a.corp.example").expect(0)
     assert ("continuing run" in ended.err) is goes_on

@@ -320,8 +320,7 @@ def test_what_is_named_is_for_a_person_to_decide(site: Site, row: Row) -> None:
 def lose(site: Site, *names: str) -> str:
     """The answer, and the list too; the run's id."""
     site.faults.add(Fault(action="status", status=500, method="GET", path="HostScanJob$"))
-    ended = site.run("schedule", *names, "--settle-after", "0", "-o", "json")
-    assert ended.code == 5
+    ended = site.run("schedule", *names, "--settle-after", "0", "-o", "json").expect(5)
     site.faults.clear()
     return str(ended.json()["run"])
 
@@ -347,8 +346,7 @@ def test_what_was_never_sent_is_sent_whatever_shares_its_hosts(site: Site) -> No
     """Row 14."""
     names = [f"h{n}.corp.example" for n in range(4)]
     site.faults.add(Fault(action="status", status=400, method="POST", path=POST))
-    ended = site.run("schedule", *names, "--batch-size", "2", "--parallel", "1", "--fail-fast")
-    assert ended.code == 3
+    site.run("schedule", *names, "--batch-size", "2", "--parallel", "1", "--fail-fast").expect(3)
     site.faults.clear()
     site.world.add_job([names[2], "more.corp.example"], creator=OURS)
     assert decide(site) == ["Queued"] * 4
@@ -383,8 +381,7 @@ def test_a_job_that_another_run_claims_meanwhile_is_its(site: Site) -> None:
             return super().next(timeout_s)
 
     site.prepare = lambda services: setattr(services, "workers", lambda _, c: Meanwhile(c))
-    resumed = site.run("resume")
-    assert resumed.code == 0
+    resumed = site.run("resume").expect(0)
     assert not {row[2] for row in ended[0].rows()} & {row[2] for row in resumed.rows()}
 
 

@@ -52,8 +52,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def end(running: Running, code: int = 0) -> Ended:
-    ended = running.end(60)
-    assert ended.code == code, ended.err
+    ended = running.end(60).expect(code)
     assert "Traceback" not in ended.err
     return ended
 

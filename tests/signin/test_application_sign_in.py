@@ -143,10 +143,9 @@ def test_what_was_left_out_once_stays_out(machine: Machine) -> None:
 @pytest.mark.parametrize(("serial", "times"), [(0x1234ABCD, 1), (TOP_BIT, 2)])
 def test_a_refusal_is_final(machine: Machine, serial: int, times: int) -> None:
     machine.equip(serial=serial)
-    ended = machine.schedule(env={"SBPAM_API_KEY": "wrong-geheim"})
-    assert ended.code == 4
-    assert "The application or its key is not known." in ended.err
-    assert "SBPAM_API_KEY" in ended.err
+    ended = machine.schedule(env={"SBPAM_API_KEY": "wrong-geheim"}).expect(
+        4, "The application or its key is not known.", "SBPAM_API_KEY"
+    )
     assert "geheim" not in ended.err
     assert len(machine.bodies()) == times
     assert machine.site.scheduled() == []
@@ -204,8 +203,7 @@ def test_a_proxy_is_shown_no_client_certificate(
     if pinned:
         # The pin is the server's: the proxy is judged by the CA.
         env["SBPAM_FINGERPRINT"] = machine.site.server.fingerprint
-    ended = machine.schedule("--verbose", env=env)
-    assert ended.code == 0, ended.err
+    ended = machine.schedule("--verbose", env=env).expect(0)
     assert machine.bodies()
     assert tls_proxy.shown
     assert not any(tls_proxy.shown)
@@ -237,8 +235,7 @@ def test_login_keeps_paths_in_the_profile_and_secrets_in_the_keyring(
     assert len(machine.bodies()) == 2
     assert machine("logout").code == 0
     assert machine.keyring.kept == {}
-    ended = machine("whoami")
-    assert ended.code == 4
+    machine("whoami").expect(4)
 
 
 def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> None:

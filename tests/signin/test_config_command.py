@@ -74,8 +74,7 @@ def test_list_tells_where_each_setting_in_force_comes_from(program: Program) -> 
 def test_what_cannot_be_a_setting_changes_nothing(
     program: Program, arguments: list[str], words: str
 ) -> None:
-    ended = program("config", *arguments)
-    assert ended.code == 2
+    ended = program("config", *arguments).expect(2)
     assert words.lower() in ended.err.lower()
     assert not (program.folder / "config").exists()
 

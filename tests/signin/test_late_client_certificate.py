@@ -167,8 +167,7 @@ def assert_signed_in(front: _Front) -> None:
 
 
 def test_it_is_shown_when_it_is_asked_for(front: _Front) -> None:
-    ended = front.site.program("schedule", "--wait", HOST)
-    assert ended.code == 0, ended.err
+    front.site.program("schedule", "--wait", HOST).expect(0)
     assert_signed_in(front)
 
 

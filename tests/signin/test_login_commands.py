@@ -36,9 +36,7 @@ def test_login_keeps_secrets_in_the_keyring_and_the_rest_in_the_profile(person: 
 
 
 def test_a_wrong_password_writes_nothing(person: Person) -> None:
-    ended = person.login(stdin=b"wrong-geheim")
-    assert ended.code == 4
-    assert "refused the sign-in" in ended.err
+    ended = person.login(stdin=b"wrong-geheim").expect(4, "refused the sign-in")
     assert "geheim" not in ended.err
     assert person.profiles() == {}
     assert person.keyring.kept == {}
@@ -76,8 +74,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
     """The server first; each question says of whom and where."""
     where = person.url.removeprefix("https://")
     how: dict[str, Any] = {"terminal": True, "env": {"SSL_CERT_FILE": person.site.server.ca_file}}
-    ended = person("login", answers=[person.url, NOMFA, NOMFA_PASSWORD, ""], **how)
-    assert ended.code == 0, ended.err
+    ended = person("login", answers=[person.url, NOMFA, NOMFA_PASSWORD, ""], **how).expect(0)
     assert ended.asked == [
         "Server (HOST, HOST:PORT or https://...): ",
         f"User name (DOMAIN\\user) at {where}: ",
@@ -87,8 +84,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
     assert person.profiles()["default"]["username"] == NOMFA
     user = person.user(DEMO)
     answers = [user.totp_secret, user.password]
-    ended = person("login", "--username", DEMO, "--totp", answers=answers, **how)
-    assert ended.code == 0, ended.err
+    ended = person("login", "--username", DEMO, "--totp", answers=answers, **how).expect(0)
     assert ended.asked[0] == f"TOTP secret for {DEMO} at {where}: "
     assert set(person.kept()) == {"token", "password", "totp-secret"}
     token = person.kept()["token"]
@@ -102,8 +98,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
 
 
 def test_print_token_prints_it_and_keeps_nothing(person: Person) -> None:
-    ended = person.login("--print-token")
-    assert ended.code == 0, ended.err
+    ended = person.login("--print-token").expect(0)
     assert (person.keyring.kept, person.profiles()) == ({}, {})
     ready = {"SBPAM_SERVER": person.url, "SBPAM_TOKEN": ended.out}
     ready["SBPAM_CA_BUNDLE"] = person.site.server.ca_file
@@ -123,13 +118,11 @@ def test_where_nobody_is_nothing_is_asked(person: Person, how: dict[str, Any]) -
 def test_a_ready_token(person: Person) -> None:
     person.login()
     token = person.keyring.kept[f"default {person.url} token"]
-    ended = person.login("--profile", "ready", "--token-stdin", stdin=f"{token}\n".encode())
-    assert ended.code == 0, ended.err
+    person.login("--profile", "ready", "--token-stdin", stdin=f"{token}\n".encode()).expect(0)
     assert set(person.kept("ready")) == {"token"}
     assert person.profiles()["ready"]["method"] == "token"
     assert "username" not in person.profiles()["ready"]
-    bad = person.login("--profile", "bad", "--token-stdin", stdin=token[:-4].encode())
-    assert bad.code == 4
+    person.login("--profile", "bad", "--token-stdin", stdin=token[:-4].encode()).expect(4)
     assert "bad" not in person.profiles()
 
 
@@ -145,10 +138,7 @@ def test_what_is_not_to_be_kept_is_forgotten(person: Person, option: str, kept: 
 
 def test_a_keyring_that_keeps_nothing_is_exit_3_with_the_profile_written(person: Person) -> None:
     person.keyring.works = False
-    ended = person.login()
-    assert ended.code == 3
-    assert "the keyring kept nothing" in ended.err
-    assert "SBPAM_PASSWORD_FILE" in ended.err
+    ended = person.login().expect(3, "the keyring kept nothing", "SBPAM_PASSWORD_FILE")
     assert NOMFA_PASSWORD not in ended.err
     assert set(person.profiles()) == {"default"}
     envelope = person.login("-o", "json").json()
@@ -180,8 +170,7 @@ def test_whom_to_trust_is_said_anew_as_a_whole(person: Person) -> None:
         trusted = {"SSL_CERT_FILE": person.site.server.ca_file}
         ended = person(
             "login", "--server", url, *user, *more, stdin=NOMFA_PASSWORD.encode(), env=trusted
-        )
-        assert ended.code == 0, ended.err
+        ).expect(0)
         trust = {"ca_bundle", "fingerprint", "insecure"} & set(person.profiles()["default"])
         assert {key: person.profiles()["default"][key] for key in trust} == kept
         assert ("TLS is not verified" in ended.err) is ("--insecure" in more)
@@ -191,11 +180,9 @@ def test_an_exception_for_one_server_is_none_for_another(person: Person) -> None
     person.login("--insecure")
     user = ["--username", NOMFA, "--password-stdin"]
     other_port = f"{person.url[:-1]}{8 if person.url.endswith('9') else 9}"
-    ended = person("login", "--server", other_port, *user, stdin=NOMFA_PASSWORD.encode())
-    assert ended.code == 6
+    person("login", "--server", other_port, *user, stdin=NOMFA_PASSWORD.encode()).expect(6)
     elsewhere = person.url.replace("127.0.0.1", "localhost")
-    ended = person("login", "--server", elsewhere, *user, stdin=NOMFA_PASSWORD.encode())
-    assert ended.code == 6
+    ended = person("login", "--server", elsewhere, *user, stdin=NOMFA_PASSWORD.encode()).expect(6)
     assert "not verified" not in ended.err
     assert person.profiles()["default"]["server"] == person.url
 
@@ -224,8 +211,7 @@ APART = """
 
 @pytest.mark.parametrize("line", ["", *(f"--server nps {x}" for x in APART.strip().splitlines())])
 def test_wrong_usage_sends_and_writes_nothing(person: Person, line: str) -> None:
-    ended = person("login", *line.split())
-    assert (ended.code, ended.out) == (2, "")
+    ended = person("login", *line.split()).expect(2, out="")
     assert "geheim" not in ended.err
     assert not person.config.parent.exists()
 
@@ -235,8 +221,7 @@ def test_wrong_usage_sends_and_writes_nothing(person: Person, line: str) -> None
     [["--password-stdin", "geheim"], ["geheim"], ["--password-stdin", "--", "-geheim"]],
 )
 def test_a_mistyped_secret_is_not_repeated(person: Person, arguments: list[str]) -> None:
-    ended = person("login", "--server", "nps", *arguments)
-    assert ended.code == 2
+    ended = person("login", "--server", "nps", *arguments).expect(2)
     assert "geheim" not in ended.err + ended.out
     assert "login takes no arguments" in ended.err
 
@@ -290,9 +275,7 @@ def test_stdin_without_an_end_is_too_long_for_a_secret(person: Person) -> None:
         services.stdin = io.BufferedReader(Endless())
 
     person.site.program.prepare = endless
-    ended = person.login()
-    assert ended.code == 2
-    assert "--password-stdin is too long for a secret" in ended.err
+    person.login().expect(2, "--password-stdin is too long for a secret")
 
 
 @pytest.mark.parametrize("what", ["below a file", "a link"])

@@ -180,9 +180,7 @@ def test_refusals_are_counted_not_values(
     before = person.counts()
     schedule = ["schedule", "--credential", CREDENTIAL, HOSTS[0]]
 
-    ended = person(*(["credentials"] if method == "GET" else schedule), env=environ)
-
-    assert ended.code == 4, ended.err
+    ended = person(*(["credentials"] if method == "GET" else schedule), env=environ).expect(4)
     assert len(person.site.requests(path)) == asked
     first, second, renewal = person.counts()
     assert (first - before[0], second - before[1], renewal - before[2]) == counts
@@ -194,8 +192,7 @@ def test_threads_renew_once(person: Person) -> None:
     person.login()
     person.site.faults.add(Fault(action="revoke", method="POST", path="OuMapping", nth=2))
     schedule = ["schedule", "--credential", CREDENTIAL, "--batch-size", "1", *HOSTS]
-    ended = person(*schedule)
-    assert ended.code == 0, ended.err
+    person(*schedule).expect(0)
     assert sorted(person.site.scheduled()) == HOSTS
     assert person.counts()[0] == 2
 
@@ -206,10 +203,9 @@ def test_an_old_token_that_cannot_be_renewed_serves_reads_to_its_end(person: Per
     person.site.clock.move(890)
     assert person("credentials", env=environ).code == 0
     person.site.clock.move(11)
-    ended = person("credentials", env=environ)
-    assert ended.code == 4
-    assert "the token has expired, and it cannot be renewed" in ended.err
-    assert "SBPAM_TOKEN" in ended.err
+    person("credentials", env=environ).expect(
+        4, "the token has expired, and it cannot be renewed", "SBPAM_TOKEN"
+    )
 
 
 def test_a_token_that_ends_while_a_person_looks_on_is_asked_for(person: Person) -> None:

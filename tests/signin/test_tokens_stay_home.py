@@ -56,8 +56,7 @@ class _Scene(Person):
         self.tls, self.plain = _Stranger(context), _Stranger(None)
 
     def signed_in(self) -> None:
-        ended = self.login()
-        assert ended.code == 0, ended.err
+        self.login().expect(0)
         self.site.program.environ["SBPAM_CREDENTIAL"] = CREDENTIAL
 
 
@@ -105,8 +104,7 @@ def test_a_stored_secret_does_not_travel_to_another_server(scene: _Scene) -> Non
         ([], {"SBPAM_SERVER": scene.tls.url}),
         (["--profile", "default", "--server", f"https://localhost:{scene.tls.port}"], {}),
     ]:
-        ended = scene("status", "--all", *arguments, *trust, env=env)
-        assert ended.code == 4, ended.err
+        scene("status", "--all", *arguments, *trust, env=env).expect(4)
     for url in (scene.plain.url, f"https://joe:x@127.0.0.1:{scene.tls.port}"):
         assert scene("status", "--all", "--server", url, *trust).code == 2
     assert scene.tls.received == scene.plain.received == []
@@ -115,8 +113,7 @@ def test_a_stored_secret_does_not_travel_to_another_server(scene: _Scene) -> Non
 def test_another_user_is_not_given_the_stored_token(scene: _Scene) -> None:
     scene.signed_in()
     received = len(scene.site.world.log)
-    ended = scene("status", "--all", env={"SBPAM_USERNAME": "CORP\\demo"})
-    assert ended.code == 4
+    scene("status", "--all", env={"SBPAM_USERNAME": "CORP\\demo"}).expect(4)
     assert len(scene.site.world.log) == received
 
 

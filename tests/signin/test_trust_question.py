@@ -75,8 +75,7 @@ def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: Priva
 def test_anything_but_yes_sends_and_writes_nothing(
     server: _SelfSigned, program: PrivateProgram, answers: list[str]
 ) -> None:
-    ended = login(program, server.url, terminal=True, answers=answers)
-    assert ended.code == 6
+    ended = login(program, server.url, terminal=True, answers=answers).expect(6)
     assert len(ended.asked) == 1
     assert server.world.log == []
     assert profiles(program) == {}
@@ -117,10 +116,9 @@ def test_a_changed_certificate_is_an_error_that_says_so(
         assert "another certificate than the pinned one" in ended.err
         assert server.pin in ended.err
     assert len(server.world.log) == received
-    ended = login(
+    login(
         program, server.url, "--fingerprint", server.pin, terminal=True, answers=[PASSWORD, ""]
-    )
-    assert ended.code == 3
+    ).expect(3)
     assert profiles(program)["default"]["fingerprint"] == server.pin
 
 
@@ -144,6 +142,5 @@ def test_an_application_is_asked_too(site: Site, tmp_path: Path) -> None:
     site.server.context.verify_mode = ssl.CERT_REQUIRED
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
     where = ["--server", site.server.url]
-    ended = site.program("login", *where, *who, terminal=True, answers=["yes", API_KEY])
-    assert ended.code == 3, ended.err
+    site.program("login", *where, *who, terminal=True, answers=["yes", API_KEY]).expect(3)
     assert profiles(site.program)["default"]["fingerprint"] == site.server.fingerprint

@@ -79,9 +79,7 @@ def test_a_container_without_a_folder_for_the_journal(machine: RealSite, home: s
     environ = machine.environ | ({"HOME": str(machine.folder)} if home != "unset" else {})
     hosts = machine.write_list([HOST])
 
-    ended = machine.run("schedule", "-q", hosts, environ=environ, before=read_only(None))
-
-    assert ended.code == 6
+    ended = machine.run("schedule", "-q", hosts, environ=environ, before=read_only(None)).expect(6)
     what, why, next_step = ended.err.splitlines()
     assert "/.local/state/sbpam" in what
     assert what.endswith(" cannot be used")

@@ -31,16 +31,12 @@ def test_whoami_tells_who_where_until_when_and_whence(person: Person) -> None:
 def test_whoami_after_the_token_expired(person: Person) -> None:
     person.login()
     person.site.clock.move(901)
-    ended = person("whoami")
-    assert ended.code == 0
+    ended = person("whoami").expect(0)
     assert ended.rows()[0][4] == "2026-11-23T03:30:02Z"
     assert "signs in again" in ended.err
     person.login("--no-store-password")
     person.site.clock.move(901)
-    ended = person("whoami")
-    assert (ended.code, ended.out) == (4, "")
-    assert "expired at" in ended.err
-    assert "sbpam login" in ended.err
+    person("whoami").expect(4, "expired at", "sbpam login", out="")
 
 
 def test_logout_leaves_no_secret_and_keeps_the_profile(person: Person) -> None:
@@ -52,16 +48,12 @@ def test_logout_leaves_no_secret_and_keeps_the_profile(person: Person) -> None:
     assert person("logout", "--all").code == 0
     assert person.keyring.kept == {}
     assert set(person.profiles()) == {"default", "other"}
-    ended = person("whoami")
-    assert ended.code == 4
-    assert "sbpam login" in ended.err
+    person("whoami").expect(4, "sbpam login")
 
 
 def test_logout_of_nobody(person: Person) -> None:
     assert person("logout").code == 0
-    ended = person("logout", "--profile", "berlin")
-    assert ended.code == 2
-    assert "no profile 'berlin'" in ended.err
+    person("logout", "--profile", "berlin").expect(2, "no profile 'berlin'")
 
 
 class LockedKeyring(MemoryKeyring):
@@ -78,10 +70,7 @@ def test_a_keyring_that_cannot_be_used_is_named_with_its_remedy(
 ) -> None:
     person.login()
     person.keyring = kind()
-    ended = person("logout")
-    assert ended.code == 3
-    assert "may still be in the keyring (" in ended.err
-    assert remedy in ended.err
+    person("logout").expect(3, "may still be in the keyring (", remedy)
     for ended in (person.login(), person("credentials", "-q")):
         assert ("unlock it" in ended.err) is (kind is LockedKeyring)
 
@@ -91,12 +80,9 @@ def test_whoami_asks_the_server_whether_each_token_works(person: Person, where: 
     person.login()
     env = {"SBPAM_TOKEN": person.kept()["token"]} if where == "SBPAM_TOKEN" else {}
     before = person.counts()
-    ended = person("whoami", "--check", env=env)
-    assert ended.code == 0, ended.err
-    assert f"the token from {where} works" in ended.err
+    person("whoami", "--check", env=env).expect(0, f"the token from {where} works")
     person.site.world.revoke_tokens()
-    ended = person("whoami", "--check", env=env)
-    assert ended.code == 4
+    ended = person("whoami", "--check", env=env).expect(4)
     assert ended.err.count("does not work: ") == (1 if where == "keyring" else 2)
     assert len(ended.rows()) == 1
     assert person.counts()[:2] == before[:2]

@@ -42,6 +42,13 @@ class Ended:
     asked: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def expect(self, code: int, *words: str, out: str | None = None) -> "Ended":
+        """Itself, if it ended so, with these words on stderr and this on stdout."""
+        assert self.code == code, self
+        assert out in (None, self.out), self
+        assert [word for word in words if word not in self.err] == [], self
+        return self
+
     def json(self) -> dict[str, Any]:
         value = json.loads(self.out)
         assert isinstance(value, dict)

@@ -46,9 +46,7 @@ def test_a_host_may_be_called_as_a_device(program: Program, name: str) -> None:
 
 
 def test_a_folder_given_as_a_file_is_named_as_one(program: Program, tmp_path: Path) -> None:
-    ended = program(*LIST, "--file", str(tmp_path))
-    assert ended.code == 2
-    assert "is a directory, not a list of hosts" in ended.err
+    program(*LIST, "--file", str(tmp_path)).expect(2, "is a directory, not a list of hosts")
 
 
 def test_a_list_may_end_as_dos_ends_a_file(program: Program, tmp_path: Path) -> None:
