@@ -70,7 +70,7 @@ def test_invalid_names_are_skipped_and_named(site: Site) -> None:
     assert details[1].startswith(f"{path}:2: ")
     assert details[3].startswith(f"{path}:4: ")
     assert details[4].startswith(f"{path}:5: ")
-    assert "an address" in details[4]
+    assert "IPv4" in details[4]
     assert sorted(site.scheduled()) == HOSTS[:2]
 
 
