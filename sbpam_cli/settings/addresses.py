@@ -43,7 +43,7 @@ def parse_server(text: str, source: str = "--server") -> str:
         raise wrong_value(
             source,
             f"{text[:200]!r} is not HOST, HOST:PORT or https://HOST:PORT",
-            hint="https alone, no path, a port from 1 to 65535, an IPv6 address in brackets,"
+            hint="TLS only (https), no path, a port from 1 to 65535, an IPv6 address in brackets,"
             " a non-ASCII name in its punycode form (xn--...)",
         ) from None
     return f"https://{host}" if port == 443 else f"https://{host}:{port}"

@@ -35,23 +35,20 @@ def variable_of(name: SecretName) -> str:
     return "SBPAM_" + name.upper().replace("-", "_")
 
 
-def given_by_environment(services: Services, name: SecretName) -> str | None:
-    """Which of the environment's three places holds the secret; None if none does."""
-    variable = variable_of(name)
-    for source in (variable, f"{variable}_FILE"):
-        if services.env(source) is not None:
-            return source
-    path = credentials_file(services, name)
-    return f"$CREDENTIALS_DIRECTORY/{path.name}" if path and os.path.exists(path) else None
+def given_by_environment(services: Services, name: SecretName) -> tuple[str, str | Path] | None:
+    """The source that holds the secret: its name, and the secret itself or its file."""
+    variable, folder = variable_of(name), services.env("CREDENTIALS_DIRECTORY")
+    if (text := services.env(variable)) is not None:
+        return variable, text
+    if (named := services.env(f"{variable}_FILE")) is not None:
+        return f"{variable}_FILE", Path(named)
+    # Where systemd's `LoadCredential=sbpam-password:...` puts it.
+    if folder is not None and os.path.exists(path := Path(folder, f"sbpam-{name}")):
+        return f"$CREDENTIALS_DIRECTORY/{path.name}", path
+    return None
 
 
-def credentials_file(services: Services, name: SecretName) -> Path | None:
-    """Where systemd's `LoadCredential=sbpam-password:...` puts the secret."""
-    folder = services.env("CREDENTIALS_DIRECTORY")
-    return Path(folder, f"sbpam-{name}") if folder is not None else None
-
-
-def explain_absence(services: "Services") -> str | None:
+def explain_absence(services: Services) -> str | None:
     """Why the environment may lack a secret that it was to have."""
     folder = services.env("CREDENTIALS_DIRECTORY")
     if folder is None or os.access(folder, os.X_OK):

@@ -29,9 +29,8 @@ from sbpam_cli.wording import did_you_mean
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _STORED = tuple(name for name in Profile._fields if name != "name")
-_PATHS = ("ca_bundle", "client_cert", "client_key")
-_WITH_VARIABLE = ("username", "credential", "fingerprint", "output", *_PATHS)
-_PARSERS = {"server": parse_server, "fingerprint": parse_fingerprint}
+PATHS = ("ca_bundle", "client_cert", "client_key")
+_WITH_VARIABLE = ("username", "credential", "fingerprint", "output", *PATHS)
 _WORDS = {"method": METHODS, "output": FORMS, "insecure": ("true", "false")}
 Setting = Literal[
     "server", "method", "username", "credential", "output",
@@ -113,9 +112,7 @@ def resolve_target(
     Raises UsageError for an unknown profile, InputError for a broken file.
     """
     profiles = load_profiles(services)
-    name, source = _given(services, options, "profile")
-    if name is not None:
-        check_profile_name(name, source)
+    name, _ = _given(services, options, "profile")
     saved = profiles.get(name or DEFAULT_PROFILE)
     address, source = _given(services, options, "server")
     if name is not None and saved is None and address is None and not new_profile:
@@ -167,7 +164,7 @@ def parse_setting(key: str, text: str, source: str) -> str:
     if text not in (known := _WORDS.get(key, (text,))):
         hint = did_you_mean(text, known, f"it is one of {', '.join(known)}")
         raise wrong_value(source, f"there is no {key} {text[:40]!r}", hint=hint)
-    if key not in _PATHS and NO_TEXT.search(text):
+    if key not in PATHS and NO_TEXT.search(text):
         raise wrong_value(
             source,
             f"{text[:200]!r} holds characters that cannot be part of it",
@@ -190,12 +187,12 @@ def path_to_keep(text: str) -> str:
 def _method(
     services: Services, own: Profile, settings: Mapping[str, str | None]
 ) -> tuple[Method, str]:
-    if source := given_by_environment(services, "token"):
-        return "token", source
+    if given := given_by_environment(services, "token"):
+        return "token", given[0]
     if own.method is not None:
         return own.method, "profile"
-    if settings["client_cert"] and (source := given_by_environment(services, "api-key")):
-        return "application", source
+    if settings["client_cert"] and (given := given_by_environment(services, "api-key")):
+        return "application", given[0]
     return "password", "default"
 
 
@@ -208,6 +205,9 @@ def check_profile_name(name: str, source: str = "--profile") -> str:
             hint="use letters, digits, '.', '_' and '-', 64 at most",
         )
     return name
+
+
+_PARSERS = {"server": parse_server, "fingerprint": parse_fingerprint, "profile": check_profile_name}
 
 
 def unknown_profile(name: str, known: Mapping[str, Profile]) -> UsageError:

@@ -2,8 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping
-from dataclasses import InitVar, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
@@ -13,7 +13,6 @@ from sbpam_cli.settings.environment import (
     NO_TEXT,
     Found,
     SecretName,
-    credentials_file,
     explain_absence,
     given_by_environment,
     variable_of,
@@ -36,26 +35,23 @@ _LABELS: dict[SecretName, str] = {
 class Secrets:
     """The secrets of one command and one target; a person is asked only by `require`.
 
-    given: what options brought (files and stdin, read already).
+    known: what options brought (files and stdin, read already), and what was found since.
     """
 
     services: Services
     target: Target
     vault: Vault
     talk: Talk
-    given: InitVar[Mapping[SecretName, Found] | None] = None
-
-    def __post_init__(self, given: Mapping[SecretName, Found] | None) -> None:
-        self._known = dict(given or {})
+    known: dict[SecretName, Found] = field(default_factory=dict)
 
     def find(self, name: SecretName) -> Found | None:
         """The first source that has it. Raises SbpamError for one that cannot be used."""
-        if name not in self._known:
+        if name not in self.known:
             found = self._from_environment(name) or self.stored(name)
             if found is None:
                 return None
-            self._known[name] = found
-        return self._known[name]
+            self.known[name] = found
+        return self.known[name]
 
     def require(self, name: SecretName, whom: str, ask: Callable[[str], str] | None) -> Found:
         """As `find`, else what a person types; ask: None if nobody is there. Raises SignInError."""
@@ -63,8 +59,8 @@ class Secrets:
             return found
         label = _LABELS[name]
         if ask is not None:
-            self._known[name] = typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
-            return self._known[name]
+            self.known[name] = typed_secret(ask, f"{label[0].upper()}{label[1:]} for {whom}")
+            return self.known[name]
         variable = variable_of(name)
         remedy = f"the keyring: {self.vault.remedy}; or " if self.vault.remedy else ""
         raise SignInError(
@@ -76,7 +72,7 @@ class Secrets:
 
     def used(self) -> dict[SecretName, str]:
         """What was found or typed so far, the token aside."""
-        return {name: at.value for name, at in self._known.items() if name != "token"}
+        return {name: at.value for name, at in self.known.items() if name != "token"}
 
     def stored(self, name: SecretName) -> Found | None:
         """What the keyring has, if the profile was stored for this server and user."""
@@ -87,19 +83,16 @@ class Secrets:
         return Found(value, KEYRING) if value is not None else None
 
     def _from_environment(self, name: SecretName) -> Found | None:
-        source = given_by_environment(self.services, name)
-        if source is None:
+        given = given_by_environment(self.services, name)
+        if given is None:
             return None
-        text = self.services.env(variable_of(name))
-        if text is not None:
-            return Found(check_secret(text, source, InputError), source)
-        named = self.services.env(f"{variable_of(name)}_FILE")
-        path = Path(named) if named else credentials_file(self.services, name)
-        assert path is not None
+        source, at = given
+        if isinstance(at, str):
+            return Found(check_secret(at, source, InputError), source)
         # systemd's files carry a group that only an access list narrows.
-        if warning := open_to_others(path, 0o044 if named else 0o004):
+        if warning := open_to_others(at, 0o004 if source.startswith("$") else 0o044):
             self.talk.warn(warning)
-        return Found(read_secret_file(path, source, SignInError), source)
+        return Found(read_secret_file(at, source, SignInError), source)
 
 
 def typed_secret(ask: Callable[[str], str], question: str) -> Found:

@@ -7,6 +7,7 @@ from sbpam_cli.models import Profile
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import (
     DEFAULT_PROFILE,
+    PATHS,
     ConnectionOptions,
     Setting,
     change_profile,
@@ -56,7 +57,7 @@ def change_setting(
     profiles = load_profiles(services)
     if text is not None:
         value = parse_setting(key, text.rstrip("\r\n"), key)
-        value = path_to_keep(value) if key in ("ca_bundle", "client_cert", "client_key") else value
+        value = path_to_keep(value) if key in PATHS else value
     elif name not in profiles:
         raise unknown_profile(name, profiles)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sbpam_cli.errors import InputError, OptionError, UsageError
 from sbpam_cli.models import METHODS, Method, Profile, Token
@@ -15,6 +16,7 @@ from sbpam_cli.settings.addresses import parse_server, short_name
 from sbpam_cli.settings.environment import Found, SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
+    PATHS,
     ConnectionOptions,
     Target,
     change_profile,
@@ -132,17 +134,14 @@ def _choose_target(ctx: Context, options: LoginOptions) -> Target:
             "the method application needs a client certificate",
             hint="use --client-cert F, with --client-key F if the key is in a file of its own",
         )
+    changes: dict[str, Any] = {
+        key: path_to_keep(path) for key in PATHS if (path := getattr(target, key))
+    }
     if given.ca_bundle or given.fingerprint or given.insecure:
         # Options say anew, as a whole, whom to trust.
-        ca, pin = target.sources.get("ca_bundle"), target.sources.get("fingerprint")
-        target = target._replace(
-            ca_bundle=target.ca_bundle if ca != "profile" else None,
-            fingerprint=target.fingerprint if pin != "profile" else None,
-        )
-    target = target._replace(method=method, insecure=given.insecure)
-    given_paths = (target.ca_bundle, target.client_cert, target.client_key)
-    paths = [path and path_to_keep(path) for path in given_paths]
-    return target._replace(ca_bundle=paths[0], client_cert=paths[1], client_key=paths[2])
+        trusted = ("ca_bundle", "fingerprint")
+        changes |= {key: None for key in trusted if target.sources.get(key) == "profile"}
+    return target._replace(method=method, insecure=given.insecure, **changes)
 
 
 def _read_given(
@@ -213,7 +212,7 @@ def _settle_trust(site: Site) -> Site:
         if not ctx.confirm(_TRUST.format(short_name(target.server))):
             raise
         target = target._replace(fingerprint=fingerprint_of(der))
-        return Site(ctx, target, site.secrets, certificate=site.certificate)
+        return Site(ctx, target, before=site)
     return site
 
 

@@ -35,10 +35,10 @@ _RENEW_BEFORE_SHARE = 0.2
 class Site:
     """A server that one is signed in to, at the latest when its first call is made.
 
-    secrets: by default what environment and keyring have. certificate: one that
-    is open already; by default an application's is opened here, so that nobody is
-    asked for its passphrase later. stop: ends waiting with Interrupted.
-    Raises SignInError for a certificate that cannot be used.
+    secrets: by default what environment and keyring have. before: a site of this command,
+    whose secrets, certificate and token serve on, so that nobody is asked twice; else an
+    application's certificate is opened here, so that nobody is asked for its passphrase later.
+    stop: ends waiting with Interrupted. Raises SignInError for a certificate that cannot be used.
     """
 
     def __init__(
@@ -47,15 +47,17 @@ class Site:
         target: Target,
         secrets: Secrets | None = None,
         *,
-        certificate: "ClientCertificate | None" = None,
+        before: "Site | None" = None,
         stop: threading.Event | None = None,
         connections: int = 10,
     ) -> None:
         self.ctx = ctx
         self.target = target
-        self.secrets = secrets or open_secrets(ctx, target)
+        self.secrets: Secrets = before.secrets if before else secrets or open_secrets(ctx, target)
         self.stop = stop
-        self.certificate = certificate or self._open_certificate()
+        self.certificate: ClientCertificate | None = (
+            before.certificate if before else self._open_certificate()
+        )
         if target.insecure:
             ctx.console.warn(
                 f"TLS is not verified: anybody in between can read what goes to {target.server}"
@@ -71,7 +73,7 @@ class Site:
             connections=connections,
         )
         self.client = NpsClient(ctx.services, transport, stop=stop)
-        self.session = Session(self)
+        self.session: Session = Session(self, before.session if before else None)
         self.client.tokens = self.session
 
     def tls_settings(self) -> TlsSettings:
@@ -113,13 +115,13 @@ class Session:
     code: for step 2 of the first sign-in.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, before: "Session | None" = None) -> None:
         self.code: str | None = None
         self._site = site
         self._target = site.target
         self._lock = threading.Lock()
-        self._current: Token | None = None
-        self._untimed: Token | None = None
+        self._current: Token | None = before._current if before else None
+        self._untimed: Token | None = before._untimed if before else None
         self._keep = site.target.stored
         self._failure: SbpamError | None = None
         self._why = "not signed in"
@@ -147,10 +149,6 @@ class Session:
         life_s = token.expires_at - (token.received_at or 0.0)
         left_s = token.expires_at - self._site.client.server_time()
         return left_s <= min(_RENEW_BEFORE_S, _RENEW_BEFORE_SHARE * life_s)
-
-    def take_over(self, before: "Session") -> None:
-        """Goes on with the token of another session of this command."""
-        self._current, self._untimed = before._current, before._untimed
 
     def token(self, *, lasting: bool = False) -> Token:
         """The token to use now. Raises SignInError, the same one in every thread.
@@ -363,22 +361,10 @@ def sign_in(
 ) -> Site:
     """A site that is signed in and proved by a harmless read on the same client.
 
-    before: one of this command, so that nobody is asked twice.
-
     The read comes first: under TLS 1.3 a refused client certificate shows only
     after the first request was written.
     """
-    given = (before.secrets, before.certificate) if before is not None else (None, None)
-    site = Site(
-        ctx,
-        target,
-        given[0],
-        certificate=given[1],
-        stop=interruption.event,
-        connections=parallel + 2,
-    )
-    if before is not None:
-        site.session.take_over(before.session)
+    site = Site(ctx, target, before=before, stop=interruption.event, connections=parallel + 2)
     site.client.version()
     site.session.token()
     return site

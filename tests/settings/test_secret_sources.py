@@ -44,7 +44,7 @@ def secrets_of(
     services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), environ)
     settings: dict[str, Any] = {"profile": "p", "origin": ORIGIN, "method": "password"}
     chosen = Target(**(settings | {"stored": True} | target))
-    return Secrets(services, chosen, cast("Vault", Shelf()), talk or HeardTalk(), given)
+    return Secrets(services, chosen, cast("Vault", Shelf()), talk or HeardTalk(), given or {})
 
 
 def written(path: Path, content: bytes) -> Path:
