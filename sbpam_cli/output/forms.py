@@ -3,7 +3,7 @@
 Lines end with "\\n" everywhere, Windows included, as `gh` does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, Form
@@ -112,9 +112,8 @@ class Printer:
         count, cell, between = len(self.row_set.columns), csv_cell, ","
         if self._form == "tsv":
             count, cell, between = self.row_set.in_tsv or count, tsv_cell, "\t"
-        return "".join(
-            between.join([cell(text_of(value)) for value in row[:count]]) + "\n" for row in rows
-        )
+        cells = _Cells(cell)
+        return "".join([between.join(map(cells.__getitem__, row[:count])) + "\n" for row in rows])
 
     def _objects(self, rows: Sequence[Row]) -> list[str]:
         keys = self.row_set.columns + self.row_set.json_only
@@ -131,6 +130,21 @@ class Printer:
         if command == "schedule":
             write(f',\n"lists": {json_text([tally.as_dict() for tally in outcome.lists])}')
         write("}\n")
+
+
+class _Cells(dict[object, str]):
+    """Values as they are written. Most of a batch's are the same, so each text is made once."""
+
+    def __init__(self, cell: Callable[[str], str]) -> None:
+        super().__init__()
+        self._cell = cell
+
+    def __missing__(self, value: object) -> str:
+        text = self._cell(text_of(value))
+        # A number is equal to yes or no, and is written otherwise.
+        if value is None or isinstance(value, str):
+            self[value] = text
+        return text
 
 
 def _head(command: str, outcome: Outcome) -> dict[str, object]:

@@ -94,9 +94,11 @@ def ask_again(ctx: Context, server: str, journal: Journal, names: Sequence[str])
     Recent is what was accepted within an hour, or within 12 with scans not known to have ended.
     Raises UsageError for a no.
     """
-    now, digest, counts = ctx.services.clock.now(), digest_names(names), journal.counts()
-    for run in journal.runs():
-        if (run.server, run.digest) != (server, digest):
+    now, counts = ctx.services.clock.now(), journal.counts()
+    runs = [run for run in journal.runs() if run.server == server]
+    digest = digest_names(names) if runs else ""
+    for run in runs:
+        if run.digest != digest:
             continue
         batches = journal.batches(run.run_id)
         # What was accepted in the future is not recent: some clock was wrong.
