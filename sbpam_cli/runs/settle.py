@@ -127,8 +127,7 @@ class Settling:
                 raise interruption.error()
 
     def _ask(self, task: Callable[[], Answer]) -> Answer:
-        interruption = self._state.interruption
-        return call(self._workers, task, interruption.event, interruption.error)
+        return call(self._workers, task, self._state.interruption.check)
 
     # One read.
 

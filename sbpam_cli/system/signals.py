@@ -50,6 +50,10 @@ class Interruption:
     def defer(self, *, deferred: bool = True) -> None:
         """From now on a signal only sets the event. Raises Interrupted if one came before."""
         self._deferred = deferred
+        self.check()
+
+    def check(self) -> None:
+        """Raises Interrupted if a signal came."""
         if self.number is not None:
             raise self.error()
 

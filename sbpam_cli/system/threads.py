@@ -8,14 +8,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from sbpam_cli.errors import SbpamError
 from sbpam_cli.system.clock import Clock
 
 WAIT_SLICE_S = 0.5
 """The longest wait of the main thread: signals are looked at in between."""
+Answer = TypeVar("Answer")
 
 
 class Done(NamedTuple):
@@ -33,17 +32,18 @@ class Workers:
         self._count = count
         self._clock = clock
         self._threads = 0
-        self._tasks: SimpleQueue[tuple[object, Callable[[], Any]]] = SimpleQueue()
+        self._tasks: deque[tuple[object, Callable[[], Any]]] = deque()
         self._done: deque[Done] = deque()
         self._lock = threading.Lock()
         self._arrived = threading.Event()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
         """Starts a task as soon as a thread is free."""
-        self._tasks.put((key, task))
-        if self._threads < self._count:
-            self._threads += 1
-            threading.Thread(target=self._work, daemon=True).start()
+        with self._lock:
+            self._tasks.append((key, task))
+            if self._threads < self._count:
+                self._threads += 1
+                threading.Thread(target=self._work, daemon=True).start()
 
     def next(self, timeout_s: float) -> Done | None:
         """A finished task, or None when none finished in that time."""
@@ -57,48 +57,36 @@ class Workers:
 
     def _work(self) -> None:
         while True:
-            key, task = self._tasks.get()
-            done = _run(key, task)
+            with self._lock:
+                if not self._tasks:
+                    # An idle one would keep a client, and with it its connections, alive.
+                    self._threads -= 1
+                    return
+                key, task = self._tasks.popleft()
+            try:
+                done = Done(key, task(), None)
+            except BaseException as error:
+                done = Done(key, None, error)
             with self._lock:
                 self._done.append(done)
                 self._arrived.set()
-            # An idle thread must not keep a client, and with it its connections, alive.
-            del key, task, done
-
-
-def _run(key: object, task: Callable[[], Any]) -> Done:
-    try:
-        return Done(key, task(), None)
-    except BaseException as error:
-        return Done(key, None, error)
-
-
-Answer = TypeVar("Answer")
 
 
 def call(
-    workers: Workers,
-    task: Callable[[], Answer],
-    stop: threading.Event,
-    interrupted: Callable[[], SbpamError],
+    workers: Workers, task: Callable[[], Answer], check: Callable[[], None] = lambda: None
 ) -> Answer:
-    """Runs a task beside the main thread, which meanwhile looks at `stop` twice a second.
+    """What a task, run beside the main thread, returns or raises.
 
-    Raises what the task raises, and `interrupted()` when `stop` is set first.
-    The workers must have no other task.
+    Meanwhile `check` is called twice a second; what it raises ends the wait. The workers must
+    have no other task.
     """
     workers.submit("call", task)
     while (done := workers.next(WAIT_SLICE_S)) is None:
-        if stop.is_set():
-            raise interrupted()
-    answer: Answer = _outcome(done)
-    return answer
-
-
-def _outcome(done: Done) -> Any:
+        check()
     if done.error is not None:
         raise done.error
-    return done.result
+    answer: Answer = done.result
+    return answer
 
 
 def interruptible(task: Callable[[], Answer]) -> Answer:
@@ -108,15 +96,4 @@ def interruptible(task: Callable[[], Answer]) -> Answer:
     """
     if os.name != "nt" or threading.current_thread() is not threading.main_thread():
         return task()
-    done: list[Done] = []
-    ended = threading.Event()
-
-    def run() -> None:
-        done.append(_run("task", task))
-        ended.set()
-
-    threading.Thread(target=run, daemon=True).start()
-    while not ended.wait(WAIT_SLICE_S):
-        pass
-    answer: Answer = _outcome(done[0])
-    return answer
+    return call(Workers(1, Clock()), task)
