@@ -287,9 +287,7 @@ def _is_command(function: ast.FunctionDef) -> bool:
 def escape_sequences() -> Iterator[str]:
     for name in trees():
         text = (PACKAGE / f"{name}.py").read_text("utf-8")
-        for found in re.finditer(
-            r"(\\x1b|\\033|\\u001b|\\N\{ESCAPE\}|\x1b)\[", text, re.IGNORECASE
-        ):
+        for found in re.finditer(ESCAPE_SEQUENCE, text):
             yield f"{name}.py:{text.count(chr(10), 0, found.start()) + 1}"
 
 

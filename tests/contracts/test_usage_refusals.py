@@ -85,16 +85,11 @@ def test_no_duration_sends_nothing(site: Site, command: tuple[str, ...]) -> None
         assert f"{command[-1]} goes with --wait" in ended.err
 
 
-def test_no_hosts_on_a_terminal(site: Site) -> None:
+def test_no_hosts_on_a_terminal_and_stdin_twice(site: Site) -> None:
     ended = site.run("schedule", terminal=True)
-    assert_nothing_happened(site, ended)
-    assert "no hosts" in ended.err
-
-
-def test_stdin_twice(site: Site) -> None:
+    assert_nothing_happened(site, ended.expect(2, "no hosts"))
     ended = site.run("schedule", "-", "--file", "-", stdin=b"web01.corp.example\n")
-    assert_nothing_happened(site, ended)
-    assert "stdin" in ended.err
+    assert_nothing_happened(site, ended.expect(2, "stdin"))
 
 
 LISTS: dict[str, tuple[bytes, list[str]]] = {

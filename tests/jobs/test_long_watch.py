@@ -1,12 +1,9 @@
 """Twenty thousand hosts in forty jobs that end within a minute, watched by the real program.
 
-In terminals of two sizes that are resized meanwhile, into a pipe, into a file
-as under cron, through jq. Slow: a minute is a minute here.
+In terminals of two sizes that are resized meanwhile. Slow: a minute is a minute here.
 """
 
-import json
 import re
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.faults import StagedWorld
 from support.process import RealSite, until
-from support.programs import SBPAM, find_program
+from support.programs import SBPAM
 from support.site import served
 from support.tmux import Tmux
 
@@ -100,53 +97,3 @@ def test_a_terminal_that_is_resized(site: RealSite, sizes: list[tuple[int, int]]
         assert tmux.shows_cursor()
     finally:
         tmux.close()
-
-
-def test_into_a_pipe_a_file_and_jq(site: RealSite) -> None:
-    folder, jq = site.folder, find_program("jq")
-    watch = f"{SBPAM} status --watch --exit-status"
-    scripts = {
-        "pipe": f"{watch} 2>pipe.err | cat > pipe.out; exit ${{PIPESTATUS[0]}}",
-        "cron": f"{watch} > cron.out 2> cron.err < /dev/null",
-        "json": f"{watch} -o json > json.out 2> json.err",
-        "jq": f"{watch} -o ndjson 2>jq.err | {jq} -rc '[.host, .status]' > jq.out;"
-        " exit ${PIPESTATUS[0]}",
-        "ndjson": f"{watch} -o ndjson > ndjson.out 2> ndjson.err",
-    }
-    running = {
-        name: subprocess.Popen(
-            ["bash", "-c", script],
-            cwd=folder,
-            env=site.environ,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for name, script in scripts.items()
-    }
-    # Rows come as hosts end, not in the end.
-    written = folder / "ndjson.out"
-    until(lambda: written.exists() and written.read_bytes().count(b"\n") > 1000, PATIENCE_S)
-    assert running["ndjson"].poll() is None
-    codes = {name: process.wait(PATIENCE_S) for name, process in running.items()}
-    assert set(codes.values()) == {3}, codes
-    expected = statuses(site)
-    for name in ("pipe", "cron"):
-        rows = [line.split("\t") for line in (folder / f"{name}.out").read_text().splitlines()]
-        assert [(row[0], row[1]) for row in rows] == list(expected.items())
-        assert {len(row) for row in rows} == {8}
-    report = json.loads((folder / "json.out").read_text())
-    assert [(row["host"], row["status"]) for row in report["hosts"]] == list(expected.items())
-    assert (report["result"], report["exit_code"], report["errors"]) == ("partial", 3, [])
-    assert len(report["jobs"]) == JOBS
-    for name in ("jq", "ndjson"):
-        values = [json.loads(line) for line in (folder / f"{name}.out").read_text().splitlines()]
-        pairs = [tuple(v) if isinstance(v, list) else (v["host"], v["status"]) for v in values]
-        assert len(pairs) == HOSTS
-        assert dict(pairs) == expected
-    for path in folder.glob("*.out"):
-        assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", path.read_bytes()), path
-    for path in folder.glob("*.err"):
-        said = path.read_text().splitlines()
-        assert 2 <= len(said) <= 6, said
-        assert said[-1].startswith("20,000 of 20,000 hosts done: "), said
-        assert all(line.isprintable() for line in said)

@@ -231,14 +231,6 @@ def test_only_filters_rows_and_nothing_else(site: Site, only: str, shown: list[s
     assert sum(job["hosts"] for job in ended.json()["jobs"]) == 4
 
 
-@pytest.mark.parametrize(
-    ("text", "hint"), [("faild", "did you mean Failed?"), ("xyzzy", "problems")]
-)
-def test_only_of_an_unknown_status(site: Site, text: str, hint: str) -> None:
-    site.run("status", "--only", text).expect(2, hint)
-    assert site.requests() == []
-
-
 ENDS: dict[tuple[int | None, ...], int] = {
     **dict.fromkeys([(0,), (1,), (7,), (8,), (9,), (10,), (None,), (3, 0)], 8),
     **dict.fromkeys([(3,), (4,), (5,), (6,), (2, 3)], 3),

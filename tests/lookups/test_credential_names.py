@@ -261,15 +261,3 @@ def test_a_dry_run_sends_the_id(site: Site) -> None:
     rows = json.loads(entry.request.body)
     assert {row["credentialId"] for row in rows} == {id_of(site, "svc-onboard")}
     assert {row["credentialName"] for row in rows} == {None}
-
-
-def test_a_dry_run_refuses_as_the_run_would(site: Site) -> None:
-    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-scan")
-    assert_refused(site, ended, "2 service accounts")
-
-
-def test_a_dry_run_whose_search_fails(site: Site) -> None:
-    site.faults.add(Fault(action="reset", path="Credential/Search"))
-    ended = site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard").expect(6)
-    assert [row[0] for row in ended.rows()] == list(HOSTS)
-    assert all("not checked" in row[7] for row in ended.rows())

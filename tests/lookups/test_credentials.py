@@ -1,8 +1,5 @@
 """`sbpam credentials`: every page, every form, and no more of it than what is listed."""
 
-import csv
-import io
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -54,22 +51,12 @@ def test_2500_accounts_are_found_by_50_a_page(site: Site) -> None:
     assert queries(site) == wanted
 
 
-def test_every_form_has_the_same_rows(site: Site) -> None:
-    outs = {
-        form: site.run("credentials", "-o", form, env={"COLUMNS": "300"})
-        for form in ("table", "tsv", "csv", "json", "ndjson")
-    }
-    rows = outs["json"].json()["credentials"]
-    assert len(rows) == 11
+def test_rows_are_the_same_in_json_and_tsv(site: Site) -> None:
+    note = "1 account without an id: not managed"
+    rows = site.run("credentials", "-o", "json").expect(0, note).json()["credentials"]
     assert [list(row) for row in rows] == [COLUMNS] * 11
-    assert [json.loads(line) for line in outs["ndjson"].out.splitlines()] == rows
-    texts = [{name: row[name] or "" for name in COLUMNS} for row in rows]
-    assert list(csv.DictReader(io.StringIO(outs["csv"].out))) == texts
-    assert outs["tsv"].rows() == [list(row.values()) for row in texts]
-    assert all(row["credential_id"] in outs["table"].out for row in texts)
-    for ended in outs.values():
-        assert ended.code == 0
-        assert "1 account without an id: not managed" in ended.err
+    texts = [[row[name] or "" for name in COLUMNS] for row in rows]
+    assert site.run("credentials").expect(0, note).rows() == texts
 
 
 @pytest.mark.parametrize(
@@ -141,18 +128,11 @@ def test_what_the_server_says_does_no_harm(site: Site) -> None:
     names = ("userName", "domain", "displayName", "resource", "platform")
     for row in site.world.credentials[:2]:
         row.update(dict.fromkeys(names, wicked))
-    site.world.credentials[2]["userName"] = "=cmd|x"
-    for form in ("table", "tsv", "csv", "json", "ndjson"):
-        for terminal in (False, True):
-            ended = site.run("credentials", "-o", form, terminal=terminal)
-            assert_harmless(ended)
-            assert ended.code == 0
+    for form, terminal in (("table", True), ("tsv", False), ("csv", False)):
+        assert_harmless(site.run("credentials", "-o", form, terminal=terminal).expect(0))
     assert len(site.run("credentials").rows()) == 11
-    assert "'=cmd|x" in site.run("credentials", "cmd", "-o", "csv").out
     ended = site.run("schedule", "a.corp.example", "--credential", "x")
-    assert_harmless(ended)
-    assert ended.code == 2
-    assert "no service account is called x" in ended.err
+    assert_harmless(ended.expect(2, "no service account is called x"))
 
 
 def assert_harmless(ended: Ended) -> None:

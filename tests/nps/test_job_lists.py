@@ -114,12 +114,6 @@ def test_one_opinion_of_what_is_odd(filler: bytes, status: bytes, after: bytes, 
             decode_job(body)
 
 
-def test_an_empty_reply_is_called_empty() -> None:
-    for body in (b"", b" \r\n"):
-        with pytest.raises(WireError, match="empty"):
-            decode_job(body)
-
-
 @pytest.mark.parametrize("part", [b"{},", b"1,", b'"",', b"[[]],", b'{"os": 1},', b'{"a":{}},'])
 def test_a_reply_of_many_small_values_is_refused_unread(part: bytes) -> None:
     """They take forty times the memory that they have bytes, and compress to nothing."""

@@ -113,37 +113,27 @@ def test_an_unknown_ca_is_not_trusted(
     assert listener.all_bytes() == b""
 
 
-def test_a_ca_bundle_is_trusted(site: Site) -> None:
-    bundle = site.program.environ.pop("SBPAM_CA_BUNDLE")
-    assert site.program("status", "--all").code == 6
+def test_a_ca_bundle_is_trusted_and_our_variable_wins(site: Site, tmp_path: Path) -> None:
+    bundle, wrong = site.environ.pop("SBPAM_CA_BUNDLE"), str(tmp_path / "other.pem")
+    trustme.CA().cert_pem.write_to_path(wrong)
+    assert site.run("status", "--all").code == 6
+    assert (
+        site.run("status", "--all", env={"SBPAM_CA_BUNDLE": wrong, "SSL_CERT_FILE": bundle}).code
+        == 6
+    )
     assert site.requests() == []
-    assert site.program("status", "--all", "--ca-bundle", bundle).code == 0
-    assert site.program("status", "--all", env={"SBPAM_CA_BUNDLE": bundle}).code == 0
-    assert site.program("status", "--all", env={"SSL_CERT_FILE": bundle}).code == 0
-
-
-def hashed_folder(bundle: str, folder: Path) -> str:
-    folder.mkdir()
-    (folder / "ca.pem").write_bytes(Path(bundle).read_bytes())
-    subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
-    return str(folder)
+    assert site.run("status", "--all", "--ca-bundle", bundle).code == 0
+    for env in ({"SBPAM_CA_BUNDLE": bundle, "SSL_CERT_FILE": wrong}, {"SSL_CERT_FILE": bundle}):
+        assert site.run("status", "--all", env=env).code == 0
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the folder")
 def test_a_folder_of_cas_is_trusted(site: Site, tmp_path: Path) -> None:
-    folder = hashed_folder(site.program.environ.pop("SBPAM_CA_BUNDLE"), tmp_path / "cas")
-    assert site.program("status", "--all", env={"SSL_CERT_DIR": folder}).code == 0
-    assert site.program("status", "--all", "--ca-bundle", folder).code == 0
-
-
-def test_our_variable_wins(site: Site, tmp_path: Path) -> None:
-    right = site.program.environ["SBPAM_CA_BUNDLE"]
-    wrong = tmp_path / "other.pem"
-    trustme.CA().cert_pem.write_to_path(str(wrong))
-    both = {"SBPAM_CA_BUNDLE": right, "SSL_CERT_FILE": str(wrong)}
-    assert site.program("status", "--all", env=both).code == 0
-    both = {"SBPAM_CA_BUNDLE": str(wrong), "SSL_CERT_FILE": right}
-    assert site.program("status", "--all", env=both).code == 6
+    folder = str(tmp_path)
+    (tmp_path / "ca.pem").write_bytes(Path(site.environ.pop("SBPAM_CA_BUNDLE")).read_bytes())
+    subprocess.run(["openssl", "rehash", folder], check=True, capture_output=True)
+    assert site.run("status", "--all", env={"SSL_CERT_DIR": folder}).code == 0
+    assert site.run("status", "--all", "--ca-bundle", folder).code == 0
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])

@@ -35,11 +35,6 @@ class Screen(io.TextIOWrapper):
         return True
 
 
-class OldTerminal(io.TextIOWrapper):
-    def isatty(self) -> bool:
-        return True
-
-
 def table(row_set: RowSet, rows: Sequence[Row], width: int, encoding: str = "utf-8") -> list[str]:
     raw = io.BytesIO()
     stdout = Screen(raw, encoding=encoding) if encoding != "utf-8" else io.TextIOWrapper(raw)

@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.oracle import check_exactly_once, check_journal, check_none_twice
-from support.process import QUICK, RealSite, host_names, staged, until
+from support.oracle import check_exactly_once, check_journal
+from support.process import QUICK, RealSite, host_names, staged
 from support.site import Ended
 from support.tables import slow
 
@@ -34,33 +34,6 @@ def _check_refused(stage: RealSite, ended: Ended) -> None:
     assert "Traceback" not in ended.err
     assert ended.out == ""
     assert stage.posts() == 0
-
-
-def test_runs_tells_states_and_prune_leaves_unfinished_ones(stage: RealSite) -> None:
-    assert _schedule(stage).code == 0
-    [done] = stage.run("runs").rows()
-    stage.hang_posts("after")
-    others = host_names(80)[40:]
-    listed = stage.write_list(others)
-    cut = stage.start("schedule", listed, *FOUR, *QUICK)
-    until(lambda: stage.posts() == 8)
-    cut.signal(9)
-    cut.end()
-    states = {row[0]: (row[1], *row[3:7]) for row in stage.run("runs").rows()}
-    assert states.pop(done[0]) == ("finished", "40", "40", "0", "0")
-    [(left, state)] = states.items()
-    assert state == ("unfinished", "40", "0", "0", "40")
-    shown = stage.run("runs", "show", left)
-    assert [row[1:3] for row in shown.rows()] == [["sending", "10"]] * 4
-    pruned = stage.run("runs", "prune", "--older-than", "1ms")
-    assert "1 run forgotten" in pruned.err
-    assert [row[0] for row in stage.run("runs").rows()] == [left]
-    stage.faults.clear()
-    stage.faults.release()
-    resumed = stage.run("resume", *QUICK).expect(0)
-    assert [row[0] for row in resumed.rows()] == others
-    check_none_twice(stage)
-    check_journal(stage)
 
 
 def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: RealSite) -> None:

@@ -112,44 +112,6 @@ def test_ignored_signals_stay_ignored(stage: RealSite) -> None:
     check_exactly_once(stage, host_names(HOSTS), ended)
 
 
-def test_schedule_continues_a_killed_run(stage: RealSite) -> None:
-    """systemd's `Restart=` and the next cron call `schedule`, never `resume`."""
-    process = _start_hanging(stage)
-    process.signal(signal.SIGKILL)
-    assert process.end().code == -signal.SIGKILL
-    [run] = stage.run("runs").rows()
-    assert run[1] == "unfinished"
-    stage.faults.clear()
-    stage.faults.release()
-    # The same list, spelt otherwise.
-    listed = stage.write_list([f"{name.upper()}." for name in host_names(HOSTS)])
-    ended = stage.run("schedule", listed, *QUICK)
-    assert f"continuing run {run[0]}: 10 of 60 hosts accepted" in ended.err
-    check_exactly_once(stage, host_names(HOSTS), ended)
-    check_journal(stage)
-    assert [row[:2] for row in stage.run("runs").rows()] == [[run[0], "finished"]]
-
-
-def test_new_run_starts_afresh_beside_a_killed_one(stage: RealSite) -> None:
-    process = _start_hanging(stage)
-    process.signal(signal.SIGKILL)
-    process.end()
-    [killed] = stage.run("runs").rows()
-    before = dict(stage.world.scheduled)
-    stage.faults.clear()
-    stage.faults.release()
-    listed = stage.write_list(host_names(HOSTS))
-    ended = stage.run("schedule", listed, "--new-run", "--batch-size", "30", *QUICK).expect(0)
-    assert "continuing" not in ended.err
-    fresh = {job: held for job, held in stage.world.scheduled.items() if job not in before}
-    assert sorted(name for held in fresh.values() for name in held) == host_names(HOSTS)
-    assert {row[2] for row in ended.rows()} == set(fresh)
-    # The killed one is still there, and says so.
-    states = {row[0]: row[1] for row in stage.run("runs").rows()}
-    assert states.pop(killed[0]) == "unfinished"
-    assert list(states.values()) == ["finished"]
-
-
 def test_signal_while_settling_is_no_list_that_cannot_be_read(stage: RealSite) -> None:
     """The hosts are known from an earlier run, and could be asked about one by one."""
     names = host_names(6)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from support.certificates import API_KEY, APPLICATION, issue
-from support.person import DEMO, NOMFA, NOMFA_PASSWORD, PUSH, Person, clear_environ
+from support.person import DEMO, NOMFA, NOMFA_PASSWORD, Person, clear_environ
 from support.site import Site
 
-from sbpam_cli.signin.totp import code_maker
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.system.services import Services
 
@@ -43,7 +42,9 @@ def test_a_wrong_password_writes_nothing(person: Person) -> None:
     assert person.counts() == (1, 0, 0)
 
 
-def test_the_totp_secret_is_kept_and_used_from_then_on(person: Person, tmp_path: Path) -> None:
+def test_the_totp_secret_is_kept_and_used_from_then_on_for_its_user_alone(
+    person: Person, tmp_path: Path
+) -> None:
     secret = person.user(DEMO).totp_secret
     file = tmp_path / "totp"
     file.write_text(f"{secret}\n")
@@ -54,20 +55,8 @@ def test_the_totp_secret_is_kept_and_used_from_then_on(person: Person, tmp_path:
     assert person.login(user=DEMO).code == 0
     assert set(person.kept()) == {"token", "password", "totp-secret"}
     assert secret not in person.config.read_text()
-
-
-def test_the_totp_secret_of_one_user_is_not_used_for_another(person: Person) -> None:
-    secret = person.user(DEMO).totp_secret
-    assert person.login(user=DEMO, env={"SBPAM_TOTP_SECRET": secret}).code == 0
     assert person.login(user=NOMFA).code == 0
     assert set(person.kept()) == {"token", "password"}
-
-
-def test_a_code_on_the_command_line(person: Person) -> None:
-    assert person.login("--code", "push", user=PUSH).code == 0
-    moment = int(person.site.clock.now()) // 30
-    code = code_maker(person.user(DEMO).totp_secret)(moment)
-    assert person.login("--code", code, user=DEMO).code == 0
 
 
 def test_a_person_is_asked_for_everything(person: Person) -> None:

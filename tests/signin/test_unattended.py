@@ -130,24 +130,10 @@ def test_a_terminal_of_ci_is_nobody(users: RealSite, missing: str, said: str) ->
     assert users.scheduled() == []
 
 
-def test_a_terminal_of_a_person_is_asked(users: RealSite) -> None:
-    environ = lacking(users, "the password")
-    code, screen = on_terminal(
-        ["schedule", users.write_list([HOST])], environ, question="Password for CORP"
-    )
-    assert code == 4
-    assert "nothing was typed" in screen
-
-
-def on_terminal(
-    arguments: list[str], environ: dict[str, str], question: str = ""
-) -> tuple[int, str]:
-    """The exit code and what a terminal showed, as one line; question: answered with Enter."""
+def on_terminal(arguments: list[str], environ: dict[str, str]) -> tuple[int, str]:
+    """The exit code and what a terminal showed, as one line."""
     program = PtyProgram([SBPAM, *arguments], environ)
     try:
-        if question:
-            program.wait_for(question)
-            program.type("\n")
         return program.end(), program.screen.replace("\r\n", " ")
     finally:
         program.close()

@@ -86,10 +86,9 @@ def test_what_belongs_to_another_user_is_refused(services: Services, tmp_path: P
 
 def test_a_file_in_the_folders_place_is_refused(services: Services, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(JournalError, match="is not a folder"):
-        private_folder(services, tmp_path / "file")
-    with pytest.raises(JournalError, match="cannot be used"):
-        private_folder(services, tmp_path / "file" / "below")
+    for path, why in (("file", "is not a folder"), ("file/below", "cannot be used")):
+        with pytest.raises(JournalError, match=why):
+            private_folder(services, tmp_path / path)
 
 
 def test_files_are_created_0600_and_narrowed_whatever_the_umask(
