@@ -24,6 +24,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("shared-machine")
+# The long form: pytest --hypothesis-profile=long
+settings.register_profile("long", settings.get_profile("shared-machine"), max_examples=2_000)
 
 
 if os.name != "nt":

@@ -151,7 +151,10 @@ def test_every_column_is_tried(store: Store) -> None:
             assert found - keys == {*columns} - keys
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=settings().max_examples // 5,
+)
 @given(
     st.sampled_from(CASES),
     st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary() | st.text("a1.[\n"),

@@ -54,7 +54,10 @@ def assert_in_order(ended: Ended) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 5,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     body=BODIES,
     status=st.sampled_from([200, 200, 200, 201, 204, 400, 401, 404, 500]),
@@ -81,7 +84,10 @@ def test_any_reply_to_any_call(
     assert_in_order(site.program(*CALLS[call], "-o", form))
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 5,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(fields=st.dictionaries(st.sampled_from(HOST_FIELDS[:9]), JSON))
 def test_any_value_in_any_field_of_a_host(site: Site, fields: dict[str, Any]) -> None:
     host = "a.corp.example"
