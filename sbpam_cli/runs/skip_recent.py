@@ -53,7 +53,7 @@ def set_apart(
     names: Sequence[str], aside: Sequence[Aside], apart: Apart
 ) -> tuple[list[str], list[Aside]]:
     """The names to send, and everything else with its place among them."""
-    sent_before = [0, *accumulate(name not in apart for name in names)]
+    sent_before = [0, *accumulate(int(name not in apart) for name in names)]
     places = [(item.position, item._replace(position=sent_before[item.position])) for item in aside]
     places += [
         (place, Aside(sent_before[place], name, *apart[name]))

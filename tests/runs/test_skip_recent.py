@@ -4,16 +4,18 @@ import pytest
 from support.faults import Fault
 from support.site import Site
 
-A, B = "a.corp.example", "b.corp.example"
+A, B, C = "a.corp.example", "b.corp.example", "c.corp.example"
 
 
 def test_what_was_accepted_lately_is_skipped(site: Site) -> None:
-    first = site.program("schedule", A, "-o", "json").json()["run"]
+    first = site.program("schedule", A, C, "-o", "json").json()["run"]
     site.clock.move(3600)
-    ended = site.program("schedule", A, B, "--skip-recent", "2h").expect(0)
-    assert [row[:2] for row in ended.rows()] == [[A, "Skipped"], [B, "Queued"]]
-    assert ended.rows()[0][7] == f"accepted in run {first}"
-    assert sorted(site.scheduled()) == [A, B]
+    ended = site.program("schedule", A, C, B, "--skip-recent", "2h").expect(0)
+    expected = [(A, "Skipped"), (C, "Skipped"), (B, "Queued")]
+    assert ended.statuses() == expected
+    assert {row[7] for row in ended.rows()[:2]} == {f"accepted in run {first}"}
+    assert site.scheduled() == [A, C, B]
+    assert site.program("status", "--offline").statuses() == expected
 
 
 def test_what_was_accepted_before_is_sent(site: Site) -> None:
