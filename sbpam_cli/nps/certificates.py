@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sbpam_cli.errors import SbpamError, SignInError
+from sbpam_cli.system.files import read_limited
 
 if TYPE_CHECKING:
     import ssl
@@ -153,8 +154,7 @@ def read_client_certificate(
 
 def _read(path: Path, error: type[SbpamError]) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(_LONGEST_FILE)
+        return read_limited(path, _LONGEST_FILE)
     except OSError as failure:
         raise error(
             f"{path} cannot be read",

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbpam_cli.errors import UnreachableError, UsageError
+from sbpam_cli.system.files import read_limited
 
 if TYPE_CHECKING:
     import ssl
 
     from sbpam_cli.nps.certificates import ClientCertificate
+
+
+_LONGEST_BUNDLE = 1 << 24
 
 
 class UntrustedError(UnreachableError):
@@ -72,7 +76,12 @@ def _load(context: "ssl.SSLContext", settings: TlsSettings) -> None:
     if file is not None and Path(file).is_dir():
         file, folder = None, file
     try:
-        context.load_verify_locations(cafile=file, capath=folder)
+        if file is not None and Path(file).is_fifo():
+            # OpenSSL would wait without end for somebody to write to it.
+            found = read_limited(Path(file), _LONGEST_BUNDLE)
+            context.load_verify_locations(cadata=found.decode("ascii", "ignore"))
+        else:
+            context.load_verify_locations(cafile=file, capath=folder)
     except OSError as error:
         raise UsageError(
             f"the CA certificates in {file or folder} cannot be used",

@@ -1,5 +1,6 @@
 """Signing in as an application: from the environment alone, and by `login`."""
 
+import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,31 @@ class Machine(Person):
 @pytest.fixture
 def machine(site: Site, tmp_path: Path) -> Machine:
     return Machine(site, tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with a name are POSIX's")
+@pytest.mark.parametrize(
+    "variable", ["SBPAM_CLIENT_CERT", "SBPAM_CLIENT_KEY", "SBPAM_CA_BUNDLE", "SSL_CERT_FILE"]
+)
+def test_a_pipe_that_nobody_writes_to_is_named(machine: Machine, variable: str) -> None:
+    machine.equip()
+    ca = Path(machine.environ.pop("SBPAM_CA_BUNDLE")).read_bytes()
+    silent = machine.folder / "pipe"
+    os.mkfifo(silent, 0o600)
+    reading, writing = os.pipe()
+    os.write(writing, ca)
+    os.close(writing)
+    environ = {"SBPAM_CA_BUNDLE": f"/dev/fd/{reading}", variable: str(silent)}
+    if variable == "SSL_CERT_FILE":
+        environ["SBPAM_CA_BUNDLE"] = ""
+    ended = machine.schedule(env=environ)
+    assert ended.code in (2, 4)
+    assert str(silent) in ended.err
+    assert "nothing came within 3 seconds" in ended.err
+    assert machine.site.requests() == []
+    # `--ca-bundle <(cat one.pem another.pem)` works.
+    machine.schedule(env={"SBPAM_CA_BUNDLE": f"/dev/fd/{reading}"}).expect(0)
+    os.close(reading)
 
 
 def test_the_environment_alone_is_enough(machine: Machine) -> None:
