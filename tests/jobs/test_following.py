@@ -334,11 +334,7 @@ def test_nothing_that_starts_for_ten_minutes_is_said_once(
     ],
 )
 def test_a_session_that_cannot_be_renewed_ends_it_with_the_two_commands(
-    server: FailingServer,
-    program: Program,
-    environ: dict[str, str],
-    ways: list[str],
-    remedy: str,
+    server: FailingServer, program: Program, environ: dict[str, str], ways: list[str], remedy: str
 ) -> None:
     server.world.scan_duration_s, server.share = 1e9, 0.0
     run = schedule(program, server, jobs=10)

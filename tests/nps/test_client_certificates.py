@@ -17,11 +17,7 @@ from hypothesis import strategies as st
 from support.certificates import Issued, issue, write
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
-from sbpam_cli.nps.certificates import (
-    ClientCertificate,
-    read_certificate,
-    read_client_certificate,
-)
+from sbpam_cli.nps.certificates import ClientCertificate, read_certificate, read_client_certificate
 from sbpam_cli.nps.tls import TlsSettings, build_context
 
 TLS_1_2 = ssl.TLSVersion.TLSv1_2

@@ -176,10 +176,7 @@ def try_point(point: Point, folder: Path) -> Ended:
     names = host_names(HOSTS)
     with staged(folder) as stage:
         running, arguments = _start(
-            stage,
-            point.attached,
-            point.parallel,
-            (*options, "-e", f"inject={point.call}:{effect}"),
+            stage, point.attached, point.parallel, (*options, "-e", f"inject={point.call}:{effect}")
         )
         first = running.end()
         check_none_twice(stage)

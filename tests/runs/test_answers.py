@@ -108,8 +108,7 @@ def test_a_page_called_success_is_in_doubt() -> None:
     body=st.binary(max_size=40) | st.just(json.dumps(JOB).encode()),
     hosts=st.integers(1, 3),
     headers=st.dictionaries(
-        st.sampled_from(["retry-after", "server", "content-type", "location"]),
-        st.text(max_size=20),
+        st.sampled_from(["retry-after", "server", "content-type", "location"]), st.text(max_size=20)
     ),
 )
 def test_only_what_surely_was_not_processed_may_be_sent_again(

@@ -42,7 +42,7 @@ def test_a_run_in_every_column(site: Site) -> None:
     [row] = listed(site)
     assert " ".join(row) == COLUMNS
     assert list(row.values())[1:8] == [
-        *("finished", "2026-11-23T03:15:02Z", 5, 4, 1, 0, site.server.url),
+        *("finished", "2026-11-23T03:15:02Z", 5, 4, 1, 0, site.server.url)
     ]
     assert list(row.values())[8:] == [CREDENTIAL, f"{files[0]}, arguments", "CORP\\svc-scan", 2, 1]
     env = {"TZ": "UTC", "NO_COLOR": "1", "COLUMNS": "200"}

@@ -55,12 +55,7 @@ def test_many_hosts_are_confirmed(site: Site, answer: str) -> None:
 
 @pytest.mark.parametrize(
     ("options", "count", "env"),
-    [
-        ([], 1000, {}),
-        (["--yes"], 1001, {}),
-        (["--no-input"], 1001, {}),
-        ([], 1001, {"CI": "true"}),
-    ],
+    [([], 1000, {}), (["--yes"], 1001, {}), (["--no-input"], 1001, {}), ([], 1001, {"CI": "true"})],
 )
 def test_no_question(site: Site, options: list[str], count: int, env: dict[str, str]) -> None:
     ended = ask(site, [], *options, count=count, **env)

@@ -150,7 +150,7 @@ def test_a_leading_00_is_left_out_where_the_server_does_without(
     assert machine.schedule("--new-run").code == 0
     assert len(machine.bodies()) == 1
     application.certificate_serial = "9A00000000000001"
-    machine.site.faults.add(Fault(action="reword", body="problem", status=status))
+    machine.site.faults.add(Fault(action="reword", status=status))
     assert machine.schedule("--new-run").code == 0
     assert [b'"009A' in body for body in machine.bodies()] == [True, True, False]
 

@@ -206,8 +206,7 @@ def test_wrong_usage_sends_and_writes_nothing(person: Person, line: str) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--password-stdin", "geheim"], ["geheim"], ["--password-stdin", "--", "-geheim"]],
+    "arguments", [["--password-stdin", "geheim"], ["geheim"], ["--password-stdin", "--", "-geheim"]]
 )
 def test_a_mistyped_secret_is_not_repeated(person: Person, arguments: list[str]) -> None:
     ended = person("login", "--server", "nps", *arguments).expect(2)

@@ -24,17 +24,11 @@ Action = Literal[
 ]  # fmt: skip
 _PREVENTING = frozenset({"status", "html200", "reset", "close", "hang"})
 _FROM_IIS = frozenset({413, 502, 503, 504})
-_ELSEWHERE = {
-    "/sigin2fa": "/signin2fa",
-    "/api/v1/appusertoken": "/WebAppApi/api/v1/AppUserToken",
-}
+_ELSEWHERE = {"/sigin2fa": "/signin2fa", "/api/v1/appusertoken": "/WebAppApi/api/v1/AppUserToken"}
 """Paths at which other versions serve what this one serves elsewhere."""
 _ACTION_FIELDS = frozenset({"status", "statusDescription", "failureReason"})
 # Nobody may wipe the scan tables, or drive a host by a GET that acts.
-_TRAPS = (
-    "/api/v1/HostScanJob/TruncateAllTables",
-    "/api/v1/HostScanJob/Host/[^/]*/(?:Start|Stop)",
-)
+_TRAPS = ("/api/v1/HostScanJob/TruncateAllTables", "/api/v1/HostScanJob/Host/[^/]*/(?:Start|Stop)")
 _TRACE_ID = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
@@ -120,7 +114,7 @@ class Fault:
         truncate: the connection closes after `count` bytes of the body (0: half of it)
         drip: `seconds` before each byte of the body; delay: `seconds` before the reply
         edit: the reply's JSON becomes `edit(json)`
-        reword: a refusal comes with this status, in the form that `body` names
+        reword: a refusal comes with this status
         twice: acts twice, answers once
         later: the job appears `seconds` later; no reply unless another fault gives one
         leave_out: names that match `names`, or the first `count`, are not scheduled
@@ -151,7 +145,7 @@ class Fault:
         if self.action == "edit" and self.edit is not None:
             return replace(response, body=encode(self.edit(json.loads(response.body))))
         if self.action == "reword" and response.status == 401:
-            return FaultyResponse.of(_reworded(response, self.body, self.status))
+            return replace(response, status=self.status)
         if self.action in ("reset", "close", "hang", "truncate"):
             keep_bytes = self.count or len(response.body) // 2
             return replace(response, ending=self.action, keep_bytes=keep_bytes)
@@ -178,17 +172,6 @@ def html_response(
     title = title or HTTPStatus(status).phrase
     page = f"<!DOCTYPE html>\r\n<title>{title}</title>\r\n<h2>{status} - {title}</h2>\r\n"
     return Response(status, (("Content-Type", "text/html"), *headers), page.encode())
-
-
-def _reworded(refusal: Response, form: str, status: int) -> Response:
-    words = json.loads(refusal.body)["detail"]
-    if form == "problem":
-        return replace(refusal, status=status)
-    if form == "html":
-        return html_response(status, words)
-    body = {"string": json.dumps(words), "text": words, "empty": ""}[form]
-    kind = "application/json" if form == "string" else "text/plain"
-    return Response(status, (("Content-Type", kind),) if body else (), body.encode())
 
 
 @dataclass(frozen=True, slots=True)

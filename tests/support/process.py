@@ -41,11 +41,7 @@ class Running:
     """A started process. Its streams are files, so that nothing it writes can block it."""
 
     def __init__(
-        self,
-        command: Sequence[str],
-        environ: Mapping[str, str],
-        folder: Path,
-        stdin: bytes = b"",
+        self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: bytes = b""
     ) -> None:
         self._out, self._err = folder / "stdout", folder / "stderr"
         self._started = time.monotonic()

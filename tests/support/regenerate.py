@@ -108,10 +108,7 @@ def _picture(name: str, screen: str) -> None:
 
 
 def main(wanted: list[str]) -> None:
-    makers = {
-        "completions": [write_completions],
-        "pictures": [take_pictures, take_report_picture],
-    }
+    makers = {"completions": [write_completions], "pictures": [take_pictures, take_report_picture]}
     for name in wanted or list(makers):
         for make in makers[name]:
             make()
