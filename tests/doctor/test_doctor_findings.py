@@ -207,7 +207,7 @@ def test_what_is_not_ok_comes_first_and_the_verdict_last(clinic: Clinic) -> None
 UNREACHED = {"HTTPS_PROXY": "http://someone:planted@127.0.0.1:9", "NO_PROXY": ""}
 BROKEN = {"HTTPS_PROXY": "http://someone:planted/9@127.0.0.1:80", "NO_PROXY": ""}
 WRONG = [
-    ({"SBPAM_SERVER": "http://nps.example"}, "profile", "SBPAM_SERVER", "https alone"),
+    ({"SBPAM_SERVER": "http://nps.example"}, "profile", "SBPAM_SERVER", "https"),
     ({"SBPAM_STATE_HOME": f"{__file__}/state"}, "state folder", "written", "SBPAM_STATE_HOME"),
     ({"SBPAM_SERVER": "https://nps.invalid"}, "connection", "nps.invalid port 443", "resolver"),
     ({"SBPAM_SERVER": "https://127.0.0.1:9"}, "connection", "127.0.0.1 port 9", "firewall"),

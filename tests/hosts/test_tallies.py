@@ -142,7 +142,7 @@ class MutantRoom(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def forms_gone_wrong(reader: Any) -> set[str]:
     """The forms in which some list does not come out as it was written."""
     wrong = set()
-    for form, size, clean in product(FORMS, (5, 60), (False, True)):
+    for form, size, clean in product(FORMS, (60,), (False, True)):
         seed = random.Random(size)
         records = draw_records(form, [seed.randrange(10_000) for _ in range(size)])
         if clean:

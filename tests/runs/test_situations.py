@@ -14,6 +14,7 @@ import pytest
 from support.clock import Inline
 from support.faults import Fault, html_response
 from support.site import CREDENTIAL, Site
+from support.tables import slow
 
 from sbpam_cli.runs.job_lists import LIST as LIST_READ
 from sbpam_cli.sandbox.http import Request, Response, encode
@@ -292,13 +293,16 @@ def test_situation(site: Site, row: Row, size: int, offset: str, accepted: bool)
         assert copies == [int(row.own)] * held + [0] * (size - held)
 
 
+OPEN = [row for row in ROWS if row.number in (5, 7)]
+
+
 def decide(site: Site, *how: str) -> list[str]:
     ended = site.run("resume", *how)
     assert ended.code in (0, 5), ended.err
     return [row[1] for row in ended.rows()]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.number in (5, 7)])
+@pytest.mark.parametrize("row", [*OPEN[::2], *slow(*OPEN[1::2])])
 def test_what_is_named_is_for_a_person_to_decide(site: Site, row: Row) -> None:
     server, _ = start(site, row, 3)
     [job] = server.jobs
