@@ -80,6 +80,9 @@ def as_error(error: BaseException, services: "Services") -> SbpamError:
         return Interrupted("interrupted", signal_number=2)
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return UnreachableError("too many files are open", hint="raise the limit: ulimit -n 1024")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        hint = "raise the limit: ulimit -u, or TasksMax= of the unit"
+        return UnreachableError("no thread can be started", hint=hint)
     if services.env("SBPAM_DEBUG") is not None:
         import traceback
 

@@ -38,12 +38,17 @@ class Workers:
         self._arrived = threading.Event()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
-        """Starts a task as soon as a thread is free."""
+        """Starts a task as soon as a thread is free. Raises RuntimeError if none can be started."""
         with self._lock:
             self._tasks.append((key, task))
             if self._threads < self._count:
-                self._threads += 1
-                threading.Thread(target=self._work, daemon=True).start()
+                try:
+                    threading.Thread(target=self._work, daemon=True).start()
+                    self._threads += 1
+                except RuntimeError:
+                    # With one at work, the others take their turn.
+                    if not self._threads:
+                        raise
 
     def next(self, timeout_s: float) -> Done | None:
         """A finished task, or None when none finished in that time."""
