@@ -128,10 +128,22 @@ def _checking_context(pinned: str | None, seen: Callable[[bytes], None] | None) 
 
 
 _REMEDIES = {
-    # OpenSSL: not valid yet, expired.
-    (9, 10): "check this machine's clock; if it is right, the server needs a new certificate",
-    # For another host, another mail address, another IP address.
-    (62, 63, 64): "use the name that the certificate is for, or pin it with --fingerprint",
+    # Not valid yet, expired (OpenSSL, Windows, macOS).
+    (
+        9,
+        10,
+        0x800B0101,
+        -67819,
+        -67818,
+    ): "check this machine's clock; if it is right, the server needs a new certificate",
+    # For another host, mail or IP address.
+    (
+        62,
+        63,
+        64,
+        0x800B010F,
+        -67602,
+    ): "use the name that the certificate is for, or pin it with --fingerprint",
     # A key in the chain is too short, or a signature too weak (SHA-1).
     (66, 67, 68): "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
     " signed with SHA-256",
@@ -141,9 +153,7 @@ _CLIENT_ALERT = re.compile("ALERT_(UNKNOWN_CA|(BAD|UNSUPPORTED)_CERTIFICATE|CERT
 """What a server says of a certificate that it was shown, or was not."""
 
 
-def _remedy(code: int, words: str) -> str:
-    # The trust stores of Windows and macOS have numbers of their own.
-    code = 10 if "expired" in words else code
+def _remedy(code: int) -> str:
     found = (remedy for codes, remedy in _REMEDIES.items() if code in codes)
     return next(found, "name its CA with --ca-bundle, or pin it with --fingerprint")
 
@@ -174,7 +184,7 @@ def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
         return UntrustedError(
             f"the certificate of {peer} is not trusted",
             reason=words,
-            hint=_remedy(getattr(cause, "verify_code", 0), words),
+            hint=_remedy(getattr(cause, "verify_code", 0)),
         )
     if _CLIENT_ALERT.search(str(cause)):
         return UnreachableError(
