@@ -28,7 +28,8 @@ settings.register_profile("long", settings.get_profile("shared-machine"), max_ex
 if os.name != "nt":
     collect_ignore = ["system/test_on_windows.py"]
 else:
-    collect_ignore = [path.removeprefix("tests/") for path in LEFT_OUT if path.endswith(".py")]
+    whole = [path for path in LEFT_OUT if path.endswith((".py", "/"))]
+    collect_ignore = [path.removeprefix("tests/") for path in whole]
 
     def pytest_report_header() -> list[str]:
         return [f"left out: {what}: {why}" for what, why in LEFT_OUT.items()]

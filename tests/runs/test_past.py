@@ -1,5 +1,6 @@
 """`runs`: what the journal has of past runs, and what may be forgotten."""
 
+from http import HTTPStatus
 from typing import Any
 
 from support.faults import Fault
@@ -88,7 +89,7 @@ def test_batches_are_rows(site: Site) -> None:
     assert shown.code == 0
     assert shown.rows() == [
         ["1", "accepted", "2", job["job_id"], at, at, ""],
-        ["2", "rejected", "2", "", at, "", "Unprocessable Entity"],
+        ["2", "rejected", "2", "", at, "", HTTPStatus(422).phrase],
     ]
     assert f"4 hosts of arguments with {CREDENTIAL} on {site.server.url}" in shown.err
     again = site.run("runs", "show", ended["run"], "-o", "json").json()

@@ -1,5 +1,6 @@
 """Clocks that tests move, and workers without threads."""
 
+import os
 import threading
 import time
 from collections import deque
@@ -8,6 +9,9 @@ from typing import Any
 
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Done, Workers
+
+_MOMENT_S = 0.1 if os.name == "nt" else 0.02
+"""Windows wakes a thread up to 16 ms late."""
 
 
 class MovedClock(Clock):
@@ -33,7 +37,7 @@ class MovedClock(Clock):
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         # What other threads do takes real time: they get a moment of it first.
-        if event.wait(0.02 if timeout_s else 0):
+        if event.wait(_MOMENT_S if timeout_s else 0):
             return True
         self.move(timeout_s)
         return event.is_set()
