@@ -10,7 +10,7 @@ from typing import Any
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Done, Workers
 
-_MOMENT_S = 0.1 if os.name == "nt" else 0.02
+_MOMENT_S = 0.05 if os.name == "nt" else 0.02
 """Windows wakes a thread up to 16 ms late."""
 
 
