@@ -129,24 +129,18 @@ def _checking_context(pinned: str | None, seen: Callable[[bytes], None] | None) 
 
 _REMEDIES = {
     # Not valid yet, expired (OpenSSL, Windows, macOS).
-    (
-        9,
-        10,
-        0x800B0101,
-        -67819,
-        -67818,
-    ): "check this machine's clock; if it is right, the server needs a new certificate",
+    (9, 10, 0x800B0101, -67819, -67818): (
+        "check this machine's clock; if it is right, the server needs a new certificate"
+    ),
     # For another host, mail or IP address.
-    (
-        62,
-        63,
-        64,
-        0x800B010F,
-        -67602,
-    ): "use the name that the certificate is for, or pin it with --fingerprint",
+    (62, 63, 64, 0x800B010F, -67602): (
+        "use the name that the certificate is for, or pin it with --fingerprint"
+    ),
     # A key in the chain is too short, or a signature too weak (SHA-1).
-    (66, 67, 68): "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
-    " signed with SHA-256",
+    (66, 67, 68): (
+        "the server, or its CA, needs a new certificate: RSA of 2,048 bits or more,"
+        " signed with SHA-256"
+    ),
 }
 _WEAK_WORDS = re.compile("TOO_(SMALL|WEAK|SHORT)|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL")
 _CLIENT_ALERT = re.compile("ALERT_(UNKNOWN_CA|(BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_)")

@@ -14,6 +14,7 @@ from sbpam_cli.system.clock import Clock
 
 WAIT_SLICE_S = 0.5
 """The longest wait of the main thread: signals are looked at in between."""
+_IDLE_S = 5.0
 Answer = TypeVar("Answer")
 
 
@@ -31,17 +32,17 @@ class Workers:
     def __init__(self, count: int, clock: Clock) -> None:
         self._count = count
         self._clock = clock
-        self._threads = 0
+        self._threads = self._idle = 0
         self._tasks: deque[tuple[object, Callable[[], Any]]] = deque()
         self._done: deque[Done] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._arrived = threading.Event()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
         """Starts a task as soon as a thread is free. Raises RuntimeError if none can be started."""
         with self._lock:
             self._tasks.append((key, task))
-            if self._threads < self._count:
+            if self._idle < len(self._tasks) and self._threads < self._count:
                 try:
                     threading.Thread(target=self._work, daemon=True).start()
                     self._threads += 1
@@ -49,6 +50,7 @@ class Workers:
                     # With one at work, the others take their turn.
                     if not self._threads:
                         raise
+            self._lock.notify()
 
     def next(self, timeout_s: float) -> Done | None:
         """A finished task, or None when none finished in that time."""
@@ -63,8 +65,10 @@ class Workers:
     def _work(self) -> None:
         while True:
             with self._lock:
+                self._idle += 1
+                self._lock.wait_for(lambda: self._tasks, _IDLE_S)
+                self._idle -= 1
                 if not self._tasks:
-                    # An idle one would keep a client, and with it its connections, alive.
                     self._threads -= 1
                     return
                 key, task = self._tasks.popleft()
@@ -75,6 +79,8 @@ class Workers:
             with self._lock:
                 self._done.append(done)
                 self._arrived.set()
+            # An idle thread must not keep a client, and with it its connections, alive.
+            del key, task, done
 
 
 def call(
