@@ -208,7 +208,7 @@ class _Status:
             elif isinstance(part, FollowedJob):
                 RowStream(write, outcome).write(part.rows)
         outcome.jobs = summaries
-        if mute := sum(job.seen and not job.told and not job.rows for job in self._jobs):
+        if mute := sum(job.seen and not job.rows for job in self._jobs):
             self._ctx.console.note(f"the server reports no hosts of {counted(mute, 'job')}")
         if self._options.exit_status:
             # A job whose hosts nobody told stands for itself.

@@ -193,9 +193,12 @@ def test_a_host_that_one_look_does_not_name_is_not_forgotten(site: Site) -> None
     assert sorted(site.scheduled()) == sorted(HOSTS[:2])
 
 
-def test_jobs_that_tell_nothing_of_their_hosts_are_counted(site: Site) -> None:
+@pytest.mark.parametrize("hosts", [None, [], [None, {}]])
+def test_jobs_that_tell_nothing_of_their_hosts_are_counted(
+    site: Site, hosts: list[None] | None
+) -> None:
     _, jobs = start(site)
-    mute = {"hostScanHostStatus": None}
+    mute = {"hostScanHostStatus": hosts}
 
     def without_hosts(reply: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{**job, **mute} for job in reply]
