@@ -6,6 +6,7 @@ from sbpam_cli.errors import OptionError, UsageError
 from sbpam_cli.jobs.status import StatusOptions, run_status
 from sbpam_cli.jobs.watching import following
 from sbpam_cli.output.context import Context
+from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.report.facts import report_run
 from sbpam_cli.report.page import ReportForm, render_report
 
@@ -51,7 +52,7 @@ def run_report(
                 reason=error.strerror,
                 hint="name another file with --out, or print the page with --out -",
             ) from None
-        ctx.console.write(f"{file}\n")
+        ctx.console.write(f"{escape_controls(str(file))}\n")
         if opens and not ctx.services.open_page(file.as_uri()):
             ctx.console.warn("no browser could be started: open the file yourself")
     # What is to be done about them is told as for `status`.

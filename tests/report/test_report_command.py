@@ -159,6 +159,7 @@ def test_a_page_on_stdout(
         ("--out page.MD", False, "page.MD", MD),
         ("--out page", False, "page", HTML),
         ("--out page.md --format html --open", True, "page.md", HTML),
+        *[("--out \x1b[2J", False, "\x1b[2J", HTML)] * (os.name == "posix"),
     ],
 )
 def test_a_page_in_a_file(
@@ -178,7 +179,7 @@ def test_a_page_in_a_file(
     with contextlib.chdir(folder):
         ended = program("report", "--offline", *line.split(), terminal=terminal)
 
-    assert (ended.code, ended.out) == (0, f"{folder / name}\n")
+    assert (ended.code, ended.out) == (0, f"{folder / name}\n".replace("\x1b", r"\x1b"))
     assert ("no browser could be started" in ended.err) == ("--open" in line)
     assert (folder / name).read_text().startswith(begins)
     assert [path.name for path in folder.iterdir()] == [name]
