@@ -41,17 +41,23 @@ def read_certificate(der: bytes) -> CertificateFacts:
 
 
 def _facts_of(load: "Callable[[], Certificate]") -> CertificateFacts:
-    from cryptography.x509 import DNSName, ExtensionNotFound, SubjectAlternativeName
+    from cryptography import x509
     from cryptography.x509.oid import NameOID
+
+    # These are no ValueErrors.
+    odd = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
     # Some that servers show break a rule of RFC 5280, and cryptography warns on stderr.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = load()
+        try:
+            found = load()
+        except x509.InvalidVersion as error:
+            raise ValueError(str(error)) from None
         names = [str(n.value) for n in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-        with suppress(ExtensionNotFound, ValueError):
-            others = found.extensions.get_extension_for_class(SubjectAlternativeName).value
-            names += others.get_values_for_type(DNSName)
+        with suppress(*odd, ValueError):
+            others = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names += others.get_values_for_type(x509.DNSName)
         number = found.serial_number
     return CertificateFacts(
         number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True).hex().upper(),

@@ -91,6 +91,15 @@ def test_no_octets_are_more_than_a_value_error(junk: bytes, at: int, value: int)
 _WHOLE = issue().der
 
 
+def test_a_certificate_that_breaks_the_rules_is_no_bug() -> None:
+    pem = trustme.CA().issue_cert("nps.corp.example").cert_chain_pems[0].bytes().decode()
+    der = ssl.PEM_cert_to_DER_cert(pem)
+    with pytest.raises(ValueError, match="version"):
+        read_certificate(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01"))
+    # Alternative names twice: key usage gets the number of theirs.
+    assert read_certificate(der.replace(b"\x55\x1d\x0f", b"\x55\x1d\x11")).name == ""
+
+
 def test_the_first_certificate_of_a_file_counts(issued: Issued, tmp_path: Path) -> None:
     other = issue(serial=7)
     for before in (b"", b"Bag Attributes\n  friendlyName: M\xfcller\n", issued.key_pem()):
