@@ -11,6 +11,7 @@ from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Workers
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows reserves no stack that it refuses")
 def test_what_cannot_have_a_thread_of_its_own_waits_for_another() -> None:
     workers, release = Workers(2, Clock()), threading.Event()
     workers.submit("first", release.wait)
