@@ -168,6 +168,10 @@ class Execution(ABC):
             bad |= SCHEDULED - {ScanStatus.COMPLETE}
         outcome.partial = any(outcome.counts[status] for status in bad)
         if self._stopped is not None:
+            hint = self._stopped.hint or "see the reason"
+            if outcome.counts[ScanStatus.NOT_SENT] and "sbpam resume" not in hint:
+                rest = f"then `sbpam resume {self._run.run_id}` sends the rest"
+                self._stopped.hint = f"{hint.rstrip('.')}; {rest}"
             raise self._stopped
 
     def _write_rows(self, why: str | None) -> None:
