@@ -53,7 +53,7 @@ def get(ctx: Context, key: Setting = _KEY) -> None:
     """
     from sbpam_cli.signin.config import write_setting
 
-    write_setting(ctx, ctx.connection, key)
+    write_setting(ctx, key)
 
 
 @config.command("set", cls=Command)
@@ -71,7 +71,7 @@ def set_value(
     """
     from sbpam_cli.signin.config import change_setting
 
-    change_setting(ctx, ctx.connection, key, value)
+    change_setting(ctx, key, value)
 
 
 @config.command("unset", cls=Command)
@@ -85,10 +85,10 @@ def unset(ctx: Context, key: Setting = _KEY) -> None:
     """
     from sbpam_cli.signin.config import change_setting
 
-    change_setting(ctx, ctx.connection, key, None)
+    change_setting(ctx, key, None)
 
 
 def _list(ctx: Context) -> Sequence[Row]:
     from sbpam_cli.signin.config import list_settings
 
-    return list_settings(ctx, ctx.connection)
+    return list_settings(ctx)

@@ -36,5 +36,5 @@ def doctor(
     ctx.connection = ctx.connection._replace(no_input=True)
     if assumptions:
         ctx.printer.row_set = ASSUMPTIONS
-        return run_assumptions(ctx, ctx.connection)
-    return run_doctor(ctx, ctx.connection, unattended=unattended)
+        return run_assumptions(ctx)
+    return run_doctor(ctx, unattended=unattended)

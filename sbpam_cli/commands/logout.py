@@ -18,4 +18,4 @@ def logout(
     """
     from sbpam_cli.signin.logout import run_logout
 
-    run_logout(ctx, ctx.connection, every_profile=every_profile)
+    run_logout(ctx, every_profile=every_profile)

@@ -18,7 +18,7 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.decoding import WireError, decode
 from sbpam_cli.nps.replies import make_token, read_status, read_time
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.profiles import ConnectionOptions, resolve_target
+from sbpam_cli.settings.profiles import resolve_target
 from sbpam_cli.signin.session import Site
 
 _JOBS = "/api/v1/HostScanJob"
@@ -53,9 +53,9 @@ class Fact(NamedTuple):
     ok: bool | None
 
 
-def run_assumptions(ctx: Context, options: ConnectionOptions) -> list[Fact]:
+def run_assumptions(ctx: Context) -> list[Fact]:
     """A fact a row; raises what signing in raises. The outcome names no server."""
-    site = Site(ctx, resolve_target(ctx.services, options))
+    site = Site(ctx, resolve_target(ctx.services, ctx.connection))
     site.session.token()
     unknown = str(uuid.UUID(int=ctx.services.random.getrandbits(128)))
     facts = [*_form_facts(site.client, unknown), *_job_facts(site.client)]

@@ -26,13 +26,13 @@ class _Unwarned(Console):
         """Dropped."""
 
 
-def run_doctor(ctx: Context, options: ConnectionOptions, *, unattended: bool) -> Sequence[Finding]:
+def run_doctor(ctx: Context, *, unattended: bool) -> Sequence[Finding]:
     """The findings, those that are not ok first; the verdict is in `outcome`.
 
     unattended: for a job of cron's; otherwise what is stored of this person's session serves.
     Raises OptionError or UsageError for what the command line itself names wrongly.
     """
-    findings = list(_examine(ctx, options, unattended))
+    findings = list(_examine(ctx, unattended))
     bad = [finding.check for finding in findings if finding.ok is False]
     unseen = [finding.check for finding in findings if finding.ok is None]
     verdict = f"A run fails, now or soon: {', '.join(bad)}" if bad else _FINE
@@ -42,9 +42,9 @@ def run_doctor(ctx: Context, options: ConnectionOptions, *, unattended: bool) ->
     return sorted(findings, key=lambda finding: finding.ok is not False)
 
 
-def _examine(ctx: Context, options: ConnectionOptions, unattended: bool) -> Iterator[Finding]:
+def _examine(ctx: Context, unattended: bool) -> Iterator[Finding]:
     services = ctx.services
-    target, settings = _resolve(services, options)
+    target, settings = _resolve(services, ctx.connection)
     yield settings
     checks = state_checks(services)
     if target is None:

@@ -15,27 +15,26 @@ from sbpam_cli.settings.profiles import (
     load_profiles,
     parse_setting,
     path_to_keep,
-    resolve_target,
     unknown_profile,
 )
 from sbpam_cli.signin.logout import run_logout
+from sbpam_cli.signin.session import find_target
 
 Row = tuple[str, str | None, str | None]
 
 
-def list_settings(ctx: Context, options: ConnectionOptions) -> list[Row]:
+def list_settings(ctx: Context) -> list[Row]:
     """Every setting in force; None: there is none."""
-    target = resolve_target(ctx.services, options)
-    ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
+    target = find_target(ctx)
     values = target._asdict() | {"server": target.origin}
     values["insecure"] = "true" if target.insecure else "false"
     sources = {"insecure": "default"} | dict(target.sources)
     return [(key, values[key], sources.get(key)) for key in get_args(Setting)]
 
 
-def write_setting(ctx: Context, options: ConnectionOptions, key: Setting) -> None:
+def write_setting(ctx: Context, key: Setting) -> None:
     """Raises UsageError if there is none."""
-    [row] = [row for row in list_settings(ctx, options) if row[0] == key]
+    [row] = [row for row in list_settings(ctx) if row[0] == key]
     if row[1] is None:
         hint = f"`sbpam config set {key} VALUE` sets it"
         saved = load_profiles(ctx.services).get(ctx.outcome.profile or "")
@@ -45,11 +44,9 @@ def write_setting(ctx: Context, options: ConnectionOptions, key: Setting) -> Non
     ctx.printer.write_alone(row, row[1])
 
 
-def change_setting(
-    ctx: Context, options: ConnectionOptions, key: Setting, text: str | None
-) -> None:
+def change_setting(ctx: Context, key: Setting, text: str | None) -> None:
     """text: None to unset. Makes the profile to set it in."""
-    services, value = ctx.services, None
+    services, options, value = ctx.services, ctx.connection, None
     if options != ConnectionOptions(profile=options.profile, no_input=options.no_input):
         raise OptionError("config changes what KEY names, and takes no other setting")
     name = check_profile_name(options.profile or services.env("SBPAM_PROFILE") or DEFAULT_PROFILE)
@@ -75,4 +72,4 @@ def change_setting(
     change_profile(services, name, changed)
     if old is not None and key in ("username", "method") and getattr(old, key) not in (None, value):
         # They are another user's.
-        run_logout(ctx, options)
+        run_logout(ctx)

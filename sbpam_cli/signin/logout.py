@@ -6,17 +6,15 @@ from sbpam_cli.settings.addresses import parse_server
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     DEFAULT_PROFILE,
-    ConnectionOptions,
     check_profile_name,
     load_profiles,
     unknown_profile,
 )
-from sbpam_cli.system.services import Services
 
 
-def run_logout(ctx: Context, options: ConnectionOptions, *, every_profile: bool = False) -> None:
+def run_logout(ctx: Context, *, every_profile: bool = False) -> None:
     """Deletes the secrets of the profile's server, and of `--server`'s if it is given."""
-    chosen = _choose(ctx.services, options, every_profile)
+    chosen = _choose(ctx, every_profile)
     vault = Vault(ctx.services, ctx.console, attended=ctx.can_ask)
     for name, origins in chosen.items():
         if not origins:
@@ -32,10 +30,9 @@ def run_logout(ctx: Context, options: ConnectionOptions, *, every_profile: bool 
             )
 
 
-def _choose(
-    services: Services, options: ConnectionOptions, every_profile: bool
-) -> dict[str, list[str]]:
+def _choose(ctx: Context, every_profile: bool) -> dict[str, list[str]]:
     """The origins whose secrets to forget, by profile."""
+    services, options = ctx.services, ctx.connection
     profiles = load_profiles(services)
     extra = [parse_server(options.server)] if options.server else []
     if every_profile:
