@@ -3,19 +3,16 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import OptionError, SbpamError, ServerError, UsageError, wrong_value
 from sbpam_cli.models import ServiceAccount, Talk
 from sbpam_cli.names import UUID, canonical_uuid
 from sbpam_cli.nps.client import NpsClient
+from sbpam_cli.output.context import Context
 from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.system.files import private_folder, read_private, write_private
+from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted, did_you_mean
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
-    from sbpam_cli.system.services import Services
 
 _LAST, _KEPT = "accounts.tsv", 200
 _SHOWN = 5
@@ -25,7 +22,7 @@ _ID = re.compile(f"{UUID}|^[0-9a-fA-F]{{32}}$")
 _CASE_COUNTS = ("linux", "unix")
 
 
-def run_credentials(ctx: "Context", text: str) -> Iterator[list[ServiceAccount]]:
+def run_credentials(ctx: Context, text: str) -> Iterator[list[ServiceAccount]]:
     r"""The service accounts whose user name contains `text`, each page as it comes.
 
     text: in any case; with a backslash `DOMAIN\name` is what contains it.
@@ -61,7 +58,7 @@ def run_credentials(ctx: "Context", text: str) -> Iterator[list[ServiceAccount]]
         )
 
 
-def _keep(ctx: "Context", accounts: list[ServiceAccount]) -> None:
+def _keep(ctx: Context, accounts: list[ServiceAccount]) -> None:
     """For a shell that completes `--credential`; what cannot be kept is not missed."""
     lines = [f"{account.credential_id}\t{account.user_name or ''}\n" for account in accounts]
     folder = ctx.services.state_folder()
@@ -70,7 +67,7 @@ def _keep(ctx: "Context", accounts: list[ServiceAccount]) -> None:
         write_private(ctx.services, folder / _LAST, "".join(lines).encode(errors="replace"))
 
 
-def last_found(services: "Services") -> list[tuple[str, str]]:
+def last_found(services: Services) -> list[tuple[str, str]]:
     """Id and user name of the accounts that the last look-up found."""
     text = (read_private(services.state_folder() / _LAST) or b"").decode(errors="replace")
     rows = [line.split("\t") for line in text.splitlines()[:_KEPT]]
@@ -139,7 +136,7 @@ def find_account(client: NpsClient, credential: str, talk: Talk) -> tuple[str, s
     return account.credential_id, _name(account)
 
 
-def choose_account(ctx: "Context", client: NpsClient) -> tuple[str, str]:
+def choose_account(ctx: Context, client: NpsClient) -> tuple[str, str]:
     """Id and name of the service account that a person picks from a numbered list.
 
     Raises UsageError if none is picked, and if there are too many to be read, or none.

@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sbpam_cli.errors import Interrupted, OptionError
 from sbpam_cli.hosts.fqdn import fqdn, shown, why_not
 from sbpam_cli.models import KnownHost
 from sbpam_cli.nps.client import ACTED_OR_NOT
 from sbpam_cli.nps.failures import NotFoundError
+from sbpam_cli.output.context import Context
 from sbpam_cli.output.live import LiveDisplay
 from sbpam_cli.signin.session import Site, find_target
 from sbpam_cli.wording import counted, utc
-
-if TYPE_CHECKING:
-    from sbpam_cli.output.context import Context
 
 _REFUSED_SHOWN = 5
 # The vendor's user pages have the group and the setting; the wording is the contract's.
@@ -48,7 +46,7 @@ class HostFilter(NamedTuple):
 Row = tuple[object, ...]
 
 
-def list_hosts(ctx: "Context", wanted: HostFilter) -> Iterator[Row]:
+def list_hosts(ctx: Context, wanted: HostFilter) -> Iterator[Row]:
     """The rows of hosts that the server knows, as they come, no name twice.
 
     Names that are no FQDN, and hosts without a distinguished name where a unit is asked for,
@@ -92,7 +90,7 @@ def list_hosts(ctx: "Context", wanted: HostFilter) -> Iterator[Row]:
     ctx.console.note(counted(len(seen), "host"))
 
 
-def _count(ctx: "Context", pages: Iterable[list[KnownHost]]) -> Iterator[list[KnownHost]]:
+def _count(ctx: Context, pages: Iterable[list[KnownHost]]) -> Iterator[list[KnownHost]]:
     read = 0
     with LiveDisplay(ctx.console) as live:
         for page in pages:
@@ -126,7 +124,7 @@ def _check_dn(dn: str) -> None:
         )
 
 
-def onboard_unit(ctx: "Context", options: UnitOptions) -> list[str]:
+def onboard_unit(ctx: Context, options: UnitOptions) -> list[str]:
     """The FQDNs of the unit's hosts, lower-cased, in the server's order, none twice.
 
     Names that are no FQDN are reported and make the outcome partial. Raises
@@ -149,7 +147,7 @@ def onboard_unit(ctx: "Context", options: UnitOptions) -> list[str]:
     return _check_names(ctx, names, options.dn)
 
 
-def _confirm(ctx: "Context", options: UnitOptions, server: str) -> None:
+def _confirm(ctx: Context, options: UnitOptions, server: str) -> None:
     if not (options.sure or ctx.can_ask):
         raise OptionError(
             "nobody can be asked whether hosts may be onboarded", reason=_RISK, hint="add --yes"
@@ -159,7 +157,7 @@ def _confirm(ctx: "Context", options: UnitOptions, server: str) -> None:
         ctx.agree("Onboard them?")
 
 
-def _check_names(ctx: "Context", names: list[str], dn: str) -> list[str]:
+def _check_names(ctx: Context, names: list[str], dn: str) -> list[str]:
     hosts: dict[str, None] = {}
     refused: list[str] = []
     for name in filter(None, names):
@@ -174,7 +172,7 @@ def _check_names(ctx: "Context", names: list[str], dn: str) -> list[str]:
     return list(hosts)
 
 
-def _report_names(ctx: "Context", refused: list[str]) -> None:
+def _report_names(ctx: Context, refused: list[str]) -> None:
     if refused:
         ctx.outcome.partial = True
         reasons = [f"{shown(name)} {why_not(name)}" for name in refused[:_REFUSED_SHOWN]]

@@ -194,3 +194,4 @@ def test_what_is_unforeseen_still_prints_every_row(
     assert (ended.code, envelope["exit_code"]) == (code, code)
     assert [(row["host"], row["status"]) for row in envelope["hosts"]][1] == (names[1], unsure)
     assert "MemoryError" in ended.err
+    assert ("sends the rest" in ended.err) == (unsure == "NotSent")
