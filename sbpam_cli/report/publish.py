@@ -1,5 +1,6 @@
 """`sbpam report`: brings the run up to date, makes the page, and puts it where it is wanted."""
 
+import os
 from pathlib import Path
 
 from sbpam_cli.errors import OptionError, UsageError
@@ -45,7 +46,7 @@ def run_report(
         # Not resolved: `--out >(cat)` names a pipe by a link.
         file = Path(out).absolute()
         try:
-            file.write_text(text, encoding="ascii", newline="\n")
+            _write_whole(file, text)
         except OSError as error:
             raise UsageError(
                 f"{file} cannot be written",
@@ -57,3 +58,19 @@ def run_report(
             ctx.console.warn("no browser could be started: open the file yourself")
     # What is to be done about them is told as for `status`.
     ctx.outcome.counts.update(found.counts)
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """The whole page or nothing; what is no file (a device, a pipe) is written as it is."""
+    part = file
+    if file.is_file() or not file.exists():
+        file = file.resolve()
+        part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="ascii", newline="\n")
+        if part != file:
+            os.replace(part, file)
+    except OSError:
+        if part != file:
+            part.unlink(missing_ok=True)
+        raise

@@ -205,6 +205,27 @@ def test_what_is_no_file_is_not_replaced(program: PrivateProgram, tmp_path: Path
     assert (tmp_path / "page.html").read_text().startswith(HTML)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
+def test_a_page_that_does_not_fit_leaves_the_older_one(
+    program: PrivateProgram, tmp_path: Path
+) -> None:
+    record_example(program, 500)
+    (page := tmp_path / "page.html").write_text("yesterday's")
+    limited = ["sh", "-c", 'ulimit -f 128 && exec "$@"', "sh", sys.executable, "-m", "sbpam_cli"]
+    ended = subprocess.run(
+        [*limited, "report", "--offline", "--out", str(page)],
+        env=program.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"{page} cannot be written" in ended.stderr
+    assert [(path.name, path.read_text()) for path in tmp_path.glob("*page*")] == [
+        ("page.html", "yesterday's")
+    ]
+
+
 def test_times_are_local_with_utc_beside_them(program: PrivateProgram) -> None:
     record_example(program, 5)
     ended = subprocess.run(
