@@ -18,10 +18,6 @@ def parse_server(text: str, source: str = "--server") -> str:
     written. Raises OptionError or UsageError, which never repeats an address that may hold a
     password.
     """
-    import ipaddress
-
-    import idna
-
     address = text.strip().lower()
     if "@" in address:
         raise wrong_value(
@@ -33,8 +29,13 @@ def parse_server(text: str, source: str = "--server") -> str:
         if (match := _ADDRESS.fullmatch(address)) is None:
             raise ValueError
         scheme, ipv6, host, digits = match.groups()
-        host = f"[{ipaddress.IPv6Address(ipv6).compressed}]" if ipv6 else host
+        if ipv6:
+            import ipaddress
+
+            host = f"[{ipaddress.IPv6Address(ipv6).compressed}]"
         if "xn--" in host:
+            import idna
+
             idna.decode(host)
         port = int(digits or (443 if scheme else DEFAULT_PORT))
         if len(host) > 253 or not 1 <= port <= 65535:
