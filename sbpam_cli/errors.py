@@ -1,10 +1,6 @@
-"""Exit codes, and the errors that end a command.
+"""Exit codes, and the errors that end a command; `main` turns them into words and a code."""
 
-An error carries everything its reader needs: what happened, why in the
-server's own words, the trace id that the vendor's support asks for, and what
-to do next. `main` turns it into words and a code; nothing else does.
-"""
-
+from dataclasses import KW_ONLY, dataclass
 from enum import IntEnum
 from typing import ClassVar
 
@@ -28,31 +24,26 @@ class ExitCode(IntEnum):
     STDOUT_CLOSED = 141
 
 
+@dataclass(eq=False, repr=False)
 class SbpamError(Exception):
     """What ends a command, ready to be shown.
 
     message: what happened, one line without a full stop.
     reason: why, in the server's own words where it said any.
-    hint: what to do next.
-    trace_id: the server's `traceId`.
+    hint: what to do next. trace_id: the server's, which the vendor's support asks for.
     """
 
-    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+    message: str
+    _: KW_ONLY
+    reason: str | None = None
+    hint: str | None = None
+    trace_id: str | None = None
     code: ClassVar[str] = "bug"
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: str | None = None,
-        hint: str | None = None,
-        trace_id: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.reason = reason
-        self.hint = hint
-        self.trace_id = trace_id
+    def __init_subclass__(cls, code: str | None = None, exit_code: ExitCode | None = None) -> None:
+        cls.code = code or cls.code
+        cls.exit_code = exit_code or cls.exit_code
 
 
 class OutputError(SbpamError):
@@ -64,18 +55,12 @@ class OutputError(SbpamError):
         super().__init__("stdout could not be written", reason=reason, hint=hint)
 
 
-class OptionError(SbpamError):
+class OptionError(SbpamError, code="usage", exit_code=ExitCode.USAGE):
     """The command line itself is wrong. Shown on stderr alone, in every output form."""
 
-    exit_code = ExitCode.USAGE
-    code = "usage"
 
-
-class UsageError(SbpamError):
+class UsageError(SbpamError, code="usage", exit_code=ExitCode.USAGE):
     """Something named on the command line turned out not to exist or not to fit."""
-
-    exit_code = ExitCode.USAGE
-    code = "usage"
 
 
 def wrong_value(source: str, problem: str, hint: str | None = None) -> OptionError | UsageError:
@@ -84,78 +69,49 @@ def wrong_value(source: str, problem: str, hint: str | None = None) -> OptionErr
     return kind(f"{source}: {problem}", hint=hint)
 
 
-class InputError(SbpamError):
+class InputError(SbpamError, code="input", exit_code=ExitCode.USAGE):
     """The list of hosts, or a file, cannot be used as it is."""
 
-    exit_code = ExitCode.USAGE
-    code = "input"
 
-
-class SignInError(SbpamError):
+class SignInError(SbpamError, code="sign_in", exit_code=ExitCode.SIGN_IN):
     """Sign-in is needed, was refused, or the account may not do this."""
 
-    exit_code = ExitCode.SIGN_IN
-    code = "sign_in"
 
-
-class UnreachableError(SbpamError):
+class UnreachableError(SbpamError, code="unreachable", exit_code=ExitCode.UNREACHABLE):
     """No connection to the server, or none that can be trusted."""
 
-    exit_code = ExitCode.UNREACHABLE
-    code = "unreachable"
 
-
-class ServerError(SbpamError):
+class ServerError(SbpamError, code="server", exit_code=ExitCode.UNREACHABLE):
     """The server answered, and its answer is a failure or makes no sense.
 
     retry_after_s: when it wants to be asked again, where it says so.
     """
 
     retry_after_s: float | None = None
-    exit_code = ExitCode.UNREACHABLE
-    code = "server"
 
 
-class RejectedError(SbpamError):
+class RejectedError(SbpamError, code="rejected", exit_code=ExitCode.PARTIAL):
     """The server refused some hosts for good."""
 
-    exit_code = ExitCode.PARTIAL
-    code = "rejected"
 
-
-class UnknownOutcomeError(SbpamError):
+class UnknownOutcomeError(SbpamError, code="unknown_outcome", exit_code=ExitCode.UNKNOWN_OUTCOME):
     """Nobody knows yet whether some hosts were scheduled."""
 
-    exit_code = ExitCode.UNKNOWN_OUTCOME
-    code = "unknown_outcome"
 
-
-class JournalError(SbpamError):
+class JournalError(SbpamError, code="journal", exit_code=ExitCode.UNREACHABLE):
     """The journal, or the folder it lives in, cannot be read or written."""
 
-    exit_code = ExitCode.UNREACHABLE
-    code = "journal"
 
-
-class LockedError(SbpamError):
+class LockedError(SbpamError, code="locked", exit_code=ExitCode.LOCKED):
     """Another process is scheduling the same list."""
 
-    exit_code = ExitCode.LOCKED
-    code = "locked"
 
-
-class TimeoutPassed(SbpamError):
+class TimeoutPassed(SbpamError, code="timeout", exit_code=ExitCode.TIMEOUT):
     """`--timeout` passed; the scans go on."""
 
-    exit_code = ExitCode.TIMEOUT
-    code = "timeout"
 
-
-class Interrupted(SbpamError):
+class Interrupted(SbpamError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
     """A signal ended the command; `signal_number` says which."""
-
-    exit_code = ExitCode.INTERRUPTED
-    code = "interrupted"
 
     def __init__(self, message: str, *, signal_number: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

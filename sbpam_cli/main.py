@@ -47,7 +47,7 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     import typer
 
     from sbpam_cli.commands.app import as_option_error, run_app
-    from sbpam_cli.commands.present import exit_code_of
+    from sbpam_cli.outcome import Outcome
     from sbpam_cli.output.console import Console
     from sbpam_cli.output.context import as_error
 
@@ -62,4 +62,4 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     except Exception as error:
         problem = as_error(error, services)
     console.error(problem)
-    return exit_code_of(problem)
+    return Outcome(errors=[problem]).exit_code

@@ -1,9 +1,7 @@
 """What the program speaks of: hosts, jobs, statuses, tokens, profiles.
 
-One enumeration of statuses serves the wire, the journal and the output.
-Rows are named tuples: a million of them are made, and a frozen dataclass
-costs five times as much to build.
-Names and order of the server's enumerations: vendor's 4.2 pages.
+Rows are named tuples: a million of them are made, and a frozen dataclass costs five times
+as much to build. Names and order of the server's enumerations: vendor's 4.2 pages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 
 class ScanStatus(StrEnum):
-    """The status of a host or a job: the server's `ActionStatus`, then our own."""
+    """Of a host or a job: the server's `ActionStatus`, then our own."""
 
     QUEUED = "Queued"
     RUNNING = "Running"
@@ -44,13 +42,7 @@ SERVER_STATUSES: tuple[ScanStatus, ...] = tuple(ScanStatus)[:11]
 """The server's statuses; the index is the integer on the wire (Pending: 10 or -1)."""
 
 FINISHED: frozenset[ScanStatus] = frozenset(
-    {
-        ScanStatus.COMPLETE,
-        ScanStatus.COMPLETED_WITH_ERRORS,
-        ScanStatus.COMPLETED_NOT_RUN,
-        ScanStatus.FAILED,
-        ScanStatus.CANCELLED,
-    }
+    map(ScanStatus, ("Complete", "CompletedWithErrors", "CompletedNotRun", "Failed", "Cancelled"))
 )
 """A scan that has ended. Nothing else ever ends a wait."""
 
@@ -75,16 +67,14 @@ def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]
     The single-job shape has no status of its own, so both shapes are added up.
     """
     found = {status for status in hosts if status is not None}
-    if not found:
-        return job_status or ScanStatus.UNKNOWN
+    if len(found) < 2:
+        return next(iter(found), job_status or ScanStatus.UNKNOWN)
     going = found - FINISHED
-    if len(found) == 1:
-        return next(iter(found))
-    if going:
-        if ScanStatus.RUNNING in going or found & FINISHED:
-            return ScanStatus.RUNNING
-        return min(going, key=list(ScanStatus).index)
-    return ScanStatus.COMPLETED_WITH_ERRORS
+    if not going:
+        return ScanStatus.COMPLETED_WITH_ERRORS
+    if ScanStatus.RUNNING in going or going != found:
+        return ScanStatus.RUNNING
+    return min(going, key=list(ScanStatus).index)
 
 
 END_OF_TIME = 253_402_214_400.0
@@ -109,11 +99,10 @@ class FailureReason(StrEnum):
 
 
 class HostRow(NamedTuple):
-    """One row of the output: what became of one host.
+    """What became of one host: `host` is the name as asked for, lower-cased.
 
-    `host` is the name as asked for, lower-cased. Absent values are None.
-    `failure_reason` is never `NoError`: that is absence. The times are epoch
-    seconds on the server's clock; the journal keeps them, no row prints them.
+    failure_reason: never `NoError`. The times (epoch seconds on the server's clock) are
+    kept in the journal, and printed in no row.
     """
 
     host: str
@@ -132,9 +121,7 @@ class HostRow(NamedTuple):
 class ScanHost(NamedTuple):
     """A host inside a job, as the server tells it, in either of its shapes.
 
-    `status` is None where the server said nothing about it. `detail` is the
-    server's description where it says more than the status. Times are epoch
-    seconds, UTC.
+    detail: the server's description where it says more than the status. Times are epoch seconds.
     """
 
     name: str | None
@@ -154,8 +141,7 @@ class ScanHost(NamedTuple):
 class ScanJob(NamedTuple):
     """A host-scan job. `hosts` is None where the server's array was null or absent.
 
-    `created_at` (epoch seconds, server's clock), `created_by` and `node_id`
-    are known from the single-job call only.
+    The last three are known from the single-job call only; created_at: epoch seconds.
     """
 
     job_id: str
@@ -188,8 +174,7 @@ class KnownHost(NamedTuple):
 class ServiceAccount(NamedTuple):
     """A service account as the server tells it; the fields are the columns of its row.
 
-    `credential_id` is None where the server does not manage the account:
-    nothing can be scheduled with it then.
+    credential_id: None if the server does not manage it: nothing can be scheduled with it.
     """
 
     credential_id: str | None
@@ -235,22 +220,10 @@ class ListTally:
 
     def as_dict(self) -> dict[str, str | int | None]:
         """As the envelope has it; `records` is the sum of the six numbers after it."""
-        numbers = {
-            "hosts": self.hosts,
-            "duplicates": self.duplicates,
-            "without_name": self.without_name,
-            "blanks": self.blanks,
-            "comments": self.comments,
-            "invalid": self.invalid,
-        }
-        return {
-            "source": self.source,
-            "form": self.form,
-            "column": self.column,
-            "header_line": self.header_line,
-            "records": sum(numbers.values()),
-            **numbers,
-        }
+        names = ("hosts", "duplicates", "without_name", "blanks", "comments", "invalid")
+        numbers = {name: getattr(self, name) for name in names}
+        about = {name: getattr(self, name) for name in ("source", "form", "column", "header_line")}
+        return {**about, "records": sum(numbers.values()), **numbers}
 
 
 class JobSummary(NamedTuple):
@@ -269,11 +242,10 @@ METHODS: tuple[Method, ...] = ("password", "application", "token")
 
 
 class Token(NamedTuple):
-    """A bearer token.
+    """A bearer token; both times are epoch seconds on the server's clock.
 
-    `expires_at` is the JWT's `exp` and `received_at` the server's time when it
-    was made (its `iat`, else the clock when it came, corrected by the reply's
-    `Date`); both epoch seconds on the server's clock, None where unknown.
+    expires_at: the JWT's `exp`. received_at: its `iat`, else the clock when it came,
+    corrected by the reply's `Date`.
     """
 
     value: str
@@ -303,9 +275,8 @@ class Profile(NamedTuple):
 class Talk(Protocol):
     """Where the layers below the commands say something: stderr, in the end.
 
-    `note` is progress and information (silent with `--quiet`), `warn` a
-    warning (silent with `--quiet`), `trace` a line for `--verbose`. The text is
-    plain: one line, no markup, no secret; it is sanitised on its way out.
+    `note` and `warn` are silent with `--quiet`, `trace` is for `--verbose`. The text is one
+    line without markup or secrets; it is sanitised on its way out.
     """
 
     def note(self, text: str) -> None: ...

@@ -26,10 +26,8 @@ class Outcome:
 
     partial: something did not succeed though no error ended the command.
     code: an exit code of its own (`status --exit-status`), where no error is.
-    counts: rows printed, by status.
-    verdict: the end in a sentence, for stderr.
-    next_step: what a person may do next, where the command itself knows best; `{profile}`
-    in it becomes the option, where one is needed. lists: what became of each list of hosts.
+    counts: rows printed, by status. verdict: the end in a sentence, for stderr.
+    next_step: where the command itself knows best; `{profile}` in it becomes the option.
     has_sent: a POST has begun, so that a bug, or a row that is lost, means doubt.
     """
 

@@ -3,12 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from sbpam_cli.errors import (
-    ExitCode,
-    OptionError,
-    OutputError,
-    SbpamError,
-)
+from sbpam_cli.errors import ExitCode, OptionError, OutputError
 from sbpam_cli.models import FINISHED, GOING, RESCANNED, Form, ScanStatus
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import HOSTS, RUNS, Row, RowSet
@@ -91,11 +86,6 @@ def present(console: Console, connection: ConnectionOptions, shown: Shown, body:
     if outcome.exit_code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED
     return outcome.exit_code
-
-
-def exit_code_of(error: SbpamError) -> int:
-    """The exit code of a command that this error ended; a signal has its own."""
-    return Outcome(errors=[error]).exit_code
 
 
 def _make_summary() -> "HostSummary":
