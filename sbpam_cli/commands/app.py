@@ -51,7 +51,6 @@ class Group(TyperGroup):
     """
 
     panels: Mapping[str, str] = {}
-    command_class = Command
 
     def get_help(self, ctx: Any) -> str:
         return _show_help(ctx)
@@ -107,7 +106,6 @@ def _help(
 def _version(ctx: typer.Context, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from sbpam_cli import __version__
-        from sbpam_cli.output.console import Console
 
         console = Console(ctx.obj)
         console.write(f"sbpam {__version__}\n")

@@ -1,11 +1,8 @@
-"""`sbpam cancel`: asks the server to stop jobs."""
-
-from collections.abc import Sequence
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
 from sbpam_cli.commands.options import Follow, argument, with_common
-from sbpam_cli.output.columns import CANCEL, Row
+from sbpam_cli.commands.present import Rows
+from sbpam_cli.output.columns import CANCEL
 from sbpam_cli.output.context import Context
 
 
@@ -20,7 +17,7 @@ def cancel(
     ),
     yes: bool = known.YES,
     follow: Follow = None,
-) -> Sequence[Row]:
+) -> Rows:
     """Asks the server to stop jobs; scans that have ended stay as they are.
 
     Examples:

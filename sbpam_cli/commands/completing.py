@@ -25,32 +25,26 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9._@-]{1,100}", re.ASCII)
 def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     from sbpam_cli.settings.profiles import load_profiles
 
-    try:
-        profiles = load_profiles(ctx.find_root().obj)
-    except SbpamError:
-        return
-    for name, profile in sorted(profiles.items()):
-        # Names and servers of profiles were checked when they were read.
-        if name.startswith(incomplete):
-            yield name, profile.server or ""
+    with suppress(SbpamError):
+        # Names and servers were checked when they were read.
+        for name, profile in sorted(load_profiles(ctx.find_root().obj).items()):
+            if name.startswith(incomplete):
+                yield name, profile.server or ""
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     from sbpam_cli.journal.journal import Journal
 
     services = ctx.find_root().obj
-    try:
-        if not (services.state_folder() / "journal.sqlite3").is_file():
-            return
-        journal = Journal(services)
-        runs = journal.runs(limit=10 * _RUNS_OFFERED)
-        journal.close()
-    except (SbpamError, OSError):
-        return
-    # Ids and servers were checked when they were read.
-    fitting = (run for run in runs if run.run_id.startswith(incomplete))
-    for run in islice(fitting, _RUNS_OFFERED):
-        yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
+    with suppress(SbpamError, OSError):
+        if (services.state_folder() / "journal.sqlite3").is_file():
+            journal = Journal(services)
+            runs = journal.runs(limit=10 * _RUNS_OFFERED)
+            journal.close()
+            # Ids and servers were checked when they were read.
+            fitting = (run for run in runs if run.run_id.startswith(incomplete))
+            for run in islice(fitting, _RUNS_OFFERED):
+                yield run.run_id, f"{counted(run.hosts, 'host')} on {run.server}"
 
 
 def complete_words(words: Collection[str]) -> Callable[[str], Iterator[str]]:
@@ -74,16 +68,14 @@ def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
     """
     from sbpam_cli.lookups.accounts import last_found
 
-    found: list[tuple[str, str]] = []
     with suppress(SbpamError, OSError):
         found = last_found(ctx.find_root().obj)
-    names = [name for _, name in found]
-    for account_id, name in found:
-        is_clear = names.count(name) == 1 and _ACCOUNT.fullmatch(name)
-        if is_clear and name.startswith(incomplete):
-            yield name, account_id
-        elif incomplete and account_id.startswith(incomplete):
-            yield account_id, name if _ACCOUNT.fullmatch(name) else ""
+        names = [name for _, name in found if _ACCOUNT.fullmatch(name)]
+        for account_id, name in found:
+            if names.count(name) == 1 and name.startswith(incomplete):
+                yield name, account_id
+            elif incomplete and account_id.startswith(incomplete):
+                yield account_id, name if name in names else ""
 
 
 def complete_line(program: Any, services: Services) -> int | None:

@@ -1,13 +1,11 @@
-"""`sbpam config`: a profile's settings, without signing in again."""
-
-from collections.abc import Sequence
 from typing import Any, get_args
 
 import typer
 
 from sbpam_cli.commands.app import Command, Group
 from sbpam_cli.commands.options import argument, with_common
-from sbpam_cli.output.columns import SETTINGS, Row
+from sbpam_cli.commands.present import Rows
+from sbpam_cli.output.columns import SETTINGS
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import Setting
 
@@ -17,7 +15,7 @@ _KEY: Any = argument(..., f"{', '.join(get_args(Setting))}.", "KEY")
 
 @config.callback()
 @with_common(SETTINGS)
-def show_settings(ctx: Context) -> Sequence[Row]:
+def show_settings(ctx: Context) -> Rows:
     """Shows and changes a profile's settings, without signing in again.
 
     Without a command, every setting in force is listed.
@@ -27,19 +25,23 @@ def show_settings(ctx: Context) -> Sequence[Row]:
       sbpam config get server --profile nightly
       sbpam config unset insecure
     """
-    return _list(ctx)
+    from sbpam_cli.signin.config import list_settings
+
+    return list_settings(ctx)
 
 
 @config.command("list", cls=Command)
 @with_common(SETTINGS)
-def list_all(ctx: Context) -> Sequence[Row]:
+def list_all(ctx: Context) -> Rows:
     """Lists every setting in force, and where it comes from.
 
     Examples:
       sbpam config list
       sbpam config list --profile nightly -o json
     """
-    return _list(ctx)
+    from sbpam_cli.signin.config import list_settings
+
+    return list_settings(ctx)
 
 
 @config.command("get", cls=Command)
@@ -86,9 +88,3 @@ def unset(ctx: Context, key: Setting = _KEY) -> None:
     from sbpam_cli.signin.config import change_setting
 
     change_setting(ctx, key, None)
-
-
-def _list(ctx: Context) -> Sequence[Row]:
-    from sbpam_cli.signin.config import list_settings
-
-    return list_settings(ctx)

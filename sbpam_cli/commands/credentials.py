@@ -1,10 +1,8 @@
-"""`sbpam credentials`: finds service accounts, and the id to schedule with."""
-
-from collections.abc import Iterable
 from itertools import chain
 
 from sbpam_cli.commands.options import argument, with_common
-from sbpam_cli.output.columns import CREDENTIALS, Row
+from sbpam_cli.commands.present import Rows
+from sbpam_cli.output.columns import CREDENTIALS
 from sbpam_cli.output.context import Context
 
 
@@ -12,7 +10,7 @@ from sbpam_cli.output.context import Context
 def credentials(
     ctx: Context,
     text: str = argument("", "A part of the user name, in any case, or of DOMAIN\\name.", "[TEXT]"),
-) -> Iterable[Row]:
+) -> Rows:
     """Finds service accounts and the id to schedule with.
 
     Examples:

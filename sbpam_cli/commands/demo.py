@@ -1,5 +1,3 @@
-"""`sbpam demo`: the whole job against the embedded sandbox, leaving nothing behind."""
-
 from contextlib import ExitStack
 from dataclasses import replace
 

@@ -1,21 +1,16 @@
-"""`sbpam doctor`: what a person has, what cron has, and what is assumed of the server."""
-
-from collections.abc import Iterable
-
 from sbpam_cli.commands.options import flag, with_common
+from sbpam_cli.commands.present import Rows
 from sbpam_cli.errors import OptionError
-from sbpam_cli.output.columns import ASSUMPTIONS, DOCTOR, Row
+from sbpam_cli.output.columns import ASSUMPTIONS, DOCTOR
 from sbpam_cli.output.context import Context
 
 
 @with_common(DOCTOR)
 def doctor(
     ctx: Context,
-    unattended: bool = flag("Check what cron has: sign in afresh.", "--unattended"),
-    assumptions: bool = flag(
-        "Compare the server with what is assumed of it, for a report.", "--assumptions"
-    ),
-) -> Iterable[Row]:
+    unattended: bool = flag("Check what cron has: sign in afresh."),
+    assumptions: bool = flag("Compare the server with what is assumed of it, for a report."),
+) -> Rows:
     """Checks everything a run needs; what is not ok comes first, with its remedy.
 
     Takes the session that `sbpam login` stored. With --unattended it signs in afresh, as

@@ -88,25 +88,15 @@ def _panels(ctx: Any) -> dict[str, list[tuple[str, str]]]:
         if parameter.param_type_name == "argument":
             found["Arguments"].append((parameter.metavar, parameter.help))
         else:
-            panel = parameter.rich_help_panel or ("Options" if parameter.name != "help" else "")
-            found[panel or (EVERYWHERE if EVERYWHERE in found else "Options")].append(
-                (_names(parameter), parameter.help + _default(parameter))
-            )
+            own = EVERYWHERE if parameter.name == "help" and EVERYWHERE in found else "Options"
+            names, words = ", ".join(sorted(parameter.opts, key=len)), parameter.help
+            if not parameter.is_flag:
+                names += f" {parameter.metavar}"
+                words += f" (default: {parameter.default})" if parameter.show_default else ""
+            found[parameter.rich_help_panel or own].append((names, words))
     if EVERYWHERE in found:
         found[EVERYWHERE] = found.pop(EVERYWHERE)
     return found
-
-
-def _names(parameter: Any) -> str:
-    names = ", ".join(sorted(parameter.opts, key=len))
-    return names if parameter.is_flag else f"{names} {parameter.metavar}"
-
-
-def _default(parameter: Any) -> str:
-    shown = parameter.show_default
-    if isinstance(shown, str):
-        return f" (default: {shown})"
-    return f" (default: {parameter.default})" if shown and not parameter.is_flag else ""
 
 
 def _panel(title: str, rows: list[tuple[str, str]]) -> "RenderableType":

@@ -1,10 +1,7 @@
-"""`sbpam hosts`: the hosts that the server knows, for a pipe into `schedule`."""
-
-from collections.abc import Iterable
-
 from sbpam_cli.commands.options import YES, flag, option, parse_duration, with_common
+from sbpam_cli.commands.present import Rows
 from sbpam_cli.errors import OptionError
-from sbpam_cli.output.columns import KNOWN_HOSTS, OU_HOSTS, Row
+from sbpam_cli.output.columns import KNOWN_HOSTS, OU_HOSTS
 from sbpam_cli.output.context import Context
 
 
@@ -12,15 +9,15 @@ from sbpam_cli.output.context import Context
 def hosts(
     ctx: Context,
     ou: str | None = option(None, "The organisational unit's distinguished name.", "DN", "--ou"),
-    recursive: bool = flag("The units within it too.", "--recursive"),
+    recursive: bool = flag("The units within it too."),
     not_enrolled: bool = flag("Computers of the directory that NPS does not manage."),
     not_scanned_for: float | None = option(
         None, "Last scanned so long ago, or never.", "TIME", parser=parse_duration
     ),
     winrm_disabled: bool = flag("Hosts whose WinRM is disabled in NPS."),
-    onboard: bool = flag("Have NPS onboard the unit's hosts.", "--onboard"),
+    onboard: bool = flag("Have NPS onboard the unit's hosts."),
     yes: bool = YES,
-) -> Iterable[Row]:
+) -> Rows:
     """Lists hosts that the server knows; with --onboard, has NPS onboard those of a unit.
 
     Examples:

@@ -1,5 +1,3 @@
-"""`sbpam login`: signs in, keeps what the next commands need, remembers the server."""
-
 from sbpam_cli.commands.options import CREDENTIAL, flag, option, with_common
 from sbpam_cli.models import Method
 from sbpam_cli.output.columns import LOGIN
@@ -18,14 +16,14 @@ def login(
         None, "The user, DOMAIN\\user, or the application (SBPAM_USERNAME).", "NAME"
     ),
     password_file: str | None = option(None, "A file with the password.", "FILE"),
-    password_stdin: bool = flag("The password comes from stdin.", "--password-stdin"),
+    password_stdin: bool = flag("The password comes from stdin."),
     code: str | None = option(None, "The MFA code, or a word such as push.", "CODE"),
     totp_secret_file: str | None = option(
         None, "A file with the TOTP secret, to make codes from now on.", "FILE"
     ),
-    totp: bool = flag("Ask for the TOTP secret, to make codes from now on.", "--totp"),
+    totp: bool = flag("Ask for the TOTP secret, to make codes from now on."),
     token_file: str | None = option(None, "A file with a ready token.", "FILE"),
-    token_stdin: bool = flag("A ready token comes from stdin.", "--token-stdin"),
+    token_stdin: bool = flag("A ready token comes from stdin."),
     credential: str | None = CREDENTIAL,
     client_cert: str | None = option(
         None, "Its certificate, PEM or PKCS#12 (SBPAM_CLIENT_CERT).", "FILE", panel=_APPLICATION
@@ -37,19 +35,13 @@ def login(
         panel=_APPLICATION,
     ),
     api_key_file: str | None = option(None, "A file with its API key.", "FILE", panel=_APPLICATION),
-    api_key_stdin: bool = flag(
-        "The API key comes from stdin.", "--api-key-stdin", panel=_APPLICATION
-    ),
-    insecure: bool = flag("Do not verify TLS, for this profile only.", "--insecure", panel=_KEPT),
-    no_store: bool = flag(
-        "Keep nothing in the keyring; the profile is written.", "--no-store", panel=_KEPT
-    ),
+    api_key_stdin: bool = flag("The API key comes from stdin.", panel=_APPLICATION),
+    insecure: bool = flag("Do not verify TLS, for this profile only.", panel=_KEPT),
+    no_store: bool = flag("Keep nothing in the keyring; the profile is written.", panel=_KEPT),
     print_token: bool = flag(
-        "Print the token, for SBPAM_TOKEN, and keep nothing at all.", "--print-token", panel=_KEPT
+        "Print the token, for SBPAM_TOKEN, and keep nothing at all.", panel=_KEPT
     ),
-    no_store_password: bool = flag(
-        "Keep only the token in the keyring.", "--no-store-password", panel=_KEPT
-    ),
+    no_store_password: bool = flag("Keep only the token in the keyring.", panel=_KEPT),
 ) -> None:
     """Signs in, keeps the secrets in the keyring and the server in a profile.
 

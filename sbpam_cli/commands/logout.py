@@ -1,5 +1,3 @@
-"""`sbpam logout`: forgets the secrets of a profile, or of all."""
-
 from sbpam_cli.commands.options import flag, with_common
 from sbpam_cli.output.columns import LOGOUT
 from sbpam_cli.output.context import Context

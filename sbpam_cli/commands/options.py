@@ -90,19 +90,16 @@ CREDENTIAL = option(
     autocompletion=complete_accounts,
 )
 YES = flag("Don't ask.", "--yes", "-y")
-OFFLINE = flag("Ask the journal (or check the list) alone.", "--offline")
-FULL = flag("On a terminal: every row of however many.", "--full")
-DRY_RUN = flag("Check the list with the server, schedule nothing.", "--dry-run")
+OFFLINE = flag("Ask the journal (or check the list) alone.")
+FULL = flag("On a terminal: every row of however many.")
+DRY_RUN = flag("Check the list with the server, schedule nothing.")
 BATCH_SIZE = option(500, "Hosts in a POST; each makes one job.", "N", min=1, panel=SENDING)
 PARALLEL = option(4, "POSTs in flight at a time, 64 at most.", "N", min=1, max=64, panel=SENDING)
 SEND_TIMEOUT = duration(
     "2m", "Limit for one POST, reply included; 1d at most.", parser=parse_a_day, panel=SENDING
 )
 SETTLE_AFTER = duration(
-    "3m",
-    "How long until 'no such job' is believed.",
-    parser=parse_duration,
-    panel=SENDING,
+    "3m", "How long until 'no such job' is believed.", parser=parse_duration, panel=SENDING
 )
 
 
@@ -167,7 +164,7 @@ class Common(NamedTuple):
     verbose: bool = flag(
         "Show each request: method, path, status, time.", "--verbose", "-v", panel=EVERYWHERE
     )
-    no_input: bool = flag("Never ask, not even on a terminal.", "--no-input", panel=EVERYWHERE)
+    no_input: bool = flag("Never ask, not even on a terminal.", panel=EVERYWHERE)
 
     def connection(self) -> ConnectionOptions:
         names = ("profile", "server", "ca_bundle", "fingerprint", "no_input")
@@ -190,6 +187,10 @@ def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callab
                 own["full"] = inspect.Parameter("full", by_name, default=FULL, annotation=bool)
             own |= inspect.signature(follow_limits).parameters
         own |= inspect.signature(Common).parameters
+        for name, one in own.items():
+            if one.annotation is bool and not one.default.param_decls:
+                # Typer's own choice has a `--no-...` beside it.
+                one.default.param_decls = (f"--{name.replace('_', '-')}",)
         parameters = [one.replace(kind=by_name) for one in own.values()]
 
         def adapted(ctx: typer.Context, **values: Any) -> int:

@@ -1,7 +1,7 @@
 """From a command's end to what is seen of it: rows, envelope, errors, hint, exit code."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from sbpam_cli.errors import ExitCode, OptionError, OutputError
 from sbpam_cli.models import FINISHED, GOING, RESCANNED, Form, ScanStatus
@@ -10,13 +10,12 @@ from sbpam_cli.output.columns import HOSTS, RUNS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.context import Context, as_error
 from sbpam_cli.output.forms import Printer, choose_form
+from sbpam_cli.output.summary import HostSummary
 from sbpam_cli.settings.profiles import DEFAULT_PROFILE, ConnectionOptions, form_of_profile
 from sbpam_cli.system.services import Services
 
-if TYPE_CHECKING:
-    from sbpam_cli.output.summary import HostSummary
-
-Body = Callable[[Context], Iterable[Row] | None]
+Rows: TypeAlias = Iterable[Row]
+Body = Callable[[Context], Rows | None]
 _LEFT = {ScanStatus.OUTCOME_UNKNOWN, ScanStatus.NOT_SENT}
 _AFTER = {
     "login": "`sbpam credentials{profile}` finds the account to schedule with",
@@ -52,7 +51,11 @@ def present(console: Console, connection: ConnectionOptions, shown: Shown, body:
     by_name = output or services.env("SBPAM_OUTPUT")
     by_name = by_name or form_of_profile(services, connection.profile)
     form = choose_form(by_name, services) if row_set is not None else "tsv"
-    summary = _make_summary() if form == "table" and row_set is HOSTS else None
+    summary = None
+    if form == "table" and row_set is HOSTS:
+        from sbpam_cli.report.remedies import REMEDIES
+
+        summary = HostSummary(REMEDIES)
     printer = Printer(
         form, console, row_set or RUNS, every_row=full or by_name is not None, summary=summary
     )
@@ -86,14 +89,6 @@ def present(console: Console, connection: ConnectionOptions, shown: Shown, body:
     if outcome.exit_code == ExitCode.DONE and console.stdout_closed:
         return ExitCode.STDOUT_CLOSED
     return outcome.exit_code
-
-
-def _make_summary() -> "HostSummary":
-    # Not loaded for a pipe.
-    from sbpam_cli.output.summary import HostSummary
-    from sbpam_cli.report.remedies import REMEDIES
-
-    return HostSummary(REMEDIES)
 
 
 def _next_step(

@@ -1,5 +1,3 @@
-"""`sbpam report`: one page about a run."""
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.options import flag, option, run_argument, with_common
 from sbpam_cli.output.context import Context

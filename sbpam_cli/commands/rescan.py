@@ -1,5 +1,3 @@
-"""`sbpam rescan`: once more what did not succeed."""
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_words
 from sbpam_cli.commands.options import Follow, option, read_names, run_argument, with_common

@@ -1,5 +1,3 @@
-"""`sbpam resume`: finishes a run that was cut short."""
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.options import Follow, flag, option, run_argument, with_common
 from sbpam_cli.output.columns import HOSTS
@@ -12,7 +10,7 @@ def resume(
     run: str | None = run_argument("the newest unfinished one"),
     accept: list[str] = option([], "This job is a batch that is in doubt.", "JOB_ID"),
     ruled_out: list[str] = option([], "This job is none of them.", "JOB_ID", "--not"),
-    resend: bool = flag("Send again what is in doubt and has no possible job.", "--resend"),
+    resend: bool = flag("Send again what is in doubt and has no possible job."),
     send_timeout: float = known.SEND_TIMEOUT,
     settle_after: float = known.SETTLE_AFTER,
     follow: Follow = None,

@@ -1,5 +1,3 @@
-"""`sbpam runs`: the journal."""
-
 import typer
 
 from sbpam_cli.commands.app import Command, Group

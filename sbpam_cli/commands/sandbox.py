@@ -1,5 +1,3 @@
-"""`sbpam sandbox`: the embedded server, for rehearsals."""
-
 import os
 from collections.abc import Iterator
 from signal import SIGINT

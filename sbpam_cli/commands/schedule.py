@@ -1,5 +1,3 @@
-"""`sbpam schedule`: the main job."""
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.options import SENDING, Follow, flag, option, with_common
 from sbpam_cli.errors import OptionError
@@ -22,16 +20,12 @@ def schedule(
     column: str | None = option(
         None, "The column of a table with the FQDN.", "NAME|NUMBER", panel=_LIST
     ),
-    allow_partial: bool = flag(
-        "Take LDIF that its directory cut short.", "--allow-partial", panel=_LIST
-    ),
-    skip_invalid: bool = flag(
-        "Send the good names, report the others.", "--skip-invalid", panel=_LIST
-    ),
+    allow_partial: bool = flag("Take LDIF that its directory cut short.", panel=_LIST),
+    skip_invalid: bool = flag("Send the good names, report the others.", panel=_LIST),
     skip_recent: float | None = known.duration(
         None, "Skip hosts accepted within that time.", panel=_LIST
     ),
-    allow_empty: bool = flag("An empty list is a success.", "--allow-empty", panel=_LIST),
+    allow_empty: bool = flag("An empty list is a success.", panel=_LIST),
     max_hosts: int | None = option(None, "Refuse a list of more hosts.", "N", min=0, panel=_LIST),
     batch_size: int = known.BATCH_SIZE,
     parallel: int = known.PARALLEL,
@@ -40,10 +34,8 @@ def schedule(
     ),
     send_timeout: float = known.SEND_TIMEOUT,
     settle_after: float = known.SETTLE_AFTER,
-    fail_fast: bool = flag("Stop at the first batch that fails.", "--fail-fast", panel=SENDING),
-    new_run: bool = flag(
-        "Don't continue an unfinished run of this list.", "--new-run", panel=SENDING
-    ),
+    fail_fast: bool = flag("Stop at the first batch that fails.", panel=SENDING),
+    new_run: bool = flag("Don't continue an unfinished run of this list.", panel=SENDING),
     follow: Follow = None,
 ) -> None:
     """Schedules scans of hosts and prints one row for each.

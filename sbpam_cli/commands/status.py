@@ -1,5 +1,3 @@
-"""`sbpam status`: what became of hosts."""
-
 from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs, complete_words
 from sbpam_cli.commands.options import Follow, argument, flag, option, read_names, with_common
@@ -33,9 +31,7 @@ def status(
         parser=read_statuses,
         autocompletion=complete_words(["problems", *ScanStatus]),
     ),
-    exit_status: bool = flag(
-        "Exit with 8 while going, 5 in doubt, 3 not all Complete.", "--exit-status"
-    ),
+    exit_status: bool = flag("Exit with 8 while going, 5 in doubt, 3 not all Complete."),
     follow: Follow = None,
 ) -> None:
     """Shows the status of every host: of the newest run, or of what is named.

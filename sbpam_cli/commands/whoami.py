@@ -1,17 +1,14 @@
-"""`sbpam whoami`: who is signed in where, until when, and where each secret comes from."""
-
-from collections.abc import Iterable
-
 from sbpam_cli.commands.options import flag, with_common
-from sbpam_cli.output.columns import WHOAMI, Row
+from sbpam_cli.commands.present import Rows
+from sbpam_cli.output.columns import WHOAMI
 from sbpam_cli.output.context import Context
 
 
 @with_common(WHOAMI)
 def whoami(
     ctx: Context,
-    check: bool = flag("Ask the server whether each token still works.", "--check"),
-) -> Iterable[Row]:
+    check: bool = flag("Ask the server whether each token still works."),
+) -> Rows:
     """Shows who is signed in where, and where each secret comes from (never its value).
 
     Examples:

@@ -19,6 +19,7 @@ MISTYPED = {
     "option of the program": (["--verison"], "--verison", "did you mean --version?"),
     "option before the command": (["-o", "json", "status"], "-o", "stand after the command"),
     "option like none": (["status", "--xyzzy"], "--xyzzy", "sbpam status --help shows"),
+    "flag that is no flag": (["hosts", "--no-not-enrolled"], "--no-not-en", "sbpam hosts --help"),
     "form": (["status", "-o", "jsn"], "'jsn'", "did you mean json?"),
     "form in capitals": (["status", "-o", "JSNO"], "'JSNO'", "did you mean json?"),
     "form like none": (["status", "-o", "yaml"], "'yaml'", "sbpam status --help shows"),
