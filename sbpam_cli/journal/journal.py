@@ -7,6 +7,7 @@ thousand rows.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -86,11 +87,7 @@ class Journal(Database):
     def split(self, run_id: str, parent: Batch, children: Sequence[Batch]) -> None:
         """A batch gives way to smaller ones: both sides in one transaction."""
         with self._transaction() as execute:
-            execute(
-                "UPDATE batches SET state = 'split', http_status = ?, reason = ?"
-                " WHERE run_id = ? AND number = ?",
-                (parent.http_status, parent.reason, run_id, parent.number),
-            )
+            self._put_batch(execute, run_id, parent)
             self._insert(execute, run_id, children)
 
     def end_run(self, run_id: str, exit_code: int | None) -> None:
@@ -227,7 +224,7 @@ class Journal(Database):
             " ORDER BY rowid DESC LIMIT 1",
             *(digest, server, credential_id),
         )
-        return next(iter(found), None)
+        return found[0] if found else None
 
     def newest_unfinished_run(self) -> Run | None:
         """The newest run with a batch that is not accepted, or whose command was cut off."""
@@ -235,7 +232,7 @@ class Journal(Database):
             "WHERE exit_code IS NULL OR run_id IN (SELECT run_id FROM batches"
             " WHERE state NOT IN ('accepted', 'split')) ORDER BY rowid DESC LIMIT 1"
         )
-        return next(iter(found), None)
+        return found[0] if found else None
 
     def counts(self) -> dict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
@@ -261,8 +258,7 @@ class Journal(Database):
 
     def batches(self, run_id: str) -> list[Batch]:
         """The batches of a run in the order of their names; split ones left out."""
-        found = self._batches("b.run_id = ? AND b.state <> 'split'", run_id)
-        return [batch for _, batch in found]
+        return self._batches("b.run_id = ? AND b.state <> 'split'", run_id)
 
     def each_batch(self, run_id: str) -> Iterator[Batch]:
         """The same one at a time; no read lock is held in between.
@@ -275,9 +271,8 @@ class Journal(Database):
             " AND first >= ? AND state <> 'split' ORDER BY first LIMIT 1)"
         )
         while found := self._batches(where, run_id, run_id, place):
-            [(_, batch)] = found
-            yield batch
-            place = batch.first + len(batch.names)
+            yield from found
+            place = found[0].first + len(found[0].names)
 
     def newest_batch_of(self, host: str, server: str) -> tuple[Run, Batch] | None:
         """The newest accepted batch on that server that holds the host."""
@@ -291,37 +286,25 @@ class Journal(Database):
         return self._newest("b.job_id = ?", job_id)
 
     def _newest(self, where: str, *values: object) -> tuple[Run, Batch] | None:
-        found = self._select(
-            "SELECT b.run_id, b.number FROM batches b JOIN batch_names n USING (run_id, number)"
-            f" JOIN runs r USING (run_id) WHERE {where} ORDER BY r.rowid DESC, b.sent_at DESC"
-            " LIMIT 1",
-            values,
+        found = self._batches(
+            "(b.run_id, b.number) = (SELECT b.run_id, b.number FROM batches b"
+            " JOIN batch_names n USING (run_id, number) JOIN runs r USING (run_id)"
+            f" WHERE {where} ORDER BY r.rowid DESC, b.sent_at DESC LIMIT 1)",
+            *values,
         )
-        for run_id, number in found:
-            [(_, batch)] = self._batches("b.run_id = ? AND b.number = ?", run_id, number)
-            return self.find_run(run_id), batch
-        return None
+        return (self.find_run(found[0].run_id), found[0]) if found else None
 
-    def claimed_jobs(self, server: str) -> dict[str, str]:
-        """Every job of that server that a batch has: job id -> run id, the newest last."""
+    def claimed_jobs(self, server: str, by: float = math.inf) -> dict[str, str]:
+        """Jobs of that server that a batch had by then: job id -> run id, the newest last."""
         return dict(
             self._select(
-                "SELECT b.job_id, b.run_id FROM batches b JOIN runs r USING (run_id)"
-                " WHERE b.job_id IS NOT NULL AND r.server = ? ORDER BY r.rowid, b.sent_at",
-                (server,),
+                "SELECT job_id, run_id FROM batches JOIN runs USING (run_id)"
+                " WHERE job_id IS NOT NULL AND server = ? AND coalesce(accepted_at, 0) <= ?"
+                " ORDER BY runs.rowid, sent_at",
+                (server, by),
                 read_claim,
             )
         )
-
-    def accepted_jobs(self, server: str, before: float) -> set[str]:
-        """Jobs of that server that were known as accepted by then."""
-        found = self._select(
-            "SELECT job_id, run_id FROM batches JOIN runs USING (run_id)"
-            " WHERE state = 'accepted' AND server = ? AND accepted_at <= ?",
-            (server, before),
-            read_claim,
-        )
-        return {job_id for job_id, _ in found}
 
     def newest_accepted(self, server: str) -> tuple[Run, Batch] | None:
         return self._newest("r.server = ? AND b.state = 'accepted'", server)
@@ -334,10 +317,8 @@ class Journal(Database):
             f" (SELECT b.run_id FROM batches b WHERE {where}) ORDER BY rowid",
             *(server, since),
         )
-        return [
-            (run, [b for _, b in self._batches(f"b.run_id = ? AND {where}", run.run_id, since)])
-            for run in runs
-        ]
+        where = f"b.run_id = ? AND {where}"
+        return [(run, self._batches(where, run.run_id, since)) for run in runs]
 
     def accepted_since(self, server: str, since: float) -> dict[str, str]:
         """Hosts of that server's accepted batches sent since then: host -> run id.
@@ -350,26 +331,22 @@ class Journal(Database):
             *(server, since, self._services.clock.now()),
         )
         return {
-            row.host: run_id
-            for run_id, batch in sorted(found, key=lambda pair: pair[1].sent_at or 0.0)
+            row.host: batch.run_id
+            for batch in sorted(found, key=lambda batch: batch.sent_at or 0.0)
             for row in batch.rows or ()
             if row.status in SCHEDULED
         }
 
-    def _batches(self, where: str, *values: object) -> list[tuple[str, Batch]]:
-        """Batches with the ids of their runs, in the order of their names."""
-        own = ("number", "first", "size", "parent", *_CHANGING)
-        names = (*own, "names", "seen_at", "rows")
-
-        def read(values: Sequence[Any]) -> tuple[str, Batch]:
-            return values[0], read_batch(dict(zip(names, values[1:], strict=True)))
-
+    def _batches(self, where: str, *values: object) -> list[Batch]:
+        """In the order of their names."""
+        own = ("run_id", "number", "first", "size", "parent", *_CHANGING)
+        fields = (*own, "names", "seen_at", "rows")
         return self._select(
-            f"SELECT b.run_id, {', '.join(f'b.{name}' for name in own)}, n.names, r.seen_at, r.rows"
+            f"SELECT {', '.join(f'b.{name}' for name in own)}, n.names, r.seen_at, r.rows"
             " FROM batches b LEFT JOIN batch_names n USING (run_id, number)"
             f" LEFT JOIN batch_rows r USING (run_id, number) WHERE {where} ORDER BY b.first",
             values,
-            read,
+            lambda values: read_batch(dict(zip(fields, values, strict=True))),
         )
 
 

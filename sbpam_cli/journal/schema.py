@@ -20,83 +20,73 @@ _BUSY_TIMEOUT_S = 30.0
 _BUSY_PAUSE_S = 0.05
 _UNSOUND = ("malformed", "not a database", "odd value", "Could not decode", "integer overflow")
 # Names and rows are tables of their own: a batch's state changes without rewriting them.
-_TABLES = (
-    """
-    CREATE TABLE runs (
-        run_id TEXT PRIMARY KEY,
-        started REAL NOT NULL,          -- epoch seconds, our clock
-        ended REAL,
-        exit_code INTEGER,              -- NULL: cut short
-        server TEXT NOT NULL,           -- origin
-        profile TEXT NOT NULL,
-        username TEXT,
-        credential_id TEXT NOT NULL,
-        digest TEXT NOT NULL,           -- of the sorted names that are sent
-        hosts INTEGER NOT NULL,         -- asked for, those set aside included
-        aside TEXT NOT NULL,            -- JSON: [[position, host, status, detail], ...]
-        account TEXT,                   -- the service account's name, if that is known
-        skipped INTEGER NOT NULL,       -- of those set aside: Skipped,
-        elsewhere INTEGER NOT NULL,     -- and in doubt in another run
-        list TEXT NOT NULL              -- what the hosts came from: `hosts.csv, stdin`
-    )
-    """,
-    """
-    CREATE TABLE batches (
-        run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        first INTEGER NOT NULL,         -- index of its first name among those sent
-        size INTEGER NOT NULL,
-        parent INTEGER,                 -- the batch it was split from
-        state TEXT NOT NULL,            -- planned sending accepted rejected unknown split
-        job_id TEXT,                    -- not unique: a server may reuse one
-        sent_at REAL,                   -- epoch seconds, our clock: the newest try
-        deadline REAL,                  -- by then that try has ended, one way or another
-        gave_up_at REAL,
-        clock_offset REAL,              -- the server's clock minus ours at that try, seconds
-        http_status INTEGER,
-        reason TEXT,
-        trace_id TEXT,
-        accepted_at REAL,
-        list_before INTEGER,            -- the last read of the job list that had ended before it
-        session TEXT,                   -- of that try: the same one, the same sign-in
-        accepted INTEGER NOT NULL DEFAULT 0,
-        failed INTEGER NOT NULL DEFAULT 0,
-        complete INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (run_id, number)
-    )
-    """,
-    """
-    CREATE TABLE batch_names (
-        run_id TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        names TEXT NOT NULL,            -- one a line, in the order asked for
-        PRIMARY KEY (run_id, number),
-        FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
-    )
-    """,
-    """
-    CREATE TABLE batch_rows (
-        run_id TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        seen_at REAL NOT NULL,          -- epoch seconds, our clock
-        rows TEXT NOT NULL,             -- JSON: an array of the fields for each host
-        PRIMARY KEY (run_id, number),
-        FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
-    )
-    """,
-    """
-    CREATE TABLE lists (                -- reads of a server's list of jobs
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        server TEXT NOT NULL,           -- origin
-        ended REAL NOT NULL,            -- epoch seconds, our clock
-        whole INTEGER NOT NULL,         -- 0: it broke off
-        ids BLOB NOT NULL               -- the jobs that it showed, 16 bytes each
-    )
-    """,
-    "CREATE INDEX runs_by_list ON runs (digest, server)",
-    "CREATE INDEX batches_by_job ON batches (job_id)",
-    f"PRAGMA user_version = {VERSION}",
-)
+_TABLES = f"""
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    started REAL NOT NULL,          -- epoch seconds, our clock
+    ended REAL,
+    exit_code INTEGER,              -- NULL: cut short
+    server TEXT NOT NULL,           -- origin
+    profile TEXT NOT NULL,
+    username TEXT,
+    credential_id TEXT NOT NULL,
+    digest TEXT NOT NULL,           -- of the sorted names that are sent
+    hosts INTEGER NOT NULL,         -- asked for, those set aside included
+    aside TEXT NOT NULL,            -- JSON: [[position, host, status, detail], ...]
+    account TEXT,                   -- the service account's name, if that is known
+    skipped INTEGER NOT NULL,       -- of those set aside: Skipped,
+    elsewhere INTEGER NOT NULL,     -- and in doubt in another run
+    list TEXT NOT NULL              -- what the hosts came from: `hosts.csv, stdin`
+);
+CREATE TABLE batches (
+    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    first INTEGER NOT NULL,         -- index of its first name among those sent
+    size INTEGER NOT NULL,
+    parent INTEGER,                 -- the batch it was split from
+    state TEXT NOT NULL,            -- planned sending accepted rejected unknown split
+    job_id TEXT,                    -- not unique: a server may reuse one
+    sent_at REAL,                   -- epoch seconds, our clock: the newest try
+    deadline REAL,                  -- by then that try has ended, one way or another
+    gave_up_at REAL,
+    clock_offset REAL,              -- the server's clock minus ours at that try, seconds
+    http_status INTEGER,
+    reason TEXT,
+    trace_id TEXT,
+    accepted_at REAL,
+    list_before INTEGER,            -- the last read of the job list that had ended before it
+    session TEXT,                   -- of that try: the same one, the same sign-in
+    accepted INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    complete INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, number)
+);
+CREATE TABLE batch_names (
+    run_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    names TEXT NOT NULL,            -- one a line, in the order asked for
+    PRIMARY KEY (run_id, number),
+    FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
+);
+CREATE TABLE batch_rows (
+    run_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    seen_at REAL NOT NULL,          -- epoch seconds, our clock
+    rows TEXT NOT NULL,             -- JSON: an array of the fields for each host
+    PRIMARY KEY (run_id, number),
+    FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
+);
+CREATE TABLE lists (                -- reads of a server's list of jobs
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    server TEXT NOT NULL,           -- origin
+    ended REAL NOT NULL,            -- epoch seconds, our clock
+    whole INTEGER NOT NULL,         -- 0: it broke off
+    ids BLOB NOT NULL               -- the jobs that it showed, 16 bytes each
+);
+CREATE INDEX runs_by_list ON runs (digest, server);
+CREATE INDEX batches_by_job ON batches (job_id);
+PRAGMA user_version = {VERSION}
+"""
 
 
 def journal_failure(path: Path, error: BaseException) -> JournalError:
@@ -183,7 +173,7 @@ def _create_tables(connection: "sqlite3.Connection", path: Path) -> None:
         execute("BEGIN IMMEDIATE")
         # Another process may have been first.
         [(version,)] = execute("PRAGMA user_version").fetchall()
-        for statement in _TABLES if version == 0 else ():
+        for statement in _TABLES.split(";") if version == 0 else ():
             execute(statement)
         execute("COMMIT")
     elif version != VERSION:

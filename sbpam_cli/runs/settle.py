@@ -282,7 +282,7 @@ class Settling:
         ]
         if not reading.ids.issuperset(accepted):
             return False
-        earlier = self._state.journal.accepted_jobs(self._state.run.server, sent_at)
+        earlier = self._state.journal.claimed_jobs(self._state.run.server, sent_at)
         before, _ = self._listed(batch.list_before)
         shows_earlier = not reading.ids.isdisjoint(before.union(map(id_bytes, earlier)))
         return shows_earlier or batch.number in self._earlier
