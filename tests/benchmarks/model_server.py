@@ -1,26 +1,22 @@
 """A server as quick as Python can be: canned replies over TLS, cut from the request.
 
-    python model_server.py CERTIFICATE KEY [--list-hosts N] [--entity-hosts N] ...
+    python model_server.py CERTIFICATE KEY LIST_HOSTS ENTITY_HOSTS ENTITY_BYTES
 
 Prints its port. It checks nothing: what it must not be is the bottleneck.
-`POST /model/latency` takes the milliseconds that every scheduling POST waits
-from then on; `GET /model/requests` answers what was asked, and forgets it.
 """
 
-import argparse
+import itertools
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 import uuid
-from collections import Counter
 from email.utils import formatdate
-from urllib.parse import parse_qs, urlsplit
 
 LIST_JOB = "11111111-0000-4000-8000-000000000001"
 ENTITY_JOB = "11111111-0000-4000-8000-000000000002"
-STATUSES = ("Queued", "Running", "Complete", "Failed")
 _TAILS = 1000
 _RECEIVED_BYTES = 1 << 18
 
@@ -28,45 +24,24 @@ _RECEIVED_BYTES = 1 << 18
 class Model:
     """What is answered. Shared by the threads, one a connection."""
 
-    def __init__(
-        self, list_hosts: int, entity_hosts: int, entity_bytes: int, enrolled: int
-    ) -> None:
-        self.latency_s = 0.0
-        self.asked: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._jobs = 0
+    def __init__(self, list_hosts: int, entity_hosts: int, entity_bytes: int) -> None:
+        self._jobs = itertools.count(1)
         self._tails = [_host_tail(n, status=0) for n in range(_TAILS)]
         self._list_job = _list_job(LIST_JOB, list_hosts)
         self._entity_job = _entity_job(entity_hosts, entity_bytes)
         self._jobs_list = _jobs_list(list_hosts)
-        self._resources = [_resource(number) for number in range(enrolled)]
         self.token = make_token()
 
-    def answer(self, method: str, path: str, body: bytes) -> bytes:
+    def answer(self, path: str, body: bytes) -> bytes:
         """The JSON for a request."""
-        kind = f"{method} {_folded(path)}"
-        if path == "/model/requests":
-            with self._lock:
-                asked, self.asked = dict(self.asked), Counter()
-            return json.dumps(asked).encode()
-        if path == "/model/latency":
-            self.latency_s = float(body) / 1000
-            return b"null"
-        with self._lock:
-            self.asked[kind] += 1
-            self._jobs += 1
-            job = self._jobs
         if "/OuMapping/" in path:
-            time.sleep(self.latency_s)
-            return self._scheduled(body, job)
+            return self._scheduled(body, next(self._jobs))
         if path.endswith(LIST_JOB):
             return self._list_job
         if path.endswith(ENTITY_JOB):
             return self._entity_job
         if path == "/api/v1/HostScanJob":
             return self._jobs_list
-        if "/ManagedResource/Search" in path:
-            return self._enrolled(path)
         return json.dumps(self.token if "Token" in path else "25.12.00000").encode()
 
     def _scheduled(self, body: bytes, job: int) -> bytes:
@@ -77,35 +52,6 @@ class Model:
         )
         head = b'{"id":"22222222-0000-4000-8000-%012x",' % job
         return head + b'"status":0,"statusDescription":null,"hostScanHostStatus":[%b"}]}' % hosts
-
-    def _enrolled(self, path: str) -> bytes:
-        """A page of the enrolled hosts."""
-        asked = {key.lower(): values[0] for key, values in parse_qs(urlsplit(path).query).items()}
-        first = int(asked.get("skip", "0"))
-        page = self._resources[first : first + int(asked.get("take", "25"))]
-        return b'{"data":[%b],"recordsTotal":%d}' % (b",".join(page), len(self._resources))
-
-
-def _resource(number: int) -> bytes:
-    """An enrolled host, with a credential object that it drags along."""
-    fields = {
-        "id": _id(14, number),
-        "name": f"WEB{number:06}",
-        "type": "Host",
-        "hostId": _id(4, number),
-        "host": {"id": _id(4, number), "distinguishedName": f"CN=WEB{number:06},OU=Servers"},
-        "platformName": "Windows",
-        "hostName": f"WEB{number:06}",
-        "dnsHostName": listed_host(number),
-        "ipAddress": f"10.0.{number >> 8 & 255}.{number & 255}",
-        "os": "Windows Server 2022 Standard",
-        "saName": "svc-scan",
-        "saUsername": "CORP\\svc-scan",
-        "lastScanTimeUtc": "2026-11-23T03:15:02.123Z",
-        "disableWinRm": False,
-        "serviceAccount": {"id": _id(6, 1), "password": "x" * 40, "salt": "y" * 24},
-    }
-    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def make_token() -> str:
@@ -118,11 +64,6 @@ def make_token() -> str:
     now = int(time.time())
     claims = {"sub": "CORP\\bench", "iat": now, "exp": now + 315_360_000}
     return ".".join([part({"alg": "none"}), part(claims), "c2lnbmF0dXJl"])
-
-
-def _folded(path: str) -> str:
-    """The path with `{}` for every id."""
-    return "/".join("{}" if len(part) == 36 else part for part in path.split("/"))
 
 
 def _id(kind: int, number: int) -> str:
@@ -247,7 +188,7 @@ def _serve(model: Model, stream: ssl.SSLSocket) -> None:
                     return
                 held += more
             head, held = held[:end].decode("latin-1"), held[end + 4 :]
-            method, path, _ = head.split(" ", 2)
+            path = head.split(" ", 2)[1]
             fields = {
                 name.lower(): value.strip()
                 for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])
@@ -262,7 +203,7 @@ def _serve(model: Model, stream: ssl.SSLSocket) -> None:
                 missing -= len(parts[-1])
             body = b"".join(parts)
             body, held = body[:length], body[length:]
-            answer = model.answer(method, path, body)
+            answer = model.answer(path, body)
             words = (
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
                 f"Date: {formatdate(usegmt=True)}\r\nContent-Length: {len(answer)}\r\n\r\n"
@@ -284,17 +225,10 @@ def _accept(model: Model, raw: socket.socket, context: ssl.SSLContext) -> None:
 
 def main() -> None:
     """Serves on a free port of 127.0.0.1 until it is ended."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("certificate")
-    parser.add_argument("key")
-    parser.add_argument("--list-hosts", type=int, default=1000)
-    parser.add_argument("--entity-hosts", type=int, default=100)
-    parser.add_argument("--entity-bytes", type=int, default=1_000_000)
-    parser.add_argument("--enrolled", type=int, default=300)
-    given = parser.parse_args()
+    certificate, key, *sizes = sys.argv[1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(given.certificate, given.key)
-    model = Model(given.list_hosts, given.entity_hosts, given.entity_bytes, given.enrolled)
+    context.load_cert_chain(certificate, key)
+    model = Model(*map(int, sizes))
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         print(listener.getsockname()[1], flush=True)
         while True:

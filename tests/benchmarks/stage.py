@@ -26,7 +26,6 @@ DEBIAN = {
     "curl": "curl",
     "jq": "jq",
     "mawk": "mawk",
-    "sqlite3": "sqlite3",
     "gnome-keyring-daemon": "gnome-keyring",
     "dbus-daemon": "dbus-daemon",
     "sort": "coreutils",
@@ -46,7 +45,6 @@ class Sizes:
     batch: int = 1000
     listed: int = 100_000
     shown: int = 20_000
-    enrolled: int = 30_000
     entities: int = 1000
     entity_bytes: int = 80_000_000
     short_rounds: int = 9
@@ -54,7 +52,7 @@ class Sizes:
 
 
 FULL = Sizes()
-SHORT = Sizes(10_000, 1000, 2000, 500, 300, 50, 4_000_000, 2, 1)
+SHORT = Sizes(10_000, 1000, 2000, 500, 50, 4_000_000, 2, 1)
 
 
 class MissingError(Exception):
@@ -91,22 +89,11 @@ class Stage:
     def lists(self) -> Path:
         return self.folder / "lists"
 
-    @property
-    def state(self) -> Path:
-        """The journal's folder, where no figure wants one of its own."""
-        return self.folder / "state"
-
     def ask(self, url: str) -> Any:
         """A server's answer."""
         context = ssl.create_default_context(cafile=str(self.ca))
         with urllib.request.urlopen(url, context=context) as answer:
             return json.load(answer)
-
-    def body_mib(self, path: str) -> float:
-        """The size of a reply."""
-        context = ssl.create_default_context(cafile=str(self.ca))
-        with urllib.request.urlopen(self.origin + path, context=context) as answer:
-            return int(answer.headers["Content-Length"]) / 2**20
 
     def run(self, *words: object, **given: str) -> str:
         """Runs something that is not measured; what it says on stdout."""
@@ -234,9 +221,8 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
         "COLUMNS": "200",
     }
     here, certificate = Path(__file__).parent, _certify(folder)
-    model: list[object] = [sys.executable, here / "model_server.py", *certificate]
-    model += ["--list-hosts", sizes.listed, "--entity-hosts", sizes.entities]
-    model += ["--entity-bytes", sizes.entity_bytes, "--enrolled", sizes.enrolled]
+    model = [sys.executable, here / "model_server.py", *certificate]
+    model += [sizes.listed, sizes.entities, sizes.entity_bytes]
     quick = [peers / "python", here / "perf" / "server.py", *certificate, LATENCY_MS]
     with (
         _served(model) as origin,
