@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from support.clock import MovedClock
 from support.faults import StagedWorld
 from support.left_out import LEFT_OUT
+from support.process import RealSite, staged
 from support.site import Program, Site, served
 
 # A shell's `&` starts what it runs with SIGINT ignored, and so would be every program under test.
@@ -50,6 +51,13 @@ def clock() -> MovedClock:
 def program(tmp_path: Path, clock: MovedClock) -> Program:
     """The program with a private home; knows no server."""
     return Program(tmp_path, clock)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[RealSite]:
+    """Real processes in real time; no scan ends."""
+    with staged(tmp_path / "stage") as stage:
+        yield stage
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.clock import MovedClock
 from support.faults import Fault, StagedWorld
-from support.site import Ended, Site, served
+from support.site import Site, served
 from support.tables import crossed
 
 from sbpam_cli.models import SERVER_STATUSES, FailureReason
@@ -46,65 +46,65 @@ def test_the_newest_run_a_prefix_jobs_and_hosts_show_the_same(site: Site) -> Non
     assert mixed.rows() == [expected[1], expected[2], expected[0]]
 
 
-SPELLINGS: list[tuple[Any, str, str]] = [
-    (spelt, status.value, "")
+SPELLINGS: list[tuple[Any, str | None, str, str]] = [
+    (spelt, None, status.value, "")
     for number, status in enumerate(SERVER_STATUSES)
     for spelt in (number, float(number), str(number), status.value, f" {status.swapcase()} ")
 ]
-ODD: list[tuple[Any, str, str]] = [
-    *((pending, "Pending", "") for pending in (-1, "-1", 10, "10", "pending")),
-    (42, "Unknown", "status 42"),
-    ("Bogus", "Unknown", "status Bogus"),
-    (True, "Unknown", "status bool"),
-    (2.5, "Unknown", "status 2.5"),
-    ([1, 2], "Unknown", "status list"),
-    ({"x": 1}, "Unknown", "status dict"),
-    (10**30, "Unknown", f"status {10**30}"),
+ODD: list[tuple[Any, str | None, str, str]] = [
+    *((pending, None, "Pending", "") for pending in (-1, "-1", 10, "10", "pending")),
+    (-2, None, "Unknown", ""),
+    (42, None, "Unknown", "status 42"),
+    (42, "Busy", "Unknown", "status 42; Busy"),
+    (42, "Running.", "Running", ""),
+    (3, "WinRM did not answer.", "Failed", "WinRM did not answer."),
+    (None, "Completed with errors.", "CompletedWithErrors", ""),
+    ("Bogus", None, "Unknown", "status Bogus"),
+    (True, None, "Unknown", "status bool"),
+    (2.5, None, "Unknown", "status 2.5"),
+    ([1, 2], None, "Unknown", "status list"),
+    ({"x": 1}, None, "Unknown", "status dict"),
+    ({"x": 1}, "Failed", "Failed", ""),
+    *((huge, None, "Unknown", f"status {'9' * 2000}") for huge in ("9" * 5000, int("9" * 4000))),
 ]
 
 
 def test_every_status_is_shown_right_in_both_shapes(site: Site) -> None:
     cases = {f"host{n:02}.corp.example": case for n, case in enumerate(SPELLINGS + ODD)}
-    for host, (value, _, _) in cases.items():
-        site.world.overrides[host] = {"status": value, "statusDescription": None}
-    expected = [(host, status, detail) for host, (_, status, detail) in cases.items()]
-
-    def shown(ended: Ended) -> list[tuple[str, str, str]]:
-        assert ended.code == 0
-        return [(row[0], row[1], row[7]) for row in ended.rows()]
-
-    assert shown(site.run("schedule", *cases)) == expected
-    assert shown(site.run("status")) == expected
-    assert shown(site.run("status", "--all")) == expected
+    for host, (value, description, _, _) in cases.items():
+        site.world.overrides[host] = {"status": value, "statusDescription": description}
+    expected = [(host, status, detail) for host, (_, _, status, detail) in cases.items()]
+    for arguments in (["schedule", *cases], ["status"], ["status", "--all"]):
+        rows = site.run(*arguments).expect(0).rows()
+        assert [(row[0], row[1], row[7]) for row in rows] == expected
 
 
 def test_every_failure_reason_is_shown_right_in_both_shapes(site: Site) -> None:
     names = list(FailureReason)
-    spelt: list[Any] = [
-        *range(len(names)),
-        *map(str, range(len(names))),
-        *names,
-        *map(str.upper, names),
-    ]
-    hosts = [f"host{n:02}.corp.example" for n in range(len(spelt))]
-    for host, value in zip(hosts, spelt, strict=True):
+    numbers = range(len(names))
+    spelt: list[Any] = [*numbers, *map(str, numbers), *names, *map(str.upper, names)]
+    odd: list[Any] = [12, -1, "Nonsense", 1.5, [], {}, False, 10**4000]
+    hosts = [f"host{n:02}.corp.example" for n in range(len(spelt + odd))]
+    for host, value in zip(hosts, spelt + odd, strict=True):
         site.world.overrides[host] = {"status": 3, "statusDescription": "", "failureReason": value}
-    expected = [["" if name == "NoError" else str(name)] for name in names] * 4
+    expected = ["" if name == "NoError" else str(name) for name in names] * 4
     for arguments in (["schedule", *hosts], ["status"], ["status", "--all"]):
-        assert [row[3:4] for row in site.run(*arguments).rows()] == expected
+        rows = site.run(*arguments).rows()
+        assert [row[3] for row in rows] == expected + ["UnknownError"] * len(odd)
+        told = [row[7].startswith("failure reason ") for row in rows]
+        assert told == [False] * len(spelt) + [True] * len(odd)
 
 
-def test_silence_about_a_status(site: Site) -> None:
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_silence_about_a_status(site: Site, nothing: str | None) -> None:
     host = HOSTS[0]
-    site.world.overrides[host] = {"status": None, "statusDescription": None}
+    site.world.overrides[host] = {"status": nothing, "statusDescription": nothing}
     for arguments, status in (
         (["schedule", host], "Accepted"),
         (["status"], "Unknown"),
         (["status", "--all"], "Unknown"),
     ):
         assert site.run(*arguments).statuses() == [(host, status)]
-    site.world.overrides[host] = {"status": 1, "statusDescription": "Completed with errors."}
-    assert site.run("status").statuses() == [(host, "CompletedWithErrors")]
 
 
 @pytest.mark.parametrize(

@@ -207,14 +207,6 @@ def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
     assert listener.all_bytes() == b""
 
 
-def test_the_right_fingerprint_is_enough(site: Site) -> None:
-    del site.program.environ["SBPAM_CA_BUNDLE"]
-    digits = site.server.fingerprint
-    colons = ":".join(digits[i : i + 2] for i in range(0, 64, 2)).upper()
-    assert site.program("status", "--all", "--fingerprint", colons).code == 0
-    assert site.program("status", "--all", env={"SBPAM_FINGERPRINT": digits}).code == 0
-
-
 def test_a_wrong_fingerprint_gets_no_byte(
     program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
 ) -> None:
@@ -248,19 +240,6 @@ def test_an_insecure_profile_says_so_at_every_use(site: Site) -> None:
     write_profile(site.program, f'server = "{site.server.url}"\ninsecure = true')
     for _ in range(2):
         site.program("status", "--all").expect(0, "TLS is not verified")
-
-
-def test_an_insecure_profile_is_for_its_own_server(
-    program: PrivateProgram, listen: Callable[..., Listener]
-) -> None:
-    listener = listen()
-    write_profile(program, 'server = "https://other.example:6500"\ninsecure = true')
-    ask(program, listener.url).expect(6, "not trusted")
-    assert listener.all_bytes() == b""
-
-
-def test_no_option_turns_verification_off(program: PrivateProgram) -> None:
-    assert program("status", "--all", "--insecure").code == 2
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import pytest
 from support.oracle import check_exactly_once, check_journal
-from support.process import QUICK, RealSite, host_names, staged
+from support.process import QUICK, RealSite, host_names
 from support.site import Ended
 from support.tables import slow
 
 NAMES = host_names(40)
 FOUR = ("--batch-size", "10")
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[RealSite]:
-    with staged(tmp_path / "stage") as stage:
-        yield stage
 
 
 def _schedule(stage: RealSite, *options: str) -> Ended:

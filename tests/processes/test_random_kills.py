@@ -1,17 +1,72 @@
-"""`kill -9` at random moments of a run of 10,000 hosts."""
+"""`kill -9` at random moments of a run of 10,000 hosts, then resume, then the oracle."""
 
 import os
 import random
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from processes.random_kills import kill_at_random
+from support.oracle import check_exactly_once, check_journal, check_none_twice, finish, read_aside
+from support.process import QUICK, host_names, staged
+
+HOSTS = 10_000
+_AGAIN = 0.3
+"""The share of rounds whose first recovery is killed too."""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 def test_fifteen_kills_of_a_large_run_lose_and_double_nothing() -> None:
+    """Moments are drawn from the seed; one faultless run tells how long one is."""
     seed = int(os.environ.get("SBPAM_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"SBPAM_SEED={seed}")
-    found = kill_at_random(15, seed, at_once=3, say=print)
-    assert not found.failures, "\n".join(found.failures)
-    assert found.killed >= 15
+    lasts_s, dice = _try(None, None)[1] * 1.5, random.Random(seed)
+    moments = [
+        (dice.uniform(0.1, lasts_s), dice.uniform(0.1, lasts_s) if dice.random() < _AGAIN else None)
+        for _ in range(15)
+    ]
+
+    def attempt(moment: tuple[float, float | None]) -> str | None:
+        after_s, again_after_s = moment
+        try:
+            # One that was quicker than its kill is killed earlier.
+            while not _try(after_s, again_after_s)[0]:
+                after_s /= 2
+            return None
+        except Exception as error:
+            return f"killed after {moment} s: {type(error).__name__}: {error}"
+
+    with ThreadPoolExecutor(3) as pool:
+        assert [failure for failure in pool.map(attempt, moments) if failure] == []
+
+
+def _try(after_s: float | None, again_after_s: float | None) -> tuple[bool, float]:
+    """One round: whether the process was killed, and how long it lived."""
+    names = host_names(HOSTS)
+    with (
+        tempfile.TemporaryDirectory(prefix="sbpam-kill-") as folder,
+        staged(Path(folder) / "stage") as stage,
+    ):
+        listed = stage.write_list(names)
+        # More and smaller batches than by default: more moments between them.
+        command = ("schedule", listed, "--batch-size", "250", *QUICK)
+        first = stage.start(*command)
+        if after_s is not None:
+            first.wait(after_s)
+            first.signal(9)
+        last = lived = first.end()
+        killed = lived.code == -9
+        if killed and again_after_s is not None and read_aside(stage)[1] is not None:
+            second = stage.start("resume", *QUICK)
+            second.wait(again_after_s)
+            second.signal(9)
+            again = second.end()
+            assert again.code in (-9, 0), f"exit {again.code}\n{again.err[-800:]}"
+        check_none_twice(stage)
+        if last.code != 0:
+            assert last.code == -9, f"exit {last.code}\n{last.err[-800:]}"
+            last = finish(stage, listed, *command[2:4])
+        check_exactly_once(stage, names, last)
+        check_journal(stage)
+    return killed, lived.seconds

@@ -3,7 +3,6 @@
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from support.tables import slow
 
 HOSTS = 60
 GRACE_S = 8.0
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[RealSite]:
-    with staged(tmp_path / "stage") as stage:
-        yield stage
 
 
 def _start_hanging(stage: RealSite, *before: str) -> Running:

@@ -1,23 +1,14 @@
 """Several processes at once: one list is one run, and the journal bears them all."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from support.faults import Fault
 from support.oracle import check_exactly_once, check_journal
-from support.process import POSTS, QUICK, RealSite, host_names, staged, until
+from support.process import POSTS, QUICK, RealSite, host_names, until
 from support.tables import slow
 
 SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)
 """So that whoever starts second comes while the first is sending."""
 REPEATED = pytest.mark.parametrize("repetition", [0, *slow(1)])
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[RealSite]:
-    with staged(tmp_path / "stage") as stage:
-        yield stage
 
 
 @REPEATED

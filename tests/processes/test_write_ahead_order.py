@@ -12,10 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-from processes.syscall_kills import find_strace
 from support.oracle import check_exactly_once
-from support.process import QUICK, RealSite, host_names, staged
+from support.process import QUICK, RealSite, host_names
+from support.programs import find_strace
 
 _CALL = re.compile(r'(\d+) +(\w+)\(\d+<([^>]*)>(?:, "([^"]*)"(?:\.\.\.)?, (\d+)(?:, (\d+))?)?')
 _RESUMED = re.compile(r"(\d+) +<\.\.\. fdatasync resumed>\) += 0")
@@ -77,12 +76,6 @@ def _power_cuts(trace: str, folder: Path) -> Iterator[dict[int, str]]:
                 yield before[file]
             elif disk.synced:
                 before[file] = disk.batches(folder)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[RealSite]:
-    with staged(tmp_path / "stage") as stage:
-        yield stage
 
 
 def _trace(stage: RealSite, tmp_path: Path, parallel: int) -> list[dict[int, str]]:

@@ -3,22 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support.process import RealSite, staged
+from support.process import RealSite
 from support.programs import SBPAM
 from support.tables import slow
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 on_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX shells and modes")
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[RealSite]:
-    with staged(tmp_path) as stage:
-        yield stage
 
 
 def shell(

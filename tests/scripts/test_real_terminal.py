@@ -4,10 +4,9 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support.process import RealSite, staged
+from support.process import RealSite
 from support.programs import BIN
 from support.tables import slow
 from support.tmux import Tmux
@@ -17,12 +16,11 @@ LONG = "a-very-long-name-of-a-host-indeed.and-its-domain.corp.example"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[RealSite]:
-    with staged(tmp_path) as stage:
-        del stage.environ["SBPAM_TOKEN"]
-        stage.sign_in_as("CORP\\demo")
-        stage.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-        yield stage
+def stage(stage: RealSite) -> RealSite:
+    del stage.environ["SBPAM_TOKEN"]
+    stage.sign_in_as("CORP\\demo")
+    stage.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return stage
 
 
 @pytest.fixture(params=[(80, 24), *slow((200, 50))])

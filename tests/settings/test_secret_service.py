@@ -1,15 +1,13 @@
 """The real thing: gnome-keyring behind D-Bus, in a private home, by real processes."""
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-_NEEDED = ("dbus-run-session", "gnome-keyring-daemon", "secret-tool")
+from support.programs import find_program
 
 # Long enough for D-Bus, short enough for a test: the keyring's own limit stays 3 seconds.
 _CHILD_TIMEOUT_S = 30
@@ -63,12 +61,8 @@ class Desktop:
 
 @pytest.fixture
 def desktop(tmp_path: Path) -> Desktop:
-    missing = [name for name in _NEEDED if shutil.which(name) is None]
-    if missing:
-        words = f"not installed: {', '.join(missing)}"
-        if os.environ.get("SBPAM_TEST_REQUIRE_ALL"):
-            pytest.fail(words)
-        pytest.skip(words)
+    for name in ("dbus-run-session", "gnome-keyring-daemon", "secret-tool"):
+        find_program(name)
     program = tmp_path / "child.py"
     program.write_text(_CHILD)
     runtime = tmp_path / "run"

@@ -10,9 +10,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
 from support.process import until
-from support.programs import find_program
+from support.programs import find_program, skip
 
 # The mount points are bound, so that all of it is gone with the namespace.
 _START = """\
@@ -37,10 +36,7 @@ def need_cron() -> None:
     find_program("cron")
     probe = [find_program("unshare"), *_NAMESPACES, "true"]
     if os.geteuid() != 0 or subprocess.run(probe, capture_output=True, check=False).returncode:
-        words = "cron needs root, and namespaces"
-        if os.environ.get("SBPAM_TEST_REQUIRE_ALL"):
-            pytest.fail(words)
-        pytest.skip(words)
+        skip("cron needs root, and namespaces")
 
 
 def run_by_cron(folder: Path, command: str, settings: dict[str, str]) -> tuple[int, str]:

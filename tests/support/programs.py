@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,13 +15,24 @@ BIN = Path(sys.executable).parent
 SBPAM = str(BIN / "sbpam")
 
 
+def skip(words: str) -> NoReturn:
+    """Skips the test, or fails it where nothing may be missing."""
+    if os.environ.get("SBPAM_TEST_REQUIRE_ALL"):
+        pytest.fail(words)
+    pytest.skip(words)
+
+
 def find_program(name: str) -> str:
-    """Its path. Skips the test without it, or fails it where nothing may be missing."""
-    path = shutil.which(name)
-    if path is None:
-        if os.environ.get("SBPAM_TEST_REQUIRE_ALL"):
-            pytest.fail(f"{name} is not installed")
-        pytest.skip(f"{name} is not installed")
+    """Its path, or `skip`."""
+    return shutil.which(name) or skip(f"{name} is not installed")
+
+
+def find_strace() -> str:
+    """Its path, or `skip` where it is missing or may not trace."""
+    path = find_program("strace")
+    tried = subprocess.run([path, "-qq", "-o", os.devnull, "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        skip(f"strace may not trace here: {tried.stderr}")
     return path
 
 
