@@ -15,9 +15,9 @@ from sbpam_cli.models import KnownHost, ScanJob, ServiceAccount, Token
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.decoding import WireError
-from sbpam_cli.nps.failures import NotFoundError, failed_answer
-from sbpam_cli.nps.signing import SignedInCalls, check_success
-from sbpam_cli.nps.transport import Outgoing, Reply
+from sbpam_cli.nps.failures import NotFoundError, Reply, check_success, failed_answer
+from sbpam_cli.nps.signing import SignedInCalls
+from sbpam_cli.nps.transport import Outgoing
 
 Found = TypeVar("Found")
 

@@ -15,19 +15,12 @@ from sbpam_cli.nps.decoding import WireError
 from sbpam_cli.nps.failures import (
     NotFoundError,
     RefusedError,
-    failed_answer,
+    Reply,
+    check_success,
     read_date,
     retry_after_s,
-    words_of,
 )
-from sbpam_cli.nps.transport import (
-    CONNECT_TIMEOUT_S,
-    TOTAL_S,
-    NoReplyError,
-    Outgoing,
-    Reply,
-    Transport,
-)
+from sbpam_cli.nps.transport import CONNECT_TIMEOUT_S, TOTAL_S, NoReplyError, Outgoing, Transport
 from sbpam_cli.system.services import Services
 
 _TRIES = 4
@@ -138,7 +131,7 @@ class SignedInCalls:
         reply = self._ask(out)
         # A web page is not the application's word: a proxy or an empty IIS gave it.
         if unknown is not None and reply.status == 404 and not reply.is_web_page:
-            raise NotFoundError(f"the server knows no {unknown}", **words_of(reply))
+            raise NotFoundError(f"the server knows no {unknown}", **reply.words())
         try:
             check_success(reply, what)
         except ServerError as error:
@@ -199,7 +192,7 @@ class SignedInCalls:
                 break
         if reply.status in (400, 401, 403) or (token and reply.status == 404):
             message = "the server refused the sign-in"
-            raise RefusedError(message, status=reply.status, **words_of(reply))
+            raise RefusedError(message, status=reply.status, **reply.words())
         self._cookies = dict(reply.cookies)
         return self._token_in(reply, what)
 
@@ -223,8 +216,3 @@ def _may_try_again(out: Outgoing, result: Reply | NoReplyError) -> bool:
         may = {"reads": True, "unsent": not result.sent, "never": False}
         return may[out.repeat] and result.final is None
     return out.repeat == "reads" and (result.status in (408, 429) or result.status >= 500)
-
-
-def check_success(reply: Reply, what: str) -> None:
-    if not 200 <= reply.status < 300 or reply.is_web_page:
-        raise failed_answer(reply, what)

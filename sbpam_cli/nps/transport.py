@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sbpam_cli import __version__
 from sbpam_cli.errors import UnreachableError
-from sbpam_cli.nps import server_words
+from sbpam_cli.models import Talk
 from sbpam_cli.nps.deadlines import DeadlineNetwork
+from sbpam_cli.nps.failures import Reply, hide_secrets
 from sbpam_cli.nps.proxies import choose_proxy, explain_refusal, proxy_name
 from sbpam_cli.nps.tls import TlsSettings, build_context, explain_tls
+from sbpam_cli.system.services import Services
 from sbpam_cli.system.threads import interruptible
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from sbpam_cli.models import Talk
-    from sbpam_cli.system.services import Services
+# With click in the environment httpx imports its own command line: click, rich
+# and pygments, 70 ms. None here makes that import fail, as httpx expects.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -93,63 +96,23 @@ class Outgoing:
         return tuple(value for value in found if len(value) > 2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reply:
-    """A whole HTTP answer. Header names are lower-case; the body is decoded from gzip.
+@dataclass(eq=False, repr=False)
+class Transport:
+    """Sends requests to one origin. Used by several threads at once.
 
-    content: read-only; a bytearray, because a large one is not copied.
+    context: by default made by `settings` when the first request is.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    content: bytes = field(repr=False)
-    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    services: Services
+    origin: str
+    settings: TlsSettings
+    talk: Talk
+    _: KW_ONLY
+    context: "ssl.SSLContext | None" = None
+    connections: int = 10
 
-    @property
-    def is_web_page(self) -> bool:
-        return server_words.is_web_page(self.headers.get("content-type", ""), self.content)
-
-    def problem(self) -> tuple[str | None, str | None]:
-        """The server's words (without any secret of the request) and its trace id."""
-        return server_words.read_problem(
-            self.headers.get("content-type", ""), self.content, self.hide
-        )
-
-    def hide(self, text: str) -> str:
-        """`text` without the secrets that the request carried: servers echo what they get."""
-        return server_words.hide_secrets(text, self.secrets)
-
-
-def _load_httpx() -> Any:
-    # With click in the environment httpx imports its own command line: click,
-    # rich and pygments, 70 ms. None here makes that import fail, as httpx expects.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-    import httpx
-
-    return httpx
-
-
-class Transport:
-    """Sends requests to one origin. Used by several threads at once."""
-
-    def __init__(
-        self,
-        services: "Services",
-        origin: str,
-        settings: TlsSettings,
-        talk: "Talk",
-        *,
-        context: "ssl.SSLContext | None" = None,
-        connections: int = 10,
-    ) -> None:
-        self.origin = origin
-        self._services = services
-        self._settings = settings
-        self._talk = talk
-        self._context = context
-        self._connections = connections
-        self._network = DeadlineNetwork(services)
+    def __post_init__(self) -> None:
+        self._network = DeadlineNetwork(self.services)
         self._lock = threading.Lock()
         self._opened: httpx.Client | None = None
         self._proxy: str | None = None
@@ -158,38 +121,37 @@ class Transport:
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()
-                # Whoever lets go last closes: threads may be in a request at the command's end.
+                # Whoever lets go last closes it: threads may be in a request at the command's end.
                 weakref.finalize(self, self._opened.close).atexit = False
             return self._opened
 
     def _open(self) -> "httpx.Client":
-        library = _load_httpx()
         from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-        url = choose_proxy(self._services.environ, self.origin)
-        proxy: httpx.Proxy | None = None
-        if url is not None:
-            proxy, self._proxy = library.Proxy(url), proxy_name(url)
+        import httpx
+
+        proxy = None
+        if (url := choose_proxy(self.services.environ, self.origin)) is not None:
+            proxy, self._proxy = httpx.Proxy(url), proxy_name(url)
             if url.lower().startswith("https:"):
                 # The server's pin, exceptions and client certificate are not the proxy's.
-                trusted = TlsSettings(self._settings.ca_bundle, self._settings.ca_folder)
+                trusted = TlsSettings(self.settings.ca_bundle, self.settings.ca_folder)
                 proxy.ssl_context = build_context(trusted)
-        limits = library.Limits(
-            max_connections=self._connections,
-            max_keepalive_connections=self._connections,
-            keepalive_expiry=_KEEPALIVE_S,
-        )
-        transport = library.HTTPTransport(
-            verify=self._context or build_context(self._settings),
+        most = self.connections
+        transport = httpx.HTTPTransport(
+            verify=self.context or build_context(self.settings),
             trust_env=False,
-            limits=limits,
+            limits=httpx.Limits(
+                max_connections=most,
+                max_keepalive_connections=most,
+                keepalive_expiry=_KEEPALIVE_S,
+            ),
             proxy=proxy,
         )
         # httpx has no setting for httpcore's back end; a test holds these names.
-        transport._pool._network_backend = self._network
+        transport._pool._network_backend = self._network  # type: ignore[assignment]
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        client: httpx.Client = library.Client(transport=transport, trust_env=False, cookies=cookies)
-        return client
+        return httpx.Client(transport=transport, trust_env=False, cookies=cookies)
 
     def send(self, out: Outgoing) -> Reply:
         """Sends one request and reads its whole answer within `out.total_s`.
@@ -200,8 +162,9 @@ class Transport:
         return interruptible(lambda: self._exchange(out))
 
     def _exchange(self, out: Outgoing) -> Reply:
-        httpx = _load_httpx()
-        clock, secrets = self._services.clock, out.all_secrets()
+        import httpx
+
+        clock, secrets = self.services.clock, out.all_secrets()
         started, progress = clock.monotonic(), _Progress(out.method)
         outcome, trace_id = "given up", None
         try:
@@ -216,8 +179,9 @@ class Transport:
                     extensions={"trace": progress.see},
                 )
                 with asked as response:
-                    content = b""
-                    if out.consume is not None and _is_data(response):
+                    content, kind = b"", response.headers.get("content-type", "")
+                    is_data = response.is_success and "html" not in kind.lower()
+                    if out.consume is not None and is_data:
                         out.consume(response.iter_bytes())
                     else:
                         content = _whole_body(response, out.largest)
@@ -237,7 +201,7 @@ class Transport:
             raise failure from None
         finally:
             took_ms = (clock.monotonic() - started) * 1000
-            self._talk.trace(
+            self.talk.trace(
                 f"{out.method} {out.path.partition('?')[0]} {outcome} {took_ms:.0f} ms"
                 + (f" attempt {out.attempt}" if out.attempt > 1 else "")
                 + (f" trace id {trace_id}" if trace_id else "")
@@ -250,17 +214,12 @@ class Transport:
         peer = self.origin
         if self._proxy is not None:
             peer = self._proxy if progress.at_proxy else f"{peer} through {self._proxy}"
-        reason = server_words.hide_secrets(_explain(error), secrets)
+        reason = hide_secrets(_explain(error), secrets)
         final = explain_tls(error, peer) or explain_refusal(str(error), peer)
         if isinstance(error, _TooLargeError):
             hint = "is this the address of the NPS server? The console shows what it has"
             final = UnreachableError(f"no usable answer from {peer}", reason=reason, hint=hint)
         return NoReplyError(reason, sent=progress.sent, peer=peer, final=final)
-
-    def close(self) -> None:
-        """Closes the connections. Not with threads still in a request."""
-        if self._opened is not None:
-            self._opened.close()
 
 
 class _Progress:
@@ -286,19 +245,15 @@ class _TooLargeError(OSError):
 
 def _whole_body(response: "httpx.Response", largest: int) -> bytes:
     """The body, in the buffer it was read into: a large one has no second copy."""
-    buffer = bytearray()
+    buffer, most = bytearray(), largest if response.is_success else _LONGEST_ERROR
     for piece in response.iter_bytes():
         buffer += piece
-        if response.is_success and len(buffer) > largest:
-            raise _TooLargeError(f"the reply is larger than {largest >> 20} MiB")
-        if not response.is_success and len(buffer) > _LONGEST_ERROR:
-            return cast("bytes", buffer[:_LONGEST_ERROR])
+        if len(buffer) > most:
+            if response.is_success:
+                raise _TooLargeError(f"the reply is larger than {largest >> 20} MiB")
+            del buffer[most:]
+            break
     return cast("bytes", buffer)
-
-
-def _is_data(response: "httpx.Response") -> bool:
-    content_type = response.headers.get("content-type", "")
-    return response.is_success and "html" not in content_type.lower()
 
 
 def _set_cookies(values: list[str]) -> dict[str, str]:
@@ -313,7 +268,8 @@ def _set_cookies(values: list[str]) -> dict[str, str]:
 
 def _explain(error: BaseException) -> str:
     """An httpx error in words; never its request, which carries the token."""
-    httpx = _load_httpx()
+    import httpx
+
     words = {
         httpx.ConnectTimeout: "no connection in time",
         httpx.TimeoutException: "no answer in time",

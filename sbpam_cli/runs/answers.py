@@ -20,8 +20,8 @@ from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S
 from sbpam_cli.nps.decoding import WireError
-from sbpam_cli.nps.failures import redirect_target, retry_after_s
-from sbpam_cli.nps.transport import NoReplyError, Reply
+from sbpam_cli.nps.failures import Reply, redirect_target, retry_after_s
+from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.wording import counted
 
 _JOBS_NAMED = 20

@@ -1,7 +1,7 @@
 """Signing in for good: a profile that remembers the server, a keyring that keeps the secrets."""
 
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,7 @@ def look_at_certificate(site: Site) -> bytes | None:
     context = build_context(settings, seen.append)
     ctx = site.ctx
     transport = Transport(ctx.services, site.target.server, settings, ctx.console, context=context)
-    with suppress(NoReplyError), closing(transport):
+    with suppress(NoReplyError):
         transport.send(Outgoing("/api/v1/Version", total_s=30.0))
     return seen[-1] if seen else None
 

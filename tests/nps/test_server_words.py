@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tables import JSON
 
-from sbpam_cli.nps.failures import failed_answer, redirect_target
-from sbpam_cli.nps.server_words import hide_secrets, read_problem
-from sbpam_cli.nps.transport import Reply
+from sbpam_cli.nps.failures import Reply, failed_answer, hide_secrets, redirect_target
 
 PROBLEMS = st.dictionaries(
     st.sampled_from(["title", "detail", "traceId", "errors", "message"]), JSON, max_size=4
@@ -56,7 +54,8 @@ PROBLEMS = st.dictionaries(
 def test_words_of_every_kind_of_body(
     content_type: str, body: str, words: str | None, trace_id: str | None
 ) -> None:
-    assert read_problem(content_type, body.encode()) == (words, trace_id)
+    reply = Reply(500, {"content-type": content_type}, body.encode())
+    assert reply.problem() == (words, trace_id)
 
 
 @given(
@@ -64,7 +63,8 @@ def test_words_of_every_kind_of_body(
     st.sampled_from(["application/json", "text/html", ""]),
 )
 def test_any_body_gives_one_short_line(body: str, content_type: str) -> None:
-    words, trace_id = read_problem(content_type, body.encode("utf-8", "replace"))
+    reply = Reply(500, {"content-type": content_type}, body.encode("utf-8", "replace"))
+    words, trace_id = reply.problem()
     for text in (words, trace_id):
         assert text is None or text.encode("utf-8")
     assert words is None or (len(words) <= 600 and "\n" not in words)
@@ -123,7 +123,7 @@ def test_masking_takes_no_longer_than_the_text_is(unit: str) -> None:
     # With a pattern for each character these took hours: a hang, not a slow test, if it fails.
     text = unit * (100_000 // len(unit))
     assert hide_secrets(text + "x", [text[:50_000] + "y"]) == text + "x"
-    assert read_problem("text/html", text.encode(), lambda words: words)[0] is not None
+    assert Reply(500, {"content-type": "text/html"}, text.encode()).problem()[0] is not None
 
 
 @pytest.mark.parametrize(

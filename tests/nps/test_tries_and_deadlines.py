@@ -228,4 +228,3 @@ def test_what_ends_in_the_middle_or_never_was_sent_and_is_no_matter_of_certifica
         transport.send(Outgoing("/api/v1/Version", total_s=5 if in_time else 0.3))
     assert (raised.value.sent, raised.value.final) == (True, None)
     assert (raised.value.reason == "no answer in time") != in_time
-    transport.close()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbpam_cli.nps.transport import NoReplyError, Reply
+from sbpam_cli.nps.failures import Reply
+from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.runs.answers import Verdict, judge_failure, judge_reply
 
 JOB = {"id": "9c711ab3-8fc1-4d66-88d4-08f85117f32e", "hostScanHostStatus": []}
