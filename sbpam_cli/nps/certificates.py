@@ -15,8 +15,6 @@ from sbpam_cli.system.files import read_limited
 if TYPE_CHECKING:
     import ssl
 
-    from cryptography.x509 import Certificate
-
 _LONGEST_FILE = 1 << 20
 _PFX_VERSION = b"\x02\x01\x03"
 """Stands in the first octets of every PKCS#12 file (RFC 7292: `version INTEGER {v3(3)}`)."""
@@ -33,25 +31,19 @@ class CertificateFacts(NamedTuple):
     name: str
 
 
-def read_certificate(der: bytes) -> CertificateFacts:
-    """Raises ValueError for what is no certificate."""
-    from cryptography.x509 import load_der_x509_certificate
-
-    return _facts_of(lambda: load_der_x509_certificate(der))
-
-
-def _facts_of(load: "Callable[[], Certificate]") -> CertificateFacts:
+def read_certificate(content: bytes, *, pem: bool = False) -> CertificateFacts:
+    """DER, or the first one of PEM. Raises ValueError for what is no certificate."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
+    load = x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate
     # These are no ValueErrors.
     odd = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-
     # Some that servers show break a rule of RFC 5280, and cryptography warns on stderr.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = load()
+            found = load(content)
         except x509.InvalidVersion as error:
             raise ValueError(str(error)) from None
         names = [str(n.value) for n in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
@@ -90,34 +82,28 @@ class ClientCertificate:
         """
         import ssl
 
-        asked = False
+        asked = []
 
         def answer() -> str:
-            nonlocal asked
-            asked = True
+            asked.append(True)
             return self.passphrase()
 
         try:
             with nullcontext() if self._pem is None else _on_disk(self._pem) as path:
-                files = (path or self.cert_path, path or self.key_path)
-                context.load_cert_chain(*files, password=answer)
+                context.load_cert_chain(path or self.cert_path, path or self.key_path, answer)
         except (ssl.SSLError, ValueError) as error:
-            # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
-            if asked:
-                raise _wrong_passphrase(self.key_path) from None
             reason = getattr(error, "reason", None)
             if reason == "KEY_VALUES_MISMATCH":
-                raise SignInError(
-                    f"the key in {self.key_path} belongs to another certificate than"
-                    f" {self.cert_path}",
-                    hint="name the two that belong together;"
-                    " the application's own certificate first",
-                ) from None
-            raise SignInError(
-                f"{self.key_path} holds no usable private key",
-                reason=reason,
-                hint="name the key's file with --client-key or SBPAM_CLIENT_KEY",
-            ) from None
+                others = f"another certificate than {self.cert_path}"
+                hint = "name the two that belong together; the application's own certificate first"
+                message = f"the key in {self.key_path} belongs to {others}"
+                raise SignInError(message, hint=hint) from None
+            # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
+            if asked and self._pem is None:
+                raise _wrong_passphrase(self.key_path) from None
+            message = f"{self.key_path} holds no usable private key"
+            hint = "name the key's file with --client-key or SBPAM_CLIENT_KEY"
+            raise SignInError(message, reason=reason, hint=hint) from None
         context.post_handshake_auth = True
 
 
@@ -130,8 +116,6 @@ def read_client_certificate(
     """
     from secrets import token_hex
 
-    from cryptography.x509 import load_pem_x509_certificate
-
     cert_path, key_path, anew = Path(cert), Path(key or cert), ""
     content, pem = _read(cert_path, error), None
     if b"-----BEGIN " not in content and _PFX_VERSION in content[:12]:
@@ -141,32 +125,20 @@ def read_client_certificate(
         _read(key_path, error)
     try:
         # The first one, which is the one that OpenSSL presents.
-        known = _facts_of(lambda: load_pem_x509_certificate(content))
+        known = read_certificate(content, pem=True)
     except ValueError:
-        raise error(
-            f"{cert_path} holds no certificate",
-            hint="it must be PEM (-----BEGIN CERTIFICATE-----) or PKCS#12 (.pfx, .p12)",
-        ) from None
-    return ClientCertificate(
-        cert_path,
-        key_path,
-        known.serial,
-        known.expires_at,
-        open_to_others=_judge_mode(key_path),
-        passphrase=(lambda: anew) if anew else passphrase,
-        _pem=pem,
-    )
+        hint = "it must be PEM (-----BEGIN CERTIFICATE-----) or PKCS#12 (.pfx, .p12)"
+        raise error(f"{cert_path} holds no certificate", hint=hint) from None
+    others, fits = _judge_mode(key_path), (lambda: anew) if anew else passphrase
+    return ClientCertificate(cert_path, key_path, known.serial, known.expires_at, others, fits, pem)
 
 
 def _read(path: Path, error: type[SbpamError]) -> bytes:
     try:
         return read_limited(path, _LONGEST_FILE)
     except OSError as failure:
-        raise error(
-            f"{path} cannot be read",
-            reason=failure.strerror,
-            hint="client certificate and key must be readable for the user who runs sbpam",
-        ) from None
+        hint = "client certificate and key must be readable for the user who runs sbpam"
+        raise error(f"{path} cannot be read", reason=failure.strerror, hint=hint) from None
 
 
 def _judge_mode(path: Path) -> Path | None:
@@ -179,20 +151,17 @@ def _judge_mode(path: Path) -> Path | None:
         return None
     status = path.stat()
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
-        raise SignInError(
-            f"other users can read the private key in {path}",
-            reason=f"its mode is {stat.S_IMODE(status.st_mode):04o}",
-            hint=f"chmod 600 {path} (Kubernetes: defaultMode: 0400)",
-        )
+        reason = f"its mode is {stat.S_IMODE(status.st_mode):04o}"
+        hint = f"chmod 600 {path} (Kubernetes: defaultMode: 0400)"
+        message = f"other users can read the private key in {path}"
+        raise SignInError(message, reason=reason, hint=hint)
     return path if status.st_uid != os.geteuid() and status.st_mode & stat.S_IROTH else None
 
 
 def _wrong_passphrase(path: Path) -> SignInError:
-    return SignInError(
-        f"the passphrase of the private key in {path} does not fit",
-        hint="set SBPAM_CLIENT_KEY_PASSWORD or SBPAM_CLIENT_KEY_PASSWORD_FILE,"
-        " or run `sbpam login`",
-    )
+    variable = "SBPAM_CLIENT_KEY_PASSWORD"
+    hint = f"set {variable} or {variable}_FILE, or run `sbpam login`"
+    return SignInError(f"the passphrase of the private key in {path} does not fit", hint=hint)
 
 
 def _open_pkcs12(
@@ -211,18 +180,14 @@ def _open_pkcs12(
             # Its own words differ between versions; there is only one remedy.
             continue
         except UnsupportedAlgorithm as failure:
-            raise SignInError(
-                f"{path} is encrypted in a way that is not supported here",
-                reason=str(failure),
-                hint="make it PEM with `openssl pkcs12 -legacy`",
-            ) from None
+            message = f"{path} is encrypted in a way that is not supported here"
+            hint = "make it PEM with `openssl pkcs12 -legacy`"
+            raise SignInError(message, reason=str(failure), hint=hint) from None
     else:
         raise _wrong_passphrase(path)
     if key is None or certificate is None:
-        raise error(
-            f"{path} lacks the certificate or its private key",
-            hint="export it with its private key",
-        )
+        hint = "export it with its private key"
+        raise error(f"{path} lacks the certificate or its private key", hint=hint)
     encryption = form.BestAvailableEncryption(anew.encode())
     parts = [one.public_bytes(form.Encoding.PEM) for one in (certificate, *chain)]
     parts.append(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, encryption))
@@ -230,21 +195,21 @@ def _open_pkcs12(
 
 
 @contextmanager
-def _on_disk(pem: bytes) -> Iterator[Path]:
+def _on_disk(pem: bytes) -> Iterator[str]:
     """OpenSSL's Python binding reads files only: an encrypted one of mode 0600, gone at once."""
     import tempfile
 
+    name = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix="sbpam-", suffix=".pem")
         try:
+            descriptor, name = tempfile.mkstemp(prefix="sbpam-", suffix=".pem")
             with open(descriptor, "wb") as file:
                 file.write(pem)
-            yield Path(name)
-        finally:
+        except OSError as error:
+            message = "the PKCS#12 key cannot be handed to OpenSSL, which reads files only"
+            hint = "make the folder for temporary files (TMPDIR) writable, or use PEM files"
+            raise SignInError(message, reason=error.strerror, hint=hint) from None
+        yield name
+    finally:
+        if name is not None:
             os.unlink(name)
-    except OSError as error:
-        raise SignInError(
-            "the PKCS#12 key cannot be handed to OpenSSL, which reads files only",
-            reason=error.strerror,
-            hint="make the folder for temporary files (TMPDIR) writable, or use PEM files",
-        ) from None

@@ -6,7 +6,7 @@ may follow. No id enters a path but a canonical UUID, no text a query but encode
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -63,7 +63,8 @@ class NpsClient(SignedInCalls):
             raise NotFoundError(
                 f"the server knows no {unknown}", reason=f"HTTP {reply.status} without a job"
             )
-        return _understood(wire.decode_job, reply, "the job")
+        with _understanding("the job"):
+            return wire.decode_job(reply.content)
 
     def check_role(self) -> None:
         """Reads a job that does not exist: only an account with the role is told so."""
@@ -83,10 +84,8 @@ class NpsClient(SignedInCalls):
             kept[:] = [gather(wire.read_jobs(chunks))]
 
         out, what = Outgoing(_SCANS, total_s=LIST_TOTAL_S, consume=consume), "the list of jobs"
-        try:
+        with _understanding(what):
             self._read(out, what)
-        except WireError as error:
-            raise _not_understood(error, what) from error
         return kept[0]
 
     def cancel(self, job_id: str) -> None:
@@ -113,7 +112,8 @@ class NpsClient(SignedInCalls):
         if reply.status in (404, 405):
             raise NotFoundError(f"the server has no call for {what}")
         check_success(reply, what)
-        return _understood(wire.read_rows, reply, what)
+        with _understanding(what):
+            return wire.read_rows(reply.content)
 
     def accounts(self, text: str) -> Iterator[list[ServiceAccount]]:
         """`GET /api/v1/Credential/Search` [vendor]: the service accounts, a page at a time.
@@ -125,7 +125,8 @@ class NpsClient(SignedInCalls):
         def read(skip: int) -> wire.Page:
             query = f"filterText={wanted}&credentialType=Configuration&skip={skip}"
             path = f"/api/v1/Credential/Search?{query}&take={ACCOUNTS_A_PAGE}"
-            return _understood(wire.read_accounts, self._read(Outgoing(path), what), what)
+            with _understanding(what):
+                return wire.read_accounts(self._read(Outgoing(path), what).content)
 
         hint = "give the account's id, which the NPS console shows"
         return each_page(read, ACCOUNTS_A_PAGE, what, hint)
@@ -137,22 +138,23 @@ class NpsClient(SignedInCalls):
         """
         what = "the service accounts' names"
         out = Outgoing("/api/v1/Credential?type=Configuration", total_s=LIST_TOTAL_S)
-        return _understood(wire.read_named_accounts, self._read(out, what), what)
+        with _understanding(what):
+            return wire.read_named_accounts(self._read(out, what).content)
 
     def known_hosts(self, *, enrolled: bool) -> Iterator[list[KnownHost]]:
         """`GET /api/v1/ManagedResource/Search` [vendor]: the enrolled hosts, a page at a time.
 
         Without `enrolled`: `.../Candidate/Search`, what the directory has besides.
         """
-        what = "the list of hosts"
+        what, search = "the list of hosts", "Search?filterType=Host&Skip={}&Take={}"
+        if not enrolled:
+            search = "Candidate/Search?filterAppResourceType=NotEnrolled&filterText="
+            search += "&skip={}&take={}"
 
         def read(skip: int) -> wire.Page:
-            path = f"Search?filterType=Host&Skip={skip}&Take={HOSTS_A_PAGE}"
-            if not enrolled:
-                path = "Candidate/Search?filterAppResourceType=NotEnrolled&filterText="
-                path += f"&skip={skip}&take={HOSTS_A_PAGE}"
-            reply = self._read(Outgoing(f"/api/v1/ManagedResource/{path}"), what)
-            return _understood(lambda body: wire.read_hosts(body, enrolled=enrolled), reply, what)
+            out = Outgoing(f"/api/v1/ManagedResource/{search.format(skip, HOSTS_A_PAGE)}")
+            with _understanding(what):
+                return wire.read_hosts(self._read(out, what).content, enrolled=enrolled)
 
         return each_page(read, HOSTS_A_PAGE, what)
 
@@ -179,7 +181,8 @@ class NpsClient(SignedInCalls):
         what = "the hosts of the organisational unit"
         try:
             check_success(reply, what)
-            return _understood(wire.read_names, reply, what)
+            with _understanding(what):
+                return wire.read_names(reply.content)
         except ServerError as error:
             error.hint = f"{error.hint}; {ACTED_OR_NOT}"
             raise
@@ -228,19 +231,16 @@ def each_page(
     raise ServerError(f"{what} does not end", reason=reason, hint=hint)
 
 
-def _understood(read: Callable[[bytes], Found], reply: Reply, what: str) -> Found:
+@contextmanager
+def _understanding(what: str) -> Iterator[None]:
     try:
-        return read(reply.content)
+        yield
     except WireError as error:
-        raise _not_understood(error, what) from error
-
-
-def _not_understood(error: WireError, what: str) -> ServerError:
-    return ServerError(
-        f"{what} could not be understood",
-        reason=str(error),
-        hint="`--verbose` shows the request; a server of another version may answer so",
-    )
+        raise ServerError(
+            f"{what} could not be understood",
+            reason=str(error),
+            hint="`--verbose` shows the request; a server of another version may answer so",
+        ) from error
 
 
 def _in_query(text: str) -> str:

@@ -38,9 +38,8 @@ class Tokens(Protocol):
 
 def backoff_s(services: Services, attempt: int, longest_s: float = _BACKOFF_LONGEST_S) -> float:
     """How long to wait before the try after `attempt` (1-based): doubling, full jitter."""
-    return services.random.uniform(
-        0.0, min(longest_s, _BACKOFF_FIRST_S * 2.0 ** min(attempt - 1, 16))
-    )
+    doubled_s = _BACKOFF_FIRST_S * 2.0 ** min(attempt - 1, 16)
+    return services.random.uniform(0.0, min(longest_s, doubled_s))
 
 
 class SignedInCalls:
@@ -53,10 +52,8 @@ class SignedInCalls:
 
     tokens: Tokens
 
-    def __init__(
-        self, services: Services, transport: Transport, *, stop: threading.Event | None = None
-    ) -> None:
-        self._services = services
+    def __init__(self, transport: Transport, stop: threading.Event | None = None) -> None:
+        self._services = transport.services
         self.origin = transport.origin
         self.clock_offset_s = 0.0
         self._issued_offset_s: float | None = None
@@ -86,28 +83,30 @@ class SignedInCalls:
         """Up to 4 tries within 15 s, as long as one more may help and may be made."""
         clock = self._services.clock
         until = clock.monotonic() + _TRIES_WITHIN_S
-        attempt = 0
-        while True:
-            attempt += 1
+        result: Reply | NoReplyError
+        for attempt in range(1, _TRIES + 1):
             connect_s = min(CONNECT_TIMEOUT_S, max(until - clock.monotonic(), 1.0))
             wait_s = backoff_s(self._services, attempt)
-            result: Reply | NoReplyError
             try:
                 result = self._send(replace(out, attempt=attempt, connect_s=connect_s))
                 wait_s = max(wait_s, retry_after_s(result, self.server_time()) or 0.0)
+                may_help = result.status in (408, 429) or result.status >= 500
+                may = may_help and out.repeat == "reads"
             except NoReplyError as error:
                 result = error
-            last = attempt >= _TRIES or clock.monotonic() + wait_s >= until
-            if last or not _may_try_again(out, result):
-                if isinstance(result, Reply):
-                    return result
-                hint = "check the address, the network and the proxy; `--verbose` shows each try"
-                what, why = f"no answer from {result.peer}", result.reason
-                failure = result.final or UnreachableError(what, reason=why, hint=hint)
-                failure.hint = acts if acts and result.sent else failure.hint
-                raise failure from None
+                surely_unsent = out.repeat == "unsent" and not error.sent
+                may = error.final is None and (out.repeat == "reads" or surely_unsent)
+            if not may or attempt == _TRIES or clock.monotonic() + wait_s >= until:
+                break
             if clock.wait(self._stop, wait_s):
                 raise Interrupted("interrupted", signal_number=2)
+        if isinstance(result, Reply):
+            return result
+        hint = "check the address, the network and the proxy; `--verbose` shows each try"
+        what, why = f"no answer from {result.peer}", result.reason
+        failure = result.final or UnreachableError(what, reason=why, hint=hint)
+        failure.hint = acts if acts and result.sent else failure.hint
+        raise failure from None
 
     def _ask(self, out: Outgoing, acts: str | None = None) -> Reply:
         """A signed-in request and its answer. A refused token is renewed once.
@@ -208,11 +207,3 @@ class SignedInCalls:
         if token.received_at is not None:
             self._issued_offset_s = token.received_at - self._services.clock.now()
         return token
-
-
-def _may_try_again(out: Outgoing, result: Reply | NoReplyError) -> bool:
-    """Whether a moment later it may end otherwise, and may be made."""
-    if isinstance(result, NoReplyError):
-        may = {"reads": True, "unsent": not result.sent, "never": False}
-        return may[out.repeat] and result.final is None
-    return out.repeat == "reads" and (result.status in (408, 429) or result.status >= 500)

@@ -72,7 +72,7 @@ class Site:
             context=context,
             connections=connections,
         )
-        self.client = NpsClient(ctx.services, transport, stop=stop)
+        self.client = NpsClient(transport, stop)
         self.session: Session = Session(self, before.session if before else None)
         self.client.tokens = self.session
 

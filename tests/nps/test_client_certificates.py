@@ -210,6 +210,19 @@ def test_files_that_cannot_be_used(
     assert caught.value.hint
 
 
+def test_a_pkcs12_key_that_openssl_does_not_take_is_no_matter_of_the_folder(
+    issued: Issued, tmp_path: Path
+) -> None:
+    class Context(ssl.SSLContext):
+        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+            raise ssl.SSLError(1, "[SSL: EE_KEY_TOO_SMALL] ee key too small")
+
+    with pytest.raises(SignInError, match="holds no usable private key"):
+        _read(write(tmp_path / "a.p12", issued.pkcs12())).load_into(
+            Context(ssl.PROTOCOL_TLS_CLIENT)
+        )
+
+
 def test_an_option_that_names_no_certificate_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read_client_certificate(str(tmp_path / "x"), None, lambda: "", InputError)

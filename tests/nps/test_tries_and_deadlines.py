@@ -193,8 +193,8 @@ def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
     assert backoff_s(services, 10_000) == 8
 
 
-def transport_of(site: Site) -> Transport:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=Clock())
+def transport_of(site: Site, clock: Clock | None = None) -> Transport:
+    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=clock or Clock())
     settings = TlsSettings(ca_bundle=site.server.ca_file)
     return Transport(services, site.server.url, settings, Quiet())
 
@@ -203,8 +203,7 @@ def transport_of(site: Site) -> Transport:
     "odd", ["Thu, 01 Jan 1901 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -1200", "yesterday"]
 )
 def test_the_servers_clock_comes_from_its_replies(site: Site, odd: str) -> None:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=MovedClock(5000.0))
-    client = NpsClient(services, transport_of(site))
+    client = NpsClient(transport_of(site, MovedClock(5000.0)))
     client.version()
     assert client.server_time() == pytest.approx(site.clock.now(), abs=1)
     site.faults.add(
