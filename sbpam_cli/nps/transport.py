@@ -107,7 +107,6 @@ class Transport:
     origin: str
     settings: TlsSettings
     talk: Talk
-    _: KW_ONLY
     context: "ssl.SSLContext | None" = None
     connections: int = 10
 

@@ -10,6 +10,7 @@ from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
+from sbpam_cli.wording import utc
 
 _DAY_S = 86_400.0
 _WARN_DAYS = 14
@@ -27,11 +28,9 @@ def open_certificate(ctx: Context, target: Target, secrets: Secrets) -> ClientCe
     Raises SignInError, or InputError if an option named a file that cannot be used.
     """
     if target.client_cert is None:
-        raise SignInError(
-            "no client certificate is known",
-            hint="set SBPAM_CLIENT_CERT (and SBPAM_CLIENT_KEY),"
-            " or run `sbpam login --method application`",
-        )
+        login = "`sbpam login --method application`"
+        hint = f"set SBPAM_CLIENT_CERT (and SBPAM_CLIENT_KEY), or run {login}"
+        raise SignInError("no client certificate is known", hint=hint)
     key = client_key(target)
     whom = f"the private key in {key or target.client_cert} ({target.whom})"
     ask = ctx.ask_secret if ctx.can_ask else None
@@ -46,12 +45,9 @@ def open_certificate(ctx: Context, target: Target, secrets: Secrets) -> ClientCe
         ctx.console.warn(f"all users can read the private key in {certificate.open_to_others}")
     left_s = certificate.expires_at - ctx.services.clock.now()
     if left_s <= _WARN_DAYS * _DAY_S:
-        from datetime import UTC, datetime
-
-        end = datetime.fromtimestamp(certificate.expires_at, UTC)
-        verb = "expires" if left_s > 0 else "expired"
+        ends = f"{'expires' if left_s > 0 else 'expired'} on {utc(certificate.expires_at)[:10]}"
         ctx.console.warn(
-            f"the client certificate {certificate.cert_path} {verb} on {end:%Y-%m-%d}:"
+            f"the client certificate {certificate.cert_path} {ends}:"
             " have a new one made for the application"
         )
     return certificate
@@ -62,7 +58,6 @@ class ApplicationSignIn:
     """An application's way in; no person is needed."""
 
     ctx: Context
-    target: Target
     secrets: Secrets
     client: NpsClient
     certificate: ClientCertificate
@@ -73,18 +68,16 @@ class ApplicationSignIn:
 
     def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
         """A token. Raises SignInError if something is missing or refused."""
-        name = self.target.username
-        if name is None:
-            raise SignInError(
-                "the application's name is not known",
-                hint="set SBPAM_USERNAME, or use"
-                " `sbpam login --method application --username NAME`",
-            )
-        whom = f"{self.target.whom} ({why})" if why else self.target.whom
+        target = self.secrets.target
+        if target.username is None:
+            login = "`sbpam login --method application --username NAME`"
+            hint = f"set SBPAM_USERNAME, or use {login}"
+            raise SignInError("the application's name is not known", hint=hint)
+        whom = f"{target.whom} ({why})" if why else target.whom
         ask = self.ctx.ask_secret if may_ask else None
         api_key = self.secrets.require("api-key", whom, ask)
         try:
-            return self._with_serial(name, api_key.value)
+            return self._with_serial(target.username, api_key.value)
         except RefusedError as error:
             source = f" ({api_key.source})" if api_key.source else ""
             error.hint = error.hint or (
@@ -94,13 +87,13 @@ class ApplicationSignIn:
             raise
 
     def _with_serial(self, name: str, api_key: str) -> Token:
-        serial = self._serial
         try:
-            return self.client.application_token(name, api_key, serial)
+            return self.client.application_token(name, api_key, self._serial)
         except RefusedError:
             # Windows shows the octet that keeps the number positive; openssl and %X drop it.
-            if not serial.startswith("00") or len(serial) <= 2:
+            shorter = self._serial.removeprefix("00")
+            if shorter in ("", self._serial):
                 raise
-        token = self.client.application_token(name, api_key, serial[2:])
-        self._serial = serial[2:]
+        token = self.client.application_token(name, api_key, shorter)
+        self._serial = shorter
         return token

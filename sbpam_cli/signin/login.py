@@ -105,13 +105,12 @@ def run_login(ctx: Context, options: LoginOptions) -> None:
 def _choose_target(ctx: Context, options: LoginOptions) -> Target:
     given, services = options.connection, ctx.services
     target = resolve_target(services, given, new_profile=True)
-    if target.origin is None and ctx.can_ask:
+    if target.origin is None:
+        if not ctx.can_ask:
+            hint = f"sbpam login --profile {target.profile} --server HOST"
+            raise UsageError("which server?", hint=hint)
         server = parse_server(ctx.ask("Server (HOST, HOST:PORT or https://...): "), "the server")
         target = resolve_target(services, given._replace(server=server), new_profile=True)
-    if target.origin is None:
-        raise UsageError(
-            "which server?", hint=f"sbpam login --profile {target.profile} --server HOST"
-        )
     brought: set[SecretName] = {*options.files, *options.stdin}
     if options.ask_totp or options.code:
         brought.add("totp-secret")
@@ -123,17 +122,14 @@ def _choose_target(ctx: Context, options: LoginOptions) -> Target:
         raise OptionError(f"these options do not go together with the method {method}")
     in_environment = given_by_environment(services, "token")
     if method == "token" and not (brought or in_environment or ctx.can_ask):
-        raise OptionError(
-            "the method token needs a token", hint="use --token-file F or --token-stdin"
-        )
-    if method == "application" and target.client_cert is None and ctx.can_ask:
+        hint = "use --token-file F or --token-stdin"
+        raise OptionError("the method token needs a token", hint=hint)
+    if method == "application" and target.client_cert is None:
+        if not ctx.can_ask:
+            hint = "use --client-cert F, with --client-key F if the key is in a file of its own"
+            raise OptionError("the method application needs a client certificate", hint=hint)
         where = f"Client certificate for {target.whom} (its file): "
         target = target._replace(client_cert=ctx.ask(where))
-    if method == "application" and target.client_cert is None:
-        raise OptionError(
-            "the method application needs a client certificate",
-            hint="use --client-cert F, with --client-key F if the key is in a file of its own",
-        )
     changes: dict[str, Any] = {
         key: path_to_keep(path) for key in PATHS if (path := getattr(target, key))
     }
@@ -165,13 +161,9 @@ def _read_given(
         return given
     if options.ask_totp and not ctx.can_ask:
         raise OptionError("--totp asks, and nobody is there", hint="use --totp-secret-file F")
-    if (
-        not options.ask_totp
-        and "totp-secret" not in given
-        and not given_by_environment(services, "totp-secret")
-    ):
-        found = stored.stored("totp-secret")
-        given |= {"totp-secret": found} if found is not None else {}
+    brought = "totp-secret" in given or given_by_environment(services, "totp-secret")
+    if not (options.ask_totp or brought) and (found := stored.stored("totp-secret")) is not None:
+        given["totp-secret"] = found
     return given
 
 
@@ -233,8 +225,7 @@ def _describe(der: bytes) -> str:
         known = read_certificate(der)
     except ValueError:
         return "a certificate that cannot be read"
-    until = utc(known.expires_at)[:10]
-    return f"a certificate for {known.name or 'no name'}, good until {until}"
+    return f"a certificate for {known.name or 'no name'}, good until {utc(known.expires_at)[:10]}"
 
 
 def _profile_of(target: Target, previous: Profile) -> Profile:
@@ -267,9 +258,7 @@ def _store(
     if previous is not None:
         vault.delete_all(profile, {origin, previous.server or origin})
     lost = [name for name, value in wanted.items() if not vault.set(profile, origin, name, value)]
-    if not lost:
-        return
-    if len(lost) == len(wanted):
+    if lost and len(lost) == len(wanted):
         ctx.outcome.partial = True
         remedy = f"{vault.remedy}, or " if vault.remedy else ""
         ctx.console.warn(
@@ -277,7 +266,7 @@ def _store(
             " each command its secrets by SBPAM_PASSWORD_FILE, SBPAM_TOKEN (which"
             " `sbpam login --print-token` prints) and the like, or by systemd's LoadCredential="
         )
-    else:
+    elif lost:
         ctx.console.warn(f"the keyring did not keep: {', '.join(lost)}")
 
 

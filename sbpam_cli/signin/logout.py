@@ -46,7 +46,4 @@ def _choose(ctx: Context, every_profile: bool) -> dict[str, list[str]]:
             raise unknown_profile(name, profiles)
         names = [name]
     own = {name: profiles[name].server if name in profiles else None for name in names}
-    return {
-        name: list(dict.fromkeys([*([server] if server else []), *extra]))
-        for name, server in own.items()
-    }
+    return {name: [*filter(None, dict.fromkeys([own[name], *extra]))] for name in names}

@@ -11,7 +11,6 @@ from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.environment import Found, explain_absence
-from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
@@ -34,7 +33,6 @@ class PasswordSignIn:
     """
 
     ctx: Context
-    target: Target
     secrets: Secrets
     client: NpsClient
     pause: Callable[[float], None]
@@ -46,15 +44,12 @@ class PasswordSignIn:
 
         why: what a person is asked for, in a word or two.
         """
-        username = self.target.username
+        username, whom = self.secrets.target.username, self.secrets.target.whom
         if username is None:
-            raise SignInError(
-                "no user name is known",
-                # A token in there would have needed none.
-                reason=explain_absence(self.ctx.services),
-                hint="set SBPAM_USERNAME, or run `sbpam login`",
-            )
-        whom = self.target.whom
+            # A token in there would have needed none.
+            reason = explain_absence(self.ctx.services)
+            hint = "set SBPAM_USERNAME, or run `sbpam login`"
+            raise SignInError("no user name is known", reason=reason, hint=hint)
         ask = self.ctx.ask_secret if may_ask else None
         password = self.secrets.require("password", f"{whom} ({why})" if why else whom, ask)
         code, self.code = self.code, None
@@ -86,8 +81,7 @@ class PasswordSignIn:
             try:
                 return self.client.second_step(first, code)
             except RefusedError as error:
-                # A body that could not be parsed is no failed attempt: the vendor's own
-                # samples send a number.
+                # No failed attempt, a body that was not parsed: the vendor's samples send a number.
                 if error.status != 400 or not _NUMBER.fullmatch(code):
                     raise
                 return self.client.second_step(first, int(code))
@@ -99,25 +93,21 @@ class PasswordSignIn:
         try:
             return self.client.second_step(first, NO_CODE)
         except RefusedError as error:
-            refusal = error
-        if refusal.status in (400, 401, 404):
-            # With MFA off, the token of step 1 may be good already.
-            with suppress(RefusedError, ServerError):
-                return self.client.fresh_token(first)
-        raise RefusedError(
-            "the server wants a second factor, and no code was given",
-            status=refusal.status,
-            reason=refusal.reason,
-            hint=_locked(refusal)
-            or "set SBPAM_TOTP_SECRET or SBPAM_TOTP_SECRET_FILE,"
-            " or run `sbpam login` with --totp-secret-file, --totp or --code",
-            trace_id=refusal.trace_id,
-        )
+            if error.status in (400, 401, 404):
+                # With MFA off, the token of step 1 may be good already.
+                with suppress(RefusedError, ServerError):
+                    return self.client.fresh_token(first)
+            error.message = "the server wants a second factor, and no code was given"
+            error.hint = _locked(error) or (
+                "set SBPAM_TOTP_SECRET or SBPAM_TOTP_SECRET_FILE,"
+                " or run `sbpam login` with --totp-secret-file, --totp or --code"
+            )
+            raise
 
     def _with_totp(
         self, first: Token, username: str, password: Found, maker: Callable[[int], str]
     ) -> Token:
-        used = UsedSteps(self.ctx.services, self.target.server, username)
+        used = UsedSteps(self.ctx.services, self.secrets.target.server, username)
         step = int(self.client.server_time()) // STEP_S
         fresh = used.claim(step)
         self.by_person = False
@@ -151,9 +141,8 @@ def clean_code(text: str, source: str) -> str:
     digits = re.sub(r"[ \u00a0\u2007\u202f\u2010-\u2015-]", "", code)
     code = digits if digits.isascii() and digits.isdecimal() else code
     if not code.isprintable() or len(code) > _LONGEST_CODE:
-        raise InputError(
-            f"{source} cannot be a code", hint="a code is a line of digits, or a word such as push"
-        )
+        hint = "a code is a line of digits, or a word such as push"
+        raise InputError(f"{source} cannot be a code", hint=hint)
     return code
 
 

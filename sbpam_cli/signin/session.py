@@ -62,16 +62,9 @@ class Site:
             ctx.console.warn(
                 f"TLS is not verified: anybody in between can read what goes to {target.server}"
             )
-        settings = self.tls_settings()
-        context = build_context(settings) if self.certificate is not None else None
-        transport = Transport(
-            ctx.services,
-            target.server,
-            settings,
-            ctx.console,
-            context=context,
-            connections=connections,
-        )
+        tls = self.tls_settings()
+        context = build_context(tls) if self.certificate is not None else None
+        transport = Transport(ctx.services, target.server, tls, ctx.console, context, connections)
         self.client = NpsClient(transport, stop)
         self.session: Session = Session(self, before.session if before else None)
         self.client.tokens = self.session
@@ -95,10 +88,8 @@ class Site:
     def _existing(self, variable: str) -> str | None:
         path = self.ctx.services.env(variable)
         if path is not None and not os.path.exists(path):
-            raise UsageError(
-                f"{variable} names {path}, which does not exist",
-                hint=f"correct {variable}, or unset it",
-            )
+            hint = f"correct {variable}, or unset it"
+            raise UsageError(f"{variable} names {path}, which does not exist", hint=hint)
         return path
 
     def _open_certificate(self) -> "ClientCertificate | None":
@@ -133,14 +124,10 @@ class Session:
         if site.certificate is not None:
             from sbpam_cli.signin.application import ApplicationSignIn
 
-            return ApplicationSignIn(
-                site.ctx, site.target, site.secrets, site.client, site.certificate
-            )
+            return ApplicationSignIn(site.ctx, site.secrets, site.client, site.certificate)
         from sbpam_cli.signin.password import PasswordSignIn
 
-        return PasswordSignIn(
-            site.ctx, site.target, site.secrets, site.client, site.pause, self.code
-        )
+        return PasswordSignIn(site.ctx, site.secrets, site.client, site.pause, self.code)
 
     def needs_renewal(self, token: Token) -> bool:
         """Whether less than min(60 s, 20% of its life) is left, by the server's clock."""
@@ -234,10 +221,8 @@ class Session:
     def _given_token(self) -> Token:
         found = self._site.secrets.find("token")
         if found is None:
-            raise SignInError(
-                "there is no token",
-                hint="set SBPAM_TOKEN or SBPAM_TOKEN_FILE, or run `sbpam login --token-file F`",
-            )
+            hint = "set SBPAM_TOKEN or SBPAM_TOKEN_FILE, or run `sbpam login --token-file F`"
+            raise SignInError("there is no token", hint=hint)
         token = token_in(found)
         self._keep = self._keep and found.source == KEYRING
         return token
@@ -275,16 +260,15 @@ class Session:
         if self._target.method == "token":
             why = "has expired" if over else "is refused by the server"
             stored = f"run `{self._target.login}`, or "
-            raise SignInError(
-                f"the token {why}, and it cannot be renewed",
-                hint=f"{stored if self._target.stored else ''}put a fresh one into SBPAM_TOKEN",
-            )
+            hint = f"{stored if self._target.stored else ''}put a fresh one into SBPAM_TOKEN"
+            raise SignInError(f"the token {why}, and it cannot be renewed", hint=hint)
         if self._flow.by_person:
-            raise SignInError(
-                "the token has expired, and a new one needs a code from a person",
-                hint=f"run `{self._target.login}`; with a TOTP secret (--totp-secret-file,"
-                " SBPAM_TOTP_SECRET) sbpam renews by itself",
+            why = "the token has expired, and a new one needs a code from a person"
+            alone = (
+                "with a TOTP secret (--totp-secret-file, SBPAM_TOTP_SECRET) sbpam renews by itself"
             )
+            hint = f"run `{self._target.login}`; {alone}"
+            raise SignInError(why, hint=hint)
         return self._sign_in(may_ask=False)
 
     def _sign_in(self, *, may_ask: bool) -> Token:
@@ -300,10 +284,8 @@ class Session:
     def _kept(self, token: Token, old: Token | None = None) -> Token:
         """The fresh token, stored. Raises SignInError if it is the old one."""
         if old is not None and token.value == old.value:
-            raise SignInError(
-                "the server gives back the token that it refuses",
-                hint=f"run `{self._target.login}` later",
-            )
+            hint = f"run `{self._target.login}` later"
+            raise SignInError("the server gives back the token that it refuses", hint=hint)
         if self._keep:
             target = self._target
             self._site.secrets.vault.set(target.profile, target.server, "token", token.value)
@@ -315,10 +297,8 @@ def token_in(found: Found) -> Token:
     try:
         return make_token(found.value, None)
     except WireError:
-        raise SignInError(
-            f"what {found.source} holds is not a token",
-            hint="a token is one line of printable ASCII, as `eyJ...`",
-        ) from None
+        hint = "a token is one line of printable ASCII, as `eyJ...`"
+        raise SignInError(f"what {found.source} holds is not a token", hint=hint) from None
 
 
 def open_secrets(ctx: Context, target: Target) -> Secrets:
@@ -343,10 +323,8 @@ def find_target(ctx: Context, run: "Run | None" = None) -> Target:
         options = options._replace(profile=run.profile, server=run.server)
     target = resolve_target(ctx.services, options)
     if run is not None and target.origin != run.server:
-        raise UsageError(
-            f"run {run.run_id} is on {run.server}, not on {target.origin}",
-            hint="leave the server out: a run knows its own",
-        )
+        elsewhere = f"run {run.run_id} is on {run.server}, not on {target.origin}"
+        raise UsageError(elsewhere, hint="leave the server out: a run knows its own")
     ctx.outcome.server, ctx.outcome.profile = target.origin, target.profile
     return target
 

@@ -30,11 +30,9 @@ def code_maker(secret: str) -> Callable[[int], str]:
     except (binascii.Error, ValueError):
         key = b""
     if not key:
-        raise SignInError(
-            "the TOTP secret is not base32",
-            hint="it consists of the letters A-Z and the digits 2-7,"
-            " as the enrolment page shows it beside the QR code",
-        )
+        letters = "the letters A-Z and the digits 2-7"
+        hint = f"it consists of {letters}, as the enrolment page shows it beside the QR code"
+        raise SignInError("the TOTP secret is not base32", hint=hint)
 
     class AnyLength(pyotp.TOTP):
         # pyotp refuses keys below 112 bits; many a server still hands out 80.
@@ -69,7 +67,10 @@ class UsedSteps:
                 self._make(folder / f"{self._prefix}again.{step}")
         except JournalError:
             return True
-        self._forget_before(folder, step)
+        for path in folder.glob(f"{self._prefix}*"):
+            if path.suffix[1:].isdecimal() and int(path.suffix[1:]) < step - 10:
+                with suppress(OSError):
+                    path.unlink()
         return first
 
     def is_shared(self, step: int) -> bool:
@@ -82,9 +83,3 @@ class UsedSteps:
         except FileExistsError:
             return False
         return True
-
-    def _forget_before(self, folder: Path, step: int) -> None:
-        for path in folder.glob(f"{self._prefix}*"):
-            if path.suffix[1:].isdecimal() and int(path.suffix[1:]) < step - 10:
-                with suppress(OSError):
-                    path.unlink()
