@@ -1,7 +1,7 @@
 """Which jobs of the server's list could be the one that a lost reply was about."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sbpam_cli.jobs.job import host_name, match_hosts, match_job
@@ -68,27 +68,17 @@ class Doubt:
         sharing = self.names.sharing(job)
         return self.batch.number in sharing if sharing is not None else True
 
-    def excludes_creator(self, job: ScanJob) -> bool:
-        return bool(self.creator and job.created_by and self.creator != job.created_by)
 
-
-class JobsClock(NamedTuple):
-    """How far the clock by which a node dates its jobs is ahead of ours."""
-
-    offset_s: float
-    node_id: str | None
-
-
-@dataclass(eq=False, repr=False)
-class Times:
+class Times(NamedTuple):
     """When a job was made, judged for what the server's clocks can be.
 
     now: our clock. quiet_s: how long after its POST a job may still appear.
+    jobs_clocks: node id -> how far the clock by which that node dates jobs is ahead of ours.
     """
 
     now: float
     quiet_s: float
-    jobs_clock: JobsClock | None = None
+    jobs_clocks: Mapping[str | None, float] = {}
 
     def _window(self, doubt: Doubt) -> tuple[float, float]:
         batch = doubt.batch
@@ -96,16 +86,12 @@ class Times:
         ended = batch.gave_up_at or batch.deadline
         return began, ended + self.quiet_s if ended is not None else self.now
 
-    def _offset_s(self, job: ScanJob) -> float | None:
-        clock = self.jobs_clock
-        return clock.offset_s if clock is not None and clock.node_id == job.node_id else None
-
     def surely(self, job: ScanJob, doubt: Doubt) -> int:
         """-1: surely made before the POST; 1: surely after it; 0: neither, or it does not say."""
         if job.created_at is None:
             return 0
         began, ended = self._window(doubt)
-        jobs_s = self._offset_s(job)
+        jobs_s = self.jobs_clocks.get(job.node_id)
         earlier_s = later_s = _WITHOUT_JOBS_CLOCK_S
         offsets = [0.0, doubt.batch.clock_offset or 0.0]
         if jobs_s is not None:
@@ -121,23 +107,22 @@ class Times:
         if job.created_at is None:
             return False
         began, ended = self._window(doubt)
-        jobs_s = self._offset_s(job)
-        offset_s = jobs_s if jobs_s is not None else doubt.batch.clock_offset or 0.0
+        offset_s = self.jobs_clocks.get(job.node_id, doubt.batch.clock_offset or 0.0)
         return began - _SHORTLY_BEFORE_S <= job.created_at - offset_s <= ended
 
 
-@dataclass(eq=False, repr=False)
-class Candidate:
+class Candidate(NamedTuple):
     """A job of the list, opened if it could be, and the batches that it is possible for."""
 
     job: ScanJob
     opened: bool
-    doubts: list[Doubt] = field(default_factory=list)
+    doubts: list[Doubt]
 
 
 def fits(job: ScanJob, batch: Batch, credential_id: str) -> bool:
     """Whether it holds nothing but the batch's hosts, more than half of them by their names."""
-    if not holds_most(job, batch) or uses_other_account(job, credential_id):
+    accounts = {host.credential_id for host in job.hosts or ()}
+    if not holds_most(job, batch) or accounts - {None, credential_id}:
         return False
     match = match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN)
     return not match.unasked and not match.nameless
@@ -153,21 +138,5 @@ def may_fill(job: ScanJob, batch: Batch) -> bool:
     return job.hosts is None or bool(match.missing and not match.unasked)
 
 
-def uses_other_account(job: ScanJob, credential_id: str) -> bool:
-    """Whether a host of the job is scanned with another service account."""
-    return any(
-        host.credential_id is not None and host.credential_id != credential_id
-        for host in job.hosts or ()
-    )
-
-
 def content(job: ScanJob) -> tuple[str, frozenset[str]]:
     return job.job_id, frozenset(host_name(host) for host in job.hosts or ())
-
-
-def ends_of(job_ids: Sequence[str], at_most: int) -> list[str]:
-    """The first and the last few: the list's order is not documented."""
-    if len(job_ids) <= at_most:
-        return list(job_ids)
-    half = at_most // 2
-    return [*job_ids[:half], *job_ids[-half:]]

@@ -8,17 +8,15 @@ from sbpam_cli.errors import UsageError
 from sbpam_cli.jobs.follow import FollowLimits
 from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import Run
+from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.lookups.accounts import find_account, read_credential
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.output.context import Context
 from sbpam_cli.runs.candidates import Names
 from sbpam_cli.runs.run import Execution
 from sbpam_cli.runs.send import lacks_second_look
-from sbpam_cli.runs.settle import take_job
 from sbpam_cli.runs.state import RunState, SendLimits
 from sbpam_cli.signin.session import Site, find_target, sign_in
-from sbpam_cli.system.signals import Interruption
 
 
 class ResumeOptions(NamedTuple):
@@ -50,24 +48,27 @@ def run_resume(ctx: Context, options: ResumeOptions) -> None:
             return
         batches = journal.batches(run.run_id)
     with following(ctx) as watching:
-        resuming = _Resuming(ctx, options, run, watching)
-        # From here on every end but exit 2 owes its rows.
-        resuming.adopt(run, batches)
-        resuming.carry_out(options.follow)
+        _Resuming(ctx, options, run, batches, watching).carry_out(options.follow)
 
 
 class _Resuming(Execution):
-    def __init__(self, ctx: Context, options: ResumeOptions, run: Run, watching: Watching) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        options: ResumeOptions,
+        run: Run,
+        batches: list[Batch],
+        watching: Watching,
+    ) -> None:
         super().__init__(ctx, run.server, run.digest, options.limits, watching)
-        self._options = options
-        self._found = run
         self._target = find_target(ctx, run)
         self._resend = options.resend
         self._accepted = [_job_id("--accept", text) for text in options.accept]
         self._ruled_out = frozenset(_job_id("--not", text) for text in options.ruled_out)
+        self.adopt(run, batches)
 
-    def prepare(self, journal: Journal, interruption: Interruption) -> Site | None:
-        ctx, run = self._ctx, self._found
+    def prepare(self, journal: Journal) -> Site | None:
+        ctx, run = self._ctx, self._run
         # Another command may have gone on with it until now.
         self.adopt(run, journal.batches(run.run_id))
         if not any(b.state != "accepted" or lacks_second_look(b) for b in self._batches):
@@ -75,7 +76,7 @@ class _Resuming(Execution):
             if run.exit_code is None:
                 self._record_end(journal)
             return None
-        site = sign_in(ctx, self._target, interruption, parallel=self._limits.parallel)
+        site = sign_in(ctx, self._target, self._interruption, parallel=self._limits.parallel)
         if named := ctx.services.env("SBPAM_CREDENTIAL"):
             account = read_credential(named, "SBPAM_CREDENTIAL")
             if find_account(site.client, account, ctx.console)[0] != run.credential_id:
@@ -86,7 +87,7 @@ class _Resuming(Execution):
                 )
         journal.end_run(run.run_id, None)
         for job_id in self._accepted:
-            self._accept(self._state(site, journal, interruption, run, self._batches), job_id)
+            self._accept(self._state(site, journal, run, self._batches), job_id)
         # What the server refused is sent once more, each time.
         rejected = [batch for batch in self._batches if batch.state == "rejected"]
         for batch in rejected:
@@ -97,7 +98,7 @@ class _Resuming(Execution):
 
     def _accept(self, state: RunState, job_id: str) -> None:
         """The operator says that this job is the batch in doubt."""
-        run, job = self._found, state.site.client.job(job_id)
+        run, job = self._run, state.site.client.job(job_id)
         doubtful = [batch for batch in self._batches if batch.is_in_doubt]
         sharing = Names(doubtful).sharing(job)
         mine = [b for b in doubtful if sharing is None or b.number in sharing]
@@ -109,7 +110,7 @@ class _Resuming(Execution):
                 hint=f"`sbpam status {job_id}` shows what it holds",
             )
         # Not taken for complete: it is looked at again before a host is called NotAccepted.
-        take_job(state, mine[0], job, looked_twice=False)
+        state.take_job(mine[0], job)
         if not state.journal.claim(run, mine[0]):
             owner = state.journal.claimed_jobs(run.server)[job_id]
             raise UsageError(f"job {job_id} belongs to run {owner} already")

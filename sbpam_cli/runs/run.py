@@ -39,8 +39,12 @@ _ROUNDS = 3
 class Execution(ABC):
     """One run in one command; `prepare` of its two kinds comes by the run.
 
-    Once `run` is known, every end but exit 2 prints a row for each of its hosts.
+    From `adopt` on every end but exit 2 prints a row for each of the run's hosts.
     """
+
+    _run: Run
+    _batches: list[Batch]
+    _interruption: Interruption
 
     def __init__(
         self, ctx: Context, server: str, digest: str, limits: SendLimits, watching: Watching
@@ -50,8 +54,6 @@ class Execution(ABC):
         self._digest = digest
         self._limits = limits
         self._watching = watching
-        self._run: Run | None = None
-        self._batches: list[Batch] = []
         self._rows: RowStream | None = None
         self._stopped: SbpamError | None = None
         self._resend = False
@@ -59,7 +61,7 @@ class Execution(ABC):
         self._is_continued = True
 
     @abstractmethod
-    def prepare(self, journal: Journal, interruption: Interruption) -> Site | None:
+    def prepare(self, journal: Journal) -> Site | None:
         """Comes by the run and signs in; None if nothing is left to do."""
 
     def carry_out(self, follow: FollowLimits | None) -> None:
@@ -68,23 +70,23 @@ class Execution(ABC):
         follow: how the scans are followed afterwards; None: not at all.
         """
         ctx = self._ctx
-        with Interruption(ctx.services) as interruption:
+        with Interruption(ctx.services) as self._interruption:
             try:
                 with (
                     hold_lock(ctx.services, self._server, self._digest),
                     closing(Journal(ctx.services)) as journal,
                 ):
-                    site = self.prepare(journal, interruption)
+                    site = self.prepare(journal)
                     if site is not None:
-                        self._settle_and_send(journal, site, interruption)
+                        self._settle_and_send(journal, site)
                         if follow is None or self._stopped is not None:
                             self._record_end(journal)
                 if site is not None and follow is not None and self._stopped is None:
-                    interruption.defer(deferred=False)
+                    self._interruption.defer(deferred=False)
                     self._follow(site, follow)
             except Exception as error:
                 stopped = as_error(error, ctx.services)
-                if self._run is None or stopped.exit_code is ExitCode.USAGE:
+                if ctx.outcome.run is None or stopped.exit_code is ExitCode.USAGE:
                     raise
                 self._stopped = stopped
         self._finish(judge_scans=follow is not None)
@@ -96,26 +98,18 @@ class Execution(ABC):
 
     # Under the lock, once signed in.
 
-    def _state(
-        self,
-        site: Site,
-        journal: Journal,
-        interruption: Interruption,
-        run: Run,
-        batches: list[Batch],
-    ) -> RunState:
-        how = (self._limits, self._watching)
-        return RunState(self._ctx, site, journal, interruption, run, batches, *how)
+    def _state(self, site: Site, journal: Journal, run: Run, batches: list[Batch]) -> RunState:
+        how = (self._interruption, self._limits, self._watching)
+        return RunState(self._ctx, site, journal, run, batches, *how)
 
-    def _settle_and_send(self, journal: Journal, site: Site, interruption: Interruption) -> None:
+    def _settle_and_send(self, journal: Journal, site: Site) -> None:
         """Nothing is raised that `_stopped` can hold."""
-        assert self._run is not None
-        state = self._state(site, journal, interruption, self._run, self._batches)
+        state = self._state(site, journal, self._run, self._batches)
         state.ruled_out = self._ruled_out
         if self._rows is not None:
             state.settled = self._rows.settle
         try:
-            interruption.defer()
+            self._interruption.defer()
             if self._is_continued:
                 Settling(state).settle()
             if self._resend:
@@ -124,12 +118,11 @@ class Execution(ABC):
         except Exception as error:
             state.stopped = as_error(error, self._ctx.services)
         self._stopped = state.stopped
-        if interruption.event.is_set():
-            self._stopped = interruption.error()
+        if self._interruption.event.is_set():
+            self._stopped = self._interruption.error()
 
     def _record_end(self, journal: Journal) -> None:
         """How the command ended; a journal that failed cannot take it."""
-        assert self._run is not None
         outcome = Outcome(errors=self._problems())
         if self._stopped is not None:
             outcome.errors.append(self._stopped)
@@ -140,7 +133,6 @@ class Execution(ABC):
 
     def _follow(self, site: Site, limits: FollowLimits) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
-        assert self._run is not None
         run_id = self._run.run_id
         jobs = followed_jobs(self._batches)
         again = f"sbpam status {run_id} --watch"
@@ -157,7 +149,6 @@ class Execution(ABC):
 
     def _finish(self, *, judge_scans: bool) -> None:
         """The rows that are still owed, the jobs, and what only some hosts suffered."""
-        assert self._run is not None
         outcome = self._ctx.outcome
         why = self._stopped.message if self._stopped is not None else None
         outcome.jobs = job_summaries(self._batches)
@@ -175,13 +166,11 @@ class Execution(ABC):
             raise self._stopped
 
     def _write_rows(self, why: str | None) -> None:
-        assert self._run is not None
         rows = self._rows or RowStream(self._watching.write, self._ctx.outcome, self._run.aside)
         rows.finish(self._batches, why)
 
     def _problems(self) -> list[SbpamError]:
         """What some hosts suffered: doubt and refusals."""
-        assert self._run is not None
         run_id, problems = self._run.run_id, list[SbpamError]()
         doubtful = [batch for batch in self._batches if batch.is_in_doubt]
         problems += [could_be(run_id, batch) for batch in doubtful if batch.possible]

@@ -23,7 +23,6 @@ from sbpam_cli.runs.state import SendLimits
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.signin.session import Site, find_target, sign_in
 from sbpam_cli.system.filesystems import filesystem_type, is_passing
-from sbpam_cli.system.signals import Interruption
 from sbpam_cli.wording import counted
 
 CONFIRM_ABOVE_HOSTS = 1000
@@ -229,7 +228,7 @@ class _Scheduling(Execution):
         self._names = hosts.names
         self._aside = set_aside(hosts)
 
-    def prepare(self, journal: Journal, interruption: Interruption) -> Site:
+    def prepare(self, journal: Journal) -> Site:
         ctx, options, now = self._ctx, self._options, self._ctx.services.clock.now()
         folder = ctx.services.state_folder().resolve()
         if is_passing(kind := filesystem_type(folder)):
@@ -237,7 +236,7 @@ class _Scheduling(Execution):
             ctx.console.note(
                 f"{folder} lies on {kind}: what the journal knows may end with the container"
             )
-        parallel = options.limits.parallel
+        parallel, interruption = self._limits.parallel, self._interruption
         site = sign_in(ctx, self._target, interruption, parallel=parallel, before=options.site)
         wanted = self._target.credential
         if wanted is None:
@@ -249,7 +248,7 @@ class _Scheduling(Execution):
             self._continue(journal, before)
             return site
         if options.skip_recent_s is not None:
-            state_of = partial(self._state, site, journal, interruption)
+            state_of = partial(self._state, site, journal)
             since = now - options.skip_recent_s
             apart = find_recent(state_of, journal, self._server, self._digest, since)
             self._names, self._aside = set_apart(self._names, self._aside, apart)
@@ -302,7 +301,7 @@ class _Scheduling(Execution):
             )
 
     def _write_rows(self, why: str | None) -> None:
-        if not self._is_continued or self._run is None:
+        if not self._is_continued:
             super()._write_rows(why)
             return
         # A continued run's batches may be in another order than the list given now.

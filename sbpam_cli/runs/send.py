@@ -34,8 +34,7 @@ from sbpam_cli.runs.answers import (
     refuses_fresh_token,
 )
 from sbpam_cli.runs.candidates import fits
-from sbpam_cli.runs.job_lists import LIST, ListBefore, id_bytes
-from sbpam_cli.runs.pause import PROBE, Pause
+from sbpam_cli.runs.reads import LIST, PROBE, ListBefore, Pause, id_bytes
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.signals import GRACE_S
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done
@@ -277,10 +276,7 @@ class Sending:
         batch.trace_id = verdict.trace_id
         batch.clock_offset = self._client.jobs_offset_s
         if verdict.state == "accepted" and verdict.job is not None:
-            batch.job_id = verdict.job.job_id
-            batch.seen_at = batch.accepted_at = self._clock.now()
-            match = match_job(batch.names, verdict.job, unsaid=ScanStatus.ACCEPTED)
-            batch.rows = with_unasked(match.rows, match.unasked)
+            self._state.take_job(batch, verdict.job)
             self._tries[batch.number] = 0
             self._renewed = None
             self._accepted += 1

@@ -7,30 +7,25 @@ cannot be decided stays in doubt, and the operator decides.
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import TypeVar
 
 from sbpam_cli.errors import Interrupted, JournalError, SbpamError, SignInError
-from sbpam_cli.jobs.job import match_job, with_unasked, without_missing
+from sbpam_cli.jobs.job import match_job
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanJob, ScanStatus
 from sbpam_cli.runs.candidates import (
     Candidate,
     Doubt,
-    JobsClock,
     Names,
     Times,
     content,
-    ends_of,
     fits,
     holds_most,
     may_fill,
 )
-from sbpam_cli.runs.job_lists import Reading, id_bytes
+from sbpam_cli.runs.reads import Reading, id_bytes
 from sbpam_cli.runs.state import RunState
-from sbpam_cli.system.threads import WAIT_SLICE_S, call
+from sbpam_cli.system.threads import WAIT_SLICE_S, Answer, call
 from sbpam_cli.wording import counted, duration_words
-
-Answer = TypeVar("Answer")
 
 _BETWEEN_READS_S = 10.0
 _READS_AFTER_QUIET = 3
@@ -52,8 +47,7 @@ class Settling:
         self._times = Times(0.0, self._quiet_s)
         self._listed = cache(state.journal.listed)
         self._creators: dict[str | None, str | None] = {}
-        self._parts: dict[int, tuple[str, frozenset[str]]] = {}
-        self._seen: dict[int, object] = {}
+        self._seen: dict[int, set[tuple[str, frozenset[str]]]] = {}
         self._earlier: set[int] = set()
         self._duplicates: set[str] = set()
 
@@ -122,7 +116,7 @@ class Settling:
         if left_s > 1:
             self._talk.note(words)
         while (left_s := moment - clock.monotonic()) > 0:
-            self._state.say(f"{words}, {duration_words(left_s)} left")
+            self._state.watching.say(f"{words}, {duration_words(left_s)} left")
             if clock.wait(interruption.event, min(WAIT_SLICE_S, left_s)):
                 raise interruption.error()
 
@@ -156,17 +150,18 @@ class Settling:
             for job_id, job in reading.jobs.items()
             if job_id not in claimed and any(self._concerns(doubt, job) for doubt in doubts)
         ]
-        opened = {job_id: self._open(job_id) for job_id in ends_of(left, _OPENED_AT_MOST)}
-        clock = self._jobs_clock() if left else None
-        self._times = times = Times(self._clock.now(), self._quiet_s, clock)
+        # The first and the last few: the list's order is not documented.
+        half = _OPENED_AT_MOST // 2
+        opened = {job_id: self._open(job_id) for job_id in left[:half] + left[half:][-half:]}
+        clocks = self._jobs_clocks() if left else {}
+        self._times = Times(self._clock.now(), self._quiet_s, clocks)
         candidates = []
         for job_id in left:
             listed, job = reading.jobs[job_id], opened.get(job_id)
             if job is not None and not job.hosts:
                 job = job._replace(hosts=listed.hosts)
-            candidate = Candidate(job or listed, opened=job is not None)
-            candidate.doubts = [d for d in doubts if self._is_possible(candidate.job, d, times)]
-            candidates.append(candidate)
+            possible = [d for d in doubts if self._is_possible(job or listed, d)]
+            candidates.append(Candidate(job or listed, job is not None, possible))
         return reading, candidates
 
     def _doubt_of(self, batch: Batch) -> Doubt:
@@ -188,14 +183,14 @@ class Settling:
             self._creators[session] = job.created_by if job is not None else None
         return self._creators.get(session)
 
-    def _jobs_clock(self) -> JobsClock | None:
+    def _jobs_clocks(self) -> dict[str | None, float]:
         newest = self._state.journal.newest_accepted(self._state.run.server)
         if newest is None or newest[1].sent_at is None:
-            return None
+            return {}
         job = self._open(newest[1].job_id or "")
         if job is None or job.created_at is None:
-            return None
-        return JobsClock(job.created_at - newest[1].sent_at, job.node_id)
+            return {}
+        return {job.node_id: job.created_at - newest[1].sent_at}
 
     def _open(self, job_id: str) -> ScanJob | None:
         """A job by its id, with its times and creator; None where the server does not show it."""
@@ -213,16 +208,17 @@ class Settling:
             return holds_most(job, doubt.batch)
         return doubt.shares(job)
 
-    def _is_possible(self, job: ScanJob, doubt: Doubt, times: Times) -> bool:
-        if not self._concerns(doubt, job) or doubt.excludes_creator(job):
+    def _is_possible(self, job: ScanJob, doubt: Doubt) -> bool:
+        known = doubt.creator and job.created_by
+        if not self._concerns(doubt, job) or (known and job.created_by != doubt.creator):
             return False
-        surely = times.surely(job, doubt)
+        surely = self._times.surely(job, doubt)
         if surely < 0 and doubt.names is self._own:
             self._earlier.add(doubt.batch.number)
         if surely:
             return False
         # Where nothing is lost, an old job is none of its.
-        return doubt.batch.is_in_doubt or doubt.whole or times.is_near(job, doubt)
+        return doubt.batch.is_in_doubt or doubt.whole or self._times.is_near(job, doubt)
 
     # What it means.
 
@@ -241,12 +237,11 @@ class Settling:
             return
         job = mine[0].job
         if match_job(batch.names, job, unsaid=ScanStatus.UNKNOWN).missing:
-            same = self._parts.get(batch.number) == content(job)
-            self._parts[batch.number] = content(job)
+            same = content(job) in self._seen.get(batch.number, ())
             if not same or began < self._quiet_at(batch):
                 self._leave_open(batch, "a job holds a part of it so far")
                 return
-        take_job(self._state, batch, job, looked_twice=True)
+        self._state.take_job(batch, job, looked_twice=True)
         if self._state.journal.claim(self._state.run, batch):
             self._state.settled(batch)
         else:
@@ -302,13 +297,3 @@ class Settling:
                     f"possible duplicate: job {job_id} holds hosts of job {twice[0].job_id} too;"
                     f" if it is yours, `sbpam cancel {job_id}` stops it"
                 )
-
-
-def take_job(state: RunState, batch: Batch, job: ScanJob, *, looked_twice: bool) -> None:
-    """The batch is in this job; what it lacks was not accepted, once it was looked at twice."""
-    now = state.ctx.services.clock.now()
-    batch.state, batch.job_id, batch.reason, batch.possible = "accepted", job.job_id, None, ()
-    batch.seen_at = batch.accepted_at = now
-    match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
-    rows = without_missing(match) if looked_twice else match.rows
-    batch.rows = with_unasked(rows, match.unasked)

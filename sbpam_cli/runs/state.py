@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError
+from sbpam_cli.jobs.job import match_job, with_unasked, without_missing
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
+from sbpam_cli.models import ScanJob, ScanStatus
 from sbpam_cli.output.context import Context
 from sbpam_cli.signin.session import Site
 from sbpam_cli.system.signals import Interruption
@@ -44,9 +46,9 @@ class RunState:
     ctx: Context
     site: Site
     journal: Journal
-    interruption: Interruption
     run: Run
     batches: list[Batch]
+    interruption: Interruption
     limits: SendLimits
     watching: Watching
     settled: Callable[[Batch], None] = lambda _: None
@@ -62,9 +64,6 @@ class RunState:
         self.began = services.clock.monotonic()
         self.session = f"{services.random.getrandbits(64):016x}"
 
-    def say(self, words: str) -> None:
-        self.watching.say(words)
-
     def show_sent(self) -> None:
         """How far sending is; the pace is that of this command."""
         open_hosts = sum(len(b.names) for b in self.batches if b.state in ("planned", "sending"))
@@ -77,7 +76,7 @@ class RunState:
         if open_then > open_hosts > 0:
             left_s = (now - began) * open_hosts / (open_then - open_hosts)
             words += f", about {duration_words(left_s)} left"
-        self.say(words)
+        self.watching.say(words)
 
     def has(self, *states: str) -> bool:
         return any(batch.state in states for batch in self.batches)
@@ -85,6 +84,17 @@ class RunState:
     def keep_list(self, ids: Iterable[bytes], *, whole: bool) -> None:
         """A read of the list of jobs has ended: later POSTs refer to it. Raises JournalError."""
         self.list_before = self.journal.record_list(self.run.server, ids, whole=whole)
+
+    def take_job(self, batch: Batch, job: ScanJob, *, looked_twice: bool = False) -> None:
+        """The batch is in this job.
+
+        looked_twice: what the job lacks was not accepted.
+        """
+        batch.state, batch.job_id, batch.reason, batch.possible = "accepted", job.job_id, None, ()
+        batch.seen_at = batch.accepted_at = self.ctx.services.clock.now()
+        match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
+        rows = without_missing(match) if looked_twice else match.rows
+        batch.rows = with_unasked(rows, match.unasked)
 
     def record(self, *batches: Batch) -> None:
         """What became of some batches, in one commit. Raises JournalError."""

@@ -16,7 +16,7 @@ from support.faults import Fault, html_response
 from support.site import CREDENTIAL, Site
 from support.tables import slow
 
-from sbpam_cli.runs.job_lists import LIST as LIST_READ
+from sbpam_cli.runs.reads import LIST as LIST_READ
 from sbpam_cli.sandbox.http import Request, Response, encode
 from sbpam_cli.sandbox.routes import Answer
 from sbpam_cli.system.threads import Done

@@ -257,7 +257,7 @@ for batch in self._state.batches:
         "row8",
         "fits",
         "False",
-        "uses_other_account(job, credential_id)",
+        "accounts - {None, credential_id}",
         module="runs/candidates",
     ),
     situation(
