@@ -60,9 +60,8 @@ class NpsClient(SignedInCalls):
         out = Outgoing(path, repeat="never" if once else "reads", largest=_LARGEST_JOB)
         reply = self._read(out, "the job", unknown)
         if not reply.content or reply.content.isspace():
-            raise NotFoundError(
-                f"the server knows no {unknown}", reason=f"HTTP {reply.status} without a job"
-            )
+            why = f"HTTP {reply.status} without a job"
+            raise NotFoundError(f"the server knows no {unknown}", reason=why)
         with _understanding("the job"):
             return wire.decode_job(reply.content)
 
@@ -107,8 +106,7 @@ class NpsClient(SignedInCalls):
         nulls = dict.fromkeys(("ipAddress", "os", "credentialName", "platformName"))
         rows = [{"dnsHostName": name, "credentialId": credential_id, **nulls} for name in names]
         out = Outgoing(f"{_SCANS}/ValidateImportedCSV", method="POST", body=rows)
-        reply = self._ask(out)
-        what = "the validation"
+        reply, what = self._ask(out), "the validation"
         if reply.status in (404, 405):
             raise NotFoundError(f"the server has no call for {what}")
         check_success(reply, what)
@@ -173,11 +171,8 @@ class NpsClient(SignedInCalls):
         reply = self._ask(out, acts=ACTED_OR_NOT)
         if reply.status in (400, 404, 405):
             words, trace_id = reply.problem()
-            raise NotFoundError(
-                f"the server gives no hosts of {dn}",
-                reason=words or f"HTTP {reply.status}: does it lack the call, which came with 4.2?",
-                trace_id=trace_id,
-            )
+            why = words or f"HTTP {reply.status}: does it lack the call, which came with 4.2?"
+            raise NotFoundError(f"the server gives no hosts of {dn}", reason=why, trace_id=trace_id)
         what = "the hosts of the organisational unit"
         try:
             check_success(reply, what)
@@ -236,11 +231,9 @@ def _understanding(what: str) -> Iterator[None]:
     try:
         yield
     except WireError as error:
-        raise ServerError(
-            f"{what} could not be understood",
-            reason=str(error),
-            hint="`--verbose` shows the request; a server of another version may answer so",
-        ) from error
+        hint = "`--verbose` shows the request; a server of another version may answer so"
+        message = f"{what} could not be understood"
+        raise ServerError(message, reason=str(error), hint=hint) from error
 
 
 def _in_query(text: str) -> str:

@@ -69,6 +69,7 @@ def decoders() -> dict[str, Any]:
         "page": struct("Page", "recordsTotal", data=(list[Raw] | None, None)),
         "rows": list[Raw],
         "names": array[str | None],
+        "claims": struct("Claims", "exp iat"),
         "any": Any,
     }
     decoders = {kind: Decoder(type_) for kind, type_ in kinds.items()}

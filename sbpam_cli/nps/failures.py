@@ -173,17 +173,12 @@ def failed_answer(reply: Reply, what: str) -> SbpamError:
         message, hint = _REFUSALS[status]
         return RefusedError(message, status=status, hint=hint, **told)
     if 300 <= status < 400:
-        return ServerError(
-            f"{what} redirects to {redirect_target(reply)}; redirects are not followed",
-            reason=f"HTTP {status}",
-            hint="use the address that the server itself answers at",
-        )
+        message = f"{what} redirects to {redirect_target(reply)}; redirects are not followed"
+        hint = "use the address that the server itself answers at"
+        return ServerError(message, reason=f"HTTP {status}", hint=hint)
     if 200 <= status < 300:
-        return ServerError(
-            f"{what} answered a web page where data was expected",
-            hint="a proxy or a log-on portal may sit in between; check the address",
-            **told,
-        )
+        hint = "a proxy or a log-on portal may sit in between; check the address"
+        return ServerError(f"{what} answered a web page where data was expected", hint=hint, **told)
     told["reason"] = reply.problem()[0]
     hint = _REMEDIES.get(status, _LATER)
     return ServerError(f"{what} failed with HTTP {status}", hint=hint, **told)

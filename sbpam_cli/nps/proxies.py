@@ -33,11 +33,9 @@ def choose_proxy(environ: Mapping[str, str], origin: str, system: Any = None) ->
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_usable(proxy):
         scheme = proxy.partition("://")[0].lower()
-        raise UsageError(
-            f"the proxy in {source} cannot be used",
-            reason=None if scheme in ("http", "https") else f"{scheme[:20]}:// is not supported",
-            hint="write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT",
-        )
+        why = None if scheme in ("http", "https") else f"{scheme[:20]}:// is not supported"
+        hint = "write it like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
+        raise UsageError(f"the proxy in {source} cannot be used", reason=why, hint=hint)
     return proxy
 
 
@@ -49,11 +47,9 @@ def proxy_name(url: str) -> str:
 def explain_refusal(words: str, proxy: str) -> UnreachableError | None:
     """The error for a proxy's answer that it gives each time: asked again, it locks accounts."""
     if words.startswith("407 "):
-        return UnreachableError(
-            f"{proxy} asks for a user and a password, or refuses them",
-            reason=words,
-            hint="put them into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT",
-        )
+        hint = "put them into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
+        message = f"{proxy} asks for a user and a password, or refuses them"
+        return UnreachableError(message, reason=words, hint=hint)
     if words.startswith("403 "):
         hint = "have it allow the server, or name the server in NO_PROXY"
         return UnreachableError(f"{proxy} does not allow this", reason=words, hint=hint)

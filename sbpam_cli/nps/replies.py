@@ -318,9 +318,12 @@ def make_token(text: str, server_now: float | None) -> Token:
     text = text.strip().removeprefix("Bearer ").strip()
     if not _TOKEN.fullmatch(text):
         raise WireError("the reply is not a token")
-    claims = _jwt_claims(text)
-    issued = _moment(claims.get("iat"))
-    return Token(text, _moment(claims.get("exp")), issued if issued is not None else server_now)
+    expires = issued = None
+    with suppress(ValueError, WireError):
+        _, payload, _ = text.split(".")
+        claims = decode(base64.urlsafe_b64decode(payload + "=="), "claims")
+        expires, issued = _moment(claims.exp), _moment(claims.iat)
+    return Token(text, expires, issued if issued is not None else server_now)
 
 
 def _moment(value: object) -> float | None:
@@ -328,12 +331,3 @@ def _moment(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value < END_OF_TIME else None
-
-
-def _jwt_claims(text: str) -> dict[str, Any]:
-    parts = text.split(".")
-    with suppress(ValueError, WireError):
-        claims = decode(base64.urlsafe_b64decode(parts[1] + "==")) if len(parts) == 3 else None
-        if isinstance(claims, dict):
-            return claims
-    return {}

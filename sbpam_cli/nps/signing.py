@@ -45,7 +45,7 @@ def backoff_s(services: Services, attempt: int, longest_s: float = _BACKOFF_LONG
 class SignedInCalls:
     """The calls of one server, without any but the sign-in. Threads may share it.
 
-    stop: ends waiting between tries with Interrupted when it is set.
+    stop: ends waiting with Interrupted when it is set.
     clock_offset_s: the server's clock minus ours, from the newest reply's `Date`.
     tokens: where those of the calls come from, set by the session that owns the client.
     """
@@ -58,7 +58,7 @@ class SignedInCalls:
         self.clock_offset_s = 0.0
         self._issued_offset_s: float | None = None
         self._transport = transport
-        self._stop = stop or threading.Event()
+        self._stop = stop
         self._cookies: dict[str, str] = {}
 
     def server_time(self) -> float:
@@ -69,6 +69,14 @@ class SignedInCalls:
     def jobs_offset_s(self) -> float:
         """The same offset by the newest token's `iat`, if there is one: a front end writes none."""
         return self.clock_offset_s if self._issued_offset_s is None else self._issued_offset_s
+
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises Interrupted if `stop` is set meanwhile."""
+        clock = self._services.clock
+        if self._stop is None:
+            clock.sleep(seconds)
+        elif clock.wait(self._stop, seconds):
+            raise Interrupted("interrupted", signal_number=2)
 
     # Sending: once, a few times, signed in, and whatever is no success raised.
 
@@ -98,8 +106,7 @@ class SignedInCalls:
                 may = error.final is None and (out.repeat == "reads" or surely_unsent)
             if not may or attempt == _TRIES or clock.monotonic() + wait_s >= until:
                 break
-            if clock.wait(self._stop, wait_s):
-                raise Interrupted("interrupted", signal_number=2)
+            self.pause(wait_s)
         if isinstance(result, Reply):
             return result
         hint = "check the address, the network and the proxy; `--verbose` shows each try"
@@ -175,18 +182,11 @@ class SignedInCalls:
         token: Token | None = None,
     ) -> Token:
         """At the first path that is none of a 404. token: of the step before."""
+        out = Outgoing("", method="POST", body=body, secret=secret, repeat="unsent", read_s=TOTAL_S)
+        if token is not None:
+            out = replace(out, token=token.value, cookies=self._cookies)
         for path in paths:
-            out = Outgoing(
-                path,
-                method="POST",
-                body=body,
-                token=token.value if token else None,
-                cookies=self._cookies if token else {},
-                secret=secret,
-                repeat="unsent",
-                read_s=TOTAL_S,
-            )
-            reply = self._try(out)
+            reply = self._try(replace(out, path=path))
             if reply.status != 404:
                 break
         if reply.status in (400, 401, 403) or (token and reply.status == 404):
@@ -200,10 +200,9 @@ class SignedInCalls:
         try:
             token = wire.read_token(reply.content, self.server_time())
         except WireError as error:
-            raise ServerError(
-                f"{what} answered something that is no token",
-                hint="is this the address of the NPS server? `--verbose` shows the requests",
-            ) from error
+            hint = "is this the address of the NPS server? `--verbose` shows the requests"
+            message = f"{what} answered something that is no token"
+            raise ServerError(message, hint=hint) from error
         if token.received_at is not None:
             self._issued_offset_s = token.received_at - self._services.clock.now()
         return token

@@ -83,11 +83,9 @@ def _load(context: "ssl.SSLContext", settings: TlsSettings) -> None:
         else:
             context.load_verify_locations(cafile=file, capath=folder)
     except OSError as error:
-        raise UsageError(
-            f"the CA certificates in {file or folder} cannot be used",
-            reason=error.strerror or str(error),
-            hint="name a PEM file or a folder made by `openssl rehash` with --ca-bundle",
-        ) from error
+        why, message = error.strerror or str(error), f"the CA certificates in {file or folder}"
+        hint = "name a PEM file or a folder made by `openssl rehash` with --ca-bundle"
+        raise UsageError(f"{message} cannot be used", reason=why, hint=hint) from error
 
 
 def fingerprint_of(der: bytes) -> str:
@@ -105,9 +103,8 @@ def _checking_context(pinned: str | None, seen: Callable[[bytes], None] | None) 
             seen(der)
             raise ssl.SSLCertVerificationError("only its certificate was looked at")
         if (found := fingerprint_of(der)) != pinned:
-            raise ssl.SSLCertVerificationError(
-                f"the server's certificate has the fingerprint {found}, not the pinned one"
-            )
+            words = f"the server's certificate has the fingerprint {found}, not the pinned one"
+            raise ssl.SSLCertVerificationError(words)
 
     class CheckedSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
@@ -147,11 +144,6 @@ _CLIENT_ALERT = re.compile("ALERT_(UNKNOWN_CA|(BAD|UNSUPPORTED)_CERTIFICATE|CERT
 """What a server says of a certificate that it was shown, or was not."""
 
 
-def _remedy(code: int) -> str:
-    found = (remedy for codes, remedy in _REMEDIES.items() if code in codes)
-    return next(found, "name its CA with --ca-bundle, or pin it with --fingerprint")
-
-
 def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
     """What a failed handshake with `peer` means and what helps; None if it was none."""
     import ssl
@@ -168,25 +160,21 @@ def explain_tls(error: BaseException, peer: str) -> UnreachableError | None:
     said = (getattr(cause, name, None) for name in ("verify_message", "reason"))
     words = next(filter(None, said), str(cause))
     if "fingerprint" in str(cause):
-        return UnreachableError(
-            f"{peer} shows another certificate than the pinned one",
-            reason=str(cause.args[-1]),
-            hint="if it was renewed, sign in again with `sbpam login --fingerprint`; "
-            "if not, somebody may be in between",
-        )
+        again = "sign in again with `sbpam login --fingerprint`"
+        hint = f"if it was renewed, {again}; if not, somebody may be in between"
+        message = f"{peer} shows another certificate than the pinned one"
+        return UnreachableError(message, reason=str(cause.args[-1]), hint=hint)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return UntrustedError(
-            f"the certificate of {peer} is not trusted",
-            reason=words,
-            hint=_remedy(getattr(cause, "verify_code", 0)),
-        )
+        code = getattr(cause, "verify_code", 0)
+        found = (remedy for codes, remedy in _REMEDIES.items() if code in codes)
+        hint = next(found, "name its CA with --ca-bundle, or pin it with --fingerprint")
+        message = f"the certificate of {peer} is not trusted"
+        return UntrustedError(message, reason=words, hint=hint)
     if _CLIENT_ALERT.search(str(cause)):
-        return UnreachableError(
-            f"{peer} does not take the client certificate",
-            reason=words,
-            hint="is it the application's own, not expired, and its CA known to the server?"
-            " Only the method application presents one",
-        )
+        own = "is it the application's own, not expired, and its CA known to the server?"
+        hint = f"{own} Only the method application presents one"
+        message = f"{peer} does not take the client certificate"
+        return UnreachableError(message, reason=words, hint=hint)
     hint = "is it the HTTPS port of the server? `--verbose` shows the requests"
     if _WEAK_WORDS.search(words):
         hint = "its TLS is too old or too weak: it needs TLS 1.2 and keys of 2,048 bits"

@@ -35,7 +35,6 @@ class PasswordSignIn:
     ctx: Context
     secrets: Secrets
     client: NpsClient
-    pause: Callable[[float], None]
     code: str | None = None
     by_person = False
 
@@ -120,7 +119,7 @@ class PasswordSignIn:
         self.ctx.console.note(
             f"the code of this half minute was used before; the next one comes in {wait_s:.0f} s"
         )
-        self.pause(wait_s)
+        self.client.pause(wait_s)
         used.claim(step + 1)
         if first.expires_at is not None and first.expires_at <= self.client.server_time():
             # The password was right a moment ago: no failed attempt comes of it.

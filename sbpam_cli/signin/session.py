@@ -54,7 +54,6 @@ class Site:
         self.ctx = ctx
         self.target = target
         self.secrets: Secrets = before.secrets if before else secrets or open_secrets(ctx, target)
-        self.stop = stop
         self.certificate: ClientCertificate | None = (
             before.certificate if before else self._open_certificate()
         )
@@ -76,14 +75,6 @@ class Site:
         if not (file or target.fingerprint or target.insecure):
             file, folder = self._existing("SSL_CERT_FILE"), self._existing("SSL_CERT_DIR")
         return TlsSettings(file, folder, target.fingerprint, target.insecure, self.certificate)
-
-    def pause(self, seconds: float) -> None:
-        """Waits. Raises Interrupted if `stop` is set meanwhile."""
-        clock = self.ctx.services.clock
-        if self.stop is None:
-            clock.sleep(seconds)
-        elif clock.wait(self.stop, seconds):
-            raise Interrupted("interrupted", signal_number=2)
 
     def _existing(self, variable: str) -> str | None:
         path = self.ctx.services.env(variable)
@@ -127,7 +118,7 @@ class Session:
             return ApplicationSignIn(site.ctx, site.secrets, site.client, site.certificate)
         from sbpam_cli.signin.password import PasswordSignIn
 
-        return PasswordSignIn(site.ctx, site.secrets, site.client, site.pause, self.code)
+        return PasswordSignIn(site.ctx, site.secrets, site.client, self.code)
 
     def needs_renewal(self, token: Token) -> bool:
         """Whether less than min(60 s, 20% of its life) is left, by the server's clock."""
@@ -207,7 +198,7 @@ class Session:
         if not self._keep:
             return nullcontext(False)
         what = f"{self._target.profile} {self._target.origin}"
-        return take_turn(self._site.ctx.services, what, self._site.pause)
+        return take_turn(self._site.ctx.services, what, self._site.client.pause)
 
     def _stored_token(self) -> Token | None:
         """What the keyring has, as long as it is good."""
