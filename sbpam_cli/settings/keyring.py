@@ -1,9 +1,8 @@
 """The operating system's keyring, which may be missing, locked, or never answer.
 
-Daemon threads do everything with it, its import included, so that nothing of
-ours ever waits longer than the time it is given. Nothing is written in clear
-text anywhere, and no error of a back end is repeated: it might hold what it
-failed to store.
+A daemon thread does everything with it, its import included: nothing of ours waits longer
+than the time it is given. No error of a back end is repeated: it might hold what it failed
+to store.
 """
 
 import hashlib
@@ -57,10 +56,9 @@ class UnusableKeyringError(Exception):
 class Vault:
     """Secrets in the keyring, by profile, origin and name.
 
-    All its time together is bounded: 3 seconds if nobody is there, 60 with a
-    notice if somebody is (`attended`: an unlock dialog may be waiting). After
-    that, or if there is no back end, it counts as absent for the rest of the
-    command, and one warning says so.
+    All its time together is bounded: 3 seconds if nobody is there, 60 with a notice if
+    somebody is (`attended`: an unlock dialog may be waiting). After that, or without a back
+    end, it counts as absent for the rest of the command, and one warning says so.
     """
 
     def __init__(self, services: Services, talk: Talk, *, attended: bool) -> None:
@@ -93,12 +91,9 @@ class Vault:
     def delete_all(self, profile: str, origins: Iterable[str]) -> bool:
         """Removes every secret of a profile at these origins; True if surely none is left."""
 
-        def remove(entries: Entries) -> bool:
-            names = [f"{profile} {origin} {name}" for origin in origins for name in SECRET_NAMES]
-            gone = [entries.remove(name) for name in names]
-            return all(gone)
-
-        return bool(self._ask(remove))
+        entries_of = [f"{profile} {origin} {name}" for origin in origins for name in SECRET_NAMES]
+        # In a list, so that one that stays keeps no other.
+        return bool(self._ask(lambda entries: all([*map(entries.remove, entries_of)])))
 
     def _ask(self, work: "Callable[[Entries], Answer]") -> Answer | None:
         with self._lock:
@@ -109,16 +104,14 @@ class Vault:
                 terminal.protect()
             else:
                 terminal.refuse_questions()
-            started, left_s, done = clock.monotonic(), self._left_s, None
+            until_s = clock.monotonic() + self._left_s
             self._workers.submit("keyring", lambda: work(self._open()))
-            if not self._noticed:
-                done = self._workers.next(min(_NOTICE_AFTER_S, left_s))
-            if not self._noticed and done is None:
+            done = self._workers.next(self._left_s if self._noticed else _NOTICE_AFTER_S)
+            if done is None and not self._noticed:
                 self._noticed = True
                 self._talk.note("waiting for the keyring; it may be asking to be unlocked")
-                left_s = max(0.0, left_s - _NOTICE_AFTER_S)
-            done = done or self._workers.next(left_s)
-            self._left_s = max(0.0, self._left_s - (clock.monotonic() - started))
+                done = self._workers.next(max(0.0, until_s - clock.monotonic()))
+            self._left_s = max(0.0, until_s - clock.monotonic())
             if done is None:
                 why = f"it did not answer within {self._limit_s:.0f} seconds"
                 self._give_up(why, "see whether it asks to be unlocked, and run this again")
@@ -151,9 +144,8 @@ class Vault:
 class Entries:
     """The entries of service `sbpam` in one back end. Raises whatever the back end raises.
 
-    A value that the back end cannot hold has numbered parts and a head. The
-    head, written last, has their count and the value's digest: a mixture of
-    two writes reads as absent.
+    A value that it cannot hold has numbered parts and a head. The head, written last, has
+    their count and the value's digest: a mixture of two writes reads as absent.
     """
 
     def __init__(self, backend: "KeyringBackend") -> None:

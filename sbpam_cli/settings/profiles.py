@@ -1,7 +1,4 @@
-"""Profiles (`config.toml`; no secret is in it), and the settings of a command.
-
-Which server a command talks to, as whom, and where each setting came from.
-"""
+"""Profiles (`config.toml`; no secret is in it), and the settings of a command."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -82,10 +79,8 @@ class Target(NamedTuple):
     def server(self) -> str:
         """The origin. Raises SignInError if no server is known."""
         if self.origin is None:
-            raise SignInError(
-                "no server is known",
-                hint="run `sbpam login --server URL`, or set SBPAM_SERVER",
-            )
+            hint = "run `sbpam login --server URL`, or set SBPAM_SERVER"
+            raise SignInError("no server is known", hint=hint)
         return self.origin
 
     @property
@@ -106,9 +101,8 @@ def resolve_target(
 ) -> Target:
     """Option, then `SBPAM_*`, then profile, setting by setting.
 
-    If the server is not the profile's own, none of the profile's settings
-    apply: a TLS exception belongs to the server it was made for.
-    new_profile: a name that no profile has is fine (`login`).
+    On another server than the profile's own none of its settings apply: a TLS exception
+    belongs to the server it was made for. new_profile: a name that no profile has is fine.
     Raises UsageError for an unknown profile, InputError for a broken file.
     """
     profiles = load_profiles(services)
@@ -177,10 +171,8 @@ def path_to_keep(text: str) -> str:
     """A file's path as a profile keeps it. Raises InputError."""
     path = str(Path(text).absolute())
     if re.search(r"[\ud800-\udfff]", path):
-        raise InputError(
-            f"{text} cannot be written into a profile: its name is not UTF-8",
-            hint="rename the file",
-        )
+        why = "cannot be written into a profile: its name is not UTF-8"
+        raise InputError(f"{text} {why}", hint="rename the file")
     return path
 
 

@@ -46,12 +46,10 @@ class Secrets:
 
     def find(self, name: SecretName) -> Found | None:
         """The first source that has it. Raises SbpamError for one that cannot be used."""
-        if name not in self.known:
-            found = self._from_environment(name) or self.stored(name)
-            if found is None:
-                return None
+        found = self.known.get(name) or self._from_environment(name) or self.stored(name)
+        if found is not None:
             self.known[name] = found
-        return self.known[name]
+        return found
 
     def require(self, name: SecretName, whom: str, ask: Callable[[str], str] | None) -> Found:
         """As `find`, else what a person types; ask: None if nobody is there. Raises SignInError."""
@@ -139,8 +137,8 @@ def decode_secret(content: bytes, source: str, error: type[SbpamError]) -> str:
 def check_secret(text: str, source: str, error: type[SbpamError]) -> str:
     """The secret without the newline at its end.
 
-    What no secret can be is refused before the server counts it as a failed
-    attempt. Raises `error` if there is none, InputError for what cannot be one.
+    Raises `error` if there is none; InputError for what cannot be one, before the server
+    counts it as a failed attempt.
     """
     value = text.rstrip("\r\n")
     if not value:

@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sbpam_cli.errors import JournalError
@@ -24,11 +25,10 @@ def private_folder(services: Services, path: Path) -> Path:
     Our own, if wider, is narrowed. One that the environment names is the
     user's: used as it is if nobody else can write there. Raises JournalError.
     """
-    files = services.files()
-    try:
+    with _usable(path):
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
-            files.make_folder(folder)
+            services.files().make_folder(folder)
         status = path.stat()
         if not stat.S_ISDIR(status.st_mode):
             raise JournalError(f"{path} is not a folder", hint="remove or rename it")
@@ -44,22 +44,18 @@ def private_folder(services: Services, path: Path) -> Path:
                 f"other users can write to the folder {path}",
                 hint=f"chmod go-w {path}, or name a folder of its own inside",
             )
-    except OSError as failure:
-        raise _unusable(path, failure) from failure
     return path
 
 
 def require_writable(services: Services, path: Path) -> None:
     """Raises JournalError if `write_private` could not write `path`; makes nothing."""
-    try:
+    with _usable(path):
         _refuse_link(path)
         above = next(folder for folder in path.parents if folder.exists())
         if above == path.parent:
             private_folder(services, above)
         if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             raise OSError(errno.EROFS, f"{above} is no folder that can be written")
-    except OSError as failure:
-        raise _unusable(path, failure) from failure
 
 
 def open_private(services: Services, path: Path, *, create_new: bool = False) -> int:
@@ -69,13 +65,9 @@ def open_private(services: Services, path: Path, *, create_new: bool = False) ->
     `create_new` FileExistsError if the file is there already.
     """
     flags = os.O_RDWR | os.O_CREAT | _BINARY | _NO_LINK | (os.O_EXCL if create_new else 0)
-    try:
+    with _usable(path, FileExistsError):
         _refuse_link(path)
         descriptor = services.files().open(path, flags)
-    except FileExistsError:
-        raise
-    except OSError as failure:
-        raise _unusable(path, failure) from failure
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -91,20 +83,17 @@ def open_private(services: Services, path: Path, *, create_new: bool = False) ->
 
 def read_private(path: Path) -> bytes | None:
     """The content of a file of ours; None if it is missing. Raises JournalError."""
-    try:
+    with _usable(path), suppress(FileNotFoundError):
         _refuse_link(path)
         owner = path.stat().st_uid
         # Root's is fine: an administrator, or a container's image, put it there.
         if owner != 0:
             _require_own(path, owner)
         content = read_limited(path, _LONGEST_PRIVATE, pipes=False)
-    except FileNotFoundError:
-        return None
-    except OSError as failure:
-        raise _unusable(path, failure) from failure
-    if len(content) > _LONGEST_PRIVATE:
-        raise JournalError(f"{path} is too large", hint="move it away")
-    return content
+        if len(content) > _LONGEST_PRIVATE:
+            raise JournalError(f"{path} is too large", hint="move it away")
+        return content
+    return None
 
 
 def read_limited(path: Path, limit: int, *, pipes: bool = True) -> bytes:
@@ -121,8 +110,12 @@ def read_limited(path: Path, limit: int, *, pipes: bool = True) -> bytes:
             raise OSError(errno.EINVAL, f"it is {kind}, not a file")
         content = b""
         while len(content) <= limit:
-            if is_pipe:
-                _await_piece(descriptor)
+            if is_pipe and os.name == "posix":
+                import select
+
+                if not select.select([descriptor], [], [], _PIPE_WITHIN_S)[0]:
+                    why = f"nothing came within {_PIPE_WITHIN_S:.0f} seconds"
+                    raise OSError(errno.ETIMEDOUT, why)
             piece = os.read(descriptor, limit + 1 - len(content))
             if not piece:
                 break
@@ -132,19 +125,12 @@ def read_limited(path: Path, limit: int, *, pipes: bool = True) -> bytes:
         os.close(descriptor)
 
 
-def _await_piece(descriptor: int) -> None:
-    import select
-
-    if os.name == "posix" and not select.select([descriptor], [], [], _PIPE_WITHIN_S)[0]:
-        raise OSError(errno.ETIMEDOUT, f"nothing came within {_PIPE_WITHIN_S:.0f} seconds")
-
-
 def write_private(services: Services, path: Path, data: bytes) -> None:
     """Writes the whole file or leaves it as it was; its folder is made private too."""
     import tempfile
 
     folder = private_folder(services, path.parent)
-    try:
+    with _usable(path):
         _refuse_link(path)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
         try:
@@ -157,8 +143,6 @@ def write_private(services: Services, path: Path, data: bytes) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-    except OSError as failure:
-        raise _unusable(path, failure) from failure
 
 
 def _replace(services: Services, temporary: str, path: Path) -> None:
@@ -186,17 +170,24 @@ def _refuse_link(path: Path) -> None:
         raise JournalError(f"{path} is a symbolic link", hint="put the file itself there")
 
 
-def _unusable(path: Path, failure: OSError) -> JournalError:
-    hint = (
-        "check its owner, its rights and the space on its disk,"
-        " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders"
-    )
-    if os.name == "nt" and isinstance(failure, PermissionError):
-        # Made by an earlier version, or by an elevated start.
-        folder = path.parent if path.suffix else path
+@contextmanager
+def _usable(path: Path, *passing: type[OSError]) -> Iterator[None]:
+    """Raises JournalError for every OSError, aside from the kinds that are `passing`."""
+    try:
+        yield
+    except OSError as failure:
+        if isinstance(failure, passing):
+            raise
         hint = (
-            f'as an administrator: `takeown /f "{folder}" /r /d y`,'
-            f' then `icacls "{folder}" /reset /t`; or {hint}'
+            "check its owner, its rights and the space on its disk,"
+            " or set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to other folders"
         )
-    reason = failure.strerror or str(failure)
-    return JournalError(f"{path} cannot be used", reason=reason, hint=hint)
+        if os.name == "nt" and isinstance(failure, PermissionError):
+            # Made by an earlier version, or by an elevated start.
+            folder = path.parent if path.suffix else path
+            hint = (
+                f'as an administrator: `takeown /f "{folder}" /r /d y`,'
+                f' then `icacls "{folder}" /reset /t`; or {hint}'
+            )
+        reason = failure.strerror or str(failure)
+        raise JournalError(f"{path} cannot be used", reason=reason, hint=hint) from failure

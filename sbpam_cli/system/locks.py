@@ -4,13 +4,13 @@ It dies with the process, however that ends; the file itself is never
 unlinked, because two processes could then hold locks on two files of one name.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from sbpam_cli.errors import JournalError, LockedError
 from sbpam_cli.system.files import open_private, private_folder
-from sbpam_cli.system.filesystems import Files
 from sbpam_cli.system.services import Services
 
 _TURN_WITHIN_S, _TURN_PAUSE_S = 10.0, 0.2
@@ -24,7 +24,7 @@ def hold_lock(services: Services, server: str, digest: str) -> Iterator[None]:
     fork without exec meanwhile: a forked child keeps the lock alive.
     """
     with _file(services, f"{server}\n{digest}") as descriptor:
-        if not _try_lock(services.files(), descriptor):
+        if not _try_lock(services, descriptor):
             raise LockedError(
                 "another sbpam is scheduling this list on this server",
                 hint="wait for it to end; `sbpam status` shows how far it is",
@@ -44,9 +44,7 @@ def take_turn(services: Services, what: str, pause: Callable[[float], None]) -> 
     with ExitStack() as stack:
         with suppress(JournalError):
             descriptor = stack.enter_context(_file(services, f"turn\n{what}"))
-            while (
-                not _try_lock(services.files(), descriptor) and services.clock.monotonic() < until
-            ):
+            while not _try_lock(services, descriptor) and services.clock.monotonic() < until:
                 waited = True
                 pause(_TURN_PAUSE_S)
         yield waited
@@ -66,12 +64,10 @@ def _file(services: Services, what: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _try_lock(files: Files, descriptor: int) -> bool:
+def _try_lock(services: Services, descriptor: int) -> bool:
     try:
-        files.lock(descriptor)
+        services.files().lock(descriptor)
     except OSError as error:
-        import errno
-
         if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
             return False
         raise JournalError(

@@ -1,9 +1,7 @@
 """The outside world, in one object.
 
-Everything a command touches beyond its own arguments goes through `Services`:
-streams, environment, folders, clock, randomness, the network's lowest layer,
-SQLite's connection factory, the keyring, other programs, questions to a person.
-The real ones are built lazily; tests pass their own, and nothing is monkeypatched.
+Everything a command touches beyond its own arguments goes through `Services`. The real ones
+are built lazily; tests pass their own, and nothing is monkeypatched.
 """
 
 import os
@@ -73,14 +71,13 @@ class Services:
     """See the module. Field by field:
 
     stdin: bytes, because lists come in several encodings.
-    environ: the environment; read it with `env`.
+    environ: read it with `env`.
     terminal: what stdin may be; by default nothing is.
-    keyring: a factory of keyring's back end, None for the system's own.
-    network: makes httpcore's network back end (connect, read, write).
+    keyring: makes keyring's back end; None for the system's own.
+    network: makes httpcore's back end (connect, read, write).
     resolve: the addresses of a host, for connections to a port. Raises OSError.
-    database: opens SQLite in autocommit mode (`isolation_level=None`).
-    files: makes the object that makes, opens and locks files.
-    exit_now: `os._exit`, after the streams were flushed.
+    database: opens SQLite in autocommit mode.
+    exit_now: ends the process; the streams were flushed.
     open_page: shows the page at an address to a person; False if that cannot be done.
     """
 
@@ -119,16 +116,11 @@ class Services:
 
     def can_ask(self, *, no_input: bool) -> bool:
         """Whether a person is there: stdin and stderr are terminals, no `--no-input`, no `CI`."""
-        return (
-            not no_input
-            and self.env("CI") is None
-            and self.stdin_is_terminal()
-            and self.stderr_is_terminal()
-            and self._is_seen()
-        )
-
-    def _is_seen(self) -> bool:
-        """Windows gives a task and a service a console too, which nobody can see."""
+        if no_input or self.env("CI") is not None:
+            return False
+        if not (self.stdin_is_terminal() and self.stderr_is_terminal()):
+            return False
+        # Windows gives a task and a service a console too, which nobody can see.
         if os.name != "nt" or self.env("SSH_CONNECTION") is not None:
             return True
         from sbpam_cli.system.windows import is_desktop_visible
@@ -136,7 +128,6 @@ class Services:
         return is_desktop_visible()
 
     def ask(self) -> Prompt:
-        """The prompt to ask a person with."""
         return self.prompt or Prompt(self.stdin, self.stderr, self.terminal)
 
     def config_folder(self) -> Path:

@@ -38,9 +38,9 @@ class Interruption:
                 if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._handle)
             if os.name == "nt":
-                from sbpam_cli.system.windows import on_console_close
+                from sbpam_cli.system.windows import interrupt_on_console_close
 
-                on_console_close(self._window_closes)
+                interrupt_on_console_close()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,26 +66,18 @@ class Interruption:
             hint="`sbpam resume` finishes the run" if self._deferred else None,
         )
 
-    def _leave_now(self, code: int) -> None:
-        """The second signal: what was written goes out, and the process ends."""
-        services = self._services
-        for stream in (services.stdout, services.stderr):
-            # In a handler: the stream may be in the middle of a write.
-            with suppress(OSError, ValueError, RuntimeError):
-                stream.flush()
-        services.terminal.restore()
-        services.exit_now(code)
-
-    def _window_closes(self) -> None:
-        """In a thread of Windows' own: the process is ended when this returns, or after 5 s."""
-        signal.raise_signal(signal.SIGINT)
-        threading.Event().wait()
-
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGBREAK", None):
             number = signal.SIGINT
         if self.number is not None and self._deferred:
-            self._leave_now(128 + number)
+            # The second one: what was written goes out, and the process ends.
+            services = self._services
+            for stream in (services.stdout, services.stderr):
+                # It may be in the middle of a write.
+                with suppress(OSError, ValueError, RuntimeError):
+                    stream.flush()
+            services.terminal.restore()
+            services.exit_now(128 + number)
         self.number = number
         self.event.set()
         if not self._deferred:

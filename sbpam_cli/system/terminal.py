@@ -66,8 +66,7 @@ class Terminal:
     def without_echo(self) -> "Iterator[None]":
         """What is typed is not shown."""
         self.protect()
-        mode = self._mode()
-        if mode is None:
+        if (mode := self._mode()) is None:
             yield
             return
         import termios

@@ -1,7 +1,8 @@
 """What Windows alone asks for, straight from its libraries; nothing here is called elsewhere."""
 
 import ctypes
-from collections.abc import Callable
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +46,17 @@ def is_desktop_visible() -> bool:
     return bool(flags[2] & _WSF_VISIBLE)
 
 
-def on_console_close(act: Callable[[], None]) -> None:
-    """Calls `act`, in a thread of Windows' own, when the window is closed or the user logs off.
-
-    The process is ended when it returns, 5 s after the event at the latest.
-    """
-    kind = _windows.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)
+def interrupt_on_console_close() -> None:
+    """Makes a Ctrl-C of it when the window is closed or the user logs off."""
 
     def handle(event: int) -> int:
         if event in _ENDING:
-            act()
-        return event in _ENDING
+            signal.raise_signal(signal.SIGINT)
+            # In a thread of Windows' own: the process ends when it returns, or after 5 s.
+            threading.Event().wait()
+        return 0
 
-    handler = kind(handle)
+    handler = _windows.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(handle)
     _library("kernel32").SetConsoleCtrlHandler(handler, 1)
     # Windows keeps its address: it lives as long as the process.
     _handlers.append(handler)
