@@ -16,10 +16,6 @@ HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
 
 
-def statuses(rows: list[list[str]]) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for row in rows]
-
-
 @pytest.mark.parametrize("status", [422, 302])
 def test_refused_batch(site: Site, status: int) -> None:
     site.faults.add(Fault(action="status", status=status, nth=2, **POST))
@@ -59,7 +55,7 @@ def test_invalid_names_are_skipped_and_named(site: Site) -> None:
     path = site.program.folder / "list"
     path.write_text(listed + "\n")
     ended = site.run("schedule", str(path), "--skip-invalid").expect(3)
-    assert statuses(ended.rows()) == [
+    assert ended.statuses() == [
         (HOSTS[0], "Queued"),
         ("short", "Invalid"),
         (HOSTS[1], "Queued"),
@@ -79,7 +75,7 @@ def test_mixture_keeps_the_order(site: Site) -> None:
     names = ["short", HOSTS[0], "unknown1.corp.example", "a b", HOSTS[1], HOSTS[2], "10.0.0.1"]
     how = ("--skip-invalid", "--batch-size", "2", "--parallel", "1")
     ended = site.run("schedule", *names, *how).expect(3)
-    assert statuses(ended.rows()) == [
+    assert ended.statuses() == [
         ("short", "Invalid"),
         (HOSTS[0], "Complete"),
         ("unknown1.corp.example", "NotAccepted"),

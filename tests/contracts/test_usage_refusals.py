@@ -93,7 +93,7 @@ def test_no_hosts_on_a_terminal_and_stdin_twice(site: Site) -> None:
 
 
 LISTS: dict[str, tuple[bytes, list[str]]] = {
-    "bad line": (b"web01.corp.example\nweb02\nweb03.corp.example\n", [":2:", "web02", "short"]),
+    "bad line": (b"web01.corp.example\nweb02\n", [':2: "web02" is a short', "--skip-invalid"]),
     "two million characters": (b"web01.corp.example\n" + b"a" * 2_000_000, [":2:", "2,000,000"]),
     "escape sequences": (b"web01.corp.example\n\x1b]0;x\x07.corp.example\n", [":2:", "\\x1b"]),
     "empty": (b"", ["no hosts", "--allow-empty"]),

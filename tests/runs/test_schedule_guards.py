@@ -70,7 +70,7 @@ def test_no_question_in_a_pipe_that_is_read_unasked(site: Site) -> None:
     assert len(site.requests("OuMapping")) == 3
 
 
-@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson"])
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])
 def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
     ended = site.program("schedule", "-", "--allow-empty", "-o", form, stdin=b"# none\n").expect(0)
     assert site.requests("OuMapping") == []
@@ -110,12 +110,6 @@ def test_own_output_is_a_list_again(site: Site) -> None:
     assert site.scheduled() == ["web02.corp.example"]
 
 
-def test_failed_scan_is_no_failure_of_scheduling(site: Site) -> None:
-    site.world.overrides["web02.corp.example"] = {"status": 3, "statusDescription": "Denied."}
-    ended = site.program("schedule", *HOSTS).expect(0)
-    assert ended.rows()[1][1] == "Failed"
-
-
 def test_timeout_of_the_wait(site: Site) -> None:
     site.world.scan_duration_s = 3600
     started = site.clock.now()
@@ -127,12 +121,6 @@ def test_timeout_of_the_wait(site: Site) -> None:
     assert {row["status"] for row in envelope["hosts"]} <= {"Queued", "Running"}
     assert 60 <= site.clock.now() - started < 120
     assert "status" in ended.err
-
-
-def test_wait_with_some_refused(site: Site) -> None:
-    site.faults.add(Fault(action="status", status=400, nth=2, **POST))
-    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--wait").expect(3)
-    assert [row[1] for row in ended.rows()] == ["Complete", "Rejected", "Complete", "Complete"]
 
 
 def test_lock_is_free_while_it_waits(site: Site) -> None:
