@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.measure import Command, shell
-from benchmarks.model_server import ENTITY_JOB, LIST_JOB
+from benchmarks.perf.bodies import ENTITY_JOB, LIST_JOB
 from benchmarks.stage import CREDENTIAL, Stage, fresh
 
 PARALLEL = 8

@@ -1,4 +1,4 @@
-"""What the figures are taken on: installed programs, a keyring, the model server, lists."""
+"""What the figures are taken on: installed programs, a keyring, servers, lists."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.model_server import make_token
+from benchmarks.perf.bodies import make_token, write_bodies
 from benchmarks.perf.lists import write_lists
 from support.programs import copy_checkout
 
 LATENCY_MS = 50
 GROWN = (1, 1_000, 10_000, 100_000)
-"""Sizes of lists for the picture of growth, the whole list aside."""
+"""Sizes of lists whose growth is measured, the whole list aside."""
 
 CREDENTIAL = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 DEBIAN = {
@@ -63,8 +63,8 @@ class MissingError(Exception):
 class Stage:
     """folder: everything is in it. ours and peers: `bin` of the two environments.
 
-    origin: the model server, with replies of every kind. quick_origin: the server that only
-    takes scheduling POSTs, each answered after LATENCY_MS.
+    origin: a server with replies of every kind. quick_origin: one that only takes scheduling
+    POSTs, each answered after LATENCY_MS.
     """
 
     folder: Path
@@ -220,17 +220,16 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
         "LANG": "C.UTF-8",
         "COLUMNS": "200",
     }
-    here, certificate = Path(__file__).parent, _certify(folder)
-    model = [sys.executable, here / "model_server.py", *certificate]
-    model += [sizes.listed, sizes.entities, sizes.entity_bytes]
-    quick = [peers / "python", here / "perf" / "server.py", *certificate, LATENCY_MS]
+    token, bodies, nothing = make_token(), fresh(folder / "bodies"), fresh(folder / "nothing")
+    write_bodies(bodies, token, sizes.listed, sizes.entities, sizes.entity_bytes)
+    server = [peers / "python", Path(__file__).parent / "perf" / "server.py", *_certify(folder)]
     with (
-        _served(model) as origin,
-        _served(quick) as quick_origin,
+        _served([*server, 0, bodies]) as origin,
+        _served([*server, LATENCY_MS, nothing]) as quick_origin,
         _keyring(folder, environ) as address,
     ):
         environ["DBUS_SESSION_BUS_ADDRESS"] = address
-        token, ca = make_token(), folder / "ca.pem"
+        ca = folder / "ca.pem"
         stage = Stage(folder, ours, peers, sizes, environ, origin, quick_origin, ca, token)
         login = [stage.sbpam, "login", "--server", origin, "--ca-bundle", stage.ca]
         login += ["--method", "token", "--token-stdin", "--credential", CREDENTIAL]

@@ -220,9 +220,9 @@ HOW_FAR: dict[str, tuple[list[str], str, int]] = {
     "reading the list": (["status", "--all", "--only", "failed"], "read 1 job", 0),
     "reading hosts": (["hosts"], "read 18 hosts", 0),
     "settling": (
-        [*SENDING[:3], "--settle-after", "3m"],
-        "the outcome is unknown for 2 hosts: looking until 03:18:22Z, 60 s left",
-        4,
+        [*SENDING[:3], "--settle-after", "70s"],
+        "the outcome is unknown for 2 hosts: looking until 03:16:32Z, 50 s left",
+        2,
     ),
 }
 

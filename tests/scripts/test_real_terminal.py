@@ -40,17 +40,18 @@ def assert_fits(screen: str) -> None:
         assert re.match(r"([a-z0-9-]+\.)+[a-z]+ +[✓✗○●!?–] |  +\S", line), line  # noqa: RUF001
 
 
-def test_schedule(terminal: Tmux) -> None:
-    screen = terminal.run(f"sbpam schedule {' '.join(HOSTS)} {LONG} unknown1.corp.example")
-    assert "ended=3" in screen
+def test_schedule(terminal: Tmux, stage: RealSite) -> None:
+    stage.world.overrides["bad01.corp.example"] = {"status": 3, "statusDescription": None}
+    screen = terminal.run(f"sbpam schedule {' '.join(HOSTS)} {LONG} bad01.corp.example")
+    assert "ended=0" in screen
     for host in (*HOSTS, LONG):
         assert re.search(rf"^{re.escape(host)} +○ Queued", screen, re.MULTILINE)
-    assert re.search(r"^unknown1.corp.example +✗ NotAccepted", screen, re.MULTILINE)
-    assert "6 hosts: 5 Queued, 1 NotAccepted" in screen
+    assert re.search(r"^bad01.corp.example +✗ Failed", screen, re.MULTILINE)
+    assert "6 hosts: 5 Queued, 1 Failed" in screen
     assert re.search(r"^1 job: [0-9a-f-]{36}$", screen, re.MULTILINE)
     assert re.search(r"^→ `sbpam status \d{8}-\d{6}-[0-9a-f]{4}", screen, re.MULTILINE)
     assert_fits(screen)
-    assert re.search("\x1b\\[31m✗ NotAccepted", terminal.screen(colours=True))
+    assert re.search("\x1b\\[31m✗ Failed", terminal.screen(colours=True))
 
 
 def test_question_and_prompt(terminal: Tmux, stage: RealSite) -> None:

@@ -190,10 +190,10 @@ APART = """
     --api-key-stdin
     --totp
     --password-file /nothing
-    --password geheim
-    --token geheim
-    --totp-secret geheim
-    --api-key geheim
+    --password=geheim
+    --token=geheim
+    --totp-secret=geheim
+    --api-key=geheim
     --client-key-password geheim
 """
 

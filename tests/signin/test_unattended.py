@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 from support.cron import need_cron, run_by_cron
-from support.keyrings import silent_bus
 from support.pages import blocks
 from support.process import RealSite, real_site
 from support.programs import SBPAM, find_program, skip
-from support.pty_program import PtyProgram
-from support.tables import crossed
 
 HOST = "web01.corp.example"
 NEVER_IN_A_MAIL = re.compile(
@@ -35,13 +32,6 @@ def machine(tmp_path: Path) -> Iterator[RealSite]:
     with real_site(tmp_path / "home", scans_take_s=0.2) as machine:
         machine.server.context.verify_mode = ssl.CERT_REQUIRED
         machine.environ = machine.application_environ()
-        yield machine
-
-
-@pytest.fixture
-def users(tmp_path: Path) -> Iterator[RealSite]:
-    """Where people sign in, who have no client certificate."""
-    with real_site(tmp_path / "home") as machine:
         yield machine
 
 
@@ -84,77 +74,6 @@ def test_a_container_without_a_folder_for_the_journal(machine: RealSite, home: s
     assert "SBPAM_STATE_HOME" in next_step
     assert ended.out == ""
     assert machine.scheduled() == []
-
-
-def test_nothing_but_our_own_variables_is_needed(machine: RealSite, tmp_path: Path) -> None:
-    environ = machine.environ | {"SBPAM_STATE_HOME": str(tmp_path / "state")}
-    environ |= {"LC_ALL": "C", "HOME": "/nonexistent"}
-    ended = machine.run("schedule", "-q", machine.write_list([HOST]), environ=environ)
-    assert (ended.code, ended.err) == (0, "")
-    assert machine.scheduled() == [HOST]
-
-
-# Nobody to ask
-
-
-MISSING = {
-    "the password": ("there is no password for", "SBPAM_PASSWORD_FILE"),
-    "the code": ("no code was given", "SBPAM_TOTP_SECRET_FILE"),
-    "the user": ("no user name is known", "SBPAM_USERNAME"),
-}
-
-
-def lacking(users: RealSite, missing: str) -> dict[str, str]:
-    environ = users.password_environ(users.world.person("totp")) | {"HOME": str(users.folder)}
-    del environ["SBPAM_TOTP_SECRET_FILE"]
-    if missing == "the password":
-        del environ["SBPAM_PASSWORD_FILE"]
-    if missing == "the user":
-        del environ["SBPAM_USERNAME"]
-    return environ
-
-
-@pytest.mark.parametrize(("missing", "said"), crossed(MISSING, ["CI", "--no-input"]))
-def test_a_terminal_of_ci_is_nobody(users: RealSite, missing: str, said: str) -> None:
-    """Pipelines often have a terminal: the program leads it, and could ask there."""
-    environ = lacking(users, missing) | ({"CI": "true"} if said == "CI" else {})
-    option = [said] if said == "--no-input" else []
-
-    code, screen = on_terminal(["schedule", users.write_list([HOST]), *option], environ)
-
-    words, remedy = MISSING[missing]
-    assert (code, words in screen, remedy in screen) == (4, True, True), screen
-    assert users.scheduled() == []
-
-
-def on_terminal(arguments: list[str], environ: dict[str, str]) -> tuple[int, str]:
-    """The exit code and what a terminal showed, as one line."""
-    program = PtyProgram([SBPAM, *arguments], environ)
-    try:
-        return program.end(), program.screen.replace("\r\n", " ")
-    finally:
-        program.close()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("given", [False, True], ids=["stored", "given"])
-def test_a_hanging_keyring_costs_three_seconds(users: RealSite, given: bool) -> None:
-    """A profile that somebody made on a terminal; its keyring is out of a job's reach."""
-    home = {"HOME": str(users.folder)}
-    user = users.password_environ(users.world.person("none")) | home
-    assert users.run("login", "--no-store", environ=user).code == 0
-    own = {"SBPAM_PASSWORD_FILE": user["SBPAM_PASSWORD_FILE"]} if given else {}
-
-    with silent_bus() as address:
-        ended = users.run(
-            *("schedule", "--credential", user["SBPAM_CREDENTIAL"], users.write_list([HOST])),
-            environ=home | own | {"DBUS_SESSION_BUS_ADDRESS": address},
-        )
-
-    assert ended.code == (0 if given else 4)
-    assert "continuing without the keyring: it did not answer within 3 seconds" in ended.err
-    assert ("there is no password for" in ended.err) is not given
-    assert 3 <= ended.seconds < 30
 
 
 # cron

@@ -36,21 +36,17 @@ class Trickle(io.BytesIO):
 
 
 def read_list(
-    raw: bytes | str | io.BytesIO,
-    column: str | None = None,
-    heard: Heard | None = None,
-    reader: Any = lists,
+    raw: bytes | str | io.BytesIO, column: str | None = None, heard: Heard | None = None
 ) -> lists.Hosts:
-    """What comes of one list on stdin. reader: the module `hosts.lists`, or a mutant of it."""
+    """What comes of one list on stdin."""
     raw = raw.encode() if isinstance(raw, str) else raw
-    hosts: lists.Hosts = reader.read_hosts(
-        [reader.HostSource("stdin", "-")],
+    return lists.read_hosts(
+        [lists.HostSource("stdin", "-")],
         stdin=raw if isinstance(raw, io.BytesIO) else io.BytesIO(raw),
         stdin_is_terminal=False,
-        rules=reader.ReadingRules(column),
+        rules=lists.ReadingRules(column),
         talk=heard or Heard(),
     )
-    return hosts
 
 
 class Record(NamedTuple):

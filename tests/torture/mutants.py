@@ -1,10 +1,7 @@
 """Breaks the protocol on purpose: each mutant must turn the torture suite red.
 
-    python tests/torture/mutants.py [NAME...]
-
 Every mutant is a copy of the package in a temporary folder in which some functions differ in
-their syntax tree; a change that misses raises. Exit 0: every mutant was found, and the program
-as it is was not.
+their syntax tree; a change that misses raises.
 """
 
 import ast
@@ -12,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -334,8 +330,7 @@ def _parse(text: str) -> ast.expr | ast.stmt:
     return statement.value if isinstance(statement, ast.Expr) else statement
 
 
-def mutate(tree: ast.Module, change: Change) -> None:
-    """Raises LookupError if there is no such function, or nothing of it reads as `old`."""
+def _apply(change: Change, tree: ast.Module) -> None:
     function = _find_function(tree, change.function)
     if change.old is None:
         function.body = ast.parse(change.new).body
@@ -357,52 +352,34 @@ def _find_function(tree: ast.AST, name: str) -> ast.FunctionDef:
     raise LookupError(f"no function {name}")
 
 
-def make(mutant: Mutant | None, folder: Path) -> None:
-    """The package and its tests in `folder`, mutated. Raises LookupError if a change misses."""
-    for name in ("sbpam_cli", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    for change in mutant.changes if mutant is not None else ():
-        path = folder / "sbpam_cli" / f"{change.module}.py"
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        mutate(tree, change)
-        path.write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
+def mutate(mutant: Mutant) -> dict[str, str]:
+    """The source of the modules that differ. Raises LookupError if a change misses."""
+    trees: dict[str, ast.Module] = {}
+    for change in mutant.changes:
+        if change.module not in trees:
+            path = ROOT / "sbpam_cli" / f"{change.module}.py"
+            trees[change.module] = ast.parse(path.read_text(encoding="utf-8"))
+        _apply(change, trees[change.module])
+    return {name: ast.unparse(ast.fix_missing_locations(tree)) for name, tree in trees.items()}
 
 
-def find(mutant: Mutant | None) -> str | None:
+def find(mutant: Mutant) -> str | None:
     """The first violation that the suite reports; None if it stays green."""
     with tempfile.TemporaryDirectory(prefix="sbpam-mutant-") as name:
-        folder = Path(name)
-        make(mutant, folder)
+        folder, without = Path(name), shutil.ignore_patterns("__pycache__")
+        for part in ("sbpam_cli", "tests"):
+            shutil.copytree(ROOT / part, folder / part, ignore=without)
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        for module, source in mutate(mutant).items():
+            (folder / "sbpam_cli" / f"{module}.py").write_text(source, encoding="utf-8")
         # The working folder comes first on the module path: the copy is what is tested.
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-        command += mutant.tests if mutant is not None else POINTS
-        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            [*command, *mutant.tests], cwd=folder, capture_output=True, text=True, check=False
+        )
     if ended.returncode == 0:
         return None
     for line in ended.stdout.splitlines():
         if line.startswith("E ") and ("assert" in line.lower() or "Violation" in line):
             return line.removeprefix("E").strip()
     raise RuntimeError(f"pytest ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
-
-
-def run(names: Sequence[str]) -> int:
-    unknown = set(names) - {mutant.name for mutant in MUTANTS}
-    if unknown:
-        print(f"no such mutant: {', '.join(sorted(unknown))}")
-        return 2
-    wrong = 0
-    chosen: list[Mutant | None] = [m for m in MUTANTS if not names or m.name in names]
-    for mutant in [*([None] if not names else []), *chosen]:
-        violation = find(mutant)
-        if mutant is None:
-            wrong += violation is not None
-            print(f"as it is: {violation or 'green'}", flush=True)
-        else:
-            wrong += violation is None
-            print(f"{mutant.name}: {'red' if violation else 'NOT FOUND'}  {violation}", flush=True)
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))

@@ -1,10 +1,11 @@
-"""server.py CERTIFICATE KEY LATENCY_MS: a quick HTTPS server; prints its port.
+"""server.py CERTIFICATE KEY LATENCY_MS FOLDER: a quick HTTPS server; prints its port.
 
 Needs orjson and uvloop.
 
 It checks the Bearer header and the JSON body, and answers every scheduling POST with some 300
-bytes a host, ids and descriptions of its own. `GET /stats`: what it served, and the processor
-time it took for that; `GET /reset` begins anew.
+bytes a host, ids and descriptions of its own. Another GET is answered with the file of the folder
+that is named as its path ends. `GET /stats`: what it served, and the processor time it took for
+that; `GET /reset` begins anew.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import itertools
 import os
 import ssl
 import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -93,8 +95,8 @@ class _Connection(asyncio.Protocol):
             _cpu_before[0] = _cpu_s()
         elif head.startswith(b"GET /stats"):
             out = orjson.dumps({**_served, "cpu_s": _cpu_s() - _cpu_before[0]})
-        elif b"Version" in head.partition(b"\r\n")[0]:
-            out = b'"25.12.00000"'
+        else:
+            out = BODIES.get(head.split(b" ", 2)[1].rpartition(b"/")[2].decode(), b"[]")
         self._write(
             b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\n"
             b"Content-Length: %d\r\n\r\n" % (status, len(out)) + out
@@ -115,4 +117,6 @@ async def _serve() -> None:
 
 if __name__ == "__main__":
     LATENCY_S = float(sys.argv[3]) / 1000
+    BODIES = {path.name: path.read_bytes() for path in Path(sys.argv[4]).iterdir()}
+    BODIES["Version"] = b'"25.12.00000"'
     uvloop.run(_serve())

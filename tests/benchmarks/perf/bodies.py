@@ -1,62 +1,31 @@
-"""A server as quick as Python can be: canned replies over TLS, cut from the request.
+"""What a server's replies are read from: jobs of many hosts in both shapes, and a token."""
 
-    python model_server.py CERTIFICATE KEY LIST_HOSTS ENTITY_HOSTS ENTITY_BYTES
-
-Prints its port. It checks nothing: what it must not be is the bottleneck.
-"""
-
-import itertools
+import base64
 import json
-import socket
-import ssl
-import sys
-import threading
 import time
 import uuid
-from email.utils import formatdate
+from pathlib import Path
 
 LIST_JOB = "11111111-0000-4000-8000-000000000001"
 ENTITY_JOB = "11111111-0000-4000-8000-000000000002"
-_TAILS = 1000
-_RECEIVED_BYTES = 1 << 18
 
 
-class Model:
-    """What is answered. Shared by the threads, one a connection."""
-
-    def __init__(self, list_hosts: int, entity_hosts: int, entity_bytes: int) -> None:
-        self._jobs = itertools.count(1)
-        self._tails = [_host_tail(n, status=0) for n in range(_TAILS)]
-        self._list_job = _list_job(LIST_JOB, list_hosts)
-        self._entity_job = _entity_job(entity_hosts, entity_bytes)
-        self._jobs_list = _jobs_list(list_hosts)
-        self.token = make_token()
-
-    def answer(self, path: str, body: bytes) -> bytes:
-        """The JSON for a request."""
-        if "/OuMapping/" in path:
-            return self._scheduled(body, next(self._jobs))
-        if path.endswith(LIST_JOB):
-            return self._list_job
-        if path.endswith(ENTITY_JOB):
-            return self._entity_job
-        if path == "/api/v1/HostScanJob":
-            return self._jobs_list
-        return json.dumps(self.token if "Token" in path else "25.12.00000").encode()
-
-    def _scheduled(self, body: bytes, job: int) -> bytes:
-        names = body.strip()[2:-2].split(b'","')
-        tails = self._tails
-        hosts = b'"},'.join(
-            [b'%b"dnsHostName":"%b' % (tails[n % _TAILS], name) for n, name in enumerate(names)]
-        )
-        head = b'{"id":"22222222-0000-4000-8000-%012x",' % job
-        return head + b'"status":0,"statusDescription":null,"hostScanHostStatus":[%b"}]}' % hosts
+def write_bodies(
+    folder: Path, token: str, list_hosts: int, entity_hosts: int, entity_bytes: int
+) -> None:
+    """A file for each call, named as its path ends."""
+    bodies = {
+        LIST_JOB: _list_job(LIST_JOB, list_hosts),
+        ENTITY_JOB: _entity_job(entity_hosts, entity_bytes),
+        "HostScanJob": _jobs_list(list_hosts),
+        "UserToken": json.dumps(token).encode(),
+    }
+    for name, body in bodies.items():
+        (folder / name).write_bytes(body)
 
 
 def make_token() -> str:
     """A JWT that lives for ten years; its signature is none."""
-    import base64
 
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -176,65 +145,3 @@ def _ballast(number: int, size: int) -> dict[str, object]:
     groups = [{"id": _id(12, n), "name": f"Group {n}", "members": {}} for n in range(40)]
     features = [{"id": _id(13, n), "name": f"Feature {n}", "installed": True} for n in range(40)]
     return {"hostScanUser": users, "hostScanGroup": groups, "hostScanFeature": features}
-
-
-def _serve(model: Model, stream: ssl.SSLSocket) -> None:
-    """One connection, request after request."""
-    held = b""
-    with stream:
-        while True:
-            while (end := held.find(b"\r\n\r\n")) < 0:
-                if not (more := stream.recv(_RECEIVED_BYTES)):
-                    return
-                held += more
-            head, held = held[:end].decode("latin-1"), held[end + 4 :]
-            path = head.split(" ", 2)[1]
-            fields = {
-                name.lower(): value.strip()
-                for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])
-            }
-            if "expect" in fields:
-                stream.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            length = int(fields.get("content-length", 0))
-            parts = [held]
-            missing = length - len(held)
-            while missing > 0:
-                parts.append(stream.recv(_RECEIVED_BYTES))
-                missing -= len(parts[-1])
-            body = b"".join(parts)
-            body, held = body[:length], body[length:]
-            answer = model.answer(path, body)
-            words = (
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-                f"Date: {formatdate(usegmt=True)}\r\nContent-Length: {len(answer)}\r\n\r\n"
-            )
-            if len(answer) < _RECEIVED_BYTES:
-                stream.sendall(words.encode() + answer)
-            else:
-                stream.sendall(words.encode())
-                stream.sendall(answer)
-
-
-def _accept(model: Model, raw: socket.socket, context: ssl.SSLContext) -> None:
-    try:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _serve(model, context.wrap_socket(raw, server_side=True))
-    except OSError:
-        raw.close()
-
-
-def main() -> None:
-    """Serves on a free port of 127.0.0.1 until it is ended."""
-    certificate, key, *sizes = sys.argv[1:]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    model = Model(*map(int, sizes))
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        print(listener.getsockname()[1], flush=True)
-        while True:
-            raw, _ = listener.accept()
-            threading.Thread(target=_accept, args=(model, raw, context), daemon=True).start()
-
-
-if __name__ == "__main__":
-    main()
