@@ -74,8 +74,7 @@ class NpsClient(SignedInCalls):
     def jobs(self, gather: Callable[[Iterator[ScanJob]], Found]) -> Found:
         """`GET /api/v1/HostScanJob` [vendor]: all jobs. Large: once a command.
 
-        gather: takes the jobs as they arrive, one at a time, and returns what it kept; called
-        afresh with each try.
+        gather: takes them as they arrive, returns what it kept; called afresh with each try.
         """
         kept: list[Found] = []
 
@@ -100,8 +99,8 @@ class NpsClient(SignedInCalls):
     ) -> list[dict[str, str | None]]:
         """`POST .../ValidateImportedCSV` [vendor]: checks rows, schedules nothing.
 
-        Returns the rows in the server's order, with the errors of the name and the credential
-        only. Raises NotFoundError if the server has no such call.
+        The rows as the server orders them, with the errors of name and credential alone.
+        Raises NotFoundError if the server has no such call.
         """
         nulls = dict.fromkeys(("ipAddress", "os", "credentialName", "platformName"))
         rows = [{"dnsHostName": name, "credentialId": credential_id, **nulls} for name in names]
@@ -114,10 +113,7 @@ class NpsClient(SignedInCalls):
             return wire.read_rows(reply.content)
 
     def accounts(self, text: str) -> Iterator[list[ServiceAccount]]:
-        """`GET /api/v1/Credential/Search` [vendor]: the service accounts, a page at a time.
-
-        text: a part of the user name, in any case; empty for all.
-        """
+        """`GET /api/v1/Credential/Search` [vendor]; text: a part of the user name, in any case."""
         what, wanted = "the list of service accounts", _in_query(text)
 
         def read(skip: int) -> wire.Page:
@@ -161,19 +157,17 @@ class NpsClient(SignedInCalls):
     def manage_unit(self, dn: str, *, children: bool) -> list[str]:
         """`GET /api/v1/Host/OuManageResources` [vendor, from 4.2 on]: the hosts of a unit.
 
-        It may onboard what it finds, although it is a GET: so it is sent once, and again only
-        if it surely did not leave or its token was refused. Raises NotFoundError if the server
-        lacks the call or the unit.
+        It may onboard what it finds, though a GET: sent again only if it surely did not leave or
+        its token was refused. Raises NotFoundError if the server lacks the call or the unit.
         """
         path = f"/api/v1/Host/OuManageResources?ou={_in_query(dn)}"
         path += f"&includeChildOus={'true' if children else 'false'}"
         out = Outgoing(path, repeat="unsent", total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
-        reply = self._ask(out, acts=ACTED_OR_NOT)
+        reply, what = self._ask(out, acts=ACTED_OR_NOT), "the hosts of the organisational unit"
         if reply.status in (400, 404, 405):
             words, trace_id = reply.problem()
             why = words or f"HTTP {reply.status}: does it lack the call, which came with 4.2?"
             raise NotFoundError(f"the server gives no hosts of {dn}", reason=why, trace_id=trace_id)
-        what = "the hosts of the organisational unit"
         try:
             check_success(reply, what)
             with _understanding(what):
@@ -205,8 +199,8 @@ def each_page(
 ) -> Iterator[list[Any]]:
     """The rows of a search, a page at a time, none twice, none that is empty.
 
-    read: from how many on. The server's total may be wrong, or count what it filtered out: so
-    a full page is never the last, and an empty one always. Raises ServerError if pages repeat.
+    read: from how many on. The total may be wrong, or count what was filtered out: so a full
+    page is never the last, and an empty one always. Raises ServerError if pages repeat.
     """
     seen: set[int] = set()
     received, total = 0, None

@@ -42,9 +42,9 @@ _LONGEST_ERROR = 1 << 20
 class NoReplyError(Exception):
     """A request without a usable answer.
 
-    reason: why, for a person. sent: whether its first byte may have left (httpcore's own
-    word for it; exceptions alone do not tell). peer: who did not answer: the server, or the
-    proxy. final: what another try would end with too.
+    reason: for a person. sent: whether its first byte may have left, by httpcore's own word;
+    exceptions alone do not tell. peer: the server, or the proxy, that gave none. final: what
+    another try would end with too.
     """
 
     reason: str
@@ -58,11 +58,10 @@ class NoReplyError(Exception):
 class Outgoing:
     """A request.
 
-    path: from the root, query included; only its part before `?` is shown by `--verbose`.
-    body: a JSON value. cookies: sent, and nowhere else. secret: what no message may repeat.
-    repeat: whether another try may be made: of what may help, of what surely did not leave, or
-    of nothing. total_s: for the whole of it. attempt: the number of this try. largest: what
-    the body of a success may have, in bytes, once it is decompressed; an error's is cut off.
+    path: with its query, of which `--verbose` shows nothing. body: a JSON value. secret: what
+    no message may repeat. repeat: whether another try may be made: of what may help, of what
+    surely did not leave, or of nothing. total_s: for the whole of it. attempt: the number of
+    this try. largest: bytes of a success's body, decompressed; an error's is cut off.
     consume: takes the body of a success in pieces as they come, and `content` is empty then.
     """
 
@@ -91,7 +90,7 @@ class Outgoing:
         return [(name.encode(), text.encode()) for name, text in found.items()]
 
     def all_secrets(self) -> tuple[str, ...]:
-        """What no message may repeat; a letter or two of it would hide them in every message."""
+        """What no message may repeat; one of two letters would hide them everywhere."""
         found = (self.secret, self.token or "", *self.cookies.values())
         return tuple(value for value in found if len(value) > 2)
 
@@ -100,7 +99,7 @@ class Outgoing:
 class Transport:
     """Sends requests to one origin. Used by several threads at once.
 
-    context: by default made by `settings` when the first request is.
+    context: by default what `settings` make, when the first request is sent.
     """
 
     services: Services
@@ -136,28 +135,20 @@ class Transport:
                 # The server's pin, exceptions and client certificate are not the proxy's.
                 trusted = TlsSettings(self.settings.ca_bundle, self.settings.ca_folder)
                 proxy.ssl_context = build_context(trusted)
-        most = self.connections
-        transport = httpx.HTTPTransport(
-            verify=self.context or build_context(self.settings),
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=most,
-                max_keepalive_connections=most,
-                keepalive_expiry=_KEEPALIVE_S,
-            ),
-            proxy=proxy,
+        context = self.context or build_context(self.settings)
+        limits = httpx.Limits(
+            max_connections=self.connections,
+            max_keepalive_connections=self.connections,
+            keepalive_expiry=_KEEPALIVE_S,
         )
+        transport = httpx.HTTPTransport(context, trust_env=False, limits=limits, proxy=proxy)
         # httpx has no setting for httpcore's back end; a test holds these names.
         transport._pool._network_backend = self._network  # type: ignore[assignment]
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.Client(transport=transport, trust_env=False, cookies=cookies)
 
     def send(self, out: Outgoing) -> Reply:
-        """Sends one request and reads its whole answer within `out.total_s`.
-
-        Raises NoReplyError, UsageError for a proxy that cannot be used, and what
-        `out.consume` raises.
-        """
+        """Raises NoReplyError, UsageError for a useless proxy, and what `out.consume` raises."""
         return interruptible(lambda: self._exchange(out))
 
     def _exchange(self, out: Outgoing) -> Reply:
@@ -184,13 +175,9 @@ class Transport:
                         out.consume(response.iter_bytes())
                     else:
                         content = _whole_body(response, out.largest)
-            reply = Reply(
-                status=response.status_code,
-                headers={name.lower(): value for name, value in response.headers.items()},
-                content=content,
-                cookies=_set_cookies(response.headers.get_list("set-cookie")),
-                secrets=secrets,
-            )
+            headers = response.headers
+            cookies = _set_cookies(headers.get_list("set-cookie"))
+            reply = Reply(response.status_code, headers, content, cookies, secrets)
             outcome = str(reply.status)
             trace_id = reply.problem()[1] if reply.status >= 400 else None
             return reply
@@ -256,7 +243,7 @@ def _whole_body(response: "httpx.Response", largest: int) -> bytes:
 
 
 def _set_cookies(values: list[str]) -> dict[str, str]:
-    """The cookies a reply sets, name to value; attributes don't matter within one origin."""
+    """Name to value; attributes don't matter within one origin."""
     found = {}
     for value in values:
         name, equals, rest = value.partition(";")[0].partition("=")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def run_login(ctx: Context, options: LoginOptions) -> None:
         code_maker(given["totp-secret"].value)
     # What is stored may be what no longer works: signing in anew asks anew.
     fresh = target._replace(stored=False)
-    site = Site(ctx, fresh, Secrets(services, fresh, stored.vault, ctx.console, given))
+    site = Site(ctx, fresh, replace(stored, target=fresh, known=given))
     if ctx.can_ask:
         site = _settle_trust(site)
         target = target._replace(fingerprint=site.target.fingerprint)

@@ -148,10 +148,7 @@ class Session:
             return self._current
 
     def renew(self, refused: Token) -> Token:
-        """A token to use instead of one that the server refused with 401.
-
-        If another thread has renewed it meanwhile, the current one.
-        """
+        """A token in place of one that got a 401: the current one if another thread renewed it."""
         with self._lock:
             if self._current is None or self._current.value == refused.value:
                 self._current = self._renewed(refused, must=True)
@@ -161,20 +158,19 @@ class Session:
         """Signs in afresh, whatever is stored (`login`); keeps nothing."""
         with self._lock:
             self._keep, self._why = False, ""
-            if self._target.method != "token":
+            if self._target.method == "token":
+                self._current = token = self._given_token()
+                # The server takes it, or refuses it; without the call it cannot say.
+                with suppress(ServerError):
+                    self._current = self._site.client.fresh_token(token)
+            else:
                 self._current = self._sign_in(may_ask=self._site.ctx.can_ask)
-                return self._current
-            self._current = token = self._given_token()
-            # The server takes it, or refuses it; without the call it cannot say.
-            with suppress(ServerError):
-                self._current = self._site.client.fresh_token(token)
             return self._current
 
     def ask_again(self) -> None:
         """A session that ended goes on with what a person types.
 
-        Raises SignInError, also for a secret that the server has refused already: it is
-        not sent once more.
+        Raises SignInError, also for a secret that the server refused: it is not sent again.
         """
         with self._lock:
             if isinstance(self._failure, RefusedError):
@@ -182,10 +178,10 @@ class Session:
             self._failure, self._untimed, self._why = None, None, "session ended"
             if self._target.method == "token":
                 question = f"Token for {self._target.whom} ({self._why})"
-                typed = token_in(typed_secret(self._site.ctx.ask_secret, question))
-                self._current = self._kept(typed)
+                token = token_in(typed_secret(self._site.ctx.ask_secret, question))
             else:
-                self._current = self._kept(self._sign_in(may_ask=True))
+                token = self._sign_in(may_ask=True)
+            self._current = self._kept(token)
 
     def _first_token(self) -> Token:
         with self._turn() as waited:
@@ -229,8 +225,7 @@ class Session:
                 return stored
             over = self._is_over(old)
             refusal: SbpamError | None = None
-            # A token that is all there is is shown to the server even so: clocks differ,
-            # and why it is refused is the server's to say.
+            # A token that is all there is is sent even so: clocks differ, and the server says why.
             if not over or self._target.method == "token":
                 try:
                     return self._kept(self._site.client.fresh_token(old), old)
@@ -328,10 +323,9 @@ def sign_in(
     parallel: int,
     before: Site | None = None,
 ) -> Site:
-    """A site that is signed in and proved by a harmless read on the same client.
+    """A site that is signed in, after a harmless read on the same client.
 
-    The read comes first: under TLS 1.3 a refused client certificate shows only
-    after the first request was written.
+    Under TLS 1.3 a refused client certificate shows only once a request was written.
     """
     site = Site(ctx, target, before=before, stop=interruption.event, connections=parallel + 2)
     site.client.version()

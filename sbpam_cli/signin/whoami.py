@@ -1,9 +1,11 @@
 """Who is signed in where, until when, and where each secret comes from."""
 
+from dataclasses import replace
+
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.environment import SECRETS_OF, Found, SecretName
+from sbpam_cli.settings.environment import SECRETS_OF, Found
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.signin.session import Site, find_target, open_secrets, token_in
@@ -26,16 +28,13 @@ def run_whoami(ctx: Context, *, check: bool = False) -> Row:
     renews = target.username is not None and not {"password", "api-key"}.isdisjoint(found)
     if expires_at is not None and expires_at <= ctx.services.clock.now():
         if not renews:
-            raise SignInError(
-                f"the token expired at {utc(expires_at)}", hint=f"run `{target.login}`"
-            )
+            hint = f"run `{target.login}`"
+            raise SignInError(f"the token expired at {utc(expires_at)}", hint=hint)
         ctx.console.note("the token has expired; the next command signs in again")
     elif "token" not in found and not renews:
-        raise SignInError(
-            f"not signed in to {server}",
-            hint=f"run `{target.login}`; without a keyring, SBPAM_TOKEN or"
-            " SBPAM_PASSWORD_FILE gives each command its secret",
-        )
+        elsewhere = "SBPAM_TOKEN or SBPAM_PASSWORD_FILE gives each command its secret"
+        hint = f"run `{target.login}`; without a keyring, {elsewhere}"
+        raise SignInError(f"not signed in to {server}", hint=hint)
     if check and "token" in found:
         for at in {found["token"], secrets.stored("token") or found["token"]}:
             _check(ctx, target, secrets, at)
@@ -51,8 +50,7 @@ def run_whoami(ctx: Context, *, check: bool = False) -> Row:
 
 def _check(ctx: Context, target: Target, secrets: Secrets, token: Found) -> None:
     alone = target._replace(method="token", stored=False)
-    given: dict[SecretName, Found] = {"token": token}
-    site = Site(ctx, alone, Secrets(ctx.services, alone, secrets.vault, ctx.console, given))
+    site = Site(ctx, alone, replace(secrets, target=alone, known={"token": token}))
     try:
         site.client.check_role()
         ctx.console.note(f"the token from {token.source} works")
