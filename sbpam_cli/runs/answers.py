@@ -66,7 +66,10 @@ def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
     words, trace_id = reply.problem() if status >= 300 else (None, None)
     if is_redirect := 300 <= status < 400:
         words = f"redirected to {redirect_target(reply)}; redirects are not followed"
-    is_busy = status == 429 or (status == 503 and _is_before_application(reply))
+    # IIS's own module also answers 503 after the application has begun; not the kernel's
+    # listener, and nobody who gives a date to come back.
+    is_listener = reply.headers.get("server", "").lower().startswith("microsoft-httpapi")
+    is_busy = status == 429 or (status == 503 and ("retry-after" in reply.headers or is_listener))
     wait_s = retry_after_s(reply, server_now)
     state: BatchState = "unknown"
     stop: SbpamError | None = None
@@ -110,32 +113,16 @@ def judge_reply(reply: Reply, hosts: int, server_now: float) -> Verdict:
 
 
 def _judge_success(reply: Reply) -> Verdict:
-    def doubtful(reason: str | None) -> Verdict:
-        path = reply.headers.get("location", "").partition("?")[0]
-        return Verdict(
-            "unknown",
-            http_status=reply.status,
-            reason=reason,
-            server_failure=True,
-            located=canonical_uuid(path.rpartition("/")[2]),
-        )
-
     if reply.is_web_page:
-        return doubtful(reply.problem()[0])
-    try:
-        job = wire.decode_job(reply.content)
-    except WireError as error:
-        return doubtful(str(error))
-    return Verdict("accepted", job=job, http_status=reply.status)
-
-
-def _is_before_application(reply: Reply) -> bool:
-    """A 503 by the kernel's listener or with a date to come back.
-
-    IIS's own module also answers 503 after the application has begun.
-    """
-    server = reply.headers.get("server", "").lower()
-    return "retry-after" in reply.headers or server.startswith("microsoft-httpapi")
+        reason = reply.problem()[0]
+    else:
+        try:
+            return Verdict("accepted", wire.decode_job(reply.content), reply.status)
+        except WireError as error:
+            reason = str(error)
+    path = reply.headers.get("location", "").partition("?")[0]
+    located = canonical_uuid(path.rpartition("/")[2])
+    return Verdict("unknown", None, reply.status, reason, server_failure=True, located=located)
 
 
 def not_sent(error: SbpamError) -> Verdict:

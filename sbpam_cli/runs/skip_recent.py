@@ -1,8 +1,8 @@
 """`--skip-recent`: hosts that this journal shows accepted a short while ago."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from itertools import accumulate
+from contextlib import nullcontext, suppress
 
 from sbpam_cli.errors import LockedError
 from sbpam_cli.journal.journal import Journal
@@ -25,18 +25,13 @@ def find_recent(
 ) -> Apart:
     """Hosts that were accepted since then, and those of which it is not known.
 
-    Doubt is settled first; what stays in doubt, or is being sent by another
-    process right now, is not to be sent either. own_digest: the list whose
-    lock the caller holds. Raises what settling raises.
+    Doubt is settled first; what stays in doubt, or is being sent by another process right
+    now, is not to be sent either. own_digest: the list whose lock the caller holds.
     """
     for run, _ in journal.doubts(server, since):
         state = state_of(run, journal.batches(run.run_id))
-        with ExitStack() as stack:
-            try:
-                if run.digest != own_digest:
-                    stack.enter_context(hold_lock(state.ctx.services, server, run.digest))
-            except LockedError:
-                continue
+        lock = hold_lock(state.ctx.services, server, run.digest)
+        with suppress(LockedError), nullcontext() if run.digest == own_digest else lock:
             Settling(state).settle()
     apart = {
         host: (ScanStatus.SKIPPED, f"accepted in run {run_id}")
@@ -53,12 +48,14 @@ def set_apart(
     names: Sequence[str], aside: Sequence[Aside], apart: Apart
 ) -> tuple[list[str], list[Aside]]:
     """The names to send, and everything else with its place among them."""
-    sent_before = [0, *accumulate(int(name not in apart) for name in names)]
-    places = [(item.position, item._replace(position=sent_before[item.position])) for item in aside]
-    places += [
-        (place, Aside(sent_before[place], name, *apart[name]))
-        for place, name in enumerate(names)
-        if name in apart
-    ]
-    merged = sorted(places, key=lambda pair: pair[0])
-    return [name for name in names if name not in apart], [item for _, item in merged]
+    sent: list[str] = []
+    apart_or_aside: list[Aside] = []
+    left = deque(aside)
+    for place, name in enumerate(names):
+        while left and left[0].position <= place:
+            apart_or_aside.append(left.popleft()._replace(position=len(sent)))
+        if name in apart:
+            apart_or_aside.append(Aside(len(sent), name, *apart[name]))
+        else:
+            sent.append(name)
+    return sent, apart_or_aside + [item._replace(position=len(sent)) for item in left]
