@@ -8,6 +8,7 @@ thousand rows.
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -234,7 +235,7 @@ class Journal(Database):
         )
         return found[0] if found else None
 
-    def counts(self) -> dict[str, RunCounts]:
+    def counts(self) -> defaultdict[str, RunCounts]:
         """For every run: its hosts by what became of them."""
         rows = self._select(
             "SELECT r.run_id, total(accepted), total(failed), total(complete),"
@@ -247,7 +248,8 @@ class Journal(Database):
         )
         if any(odd for *_, odd in rows):
             raise self._failed(OddValueError("a number of hosts"))
-        return {run_id: RunCounts(*map(int, numbers)) for run_id, *numbers, _ in rows}
+        found = {run_id: RunCounts(*map(int, numbers)) for run_id, *numbers, _ in rows}
+        return defaultdict(RunCounts, found)
 
     def _runs(self, rest: str, *values: object, with_aside: bool = True) -> list[Run]:
         """with_aside: of each run, what was not sent, which can be a long list."""

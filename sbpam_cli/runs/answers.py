@@ -1,7 +1,6 @@
 """What came of one scheduling POST: may it be repeated, was it refused, is it in doubt?
 
-The server gives no idempotency key, so the question behind each rule is only
-whether the application can have begun to act. When in doubt, it is in doubt.
+The question behind each rule is only whether the application can have begun to act.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """The journal's runs: listed, shown, forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 from sbpam_cli.jobs.rows import job_summaries
@@ -20,7 +20,7 @@ def write_runs(ctx: Context, since_s: float | None = None, limit: int | None = N
         # A run that begins in the future is not recent: some clock was wrong.
         runs = [run for run in runs if now - since_s <= run.started <= now]
     runs = runs[:limit]
-    ctx.printer.write([_row(run, counts.get(run.run_id, RunCounts())) for run in runs])
+    ctx.printer.write([_row(run, counts[run.run_id]) for run in runs])
     ctx.outcome.next_step = _step_after(runs, counts)
 
 
@@ -67,15 +67,14 @@ def _row(run: Run, count: RunCounts) -> Row:
     )
 
 
-def _step_after(runs: Sequence[Run], counts: dict[str, RunCounts]) -> str:
+def _step_after(runs: Sequence[Run], counts: Mapping[str, RunCounts]) -> str:
     """Newest first: what is unfinished is continued, what is finished is looked at."""
     if not runs:
         return "`sbpam schedule --credential ID hosts.txt` starts the first run"
     for run in runs:
-        count = counts.get(run.run_id, RunCounts())
-        if count.unknown or count.open:
+        if counts[run.run_id].unknown or counts[run.run_id].open:
             return f"`sbpam resume {run.run_id}` finishes the newest unfinished run"
     newest = runs[0].run_id
-    if counts.get(newest, RunCounts()).failed:
+    if counts[newest].failed:
         return f"`sbpam rescan {newest}` scans again what did not succeed"
     return f"`sbpam status {newest}` shows its hosts"

@@ -1,8 +1,4 @@
-"""Carries a run to its end: settles what is in doubt, sends what is planned, prints its rows.
-
-`schedule` and `resume` differ in how they come by the run; from there on they
-are the same.
-"""
+"""Carries a run to its end: settles what is in doubt, sends what is planned, prints its rows."""
 
 from abc import ABC, abstractmethod
 from contextlib import closing, suppress
@@ -37,7 +33,7 @@ _ROUNDS = 3
 
 
 class Execution(ABC):
-    """One run in one command; `prepare` of its two kinds comes by the run.
+    """One run in one command. `schedule` and `resume` differ in how they come by it.
 
     From `adopt` on every end but exit 2 prints a row for each of the run's hosts.
     """
@@ -65,9 +61,9 @@ class Execution(ABC):
         """Comes by the run and signs in; None if nothing is left to do."""
 
     def carry_out(self, follow: FollowLimits | None) -> None:
-        """Everything from the lock to the last row. Raises what ended it.
+        """Everything from the lock to the last row, and the scans if `follow` says how.
 
-        follow: how the scans are followed afterwards; None: not at all.
+        Raises what ended it.
         """
         ctx = self._ctx
         with Interruption(ctx.services) as self._interruption:
@@ -92,7 +88,6 @@ class Execution(ABC):
         self._finish(judge_scans=follow is not None)
 
     def adopt(self, run: Run, batches: list[Batch]) -> None:
-        """From now on this is the run."""
         self._run, self._batches = run, batches
         self._ctx.outcome.run = run.run_id
 
@@ -140,8 +135,7 @@ class Execution(ABC):
             Follower(self._ctx, site, again, limits, self._watching).follow(jobs)
         except SbpamError as error:
             self._stopped = error
-            if error.hint is None:
-                error.hint = f"the scans continue; `{again}` shows them"
+            error.hint = error.hint or f"the scans continue; `{again}` shows them"
         with suppress(JournalError), closing(Journal(self._ctx.services)) as journal:
             seen = record_looks(jobs, self._ctx.services.clock.now())
             self._record_end(journal)
@@ -150,9 +144,8 @@ class Execution(ABC):
     def _finish(self, *, judge_scans: bool) -> None:
         """The rows that are still owed, the jobs, and what only some hosts suffered."""
         outcome = self._ctx.outcome
-        why = self._stopped.message if self._stopped is not None else None
         outcome.jobs = job_summaries(self._batches)
-        self._write_rows(why)
+        self._write_rows(self._stopped.message if self._stopped is not None else None)
         outcome.errors += self._problems()
         bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID}
         if judge_scans:
@@ -174,25 +167,20 @@ class Execution(ABC):
         run_id, problems = self._run.run_id, list[SbpamError]()
         doubtful = [batch for batch in self._batches if batch.is_in_doubt]
         problems += [could_be(run_id, batch) for batch in doubtful if batch.possible]
-        nowhere = sum(len(batch.names) for batch in doubtful if not batch.possible)
-        if nowhere:
-            problems.append(
-                UnknownOutcomeError(
-                    f"the outcome is unknown for {counted(nowhere, 'host')}",
-                    hint=f"`sbpam resume {run_id}` looks again; don't schedule them again by hand:"
-                    f" if the console shows no job of theirs, `sbpam resume {run_id} --resend`"
-                    " sends them",
-                )
+        if nowhere := sum(len(batch.names) for batch in doubtful if not batch.possible):
+            hint = (
+                f"`sbpam resume {run_id}` looks again; don't schedule them again by hand: if the"
+                f" console shows no job of theirs, `sbpam resume {run_id} --resend` sends them"
             )
-        elsewhere = [a for a in self._run.aside if a.status is ScanStatus.OUTCOME_UNKNOWN]
-        if elsewhere:
-            problems.append(
-                UnknownOutcomeError(
-                    f"the outcome is unknown for {counted(len(elsewhere), 'host')} in other runs;"
-                    " not sent",
-                    hint="`sbpam runs` shows them; `sbpam resume RUN` looks again",
-                )
+            words = f"the outcome is unknown for {counted(nowhere, 'host')}"
+            problems.append(UnknownOutcomeError(words, hint=hint))
+        unknown = ScanStatus.OUTCOME_UNKNOWN
+        if elsewhere := sum(item.status is unknown for item in self._run.aside):
+            hint = "`sbpam runs` shows them; `sbpam resume RUN` looks again"
+            words = (
+                f"the outcome is unknown for {counted(elsewhere, 'host')} in other runs; not sent"
             )
+            problems.append(UnknownOutcomeError(words, hint=hint))
         rejected = [batch for batch in self._batches if batch.state == "rejected"]
         if rejected and not isinstance(self._stopped, RejectedError):
             hosts = counted(sum(len(batch.names) for batch in rejected), "host")

@@ -10,7 +10,7 @@ from sbpam_cli.jobs.follow import FollowLimits
 from sbpam_cli.jobs.rows import RowStream, merge_aside, run_rows
 from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import Aside, Batch, Run, RunCounts, digest_names
+from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.lookups.accounts import choose_account, find_account, read_credential
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.names import fold_host
@@ -34,9 +34,8 @@ _HALF_A_DAY_S = 12 * _HOUR_S
 class ScheduleOptions(NamedTuple):
     """What `schedule` was asked to do; `--help` has the words.
 
-    list_name, account: what the journal calls the list, and an account known by its id.
-    site: one of this command, whose token serves again. last_check: called under
-    the lock, before a new run begins, with the names to send.
+    list_name, account: for the journal. site: one of this command, whose token serves again.
+    last_check: called under the lock, before a new run begins, with the names to send.
     """
 
     sources: Sequence[HostSource] = ()
@@ -60,8 +59,7 @@ class ScheduleOptions(NamedTuple):
 def run_schedule(ctx: Context, options: ScheduleOptions) -> None:
     """Reads, validates, locks, signs in, records, sends, and follows if asked to.
 
-    Writes a row for every host, if the run was recorded. Raises the SbpamError
-    that ended it; what only some hosts suffered is in `outcome`.
+    Raises the SbpamError that ended it; what only some hosts suffered is in `outcome`.
     """
     services, outcome = ctx.services, ctx.outcome
     target = find_target(ctx)
@@ -97,23 +95,21 @@ def ask_again(ctx: Context, server: str, journal: Journal, names: Sequence[str])
     runs = [run for run in journal.runs() if run.server == server]
     digest = digest_names(names) if runs else ""
     for run in runs:
-        if run.digest != digest:
+        count = counts[run.run_id]
+        if run.digest != digest or not count.accepted:
             continue
-        batches = journal.batches(run.run_id)
+        times = [batch.accepted_at or 0.0 for batch in journal.batches(run.run_id)]
         # What was accepted in the future is not recent: some clock was wrong.
-        times = [at for batch in batches if (at := batch.accepted_at) is not None and at <= now]
-        count = counts.get(run.run_id, RunCounts())
+        age_s = now - max((at for at in times if at <= now), default=0.0)
         is_going = count.accepted > count.failed + count.complete
-        if not count.accepted or now - max(times, default=0.0) > (
-            _HALF_A_DAY_S if is_going else _HOUR_S
-        ):
+        if age_s > (_HALF_A_DAY_S if is_going else _HOUR_S):
             continue
-        said = f"already scheduled {_ago(now - max(times))} by run {run.run_id}"
-        if not ctx.can_ask:
-            ctx.console.warn(said)
-        else:
+        said = f"already scheduled {_ago(age_s)} by run {run.run_id}"
+        if ctx.can_ask:
             hint = "--new-run or --yes answers the question; `sbpam status` shows the scans"
             ctx.agree(f"{said}. Schedule it again?", hint)
+        else:
+            ctx.console.warn(said)
         return
 
 
@@ -166,9 +162,8 @@ def cut_batches(names: Sequence[str], size: int) -> list[Batch]:
 
 def _dry_run(ctx: Context, options: ScheduleOptions, target: Target, hosts: Hosts) -> None:
     """Writes a row `Valid` or `Invalid` for every host; schedules and records nothing."""
-    outcome, aside = ctx.outcome, set_aside(hosts)
     batches = cut_batches(hosts.names, options.batch_size)
-    rows = RowStream(ctx.printer.write, outcome, aside, keep_rows=False)
+    rows = RowStream(ctx.printer.write, ctx.outcome, set_aside(hosts), keep_rows=False)
     client: NpsClient | None = None
     credential_id = ""
     try:
@@ -177,32 +172,32 @@ def _dry_run(ctx: Context, options: ScheduleOptions, target: Target, hosts: Host
             credential_id, _ = find_account(client, target.credential or "", ctx.console)
         for batch in batches:
             try:
-                batch.rows = _check(client, credential_id, batch)
+                if client is not None:
+                    batch.rows = _check(client, credential_id, batch.names)
             except NotFoundError as error:
                 ctx.console.warn(f"{error.message}: the list alone was checked")
                 client = None
-                batch.rows = _check(None, credential_id, batch)
+            if client is None:
+                batch.rows = [HostRow(name, ScanStatus.VALID) for name in batch.names]
             rows.settle(batch)
     except SbpamError as error:
         if error.exit_code is not ExitCode.USAGE:
             rows.finish(batches, f"not checked: {error.message}")
         raise
     rows.finish()
-    outcome.partial = bool(outcome.counts[ScanStatus.INVALID])
+    ctx.outcome.partial = bool(ctx.outcome.counts[ScanStatus.INVALID])
 
 
-def _check(client: NpsClient | None, credential_id: str, batch: Batch) -> Sequence[HostRow]:
-    if client is None:
-        return [HostRow(name, ScanStatus.VALID) for name in batch.names]
-    answers = client.validate_hosts(credential_id, batch.names)
+def _check(client: NpsClient, credential_id: str, names: Sequence[str]) -> list[HostRow]:
+    answers = client.validate_hosts(credential_id, names)
     # A row that came back without its name is the one that was sent in its place.
-    places = [*batch.names, *[""] * len(answers)]
+    places = [*names, *[""] * len(answers)]
     found = {
         fold_host(answer["dnsHostName"] or name): answer
         for name, answer in zip(places, answers, strict=False)
     }
     rows = []
-    for name in batch.names:
+    for name in names:
         answer = found.get(name, {})
         errors = [answer.get("dnsHostNameError"), answer.get("credentialNameError")]
         detail = "; ".join(error for error in errors if error) or None

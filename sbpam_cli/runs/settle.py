@@ -1,8 +1,7 @@
 """Finds out what became of batches whose POST was never answered.
 
-A job that is there counts at once. That none is there counts only when the
-list was read after the quiet time and shows that it can be trusted. Whatever
-cannot be decided stays in doubt, and the operator decides.
+A job that is there counts at once. That none is there counts only if the list was read after
+the quiet time and can be trusted. What cannot be decided is the operator's to decide.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,8 +33,6 @@ _BELIEVED_FOR_S = 24 * 3600.0
 
 
 class Settling:
-    """Settles the batches of one run."""
-
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._clock = state.ctx.services.clock
@@ -54,8 +51,7 @@ class Settling:
     def settle(self) -> None:
         """Looks for every batch in doubt, and for those not sent yet; decides what can be.
 
-        Raises SignInError, JournalError and the signal's error; a list that cannot
-        be read leaves the doubt as it is, and is said.
+        Raises SignInError, JournalError and the signal's error; another one leaves the doubt.
         """
         reads_after_quiet = 0
         while wanted := [b for b in self._state.batches if b.is_in_doubt or b.state == "planned"]:

@@ -19,10 +19,9 @@ from sbpam_cli.wording import counted, duration_words
 class SendLimits(NamedTuple):
     """How a run is sent.
 
-    parallel: POSTs in flight. send_timeout_s: the whole of one. fail_fast: stop
-    at the first failure. max_running: no batch starts while as many hosts are
-    unfinished. settle_after_s: how long before absence is believed; 0: never,
-    and doubt is reported at once.
+    parallel: POSTs in flight. send_timeout_s: the whole of one. fail_fast: stop at the first
+    failure. max_running: no batch starts while as many hosts are unfinished.
+    settle_after_s: how long before absence is believed; 0: never.
     """
 
     parallel: int = 4
@@ -36,11 +35,10 @@ class SendLimits(NamedTuple):
 class RunState:
     """batches: those that were split are replaced by their halves.
 
-    settled: called with each batch whose rows are final. watching: shows how far it is.
-    stopped: the error that ended it early. ruled_out: jobs that are nobody's here.
-    list_before: the newest read of the list of jobs that has ended, as the journal numbers
-    them. began, given_up (by batch number): monotonic. session: this sign-in.
-    looked_twice: batches whose job was read once more.
+    settled: called with each batch whose rows are final. stopped: what ended it early.
+    ruled_out: jobs that are nobody's here. list_before: the newest read of the list of jobs
+    that has ended, as the journal numbers them. began, given_up (by batch number): monotonic.
+    session: this sign-in. looked_twice: batches whose job was read once more.
     """
 
     ctx: Context
