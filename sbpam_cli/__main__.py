@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 def run() -> "NoReturn":
     """Runs the program and leaves at once.
 
-    `os._exit`, because the interpreter's own exit waits: for a thread blocked
-    in a keyring that never answers, for an import lock it holds, for a read
-    that the server never ends. Everything that must be finished (streams,
-    journal, temporary files) is finished before.
+    `os._exit`, because the interpreter's own exit waits: for a thread blocked in a keyring that
+    never answers, for an import lock it holds, for a read that the server never ends. Everything
+    that must be finished (streams, journal, temporary files) is finished before.
     """
     # Imports make much that lives on and no garbage: looking for some is a tenth of a start.
     gc.set_threshold(100_000, 20, 100)

@@ -26,7 +26,7 @@ COMMANDS = {name: panel for panel, names in PANELS.items() for name in names}
 _LONGEST_MESSAGE = 300
 
 
-def _show_help(ctx: Any) -> str:
+def _show_help(_command: Any, ctx: Any) -> str:
     from sbpam_cli.commands.help import print_help
 
     raise typer.Exit(_code_of(print_help(ctx)))
@@ -40,8 +40,7 @@ def _code_of(console: Console) -> int:
 class Command(TyperCommand):
     """A command with a help page of ours."""
 
-    def get_help(self, ctx: Any) -> str:
-        return _show_help(ctx)
+    get_help = _show_help
 
 
 class Group(TyperGroup):
@@ -51,9 +50,7 @@ class Group(TyperGroup):
     """
 
     panels: Mapping[str, str] = {}
-
-    def get_help(self, ctx: Any) -> str:
-        return _show_help(ctx)
+    get_help = _show_help
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word, known = args[0], self.list_commands(ctx)
@@ -133,7 +130,7 @@ def _frame(
       sbpam status
     """
     if ctx.invoked_subcommand is None:
-        _show_help(ctx)
+        ctx.get_help()
 
 
 def build_program() -> TyperGroup:

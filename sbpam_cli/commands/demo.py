@@ -50,9 +50,7 @@ def demo(
         sources = [HostSource("argument", name) for name in hosts or ()]
         sources = sources or [HostSource("host", name) for name in sample_hosts()]
         options = ScheduleOptions(
-            sources=sources,
-            batch_size=10,
-            follow=FollowLimits(interval_s=0.5),
+            sources=sources, batch_size=10, follow=FollowLimits(interval_s=0.5)
         )
         own = replace(services, environ=environ)
         connection = ConnectionOptions(no_input=True)

@@ -39,10 +39,7 @@ def sandbox(
         token_life_s=sign_in_life,
     )
     try:
-        with (
-            Interruption(services) as interruption,
-            SandboxServer(world, port=port) as server,
-        ):
+        with Interruption(services) as interruption, SandboxServer(world, port=port) as server:
             for line in describe(server):
                 console.write(line + "\n")
             console.flush()

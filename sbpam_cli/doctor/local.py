@@ -12,15 +12,9 @@ from sbpam_cli.doctor.checks import Check, Result, judge_end
 from sbpam_cli.errors import LockedError
 from sbpam_cli.models import Method
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.environment import (
-    SECRETS_OF,
-    SecretName,
-    explain_absence,
-    given_by_environment,
-    variable_of,
-)
+from sbpam_cli.settings.environment import SECRETS_OF, SecretName, given_by_environment, variable_of
 from sbpam_cli.settings.profiles import Target
-from sbpam_cli.settings.secrets import Secrets, open_to_others
+from sbpam_cli.settings.secrets import Secrets, explain_absence, open_to_others
 from sbpam_cli.system.filesystems import filesystem_type, is_network, is_passing
 from sbpam_cli.system.locks import hold_lock
 from sbpam_cli.system.services import Services

@@ -4,13 +4,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sbpam_cli.errors import (
-    Interrupted,
-    SbpamError,
-    SignInError,
-    UnreachableError,
-    UsageError,
-)
+from sbpam_cli.errors import Interrupted, SbpamError, SignInError, UnreachableError, UsageError
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.escape import escape_controls
@@ -72,7 +66,7 @@ class Context:
         return answer
 
 
-def as_error(error: BaseException, services: "Services") -> SbpamError:
+def as_error(error: BaseException, services: Services) -> SbpamError:
     """Any exception as an error to be shown; an unforeseen one without its values."""
     if isinstance(error, SbpamError):
         return error
@@ -87,8 +81,7 @@ def as_error(error: BaseException, services: "Services") -> SbpamError:
         import traceback
 
         # Places in the program's text: no values, no messages.
-        stack = traceback.extract_tb(error.__traceback__)
-        services.stderr.write("".join(traceback.format_list(stack)))
+        services.stderr.write("".join(traceback.format_tb(error.__traceback__)))
     return SbpamError(
         f"a bug in sbpam: {type(error).__name__}",
         hint="please report it; SBPAM_DEBUG=1 shows where it happened",

@@ -89,9 +89,8 @@ class LiveDisplay:
 
     def stop(self) -> None:
         """Ends the display; what was printed meanwhile stays."""
-        console, progress = self._console, self._progress
-        if isinstance(progress, ScanProgress) and not console.quiet and not console.can_redraw:
-            self._print_line(progress)
+        if isinstance(self._progress, ScanProgress) and not self._console.can_redraw:
+            self._print_line(self._progress)
         self.clear()
         self._progress = None
 

@@ -14,9 +14,8 @@ _ADDRESS = re.compile(
 def parse_server(text: str, source: str = "--server") -> str:
     """The origin, lower-cased: `https://nps.corp.example:6500`, without port if it is 443.
 
-    A bare `HOST` or `HOST:PORT` means https and port 6500; a URL is taken as
-    written. Raises OptionError or UsageError, which never repeats an address that may hold a
-    password.
+    A bare `HOST` or `HOST:PORT` means https and port 6500; a URL is taken as written. Raises
+    OptionError or UsageError, which never repeats an address that may hold a password.
     """
     address = text.strip().lower()
     if "@" in address:

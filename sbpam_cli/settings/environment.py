@@ -2,7 +2,6 @@
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,17 +16,8 @@ SECRETS_OF: dict[Method, tuple[SecretName, ...]] = {
     "token": ("token",),
 }
 """What each way to sign in may need."""
-KEYRING = "keyring"
 NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Controls, and what bytes become that are not in the locale's encoding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A secret, and where it was: an option, a variable, a file's name or `keyring`."""
-
-    value: str = field(repr=False)
-    source: str
 
 
 def variable_of(name: SecretName) -> str:
@@ -46,11 +36,3 @@ def given_by_environment(services: Services, name: SecretName) -> tuple[str, str
     if folder is not None and os.path.exists(path := Path(folder, f"sbpam-{name}")):
         return f"$CREDENTIALS_DIRECTORY/{path.name}", path
     return None
-
-
-def explain_absence(services: Services) -> str | None:
-    """Why the environment may lack a secret that it was to have."""
-    folder = services.env("CREDENTIALS_DIRECTORY")
-    if folder is None or os.access(folder, os.X_OK):
-        return None
-    return f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"

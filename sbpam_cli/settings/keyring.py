@@ -1,8 +1,7 @@
 """The operating system's keyring, which may be missing, locked, or never answer.
 
-A daemon thread does everything with it, its import included: nothing of ours waits longer
-than the time it is given. No error of a back end is repeated: it might hold what it failed
-to store.
+A daemon thread does everything with it, its import included: nothing of ours waits longer than
+the time it is given. No error of a back end is repeated: it might hold what it failed to store.
 """
 
 import hashlib

@@ -7,14 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from sbpam_cli.errors import (
-    InputError,
-    JournalError,
-    SbpamError,
-    SignInError,
-    UsageError,
-    wrong_value,
-)
+from sbpam_cli.errors import InputError, JournalError, SignInError, UsageError, wrong_value
 from sbpam_cli.models import FORMS, METHODS, Form, Method, Profile
 from sbpam_cli.settings.addresses import parse_fingerprint, parse_server, short_name
 from sbpam_cli.settings.environment import NO_TEXT, given_by_environment
@@ -218,7 +211,7 @@ def load_profiles(services: Services) -> dict[str, Profile]:
 
 def form_of_profile(services: Services, name: str | None) -> Form | None:
     """The form of output that a profile sets. A broken file is for others to report."""
-    with suppress(SbpamError):
+    with suppress(InputError, UsageError):
         name = name or services.env("SBPAM_PROFILE") or DEFAULT_PROFILE
         return load_profiles(services).get(name, Profile(name)).output
     return None
@@ -301,10 +294,10 @@ def _profile(path: Path, name: str, table: dict[str, Any]) -> Profile:
         for key, value in values.items():
             if not isinstance(value, bool if key == "insecure" else str):
                 wanted = "true or false" if key == "insecure" else "a text in quotes"
-                raise InputError(f"`{key}` must be {wanted}")
+                raise UsageError(f"`{key}` must be {wanted}")
             if key != "insecure":
                 values[key] = parse_setting(key, str(value), key)
-    except SbpamError as error:
+    except UsageError as error:
         raise _broken(path, f"profile {name!r}: {error.message}", error.hint) from None
     return Profile(name=name, **values)
 

@@ -8,20 +8,13 @@ from pathlib import Path
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
 from sbpam_cli.models import Talk
-from sbpam_cli.settings.environment import (
-    KEYRING,
-    NO_TEXT,
-    Found,
-    SecretName,
-    explain_absence,
-    given_by_environment,
-    variable_of,
-)
+from sbpam_cli.settings.environment import NO_TEXT, SecretName, given_by_environment, variable_of
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.system.files import read_limited
 from sbpam_cli.system.services import Services
 
+KEYRING = "keyring"
 LONGEST_SECRET = 1 << 16
 """Bytes that are read of a file, a pipe or stdin."""
 _LABELS: dict[SecretName, str] = {
@@ -29,6 +22,14 @@ _LABELS: dict[SecretName, str] = {
     "api-key": "API key",
     "client-key-password": "passphrase",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A secret, and where it was: an option, a variable, a file's name or `keyring`."""
+
+    value: str = field(repr=False)
+    source: str
 
 
 @dataclass(eq=False, repr=False)
@@ -91,6 +92,14 @@ class Secrets:
         if warning := open_to_others(at, 0o004 if source.startswith("$") else 0o044):
             self.talk.warn(warning)
         return Found(read_secret_file(at, source, SignInError), source)
+
+
+def explain_absence(services: Services) -> str | None:
+    """Why the environment may lack a secret that it was to have."""
+    folder = services.env("CREDENTIALS_DIRECTORY")
+    if folder is None or os.access(folder, os.X_OK):
+        return None
+    return f"the folder $CREDENTIALS_DIRECTORY cannot be entered: {folder}"
 
 
 def typed_secret(ask: Callable[[str], str], question: str) -> Found:

@@ -13,7 +13,7 @@ from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.addresses import parse_server, short_name
-from sbpam_cli.settings.environment import Found, SecretName, given_by_environment
+from sbpam_cli.settings.environment import SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     PATHS,
@@ -27,6 +27,7 @@ from sbpam_cli.settings.profiles import (
 )
 from sbpam_cli.settings.secrets import (
     LONGEST_SECRET,
+    Found,
     Secrets,
     decode_secret,
     open_to_others,

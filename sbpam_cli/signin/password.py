@@ -10,8 +10,7 @@ from sbpam_cli.models import Token
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.failures import RefusedError
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.environment import Found, explain_absence
-from sbpam_cli.settings.secrets import Secrets
+from sbpam_cli.settings.secrets import Found, Secrets, explain_absence
 from sbpam_cli.signin.totp import STEP_S, UsedSteps, code_maker
 
 NO_CODE = "0"

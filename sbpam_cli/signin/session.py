@@ -15,10 +15,9 @@ from sbpam_cli.nps.replies import make_token
 from sbpam_cli.nps.tls import TlsSettings, build_context
 from sbpam_cli.nps.transport import Transport
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.environment import KEYRING, Found
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import Target, resolve_target
-from sbpam_cli.settings.secrets import Secrets, typed_secret
+from sbpam_cli.settings.secrets import KEYRING, Found, Secrets, typed_secret
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.system.signals import Interruption
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from sbpam_cli.errors import SignInError
 from sbpam_cli.models import Method
 from sbpam_cli.output.context import Context
-from sbpam_cli.settings.environment import SECRETS_OF, Found
+from sbpam_cli.settings.environment import SECRETS_OF
 from sbpam_cli.settings.profiles import Target
-from sbpam_cli.settings.secrets import Secrets
+from sbpam_cli.settings.secrets import Found, Secrets
 from sbpam_cli.signin.session import Site, find_target, open_secrets, token_in
 from sbpam_cli.wording import utc
 

@@ -36,9 +36,8 @@ def hold_lock(services: Services, server: str, digest: str) -> Iterator[None]:
 def take_turn(services: Services, what: str, pause: Callable[[float], None]) -> Iterator[bool]:
     """Holds the lock `what` against other processes; yields whether it was waited for.
 
-    After ten seconds, or if no lock can be had, it goes on without: what two
-    processes then do at once is done twice, which is no harm. pause: waits that
-    many seconds; may raise Interrupted.
+    After ten seconds, or if no lock can be had, it goes on without: what two processes then do at
+    once is done twice, which is no harm. pause: waits that many seconds; may raise Interrupted.
     """
     until, waited = services.clock.monotonic() + _TURN_WITHIN_S, False
     with ExitStack() as stack:

@@ -1,8 +1,7 @@
 """Signals: the first asks, the second leaves.
 
-While nothing has been sent, a signal ends the command where it stands. From
-the first POST on (`defer`) a handler sets an event only, and the main loop
-looks at it at least twice a second.
+While nothing has been sent, a signal ends the command where it stands. From the first POST on
+(`defer`) a handler sets an event only, and the main loop looks at it at least twice a second.
 """
 
 import os
@@ -59,12 +58,9 @@ class Interruption:
 
     def error(self) -> Interrupted:
         """The error of the signal that came."""
-        number = self.number or signal.SIGINT
-        return Interrupted(
-            _WORDS.get(number, "interrupted"),
-            signal_number=int(number),
-            hint="`sbpam resume` finishes the run" if self._deferred else None,
-        )
+        number = int(self.number or signal.SIGINT)
+        hint = "`sbpam resume` finishes the run" if self._deferred else None
+        return Interrupted(_WORDS[number], signal_number=number, hint=hint)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGBREAK", None):

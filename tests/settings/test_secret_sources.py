@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from support.keyrings import HeardTalk
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
-from sbpam_cli.settings.environment import SECRET_NAMES, Found, SecretName, variable_of
+from sbpam_cli.settings.environment import SECRET_NAMES, SecretName, variable_of
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import (
     LONGEST_SECRET,
+    Found,
     Secrets,
     check_secret,
     decode_secret,
