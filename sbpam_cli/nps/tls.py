@@ -44,18 +44,18 @@ def build_context(
 ) -> "ssl.SSLContext":
     """A client context, TLS 1.2 at least.
 
-    seen: told the server's certificate (DER) instead of trusting it: every
-    handshake then fails before a byte of the application goes out.
+    seen: gets the server's certificate (DER) instead of trusting it: each handshake then fails.
     Raises UsageError for an unusable CA file, SignInError for an unusable client certificate.
     """
     import ssl
 
-    if seen is not None or settings.fingerprint is not None:
-        context = _checking_context(settings.fingerprint, seen)
-    elif settings.insecure:
+    judged_here = seen is not None or settings.fingerprint is not None
+    if judged_here or settings.insecure:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if judged_here:
+            _judge_here(context, settings.fingerprint, seen)
     elif settings.ca_bundle is not None or settings.ca_folder is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _load(context, settings)
@@ -83,9 +83,9 @@ def _load(context: "ssl.SSLContext", settings: TlsSettings) -> None:
         else:
             context.load_verify_locations(cafile=file, capath=folder)
     except OSError as error:
-        why, message = error.strerror or str(error), f"the CA certificates in {file or folder}"
+        message = f"the CA certificates in {file or folder} cannot be used"
         hint = "name a PEM file or a folder made by `openssl rehash` with --ca-bundle"
-        raise UsageError(f"{message} cannot be used", reason=why, hint=hint) from error
+        raise UsageError(message, reason=error.strerror or str(error), hint=hint) from error
 
 
 def fingerprint_of(der: bytes) -> str:
@@ -93,8 +93,10 @@ def fingerprint_of(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def _checking_context(pinned: str | None, seen: Callable[[bytes], None] | None) -> "ssl.SSLContext":
-    """Judges the certificate alone, before a byte of the application goes out."""
+def _judge_here(
+    context: "ssl.SSLContext", pinned: str | None, seen: Callable[[bytes], None] | None
+) -> None:
+    """Has the certificate alone judged, before a byte of the application goes out."""
     import ssl
 
     def look(peer: Any) -> None:
@@ -116,12 +118,8 @@ def _checking_context(pinned: str | None, seen: Callable[[bytes], None] | None) 
             super().do_handshake()
             look(self)
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     context.sslsocket_class = CheckedSocket
     context.sslobject_class = CheckedObject
-    return context
 
 
 _REMEDIES = {

@@ -53,9 +53,11 @@ class Site:
         self.ctx = ctx
         self.target = target
         self.secrets: Secrets = before.secrets if before else secrets or open_secrets(ctx, target)
-        self.certificate: ClientCertificate | None = (
-            before.certificate if before else self._open_certificate()
-        )
+        self.certificate: ClientCertificate | None = before.certificate if before else None
+        if before is None and target.method == "application":
+            from sbpam_cli.signin.application import open_certificate
+
+            self.certificate = open_certificate(ctx, target, self.secrets)
         if target.insecure:
             ctx.console.warn(
                 f"TLS is not verified: anybody in between can read what goes to {target.server}"
@@ -81,13 +83,6 @@ class Site:
             hint = f"correct {variable}, or unset it"
             raise UsageError(f"{variable} names {path}, which does not exist", hint=hint)
         return path
-
-    def _open_certificate(self) -> "ClientCertificate | None":
-        if self.target.method != "application":
-            return None
-        from sbpam_cli.signin.application import open_certificate
-
-        return open_certificate(self.ctx, self.target, self.secrets)
 
 
 class Session:

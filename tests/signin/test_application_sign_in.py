@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.certificates import API_KEY, APPLICATION, FAR, issue, write
+from support.certificates import API_KEY, APPLICATION, FAR, application_environ, issue, write
 from support.faults import Fault
 from support.person import Person, clear_environ
 from support.site import CREDENTIAL, Ended, Site
@@ -29,16 +29,10 @@ class Machine(Person):
 
     def equip(self, passphrase: str | None = None, **certificate: Any) -> tuple[str, str]:
         """The environment of an application; returns the files of certificate and key."""
-        cert, key = issue(self.site.server, **certificate).files(self.folder, passphrase)
-        self.environ |= {
-            "SBPAM_SERVER": self.url,
-            "SBPAM_CA_BUNDLE": self.site.server.ca_file,
-            "SBPAM_USERNAME": APPLICATION,
-            "SBPAM_API_KEY": API_KEY,
-            "SBPAM_CLIENT_CERT": cert,
-            "SBPAM_CLIENT_KEY": key,
-        }
-        return cert, key
+        server = self.site.server
+        self.environ |= {"SBPAM_SERVER": self.url, "SBPAM_CA_BUNDLE": server.ca_file}
+        self.environ |= application_environ(server, self.folder, passphrase, **certificate)
+        return self.environ["SBPAM_CLIENT_CERT"], self.environ["SBPAM_CLIENT_KEY"]
 
     def schedule(self, *more: str, **how: Any) -> Ended:
         return self("schedule", *HOSTS, *more, **how)

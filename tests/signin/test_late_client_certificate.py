@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.certificates import API_KEY, APPLICATION, issue
+from support.certificates import application_environ
 from support.programs import find_program
 from support.site import Site
 from support.tunnel import PASSWORD, Tunnel
@@ -138,19 +138,13 @@ def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     process = subprocess.Popen([program, "-f", str(folder / "apache.conf"), "-DFOREGROUND"])
     try:
         _wait_for(port, process, folder / "error.log")
-        cert, key = issue(site.server, serial=SERIAL).files(tmp_path)
         environ = site.program.environ
         for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"):
             del environ[name]
         url = f"https://127.0.0.1:{port}"
-        environ |= {
-            "SBPAM_SERVER": url,
-            "SBPAM_USERNAME": APPLICATION,
-            "SBPAM_API_KEY": API_KEY,
-            "SBPAM_CLIENT_CERT": cert,
-            "SBPAM_CLIENT_KEY": key,
-        }
-        yield _Front(site, url, request.param, cert, key)
+        environ |= {"SBPAM_SERVER": url} | application_environ(site.server, tmp_path, serial=SERIAL)
+        files = environ["SBPAM_CLIENT_CERT"], environ["SBPAM_CLIENT_KEY"]
+        yield _Front(site, url, request.param, *files)
     finally:
         process.terminate()
         process.wait(20)

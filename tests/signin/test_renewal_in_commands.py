@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.certificates import API_KEY, APPLICATION, issue
+from support.certificates import application_environ
 from support.faults import Fault
 from support.person import DEMO, NOMFA, NOMFA_PASSWORD, PUSH, RENEWAL
 from support.process import RealSite, real_site
@@ -19,9 +19,7 @@ HOSTS = [f"web{number:02}.corp.example" for number in range(1, 7)]
 
 
 def application(site: Site, folder: Path) -> dict[str, str]:
-    cert, key = issue(site.server).files(folder)
-    client = {"SBPAM_CLIENT_CERT": cert, "SBPAM_CLIENT_KEY": key}
-    return client | {"SBPAM_USERNAME": APPLICATION, "SBPAM_API_KEY": API_KEY, "SBPAM_PASSWORD": ""}
+    return application_environ(site.server, folder) | {"SBPAM_PASSWORD": ""}
 
 
 def with_totp(_site: Site, _folder: Path) -> dict[str, str]:

@@ -94,9 +94,11 @@ def issue(
     return issued
 
 
-def application_environ(server: SandboxServer, folder: Path) -> dict[str, str]:
-    """Variables with which the sandbox's application signs in."""
-    cert, key = issue(server).files(folder)
+def application_environ(
+    server: SandboxServer, folder: Path, passphrase: str | None = None, **certificate: Any
+) -> dict[str, str]:
+    """Variables with which the sandbox's application signs in; certificate: as for `issue`."""
+    cert, key = issue(server, **certificate).files(folder, passphrase)
     return {
         "SBPAM_USERNAME": APPLICATION,
         "SBPAM_API_KEY": API_KEY,
