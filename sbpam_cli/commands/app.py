@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from sbpam_cli.commands.completing import complete_line, completion_option
+from sbpam_cli import __version__
+from sbpam_cli.commands.completing import complete_line, completion_option, set_up_completion
+from sbpam_cli.commands.help import find_guides, print_guide, print_help
 from sbpam_cli.errors import ExitCode, OptionError
 from sbpam_cli.output.console import Console
 from sbpam_cli.system.services import Services
@@ -27,8 +29,6 @@ _LONGEST_MESSAGE = 300
 
 
 def _show_help(_command: Any, ctx: Any) -> str:
-    from sbpam_cli.commands.help import print_help
-
     raise typer.Exit(_code_of(print_help(ctx)))
 
 
@@ -86,8 +86,6 @@ def _build(name: str, command: Callable[..., int] | typer.Typer) -> Any:
 
 
 def _complete_topics(incomplete: str) -> list[str]:
-    from sbpam_cli.commands.help import find_guides
-
     return [name for name in (*COMMANDS, *find_guides()) if name.startswith(incomplete)]
 
 
@@ -100,26 +98,14 @@ def _help(
     return ExitCode.DONE
 
 
-def _version(ctx: typer.Context, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        from sbpam_cli import __version__
-
-        console = Console(ctx.obj)
-        console.write(f"sbpam {__version__}\n")
-        raise typer.Exit(_code_of(console))
-
-
 def _frame(
     ctx: typer.Context,
-    version: Annotated[  # noqa: ARG001
-        bool,
-        typer.Option("--version", "-V", help="Show the version.", callback=_version, is_eager=True),
-    ] = False,
-    install_completion: Annotated[  # noqa: ARG001
-        str | None, completion_option("Set up completion for a shell.", install=True)
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False,
+    install_completion: Annotated[
+        str | None, completion_option("Set up completion for a shell.")
     ] = None,
-    show_completion: Annotated[  # noqa: ARG001
-        str | None, completion_option("Show the script that does it.", install=False)
+    show_completion: Annotated[
+        str | None, completion_option("Show the script that does it.")
     ] = None,
 ) -> None:
     """Schedules host scans on Netwrix Privilege Secure and shows what became of each host.
@@ -129,8 +115,18 @@ def _frame(
       sbpam schedule --credential svc-scan hosts.txt --wait
       sbpam status
     """
-    if ctx.invoked_subcommand is None:
+    console, shell = Console(ctx.obj), show_completion
+    if shell is None:
+        shell = install_completion
+    if version:
+        console.write(f"sbpam {__version__}\n")
+    elif shell is not None:
+        set_up_completion(console, shell, install=show_completion is None)
+    elif ctx.invoked_subcommand is None:
         ctx.get_help()
+    else:
+        return
+    raise typer.Exit(_code_of(console))
 
 
 def build_program() -> TyperGroup:
@@ -153,8 +149,6 @@ def run_app(arguments: Sequence[str], services: Services) -> int:
     if (code := complete_line(program, services)) is not None:
         return code
     if line[:1] == ["help"]:
-        from sbpam_cli.commands.help import find_guides, print_guide
-
         if (guide := find_guides().get(" ".join(line[1:]))) is not None:
             return _code_of(print_guide(services, guide))
         line = [*line[1:], "--help"]

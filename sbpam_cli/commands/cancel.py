@@ -1,6 +1,5 @@
-from sbpam_cli.commands import options as known
 from sbpam_cli.commands.completing import complete_runs
-from sbpam_cli.commands.options import Follow, argument, with_common
+from sbpam_cli.commands.options import YES, Follow, argument, with_common
 from sbpam_cli.commands.present import Rows
 from sbpam_cli.output.columns import CANCEL
 from sbpam_cli.output.context import Context
@@ -15,7 +14,7 @@ def cancel(
         "JOB_ID|RUN...",
         autocompletion=complete_runs,
     ),
-    yes: bool = known.YES,
+    yes: bool = YES,
     follow: Follow = None,
 ) -> Rows:
     """Asks the server to stop jobs; scans that have ended stay as they are.

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from sbpam_cli.errors import ExitCode, OptionError, SbpamError, UsageError
+from sbpam_cli.output.console import Console
 from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted
 
@@ -98,33 +99,22 @@ def complete_line(program: Any, services: Services) -> int | None:
     return ExitCode.DONE
 
 
-def completion_option(words: str, *, install: bool) -> Any:
+def completion_option(words: str) -> Any:
     """An option that takes a shell; an empty one means the shell that is running."""
-
-    def callback(ctx: typer.Context, shell: str | None) -> None:
-        if shell is not None and not ctx.resilient_parsing:
-            _set_up(ctx.obj, shell, install=install)
-            raise typer.Exit
-
     return typer.Option(
         help=words,
         metavar="[SHELL]",
         show_default=False,
-        callback=callback,
-        is_eager=True,
-        expose_value=False,
         autocompletion=lambda incomplete: [s for s in _SHELLS if s.startswith(incomplete)],
     )
 
 
-def _set_up(services: Services, shell: str, *, install: bool) -> None:
+def set_up_completion(console: Console, shell: str, *, install: bool) -> None:
+    """Installs or prints the script of a shell."""
     from subprocess import SubprocessError
 
     from typer import _completion_shared as scripts
 
-    from sbpam_cli.output.console import Console
-
-    console = Console(services)
     shell = shell or scripts._get_shell_name() or ""
     if shell not in _SHELLS:
         raise OptionError(f"no completion for the shell {shell[:40]!r}", hint=", ".join(_SHELLS))
@@ -144,4 +134,3 @@ def _set_up(services: Services, shell: str, *, install: bool) -> None:
             ) from None
         console.write(f"{path}\n")
         console.note(f"{shell} completes the words of sbpam once it is started anew")
-    console.flush()

@@ -1,5 +1,4 @@
-from sbpam_cli.commands import options as known
-from sbpam_cli.commands.options import flag, option, run_argument, with_common
+from sbpam_cli.commands.options import OFFLINE, flag, option, run_argument, with_common
 from sbpam_cli.output.context import Context
 from sbpam_cli.report.page import ReportForm
 
@@ -15,7 +14,7 @@ def report(
         None, "html or md; without it what --out ends in, else html.", "FORM", "--format"
     ),
     opens: bool = flag("Open the file in the browser.", "--open"),
-    offline: bool = known.OFFLINE,
+    offline: bool = OFFLINE,
 ) -> None:
     """Makes one self-contained page about a run, for a ticket or a mail.
 
