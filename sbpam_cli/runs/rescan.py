@@ -31,10 +31,8 @@ def run_rescan(
 ) -> None:
     """Brings the run up to date, chooses, asks, and schedules as `schedule` does.
 
-    how: the new run is sent and followed. name: the beginning of the run's id.
-    reasons: failure reasons, or statuses where there is none; empty for all.
-    Raises UsageError for an unknown run, another server than its own or a no; else what
-    ended it.
+    reasons: failure reasons, or statuses if there is none; empty for all. Raises UsageError
+    for an unknown run, another server than its own or a no; else what ended it.
     """
     with closing(Journal(ctx.services)) as journal:
         run = find_run(ctx, journal, name)
@@ -62,14 +60,8 @@ def run_rescan(
                 hint=f"`sbpam rescan {run.run_id}` leaves those out",
             )
 
-    how = how._replace(
-        list_name=f"rescan of {run.run_id}",
-        account=run.account,
-        assume_yes=True,
-        new_run=True,
-        site=site,
-        last_check=check,
-    )
+    how = how._replace(list_name=f"rescan of {run.run_id}", account=run.account, site=site)
+    how = how._replace(assume_yes=True, new_run=True, last_check=check)
     schedule_hosts(ctx, how, target, Hosts(names, [], []))
 
 

@@ -20,11 +20,7 @@ from sbpam_cli.signin.session import Site, find_target, sign_in
 
 
 class ResumeOptions(NamedTuple):
-    """What `resume` was asked to do.
-
-    accept, ruled_out: jobs that are, and are not, a batch in doubt. resend: send again
-    what is in doubt and has no possible job. follow: how the scans are followed, if at all.
-    """
+    """What `resume` was asked to do; `--help` has the words."""
 
     run: str | None = None
     accept: Sequence[str] = ()
@@ -37,8 +33,8 @@ class ResumeOptions(NamedTuple):
 def run_resume(ctx: Context, options: ResumeOptions) -> None:
     """Settles and sends what a run left open; writes the rows of the whole run.
 
-    Raises UsageError for an unknown run, another server or credential than the
-    run's own, or a job that is none of its batches'; else what ended it.
+    Raises UsageError for an unknown run, another server or credential than the run's own,
+    or a job that is none of its batches'; else what ended it.
     """
     with closing(Journal(ctx.services)) as journal:
         named = options.run is not None
@@ -70,7 +66,7 @@ class _Resuming(Execution):
     def prepare(self, journal: Journal) -> Site | None:
         ctx, run = self._ctx, self._run
         # Another command may have gone on with it until now.
-        self.adopt(run, journal.batches(run.run_id))
+        self._batches = journal.batches(run.run_id)
         if not any(b.state != "accepted" or lacks_second_look(b) for b in self._batches):
             ctx.console.note(f"run {run.run_id} is finished")
             if run.exit_code is None:
@@ -86,14 +82,14 @@ class _Resuming(Execution):
                     hint="unset SBPAM_CREDENTIAL",
                 )
         journal.end_run(run.run_id, None)
+        state = self._state(site, journal, run, self._batches)
         for job_id in self._accepted:
-            self._accept(self._state(site, journal, run, self._batches), job_id)
+            self._accept(state, job_id)
         # What the server refused is sent once more, each time.
         rejected = [batch for batch in self._batches if batch.state == "rejected"]
         for batch in rejected:
             batch.state = "planned"
-        if rejected:
-            journal.record_batches(run.run_id, rejected)
+        state.record(*rejected)
         return site
 
     def _accept(self, state: RunState, job_id: str) -> None:

@@ -12,12 +12,7 @@ from itertools import islice
 
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Follower, FollowLimits, RunningLimit
-from sbpam_cli.jobs.job import (
-    is_unconfirmed,
-    match_job,
-    with_unasked,
-    without_missing,
-)
+from sbpam_cli.jobs.job import is_unconfirmed, match_job, with_unasked, without_missing
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanJob, ScanStatus, Token
 from sbpam_cli.nps.signing import backoff_s
@@ -166,8 +161,7 @@ class Sending:
     def _post(self, batch: Batch, started: float) -> Verdict:
         """One POST, and the renewal of a token that it found refused.
 
-        Both end by the deadline in the journal: `started` is the monotonic
-        time of its `sending`.
+        Both end by the deadline in the journal. started: of its `sending`, monotonic.
         """
         session, accepted = self._state.site.session, self._accepted
         try:
@@ -247,11 +241,9 @@ class Sending:
         if self._planned and self._may_send():
             due_at = min(self._due(batch) for batch in self._planned)
             due.append(max(due_at, self._pause.due_at, self._running.due_at))
-        if due:
-            due_at = min(due)
-            if due_at > now:
-                event = self._state.interruption.event
-                self._clock.wait(event, min(WAIT_SLICE_S, due_at - now))
+        left_s = min(due, default=now) - now
+        if left_s > 0:
+            self._clock.wait(self._state.interruption.event, min(WAIT_SLICE_S, left_s))
         return None
 
     def _pass_on(self, judged: Sequence[Batch]) -> None:
