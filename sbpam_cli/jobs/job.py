@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple, Self
 
 from sbpam_cli.jobs.rows import batch_rows
@@ -17,11 +18,14 @@ from sbpam_cli.models import (
     ScanHost,
     ScanJob,
     ScanStatus,
+    alike_rows,
+    make_row,
     sum_status,
 )
 from sbpam_cli.names import fold_host, short_host
 
 NOT_IN_REPLY = "not in the reply"
+_NOT_THERE = ScanHost(None, None, ScanStatus.ACCEPTED, detail=NOT_IN_REPLY)
 _UNNAMED = "the job does not name this host any more"
 _UNTOLD = "the job tells nothing of this host"
 _GONE = "the server does not know this job any more"
@@ -81,24 +85,18 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     not in the job is believed only after a second look.
     """
     if job.hosts is None:
-        return Match([HostRow(name, unsaid, job.job_id) for name in names], [], [])
+        return Match(alike_rows(names, unsaid, job.job_id), [], [])
     if [host.dns_host_name for host in job.hosts] == names:
-        pairs = zip(names, job.hosts, strict=True)
-        return Match([_row(name, job.job_id, host, unsaid) for name, host in pairs], [], [])
+        return Match(_rows(names, job.job_id, job.hosts, unsaid), [], [])
     found = match_hosts(names, job.hosts)
     if len(found) < len(names):
         _match_alike(names, job.hosts, found)
-    rows = [
-        _row(name, job.job_id, found[name], unsaid)
-        if name in found
-        else HostRow(name, ScanStatus.ACCEPTED, job.job_id, detail=NOT_IN_REPLY)
-        for name in names
-    ]
+    told = [found.get(name, _NOT_THERE) for name in names]
     used = {id(host) for host in found.values()}
     held = {host_name(host) for host in found.values()}
     others = [host_name(host) for host in job.hosts if id(host) not in used]
     return Match(
-        rows,
+        _rows(names, job.job_id, told, unsaid),
         [name for name in names if name not in found],
         [name for name in others if name and name not in held and name not in found],
         "" in others,
@@ -122,9 +120,13 @@ def _match_alike(
             found[name] = host._replace(detail=f"{host.detail}; {words}" if host.detail else words)
 
 
-def _row(host: str, job_id: str, found: ScanHost, unsaid: ScanStatus) -> HostRow:
+def _rows(
+    names: Sequence[str], job_id: str, hosts: Sequence[ScanHost], unsaid: ScanStatus
+) -> list[HostRow]:
     # From the failure reason to the times, both have the same fields in the same order.
-    return HostRow(host, found.status or unsaid, job_id, *found[3:-1])
+    _, _, statuses, *rest, _ = zip(*hosts, strict=True) if hosts else [()] * len(ScanHost._fields)
+    known = [status or unsaid for status in statuses]
+    return list(map(make_row, zip(names, known, repeat(job_id), *rest, strict=False)))
 
 
 def is_unconfirmed(row: HostRow) -> bool:
@@ -235,7 +237,7 @@ class FollowedJob:
             return self
         self.told = True
         if self.names is None:
-            self._take([_held_row(host, job.job_id) for host in job.hosts])
+            self._take(_held_rows(job.job_id, job.hosts))
             lacks = any(row.detail == _UNTOLD for row in self.rows)
             self.lacking = self.lacking + 1 if lacks else 0
             return self
@@ -280,11 +282,13 @@ class FollowedJob:
         self._take([after if row.status in GOING else row for row, after in pairs])
 
 
-def _held_row(host: ScanHost, job_id: str) -> HostRow:
-    row = _row(host_name(host), job_id, host, ScanStatus.UNKNOWN)
-    # A join without host and queue: it says `Queued` for ever.
-    mute = row.status in _WAITING and not any(host._replace(status=None))
-    return row._replace(detail=_UNTOLD) if mute else row
+def _held_rows(job_id: str, hosts: Sequence[ScanHost]) -> list[HostRow]:
+    rows = _rows([host_name(host) for host in hosts], job_id, hosts, ScanStatus.UNKNOWN)
+    for at, row in enumerate(rows):
+        # A join without host and queue: it says `Queued` for ever.
+        if not row.host and row.status in _WAITING and not any(hosts[at]._replace(status=None)):
+            rows[at] = row._replace(detail=_UNTOLD)
+    return rows
 
 
 def followed_jobs(batches: Iterable[Batch]) -> list[FollowedJob]:

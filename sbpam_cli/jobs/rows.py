@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.journal.records import Aside, Batch
-from sbpam_cli.models import HostRow, JobSummary, ScanStatus, sum_status
+from sbpam_cli.models import HostRow, JobSummary, ScanStatus, alike_rows, sum_status
 from sbpam_cli.outcome import Outcome
 
 _STATES: dict[str, ScanStatus] = {
@@ -23,7 +23,7 @@ def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Sequence[HostRo
         return batch.rows
     status = _STATES[batch.state]
     detail = why_not_sent if batch.state == "planned" else batch.reason
-    return [HostRow(name, status, batch.job_id, detail=detail) for name in batch.names]
+    return alike_rows(batch.names, status, batch.job_id, detail)
 
 
 def merge_aside(first: int, rows: Iterable[HostRow], aside: Sequence[Aside]) -> Iterator[HostRow]:

@@ -32,6 +32,11 @@ def tsv_cell(text: str) -> str:
     return escape_controls(text.replace("\\", "\\\\"))
 
 
+def is_plain_tsv(text: str) -> bool:
+    """Whether every part of `text` is its own cell; a look at many values at once."""
+    return text.isascii() and text.isprintable() and "\\" not in text
+
+
 def csv_cell(text: str) -> str:
     """As `escape_controls`, quoted where CSV needs it; never taken for a formula."""
     cell = escape_controls(text)

@@ -4,13 +4,15 @@ Lines end with "\\n" everywhere, Windows included, as `gh` does.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import cast
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, Form
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import Row, RowSet, batches, text_of
 from sbpam_cli.output.console import Console
-from sbpam_cli.output.escape import csv_cell, escape_controls, json_text, tsv_cell
+from sbpam_cli.output.escape import csv_cell, escape_controls, is_plain_tsv, json_text, tsv_cell
 from sbpam_cli.output.summary import HostSummary
 from sbpam_cli.system.services import Services
 from sbpam_cli.wording import did_you_mean
@@ -109,11 +111,19 @@ class Printer:
     def _lines(self, rows: Sequence[Row]) -> str:
         if self._form == "ndjson":
             return "\n".join([*self._objects(rows), ""])
-        count, cell, between = len(self.row_set.columns), csv_cell, ","
+        count, between = len(self.row_set.columns), ","
         if self._form == "tsv":
-            count, cell, between = self.row_set.in_tsv or count, tsv_cell, "\t"
-        cells = _Cells(cell)
-        return "".join([between.join(map(cells.__getitem__, row[:count])) + "\n" for row in rows])
+            count, between = self.row_set.in_tsv or count, "\t"
+        columns = [self._cells(column) for column in islice(zip(*rows, strict=True), count)]
+        return "\n".join([*map(between.join, zip(*columns, strict=True)), ""])
+
+    def _cells(self, values: Sequence[object]) -> Sequence[str]:
+        """A column's values as they are written: each text is made once."""
+        if self._form == "csv":
+            return _each_once(csv_cell, values)
+        if set(map(type, values)) == {str} and is_plain_tsv("".join(cast("Sequence[str]", values))):
+            return cast("Sequence[str]", values)
+        return _each_once(tsv_cell, values)
 
     def _objects(self, rows: Sequence[Row]) -> list[str]:
         keys = self.row_set.columns + self.row_set.json_only
@@ -132,19 +142,11 @@ class Printer:
         write("}\n")
 
 
-class _Cells(dict[object, str]):
-    """Values as they are written. Most of a batch's are the same, so each text is made once."""
-
-    def __init__(self, cell: Callable[[str], str]) -> None:
-        super().__init__()
-        self._cell = cell
-
-    def __missing__(self, value: object) -> str:
-        text = self._cell(text_of(value))
-        # A number is equal to yes or no, and is written otherwise.
-        if value is None or isinstance(value, str):
-            self[value] = text
-        return text
+def _each_once(cell: Callable[[str], str], values: Sequence[object]) -> list[str]:
+    cells = {value: cell(text_of(value)) for value in set(values)}
+    if len(cells) == 1:
+        return [*cells.values()] * len(values)
+    return [cells[value] for value in values]
 
 
 def _head(command: str, outcome: Outcome) -> dict[str, object]:
