@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
+from types import NoneType
 from typing import Any, TypeVar
 
 from sbpam_cli.models import (
@@ -22,7 +23,7 @@ from sbpam_cli.models import (
     ServiceAccount,
     Token,
 )
-from sbpam_cli.names import canonical_uuid
+from sbpam_cli.names import canonical_uuid, canonical_uuids
 from sbpam_cli.nps.decoding import OddError, WireError, decode, decode_rows, decoders, elements
 
 Found = TypeVar("Found")
@@ -181,43 +182,81 @@ def decode_job(content: bytes) -> ScanJob:
 
 def _hosts_of(job: Any) -> list[ScanHost] | None:
     """An entry `{}` refers back to one that was there before: it is no host."""
-    known, hosts = decoders(), []
+    known = decoders()
     if (listed := job.hostScanHostStatus) is not None:
         absent = (None, known["no host"])
-        return [_host(one, one, None) for one in listed if one not in absent]
+        hosts = [one for one in listed if one not in absent]
+        never = [None] * len(hosts)
+        return _read_hosts(hosts, hosts, never, never)
     if (joined := job.hostScanJobHostJoin) is None:
         return None
     absent = (None, known["no join"])
-    for join in joined:
-        if join not in absent:
-            # A host that is null is one without a name; one without a queue has yet to begin.
-            told, unsaid = join.actionQueue, ScanStatus.UNKNOWN
-            if not told:
-                told, unsaid = known["untold"], ScanStatus.QUEUED
-            hosts.append(_host(join.hostScanHost or known["no host"], told, unsaid))
-    return hosts
+    joins = [join for join in joined if join not in absent]
+    told = [join.actionQueue or known["untold"] for join in joins]
+    found = _read_hosts(
+        # A host that is null is one without a name.
+        [join.hostScanHost or known["no host"] for join in joins],
+        told,
+        [read_time(one.timeStarted) for one in told],
+        [read_time(one.timeFinished) for one in told],
+    )
+    for at, host in enumerate(found):
+        if host.status is None:
+            # One without a queue has yet to begin.
+            unsaid = ScanStatus.UNKNOWN if joins[at].actionQueue else ScanStatus.QUEUED
+            found[at] = host._replace(status=unsaid)
+    return found
 
 
-def _host(host: Any, told: Any, unsaid: ScanStatus | None) -> ScanHost:
+_make_host: Callable[[Iterable[object]], ScanHost] = partial(tuple.__new__, ScanHost)
+
+
+def _read_hosts(
+    hosts: Sequence[Any],
+    told: Sequence[Any],
+    started: Sequence[float | None],
+    finished: Sequence[float | None],
+) -> list[ScanHost]:
+    """A field at a time, because a reply may hold a hundred thousand hosts."""
+    outcomes = list(map(_outcome, told))
+    columns: list[Iterable[object]] = [
+        _texts([host.name for host in hosts]),
+        _texts([host.dnsHostName for host in hosts]),
+        [status for status, _, _ in outcomes],
+        [reason for _, reason, _ in outcomes],
+        _texts([host.os for host in hosts]),
+        _texts([host.ipAddress for host in hosts]),
+        _texts([host.version for host in hosts]),
+        [detail for _, _, detail in outcomes],
+        canonical_uuids([host.hostId for host in hosts]),
+        started,
+        finished,
+        canonical_uuids([host.credentialId for host in hosts]),
+    ]
+    return list(map(_make_host, zip(*columns, strict=True)))
+
+
+def _texts(values: Sequence[Any]) -> Sequence[str | None]:
+    """`read_text` of each; what many hosts have in common is read and kept once."""
+    kinds = set(map(type, values))
+    if kinds <= {str, NoneType}:
+        different = set(values)
+        if len(different) * 2 <= len(values):
+            read = {value: read_text(value) for value in different}
+            return [read[value] for value in values]
+        if kinds == {str}:
+            texts = list(map(str.strip, values))
+            if all(texts) and "".join(texts).isascii() and max(map(len, texts)) <= _LONGEST_TEXT:
+                return texts
+    return list(map(_shared_text, values))
+
+
+def _outcome(told: Any) -> tuple[ScanStatus | None, FailureReason | None, str | None]:
     outcome = told.status, told.statusDescription, told.failureReason
     try:
-        status, reason, detail = _known_outcome(*outcome)
+        return _known_outcome(*outcome)
     except TypeError:  # an array or an object, which cannot be remembered
-        status, reason, detail = _read_outcome(*outcome)
-    return ScanHost(
-        read_text(host.name),
-        read_text(host.dnsHostName),
-        status or unsaid,
-        reason,
-        _shared_text(host.os),
-        read_text(host.ipAddress),
-        _shared_text(host.version),
-        detail,
-        canonical_uuid(host.hostId),
-        None if told is host else read_time(told.timeStarted),
-        None if told is host else read_time(told.timeFinished),
-        canonical_uuid(host.credentialId),
-    )
+        return _read_outcome(*outcome)
 
 
 def read_jobs(chunks: Iterable[bytes]) -> Iterator[ScanJob]:

@@ -3,9 +3,8 @@
 Lines end with "\\n" everywhere, Windows included, as `gh` does.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import cast
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, Form
@@ -118,12 +117,16 @@ class Printer:
         return "\n".join([*map(between.join, zip(*columns, strict=True)), ""])
 
     def _cells(self, values: Sequence[object]) -> Sequence[str]:
-        """A column's values as they are written: each text is made once."""
-        if self._form == "csv":
-            return _each_once(csv_cell, values)
-        if set(map(type, values)) == {str} and is_plain_tsv("".join(cast("Sequence[str]", values))):
-            return cast("Sequence[str]", values)
-        return _each_once(tsv_cell, values)
+        """A column's values, which are of one type, as they are written."""
+        different = set(values)
+        if self._form == "tsv" and len(different) * 2 > len(values):
+            texts = [v if type(v) is str else text_of(v) for v in values]
+            return texts if is_plain_tsv("".join(texts)) else list(map(tsv_cell, texts))
+        cell = tsv_cell if self._form == "tsv" else csv_cell
+        cells = {value: cell(text_of(value)) for value in different}
+        return (
+            [*map(cells.__getitem__, values)] if len(cells) > 1 else [*cells.values()] * len(values)
+        )
 
     def _objects(self, rows: Sequence[Row]) -> list[str]:
         keys = self.row_set.columns + self.row_set.json_only
@@ -140,13 +143,6 @@ class Printer:
         if command == "schedule":
             write(f',\n"lists": {json_text([tally.as_dict() for tally in outcome.lists])}')
         write("}\n")
-
-
-def _each_once(cell: Callable[[str], str], values: Sequence[object]) -> list[str]:
-    cells = {value: cell(text_of(value)) for value in set(values)}
-    if len(cells) == 1:
-        return [*cells.values()] * len(values)
-    return [cells[value] for value in values]
 
 
 def _head(command: str, outcome: Outcome) -> dict[str, object]:
