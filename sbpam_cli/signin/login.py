@@ -10,7 +10,7 @@ from sbpam_cli.errors import InputError, OptionError, UsageError
 from sbpam_cli.models import METHODS, Method, Profile, Token
 from sbpam_cli.nps.certificates import read_certificate
 from sbpam_cli.nps.tls import UntrustedError, build_context, fingerprint_of
-from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
+from sbpam_cli.nps.transport import NoReplyError, Outgoing
 from sbpam_cli.output.context import Context
 from sbpam_cli.settings.addresses import parse_server, short_name
 from sbpam_cli.settings.environment import SecretName, given_by_environment
@@ -100,7 +100,9 @@ def run_login(ctx: Context, options: LoginOptions) -> None:
     wanted: dict[SecretName, str] = {"token": token.value} if options.store else {}
     if options.store and options.store_password:
         wanted |= site.secrets.used()
-    _store(ctx, stored.vault, target, previous, wanted)
+    if previous is not None:
+        stored.vault.delete_all(target.profile, {target.server, previous.server or target.server})
+    _store(ctx, stored.vault, target, wanted)
 
 
 def _choose_target(ctx: Context, options: LoginOptions) -> Target:
@@ -212,12 +214,9 @@ def _settle_trust(site: Site) -> Site:
 def look_at_certificate(site: Site) -> bytes | None:
     """The server's certificate (DER), whoever it is; nothing but the handshake is sent."""
     seen: list[bytes] = []
-    settings = site.tls_settings()
-    context = build_context(settings, seen.append)
-    ctx = site.ctx
-    transport = Transport(ctx.services, site.target.server, settings, ctx.console, context=context)
+    context = build_context(site.transport.settings, seen.append)
     with suppress(NoReplyError):
-        transport.send(Outgoing("/api/v1/Version", total_s=30.0))
+        replace(site.transport, context=context).send(Outgoing("/api/v1/Version", total_s=30.0))
     return seen[-1] if seen else None
 
 
@@ -247,17 +246,9 @@ def _profile_of(target: Target, previous: Profile) -> Profile:
     )
 
 
-def _store(
-    ctx: Context,
-    vault: Vault,
-    target: Target,
-    previous: Profile | None,
-    wanted: Mapping[SecretName, str],
-) -> None:
-    """Leaves exactly `wanted` in the keyring for this profile; warns of what it did not keep."""
+def _store(ctx: Context, vault: Vault, target: Target, wanted: dict[SecretName, str]) -> None:
+    """Puts `wanted` into the keyring for this profile; warns of what it did not keep."""
     profile, origin = target.profile, target.server
-    if previous is not None:
-        vault.delete_all(profile, {origin, previous.server or origin})
     lost = [name for name, value in wanted.items() if not vault.set(profile, origin, name, value)]
     if lost and len(lost) == len(wanted):
         ctx.outcome.partial = True

@@ -62,14 +62,14 @@ class Site:
             ctx.console.warn(
                 f"TLS is not verified: anybody in between can read what goes to {target.server}"
             )
-        tls = self.tls_settings()
+        tls, talk = self._tls_settings(), ctx.console
         context = build_context(tls) if self.certificate is not None else None
-        transport = Transport(ctx.services, target.server, tls, ctx.console, context, connections)
-        self.client = NpsClient(transport, stop)
+        transport = Transport(ctx.services, target.server, tls, talk, context, connections)
+        self.transport, self.client = transport, NpsClient(transport, stop)
         self.session: Session = Session(self, before.session if before else None)
         self.client.tokens = self.session
 
-    def tls_settings(self) -> TlsSettings:
+    def _tls_settings(self) -> TlsSettings:
         """How its certificate is judged; `SSL_CERT_FILE` and `_DIR` as httpx has them."""
         target = self.target
         file, folder = target.ca_bundle, None
