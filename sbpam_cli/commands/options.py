@@ -166,10 +166,6 @@ class Common(NamedTuple):
     )
     no_input: bool = flag("Never ask, not even on a terminal.", panel=EVERYWHERE)
 
-    def connection(self) -> ConnectionOptions:
-        names = ("profile", "server", "ca_bundle", "fingerprint", "no_input")
-        return ConnectionOptions(**{name: getattr(self, name) for name in names})
-
 
 def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callable[..., int]]:
     """Makes a Typer function of one that takes a Context and its own options, and returns rows.
@@ -197,14 +193,14 @@ def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callab
             if ctx.invoked_subcommand is not None:
                 _refuse_options(ctx, values)
                 return 0
-            given = Common(*map(values.pop, Common._fields))
+            given = {name: values.pop(name) for name in Common._fields}
             full = values.pop("full", False)
             if follows:
                 names = inspect.signature(follow_limits).parameters
                 values["follow"] = follow_limits(*map(values.pop, names))
-            shown = Shown(ctx.command_path.split()[1], row_set, given.output, full)
-            console = Console(ctx.obj, quiet=given.quiet, verbose=given.verbose)
-            return present(console, given.connection(), shown, partial(command, **values))
+            shown = Shown(ctx.command_path.split()[1], row_set, given.pop("output"), full)
+            console = Console(ctx.obj, quiet=given.pop("quiet"), verbose=given.pop("verbose"))
+            return present(console, ConnectionOptions(**given), shown, partial(command, **values))
 
         adapted.__name__, adapted.__doc__ = command.__name__, command.__doc__
         adapted.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -57,7 +57,11 @@ class LiveDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        """Ends the display; what was printed meanwhile stays."""
+        if isinstance(self._progress, ScanProgress) and not self._console.can_redraw:
+            self._print_line(self._progress)
+        self.clear()
+        self._progress = None
 
     def update(self, progress: ScanProgress | str) -> None:
         """The state of things now: of scans, or in words."""
@@ -86,13 +90,6 @@ class LiveDisplay:
             self._live.stop()
             self._live = None
             self._width = 0
-
-    def stop(self) -> None:
-        """Ends the display; what was printed meanwhile stays."""
-        if isinstance(self._progress, ScanProgress) and not self._console.can_redraw:
-            self._print_line(self._progress)
-        self.clear()
-        self._progress = None
 
     def _print_line(self, progress: ScanProgress | str) -> None:
         line = progress

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.models import FINISHED, PROBLEMS, SCHEDULED, ScanStatus
 from sbpam_cli.outcome import Outcome
@@ -20,25 +20,17 @@ _OTHER_LINES = 9
 """Of a screen: the command, counts, how to see every row, the next step, the prompt."""
 
 
-class _Kind(NamedTuple):
-    """sign: says the same as the colour. ascii: instead of it in old locales. style: rich's."""
-
-    sign: str
-    ascii: str
-    style: str
-    statuses: str
-
-
 _KINDS = {
-    "good": _Kind("✓", "+", "green", "Complete Accepted Valid yes"),
-    "bad": _Kind("✗", "x", "red", "Failed NotAccepted Rejected Invalid no"),
-    "flawed": _Kind("!", "!", "yellow", "CompletedWithErrors"),
-    "going": _Kind("●", "*", "cyan", "Running"),
-    "waiting": _Kind("○", ".", "dim", "Queued Paused Scheduled Pending"),
-    "idle": _Kind("–", "-", "yellow", "Cancelled CompletedNotRun NotSent Skipped"),  # noqa: RUF001
-    "unclear": _Kind("?", "?", "magenta", "Unknown OutcomeUnknown"),
+    "good": ("✓", "+", "green", "Complete Accepted Valid yes"),
+    "bad": ("✗", "x", "red", "Failed NotAccepted Rejected Invalid no"),
+    "flawed": ("!", "!", "yellow", "CompletedWithErrors"),
+    "going": ("●", "*", "cyan", "Running"),
+    "waiting": ("○", ".", "dim", "Queued Paused Scheduled Pending"),
+    "idle": ("–", "-", "yellow", "Cancelled CompletedNotRun NotSent Skipped"),  # noqa: RUF001
+    "unclear": ("?", "?", "magenta", "Unknown OutcomeUnknown"),
 }
-_KIND_OF = {status: kind for kind, look in _KINDS.items() for status in look.statuses.split()}
+"""The sign, which says the same as the colour; that of old locales; rich's style; of what."""
+_KIND_OF = {status: kind for kind, (*_, of) in _KINDS.items() for status in of.split()}
 
 
 def status_kind(status: str) -> str:
@@ -48,8 +40,8 @@ def status_kind(status: str) -> str:
 
 def mark_status(status: str, label: str, *, ascii_only: bool) -> tuple[str, str]:
     """`label` behind the sign of a status, and rich's style for it."""
-    kind = _KINDS[status_kind(status)]
-    return f"{kind.ascii if ascii_only else kind.sign} {label}", kind.style
+    sign, plain, style, _ = _KINDS[status_kind(status)]
+    return f"{plain if ascii_only else sign} {label}", style
 
 
 def done_of(counts: Mapping[ScanStatus, int]) -> int:

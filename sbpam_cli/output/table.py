@@ -14,11 +14,8 @@ _MARKED = ("status", "ok")
 _STYLES = {"job_id": "dim", "failure_reason": "red", "version": "dim"}
 _IDS = {"job_id": 8, "credential": 8}
 """Shown whole, or so many characters of them."""
-_AT_LEAST = {
-    **_IDS,
-    **dict.fromkeys(("expected", "seen", "detail", "remedy", "server", "list"), 20),
-}
-_AT_LEAST |= dict.fromkeys(("os", "source", "display_name", "resource"), 16)
+_AT_LEAST = dict.fromkeys(("expected", "seen", "detail", "remedy", "server", "list"), 20)
+_AT_LEAST |= dict.fromkeys(("os", "source", "display_name", "resource"), 16) | _IDS
 _LEFT_OUT = (
     *("distinguished_name", "version", "os", "ip_address", "job_id", "service_account"),
     *("managed_type", "platform", "resource", "display_name", "domain", "account", "credential"),
