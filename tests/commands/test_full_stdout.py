@@ -25,7 +25,7 @@ def full(site: Site) -> Iterator[Site]:
     def redirect(services: Services) -> None:
         services.stdout = stdout
 
-    site.program.prepare = redirect
+    site.prepare = redirect
     yield site
     with suppress(OSError):
         stdout.close()
@@ -39,23 +39,23 @@ def said_once(ended: Ended) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_what_was_scheduled_is_not_to_be_scheduled_again(full: Site, form: str) -> None:
-    ended = full.program("schedule", A, "-o", form).expect(5)
+    ended = full.run("schedule", A, "-o", form).expect(5)
     said_once(ended)
-    full.program.prepare = lambda _: None
-    [run] = full.program("runs").rows()
+    full.prepare = lambda _: None
+    [run] = full.run("runs").rows()
     assert f"`sbpam status {run[0]}` prints them again; don't schedule them again" in ended.err
-    assert [row[0] for row in full.program("status", run[0]).rows()] == [A]
+    assert [row[0] for row in full.run("status", run[0]).rows()] == [A]
     assert full.scheduled() == [A]
 
 
 def test_a_refused_sign_in_is_still_told(full: Site) -> None:
-    ended = full.program("schedule", A, "-o", "json", env={"SBPAM_PASSWORD": "wrong"})
+    ended = full.run("schedule", A, "-o", "json", env={"SBPAM_PASSWORD": "wrong"})
     assert ended.code == 4
     assert "refused the sign-in" in ended.err
 
 
 def test_doubt_is_still_told(full: Site) -> None:
     full.faults.add(Fault(action="close", method="POST", path="OuMapping", when="before"))
-    ended = full.program("schedule", A, "-o", "csv", "--settle-after", "0").expect(5)
+    ended = full.run("schedule", A, "-o", "csv", "--settle-after", "0").expect(5)
     said_once(ended)
     assert "the outcome is unknown for 1 host" in ended.err

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from support.command_tree import all_commands, calls_in, parse_call
 from support.programs import SBPAM
-from support.site import PrivateProgram
+from support.site import Program
 from support.tables import crossed
 
 import sbpam_cli
@@ -20,9 +20,7 @@ ODD = ["0", "1", "40", "-5", "x", "²", "9" * 30, ""]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
-def test_a_page_fits_80_columns_and_ends_with_examples(
-    program: PrivateProgram, path: list[str]
-) -> None:
+def test_a_page_fits_80_columns_and_ends_with_examples(program: Program, path: list[str]) -> None:
     ended = program(*path, "--help")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"Usage: {' '.join(['sbpam', *path])} [OPTIONS]")
@@ -40,7 +38,7 @@ def test_a_page_fits_80_columns_and_ends_with_examples(
     assert program("help", *path).out == ended.out == program(*path, "-h").out
 
 
-def test_the_program_alone_shows_its_help(program: PrivateProgram) -> None:
+def test_the_program_alone_shows_its_help(program: Program) -> None:
     ended = program()
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == program("--help").out
@@ -50,7 +48,7 @@ def test_the_program_alone_shows_its_help(program: PrivateProgram) -> None:
 
 @pytest.mark.parametrize("topic", [path.stem for path in GUIDES])
 def test_a_guide_is_rendered_on_a_terminal_and_as_it_is_in_a_pipe(
-    program: PrivateProgram, topic: str
+    program: Program, topic: str
 ) -> None:
     [guide] = [path.read_text(encoding="utf-8") for path in GUIDES if path.stem == topic]
     assert program("help", topic).out == guide
@@ -63,21 +61,21 @@ def test_a_guide_is_rendered_on_a_terminal_and_as_it_is_in_a_pipe(
 @pytest.mark.parametrize(
     ("value", "variable"), crossed(ODD, ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
 )
-def test_odd_sizes(program: PrivateProgram, value: str, variable: str) -> None:
+def test_odd_sizes(program: Program, value: str, variable: str) -> None:
     for arguments in (["schedule", "--help"], ["runs", "-o", "table"], ["nonsense"]):
         ended = program(*arguments, terminal=True, env={variable: value})
         assert ended.code == (2 if arguments == ["nonsense"] else 0)
         assert ended.out or arguments[0] in ("runs", "nonsense")
 
 
-def test_colours_of_help(program: PrivateProgram) -> None:
+def test_colours_of_help(program: Program) -> None:
     pages = [program("login", "--help", terminal=True, env=env) for env in ({}, {"NO_COLOR": "1"})]
     assert "\x1b[" in pages[0].out
     assert "\x1b" not in pages[1].out
     assert re.sub(r"\x1b\[[0-9;]*m", "", pages[0].out) == pages[1].out
 
 
-def test_version(program: PrivateProgram) -> None:
+def test_version(program: Program) -> None:
     assert re.fullmatch(r"sbpam \d+\.\d+\.\d+\n", program("-V").out)
     assert shell('"$0" --version').stdout == program("-V").out
 

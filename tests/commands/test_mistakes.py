@@ -35,18 +35,18 @@ MISTYPED = {
 
 @pytest.fixture
 def profiled(site: Site) -> Site:
-    folder = site.program.folder / "config"
+    folder = site.folder / "config"
     folder.mkdir(mode=0o700)
     (folder / "config.toml").write_text("[profiles.berlin]\n")
     (folder / "config.toml").chmod(0o600)
-    del site.program.environ["SBPAM_SERVER"]
+    del site.environ["SBPAM_SERVER"]
     return site
 
 
 @pytest.mark.parametrize("case", MISTYPED)
 def test_the_nearest_is_named(profiled: Site, case: str) -> None:
     arguments, word, hint = MISTYPED[case]
-    ended = profiled.program(*arguments).expect(2, out="")
+    ended = profiled.run(*arguments).expect(2, out="")
     what, *_, next_step = ended.err.splitlines()
     assert word in what
     assert hint in next_step
@@ -58,27 +58,27 @@ def test_case_is_no_difference() -> None:
 
 
 def test_the_form_in_the_environment(site: Site) -> None:
-    ended = site.program("status", env={"SBPAM_OUTPUT": "ndjsn"})
+    ended = site.run("status", env={"SBPAM_OUTPUT": "ndjsn"})
     assert "SBPAM_OUTPUT: there is no form 'ndjsn'" in ended.err
     assert "did you mean ndjson?" in ended.err
 
 
 def test_a_run(site: Site) -> None:
-    run = site.program("schedule", "web01.corp.example", "-o", "json").json()["run"]
-    assert site.program("runs", "show", run[:-1], "-o", "json").json()["run"] == run
+    run = site.run("schedule", "web01.corp.example", "-o", "json").json()["run"]
+    assert site.run("runs", "show", run[:-1], "-o", "json").json()["run"] == run
     last = "0" if run[-1] != "0" else "1"
     for mistyped in (run[:-1] + last, run.replace("-", "", 1), run[:14] + run[15:]):
         for command in (["status"], ["resume"], ["runs", "show"], ["cancel", "--yes"]):
-            site.program(*command, mistyped).expect(2, f"no run {mistyped}", f"did you mean {run}?")
+            site.run(*command, mistyped).expect(2, f"no run {mistyped}", f"did you mean {run}?")
     for unlike in ("xyzzy", "2019", "20190704-114459-abcd"):
-        assert "`sbpam runs` lists them" in site.program("status", unlike).err
+        assert "`sbpam runs` lists them" in site.run("status", unlike).err
 
 
 def test_hostile_words_break_no_line(site: Site) -> None:
     long = "x" * 100_000
     for word in ("\x1b[2Jstatus", "sta\ntus", long, f"--{long}", "--\x1b[2Jonly", "'", '"'):
         for arguments in ([word], ["status", "-o", word], ["runs", word]):
-            ended = site.program(*arguments).expect(2)
+            ended = site.run(*arguments).expect(2)
             assert "\x1b" not in ended.err
             assert len(ended.err.splitlines()) == 2
             assert len(ended.err) < 1000
@@ -89,5 +89,5 @@ def test_hostile_words_break_no_line(site: Site) -> None:
 )
 def test_a_long_value_is_not_said_whole(site: Site, value: str) -> None:
     for option in ("--profile", "--server"):
-        ended = site.program("status", option, value).expect(2)
+        ended = site.run("status", option, value).expect(2)
         assert len(ended.err) < 1000

@@ -13,7 +13,7 @@ HOSTS = ("web01.corp.example", "web02.corp.example")
 
 @pytest.fixture(autouse=True)
 def colourless(site: Site) -> None:
-    site.program.environ["NO_COLOR"] = "1"
+    site.environ["NO_COLOR"] = "1"
 
 
 def hints(ended: Ended) -> list[str]:
@@ -35,7 +35,7 @@ def check_words(command: str, said: str) -> None:
 
 def hint(site: Site, *arguments: str) -> str:
     """The only hint that the command ends with on a terminal; what it says can be typed."""
-    ended = site.program(*arguments, terminal=True)
+    ended = site.run(*arguments, terminal=True)
     assert len(hints(ended)) == 1, ended.err
     assert ended.err.splitlines()[-1] == hints(ended)[0]
     said = hints(ended)[0].removeprefix("→ ")
@@ -44,7 +44,7 @@ def hint(site: Site, *arguments: str) -> str:
 
 
 def schedule(site: Site) -> str:
-    run = site.program("schedule", *HOSTS, "-o", "json").json()["run"]
+    run = site.run("schedule", *HOSTS, "-o", "json").json()["run"]
     assert isinstance(run, str)
     return run
 
@@ -57,7 +57,7 @@ def test_from_a_run_to_its_end(site: Site) -> None:
     assert hint(site, "resume", run) == said
     assert hint(site, "status") == f"`sbpam status {run} --watch` follows the scans to their end"
     assert hint(site, "runs") == f"`sbpam status {run}` shows its hosts"
-    job = site.program("status", "-o", "json").json()["jobs"][0]["job_id"]
+    job = site.run("status", "-o", "json").json()["jobs"][0]["job_id"]
     assert hint(site, "status", job) == "the same with --watch follows the scans to their end"
     site.clock.move(2000)
     said = f"`sbpam report {run} --open` makes a page of it"
@@ -70,15 +70,15 @@ def test_an_account_to_schedule_with(site: Site) -> None:
     said = hint(site, "credentials", "svc-scan")
     assert said == "`sbpam schedule --credential ID hosts.txt` schedules scans with one"
     for text in ("nobody-at-all", "svc-discovered"):
-        assert hints(site.program("credentials", text, terminal=True)) == []
+        assert hints(site.run("credentials", text, terminal=True)) == []
 
 
 def test_a_run_that_was_cut_short(site: Site) -> None:
     site.faults.add(Fault(action="status", status=500, path="OuMapping"))
-    stopped = site.program("schedule", *HOSTS, "--settle-after", "0", terminal=True).expect(5)
+    stopped = site.run("schedule", *HOSTS, "--settle-after", "0", terminal=True).expect(5)
     assert len(hints(stopped)) == 1, "the error has its own"
     assert "resume" in hints(stopped)[0]
-    run = site.program("runs").rows()[0][0]
+    run = site.run("runs").rows()[0][0]
     assert hint(site, "runs") == f"`sbpam resume {run}` finishes the newest unfinished run"
     assert hint(site, "status", "--offline") == f"`sbpam resume {run}` goes on with it"
 
@@ -92,14 +92,14 @@ def test_other_commands(site: Site) -> None:
     assert "`sbpam credentials --profile lab`" in hint(
         site, "login", "--no-store", "--profile", "lab", *where
     )
-    own = site.program("whoami", terminal=True, env={"SBPAM_PROFILE": "lab"})
+    own = site.run("whoami", terminal=True, env={"SBPAM_PROFILE": "lab"})
     assert "`sbpam doctor`" in hints(own)[-1], "the variable is there for the next one too"
     other = ("whoami", "--profile", "default")
-    said = site.program(*other, terminal=True, env={"SBPAM_PROFILE": "lab"})
+    said = site.run(*other, terminal=True, env={"SBPAM_PROFILE": "lab"})
     assert "`sbpam doctor --profile default`" in hints(said)[-1], "not the variable's profile"
-    left = site.program("logout", "--profile", "lab", terminal=True).expect(3)
+    left = site.run("logout", "--profile", "lab", terminal=True).expect(3)
     assert hints(left) == [], "its warning says what to do"
-    site.program.prepare = lambda services: setattr(services, "keyring", MemoryKeyring)
+    site.prepare = lambda services: setattr(services, "keyring", MemoryKeyring)
     assert hint(site, "logout") == "`sbpam login` signs in again"
     assert "`sbpam login --profile lab`" in hint(site, "logout", "--profile", "lab")
 
@@ -116,14 +116,14 @@ def test_a_page(site: Site) -> None:
     assert hint(site, *page) == f"`sbpam status {run} --watch` follows the scans to their end"
     del site.world.overrides[HOSTS[1]]
     site.clock.move(60)
-    site.program("status")
-    ended = site.program(*page, terminal=True)
+    site.run("status")
+    ended = site.run(*page, terminal=True)
     assert hints(ended) == [f"→ `sbpam rescan {run}` scans again what did not succeed"]
 
 
 def test_nothing_to_do_where_all_were_scheduled_lately(site: Site) -> None:
     schedule(site)
-    ended = site.program("schedule", *HOSTS, "--skip-recent", "1h", "-o", "tsv", terminal=True)
+    ended = site.run("schedule", *HOSTS, "--skip-recent", "1h", "-o", "tsv", terminal=True)
     assert [row[1] for row in ended.rows()] == ["Skipped", "Skipped"]
     assert hints(ended) == []
 
@@ -140,12 +140,12 @@ def test_nothing_to_do_where_all_were_scheduled_lately(site: Site) -> None:
 def test_nobody_who_wants_it(
     site: Site, options: list[str], env: dict[str, str], terminal: bool
 ) -> None:
-    ended = site.program("schedule", *HOSTS, *options, terminal=terminal, env=env).expect(0)
+    ended = site.run("schedule", *HOSTS, *options, terminal=terminal, env=env).expect(0)
     assert hints(ended) == []
 
 
 def test_an_empty_variable_is_unset(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, terminal=True, env={"SBPAM_NO_HINTS": ""})
+    ended = site.run("schedule", *HOSTS, terminal=True, env={"SBPAM_NO_HINTS": ""})
     assert len(hints(ended)) == 1
 
 
@@ -154,12 +154,12 @@ def test_an_empty_variable_is_unset(site: Site) -> None:
     [["status", "nonsense"], ["schedule", "nodots"], ["status", "--only", "x"], ["nonsense"]],
 )
 def test_an_error_has_the_only_hint(site: Site, arguments: list[str]) -> None:
-    ended = site.program(*arguments, terminal=True).expect(2)
+    ended = site.run(*arguments, terminal=True).expect(2)
     assert len(hints(ended)) == 1
 
 
 def test_hosts_in_a_pipe_are_on_their_way_already(site: Site) -> None:
     listed = ["hosts", "--onboard", "--ou", "OU=Servers,DC=corp,DC=example", "--yes"]
     assert "`sbpam schedule --credential ID -`" in hint(site, *listed)
-    piped = site.program(*listed, terminal=True, stdout_terminal=False).expect(0)
+    piped = site.run(*listed, terminal=True, stdout_terminal=False).expect(0)
     assert hints(piped) == []

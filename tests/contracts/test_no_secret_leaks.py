@@ -60,7 +60,7 @@ class Ledger:
         user = site.world.user("CORP\\demo")
         assert user is not None
         user.password, user.totp_secret = PASSWORD, PLANTED["totp"]
-        site.program.environ |= {
+        site.environ |= {
             "SBPAM_PASSWORD": PASSWORD,
             "SBPAM_TOTP_SECRET": PLANTED["totp"],
             "SBPAM_CLIENT_KEY_PASSWORD": PLANTED["key password"],
@@ -68,7 +68,7 @@ class Ledger:
 
     def __call__(self, *arguments: str, **how: object) -> Ended:
         self.site.clock.move(31)
-        ended = self.site.program(*arguments, **how)  # type: ignore[arg-type]
+        ended = self.site.run(*arguments, **how)  # type: ignore[arg-type]
         self.written += [ended.out, ended.err, *ended.asked]
         self.codes.append(ended.code)
         assert "Traceback" not in ended.err
@@ -80,7 +80,7 @@ class Ledger:
 
     def check(self) -> None:
         texts = [text.encode("utf-8", "surrogateescape") for text in self.written]
-        files = [path for path in self.site.program.folder.rglob("*") if path.is_file()]
+        files = [path for path in self.site.folder.rglob("*") if path.is_file()]
         texts += [path.read_bytes() for path in files if not path.name.startswith("given-")]
         texts += [str(path).encode() for path in files]
         haystack = b"\n".join(texts)
@@ -112,7 +112,7 @@ LOUD = {"SBPAM_DEBUG": "1"}
 
 
 def given(site: Site, name: str, secret: str) -> str:
-    path = site.program.folder / f"given-{name}"
+    path = site.folder / f"given-{name}"
     path.write_text(secret + "\n", encoding="utf-8")
     return str(path)
 
@@ -120,7 +120,7 @@ def given(site: Site, name: str, secret: str) -> str:
 def test_planted_secrets_are_found(site: Site) -> None:
     """The search itself: a secret in a file of the journal's folder is seen."""
     ledger = Ledger(site)
-    folder = site.program.folder / "state"
+    folder = site.folder / "state"
     folder.mkdir()
     (folder / "journal.sqlite3-wal").write_bytes(b"\0\1" + PASSWORD.encode() + b"\2")
     with pytest.raises(AssertionError, match="was written"):
@@ -179,9 +179,9 @@ def test_login_and_logout(ledger: Ledger, terminal: bool) -> None:
     def with_keyring(services: Services) -> None:
         services.keyring = lambda: keyring
 
-    site.program.prepare = with_keyring
+    site.prepare = with_keyring
     for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET", "SBPAM_USERNAME", "SBPAM_SERVER"):
-        del site.program.environ[name]
+        del site.environ[name]
     where = ["login", "--server", site.server.url, "--username", "CORP\\demo", "--verbose"]
     files = ["--password-file", given(site, "password", PASSWORD)]
     totp = ["--totp-secret-file", given(site, "totp", PLANTED["totp"])]
@@ -199,7 +199,7 @@ def test_login_and_logout(ledger: Ledger, terminal: bool) -> None:
     for value in (token, PLANTED["token"], PLANTED["token"] + " and more"):
         ledger(*where, "--method", "token", "--token-stdin", stdin=value.encode(), env=LOUD)
     ledger(*where, "--method", "token", "--token-file", given(site, "token", token), env=LOUD)
-    ledger(*where, "--token-file", str(site.program.folder / "nowhere"))
+    ledger(*where, "--token-file", str(site.folder / "nowhere"))
     ledger("logout", "--verbose", env=LOUD)
     ledger("logout", "--all", env=LOUD)
 
@@ -288,8 +288,8 @@ def test_wrong_secrets(ledger: Ledger) -> None:
 def test_the_passphrase_of_a_client_key(ledger: Ledger) -> None:
     """Right and wrong, from every source, and kept; the key's own text is a secret too."""
     site, keyring = ledger.site, MemoryKeyring()
-    site.program.prepare = lambda services: setattr(services, "keyring", lambda: keyring)
-    (folder := site.program.folder / "keys").mkdir()
+    site.prepare = lambda services: setattr(services, "keyring", lambda: keyring)
+    (folder := site.folder / "keys").mkdir()
     issued = issue(site.server)
     cert, key = issued.files(folder, PLANTED["passphrase"])
     both = write(folder / "given-app.p12", issued.pkcs12(PLANTED["passphrase"]))
@@ -350,7 +350,7 @@ def raising(secret: str) -> Callable[..., object]:
 @pytest.mark.parametrize("seam", ["network", "database", "keyring"])
 def test_unforeseen_errors(ledger: Ledger, seam: str) -> None:
     site = ledger.site
-    site.program.prepare = lambda services: setattr(services, seam, raising(PASSWORD))
+    site.prepare = lambda services: setattr(services, seam, raising(PASSWORD))
     ledger("schedule", *HOSTS, "--verbose", env=LOUD)
     ledger("schedule", *HOSTS, "-o", "json")
     ledger("status", env=LOUD)
@@ -389,8 +389,8 @@ def test_process_list_and_files_while_it_runs(site: Site) -> None:
 
     hanging: dict[str, Any] = {"method": "POST", "path": "OuMapping", "when": "after", "nth": 2}
     site.faults.add(Fault(action="edit", edit=tell, **hanging), Fault(action="hang", **hanging))
-    own = {name: value for name, value in site.program.environ.items() if "SBPAM_" in name}
-    environ = {"PATH": os.environ["PATH"], "HOME": str(site.program.folder), "SBPAM_DEBUG": "1"}
+    own = {name: value for name, value in site.environ.items() if "SBPAM_" in name}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(site.folder), "SBPAM_DEBUG": "1"}
     command = [sys.executable, "-m", "sbpam_cli", "schedule", *HOSTS[::2], "--batch-size", "1"]
     process = subprocess.Popen(
         [*command, "--parallel", "1", "--verbose", "--credential", CREDENTIAL],
@@ -402,7 +402,7 @@ def test_process_list_and_files_while_it_runs(site: Site) -> None:
     try:
         assert sending.wait(60)
         ledger.written.append(Path(f"/proc/{process.pid}/cmdline").read_text())
-        assert (site.program.folder / "state" / "journal.sqlite3").exists()
+        assert (site.folder / "state" / "journal.sqlite3").exists()
         ledger.check()
         site.faults.release()
         ledger.written += process.communicate(timeout=60)

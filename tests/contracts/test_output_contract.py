@@ -198,7 +198,7 @@ def test_a_terminal_gets_100_rows_or_how_to_see_them(
 
 def test_times_are_local_on_a_terminal_and_utc_elsewhere(site: Site) -> None:
     site.run("schedule", *HOSTS)
-    environ = site.program.environ | {"TZ": "Asia/Kolkata", "COLUMNS": "300", "NO_COLOR": "1"}
+    environ = site.environ | {"TZ": "Asia/Kolkata", "COLUMNS": "300", "NO_COLOR": "1"}
     there = PtyProgram([SBPAM, "runs"], environ)
     try:
         assert there.end() == 0

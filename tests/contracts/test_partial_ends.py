@@ -52,7 +52,7 @@ def test_five_refusals_in_a_row_stop_the_run(site: Site) -> None:
 
 def test_invalid_names_are_skipped_and_named(site: Site) -> None:
     listed = "\n".join([HOSTS[0], "SHORT", HOSTS[1].upper(), "-" + "X" * 300, "10.0.0.1", HOSTS[0]])
-    path = site.program.folder / "list"
+    path = site.folder / "list"
     path.write_text(listed + "\n")
     ended = site.run("schedule", str(path), "--skip-invalid").expect(3)
     assert ended.statuses() == [
@@ -136,7 +136,7 @@ def test_server_fails_in_the_middle(site: Site) -> None:
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])
 def test_scheduling_goes_on_when_stdout_closes(site: Site, form: str) -> None:
-    site.program.prepare = lambda services: setattr(services, "stdout", ClosedAfter(10))
+    site.prepare = lambda services: setattr(services, "stdout", ClosedAfter(10))
     ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "-o", form).expect(141)
     assert site.scheduled() == HOSTS
     assert "Broken" not in ended.err
@@ -183,7 +183,7 @@ def test_what_is_unforeseen_still_prints_every_row(
         def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
             return Failing(super().connect_tcp(*arguments, **named), request_line)
 
-    site.program.prepare = lambda services: setattr(services, "network", Network)
+    site.prepare = lambda services: setattr(services, "network", Network)
     names = [HOSTS[0], "unknown1.corp.example"]
     ended = site.run("schedule", *names, "--settle-after", "0", "-o", "json")
     envelope = ended.json()

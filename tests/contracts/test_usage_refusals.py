@@ -14,7 +14,7 @@ def assert_nothing_happened(site: Site, ended: Ended) -> None:
     assert ended.code == 2, ended
     assert ended.out == ""
     assert site.requests() == []
-    assert not (site.program.folder / "state").exists()
+    assert not (site.folder / "state").exists()
     assert "Traceback" not in ended.err
 
 
@@ -138,6 +138,6 @@ def test_credential_is_checked_before_a_long_list_is_read(site: Site) -> None:
         def isatty(self) -> bool:
             return False
 
-    site.program.prepare = lambda services: setattr(services, "stdin", Unread())
+    site.prepare = lambda services: setattr(services, "stdin", Unread())
     ended = site.run("schedule", "-", "--credential", "../b")
     assert_nothing_happened(site, ended)

@@ -1,7 +1,7 @@
 """The batches of a run are read one at a time, also while the run goes on."""
 
 from support.example_run import services_of
-from support.site import CREDENTIAL, PrivateProgram
+from support.site import CREDENTIAL, Program
 
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run, digest_names
@@ -18,7 +18,7 @@ def begin(services: Services) -> tuple[Journal, Run]:
     return journal, run
 
 
-def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: PrivateProgram) -> None:
+def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: Program) -> None:
     services = services_of(program)
     journal, run = begin(services)
     reading = journal.each_batch(run.run_id)

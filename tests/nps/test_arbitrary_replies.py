@@ -81,7 +81,7 @@ def test_any_reply_to_any_call(
     site.faults.add(
         Fault(action="status", path=call, status=status, body=body or " ", headers=headers)
     )
-    assert_in_order(site.program(*CALLS[call], "-o", form))
+    assert_in_order(site.run(*CALLS[call], "-o", form))
 
 
 @settings(
@@ -94,7 +94,7 @@ def test_any_value_in_any_field_of_a_host(site: Site, fields: dict[str, Any]) ->
     site.world.overrides[host] = fields
     user = next(user for user in site.world.users if user.mfa == "totp")
     env = {"SBPAM_TOKEN": site.world.issue_token(user)[0], "SBPAM_DEBUG": "1"}
-    scheduled = site.program(
+    scheduled = site.run(
         "schedule", host, "--new-run", "--settle-after", "0", "-o", "json", env=env
     )
     assert_in_order(scheduled)
@@ -102,7 +102,7 @@ def test_any_value_in_any_field_of_a_host(site: Site, fields: dict[str, Any]) ->
     run = scheduled.json()["run"]
     assert run is not None, scheduled
     for arguments in ([run], ["--all"], [run, "--offline"]):
-        ended = site.program("status", *arguments, env=env)
+        ended = site.run("status", *arguments, env=env)
         assert_in_order(ended)
         assert ended.code == 0, ended
         assert all(len(row) == 8 for row in ended.rows())

@@ -40,14 +40,14 @@ def test_a_read_or_a_sign_in_that_fails(site: Site, path: str, status: int, form
     answer(site, path, status, form)
     refusals = (400, 401, 403) if path == "signinBody" else (401, 403)
     code = 4 if status in refusals else 6
-    assert_told(site.program("status", "--all"), code, form, status)
+    assert_told(site.run("status", "--all"), code, form, status)
     assert len(site.requests("signinBody")) == 1
 
 
 @pytest.mark.parametrize("form", BODIES)
 def test_an_unknown_job(site: Site, form: str) -> None:
     answer(site, f"HostScanJob/{JOB}", 404, form)
-    ended = site.program("status", JOB)
+    ended = site.run("status", JOB)
     # A web page is no word of the application.
     assert (ended.code, ended.out) == (6 if form == "html" else 2, "")
     assert ("The words." if form != "nothing" else "HTTP 404") in ended.err
@@ -57,7 +57,7 @@ def test_an_unknown_job(site: Site, form: str) -> None:
 def test_a_post_that_fails(site: Site, status: int, form: str) -> None:
     answer(site, "OuMapping", status, form)
     code = {403: 4}.get(status, 3 if status < 500 else 5)
-    ended = site.program("schedule", "a.corp.example", "--settle-after", "0", "-o", "json")
+    ended = site.run("schedule", "a.corp.example", "--settle-after", "0", "-o", "json")
     assert ended.code == code, ended
     assert len(site.requests("OuMapping")) == 1
     report = ended.json()
@@ -76,7 +76,7 @@ def test_a_post_whose_reply_is_too_large_or_empty_is_in_doubt(
     site: Site, body: str, said: str
 ) -> None:
     site.faults.add(Fault(action="status", path="OuMapping", status=200, body=body))
-    ended = site.program("schedule", "a.corp.example", "--settle-after", "0", "-o", "json")
+    ended = site.run("schedule", "a.corp.example", "--settle-after", "0", "-o", "json")
     assert ended.code == 5, ended
     assert len(site.requests("OuMapping")) == 1
     assert ended.json()["hosts"][0]["status"] == "OutcomeUnknown"
@@ -86,9 +86,9 @@ def test_a_post_whose_reply_is_too_large_or_empty_is_in_doubt(
 @pytest.mark.parametrize("status", [200, 204])
 def test_a_job_of_an_empty_answer_is_unknown(site: Site, status: int) -> None:
     site.faults.add(Fault(action="status", path=f"HostScanJob/{JOB}", status=status, body=" "))
-    assert site.program("status", JOB).code == 2
+    assert site.run("status", JOB).code == 2
 
 
 def test_a_web_page_with_200(site: Site) -> None:
     site.faults.add(Fault(action="html200", path="HostScanJob$"))
-    site.program("status", "--all").expect(6, "web page", "Please sign in to the network")
+    site.run("status", "--all").expect(6, "web page", "Please sign in to the network")

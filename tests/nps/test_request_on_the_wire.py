@@ -39,7 +39,7 @@ FIELDS = {
 
 def test_the_scheduling_call(site: Site) -> None:
     hosts = ["web01.corp.example", "web02.corp.example"]
-    site.program("schedule", *hosts, "--credential", CREDENTIAL.upper()).expect(0)
+    site.run("schedule", *hosts, "--credential", CREDENTIAL.upper()).expect(0)
     [entry] = [entry for entry in site.world.log if "OuMapping" in entry.request.target]
     request = entry.request
     assert request.method == "POST"
@@ -54,10 +54,10 @@ def test_the_scheduling_call(site: Site) -> None:
 
 
 def test_the_sign_in_calls(site: Site) -> None:
-    site.program("schedule", "web01.corp.example")
+    site.run("schedule", "web01.corp.example")
     first, second = (entry.request for entry in site.world.log if "sign" in entry.request.target)
-    user = site.program.environ["SBPAM_USERNAME"]
-    password = site.program.environ["SBPAM_PASSWORD"]
+    user = site.environ["SBPAM_USERNAME"]
+    password = site.environ["SBPAM_PASSWORD"]
     assert json.loads(first.body) == {"Login": user, "Password": password}
     assert first.header("Authorization") == ""
     assert second.target == "/signin2fa"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.site import Ended, PrivateProgram, Site
+from support.site import Ended, Program, Site
 
 HOST = "127.0.0.1"
 
@@ -92,7 +92,7 @@ def listen() -> Iterator[Callable[..., Listener]]:
         thread.join()
 
 
-def ask(program: PrivateProgram, url: str, *options: str, **env: str) -> Ended:
+def ask(program: Program, url: str, *options: str, **env: str) -> Ended:
     signed_in = {"SBPAM_SERVER": url, "SBPAM_TOKEN": "a.b.c"}
     return program("status", "--all", *options, env={**signed_in, **env})
 
@@ -103,9 +103,7 @@ def ca_file(listener: Listener, folder: Path) -> str:
     return str(path)
 
 
-def test_an_unknown_ca_is_not_trusted(
-    program: PrivateProgram, listen: Callable[..., Listener]
-) -> None:
+def test_an_unknown_ca_is_not_trusted(program: Program, listen: Callable[..., Listener]) -> None:
     listener = listen()
     ask(program, listener.url).expect(
         6, f"the certificate of {listener.url} is not trusted", "--ca-bundle", "--fingerprint"
@@ -138,7 +136,7 @@ def test_a_folder_of_cas_is_trusted(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
 def test_an_unusable_ca_file_is_a_usage_error(
-    program: PrivateProgram, tmp_path: Path, content: bytes | None
+    program: Program, tmp_path: Path, content: bytes | None
 ) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
@@ -147,7 +145,7 @@ def test_an_unusable_ca_file_is_a_usage_error(
 
 
 def test_another_host_name_is_refused(
-    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
+    program: Program, listen: Callable[..., Listener], tmp_path: Path
 ) -> None:
     listener = listen("nps.corp.example")
     ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path)).expect(
@@ -164,7 +162,7 @@ def test_another_host_name_is_refused(
     ],
 )
 def test_a_certificate_out_of_its_time(
-    program: PrivateProgram,
+    program: Program,
     listen: Callable[..., Listener],
     tmp_path: Path,
     valid: dict[str, datetime],
@@ -185,7 +183,7 @@ def test_a_certificate_out_of_its_time(
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="cryptography signs with SHA-1 no more")
 @pytest.mark.parametrize("how", ["rsa:1024 -sha256", "rsa:2048 -sha1"])
 def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
-    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path, how: str
+    program: Program, listen: Callable[..., Listener], tmp_path: Path, how: str
 ) -> None:
     ca = "req -x509 -newkey rsa:2048 -nodes -subj /CN=ca -keyout ca.key -out ca.pem"
     leaf = f"req -x509 -CA ca.pem -CAkey ca.key -newkey {how} -nodes -subj /CN=x"
@@ -208,7 +206,7 @@ def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
 
 
 def test_a_wrong_fingerprint_gets_no_byte(
-    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
+    program: Program, listen: Callable[..., Listener], tmp_path: Path
 ) -> None:
     listener = listen()
     trusted = ca_file(listener, tmp_path)
@@ -218,9 +216,7 @@ def test_a_wrong_fingerprint_gets_no_byte(
     assert listener.all_bytes() == b""
 
 
-def test_the_pin_is_of_the_leaf_alone(
-    program: PrivateProgram, listen: Callable[..., Listener]
-) -> None:
+def test_the_pin_is_of_the_leaf_alone(program: Program, listen: Callable[..., Listener]) -> None:
     listener = listen()
     pem = listener.ca.cert_pem.bytes().decode()
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
@@ -228,7 +224,7 @@ def test_the_pin_is_of_the_leaf_alone(
     assert listener.all_bytes() == b""
 
 
-def write_profile(program: PrivateProgram, text: str) -> None:
+def write_profile(program: Program, text: str) -> None:
     folder = program.folder / "config"
     folder.mkdir(mode=0o700)
     (folder / "config.toml").write_text(f"[profiles.default]\n{text}\n")
@@ -236,15 +232,15 @@ def write_profile(program: PrivateProgram, text: str) -> None:
 
 
 def test_an_insecure_profile_says_so_at_every_use(site: Site) -> None:
-    del site.program.environ["SBPAM_CA_BUNDLE"]
-    write_profile(site.program, f'server = "{site.server.url}"\ninsecure = true')
+    del site.environ["SBPAM_CA_BUNDLE"]
+    write_profile(site, f'server = "{site.server.url}"\ninsecure = true')
     for _ in range(2):
-        site.program("status", "--all").expect(0, "TLS is not verified")
+        site.run("status", "--all").expect(0, "TLS is not verified")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_tls_1_1_is_refused(
-    program: PrivateProgram, listen: Callable[..., Listener], tmp_path: Path
+    program: Program, listen: Callable[..., Listener], tmp_path: Path
 ) -> None:
     def old(context: ssl.SSLContext) -> None:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -259,7 +255,7 @@ def test_tls_1_1_is_refused(
     assert listener.versions == []
 
 
-def test_a_port_without_tls(program: PrivateProgram) -> None:
+def test_a_port_without_tls(program: Program) -> None:
     with socket.create_server((HOST, 0)) as server:
 
         def serve() -> None:

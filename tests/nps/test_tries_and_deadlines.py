@@ -83,7 +83,7 @@ def put(site: Site, line: Any) -> None:
 def test_the_time_outs_of_the_steps(site: Site) -> None:
     line = Line(site.clock)
     put(site, line)
-    assert site.program("status", "--all").code == 0
+    assert site.run("status", "--all").code == 0
     assert {timeout for _, timeout in line.connects} == {10.0}
     # Sign-in may block until somebody presses a button; the list is a read.
     assert max(line.reads) >= 90
@@ -142,7 +142,7 @@ def test_no_connection_is_given_up_within_a_quarter_minute(
     line = Line(site.clock, connect_fails_s)
     put(site, line)
     started = site.clock.monotonic()
-    site.program("status", "--all").expect(6, "no answer from")
+    site.run("status", "--all").expect(6, "no answer from")
     assert 1 < len(line.connects) <= 4
     assert site.clock.monotonic() - started <= 16
     assert site.requests() == []
@@ -151,7 +151,7 @@ def test_no_connection_is_given_up_within_a_quarter_minute(
 def test_a_read_is_repeated(site: Site) -> None:
     site.faults.add(Fault(action="status", path="HostScanJob$", status=503, nth=[1, 2]))
     site.faults.add(Fault(action="reset", path="HostScanJob$", nth=3))
-    ended = site.program("status", "--all", "--verbose").expect(0)
+    ended = site.run("status", "--all", "--verbose").expect(0)
     assert len(site.requests("HostScanJob")) == 4
     assert "attempt 4" in ended.err
 
@@ -160,7 +160,7 @@ def test_a_retry_after_beyond_the_tries_ends_them(site: Site) -> None:
     headers = {"Retry-After": "60"}
     site.faults.add(Fault(action="status", path="HostScanJob$", status=503, headers=headers))
     started = site.clock.monotonic()
-    assert site.program("status", "--all").code == 6
+    assert site.run("status", "--all").code == 6
     assert len(site.requests("HostScanJob")) == 1
     assert site.clock.monotonic() - started < 15
 
@@ -174,7 +174,7 @@ def test_a_sign_in_step_is_never_repeated(site: Site, path: str, action: Any) ->
         put(site, line)
     else:
         site.faults.add(Fault(action=action, path=path, when="after"))
-    assert site.program("status", "--all").code == 6
+    assert site.run("status", "--all").code == 6
     assert len(site.requests("signinBody")) == 1
     assert len(site.requests("signin2fa")) <= 1
 

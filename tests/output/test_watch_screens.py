@@ -88,9 +88,9 @@ def watch(
         services.workers = lambda _, clock: Inline(clock)
 
     clock.arranged = [(start + at, lambda: look(stream)) for at in range(2, 86, 2)]
-    site.program.prepare = prepare
+    site.prepare = prepare
     command = ["status", "--all", "--watch", *more]
-    site.program(*command, terminal=True, env=stream.environ).expect(0)
+    site.run(*command, terminal=True, env=stream.environ).expect(0)
     assert not clock.arranged, "it ended before the last moment"
     return stream
 
@@ -177,7 +177,7 @@ def test_a_question_stands_alone_and_the_display_comes_back(watched: Site) -> No
 
 def lines_said(site: Site, *more: str, **how: Any) -> Ended:
     site.work_alone()
-    return site.program("status", "--all", "--watch", *more, **how)
+    return site.run("status", "--all", "--watch", *more, **how)
 
 
 @pytest.mark.parametrize("how", [{}, {"terminal": True, "env": {"TERM": "dumb"}}])

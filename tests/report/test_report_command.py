@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.example_run import RUN_ID, Page, record_example
-from support.site import CREDENTIAL, PrivateProgram, Site
+from support.site import CREDENTIAL, Program, Site
 
 from sbpam_cli.models import FINISHED, SERVER_STATUSES, FailureReason, HostRow, ScanStatus
 
@@ -22,12 +22,12 @@ HTML, MD = "<!doctype html>", f"# Host scans, run {RUN_ID}\n"
 def test_the_newest_run_after_it_was_waited_for(site: Site) -> None:
     failed = {"status": 3, "statusDescription": None, "failureReason": 11}
     site.world.overrides["web02.corp.example"] = failed
-    scheduled = site.program("schedule", "--wait", "--batch-size", "2", "-o", "json", *HOSTS)
+    scheduled = site.run("schedule", "--wait", "--batch-size", "2", "-o", "json", *HOSTS)
     assert scheduled.code == 3
     run, jobs = scheduled.json()["run"], [job["job_id"] for job in scheduled.json()["jobs"]]
     asked = len(site.world.log)
 
-    html, md = (site.program("report", "--format", form) for form in FORMS)
+    html, md = (site.run("report", "--format", form) for form in FORMS)
 
     assert (html.code, html.err, md.code, md.err) == (0, "", 0, "")
     assert len(site.world.log) == asked, "of scans that have ended the server has no news"
@@ -57,12 +57,12 @@ def test_the_newest_run_after_it_was_waited_for(site: Site) -> None:
 
 
 def test_it_asks_the_server_unless_offline(site: Site) -> None:
-    run = site.program("schedule", "-o", "json", *HOSTS).json()["run"]
+    run = site.run("schedule", "-o", "json", *HOSTS).json()["run"]
     site.clock.move(60)
     asked = len(site.world.log)
-    before = site.program("report", "--format", "md", "--offline")
+    before = site.run("report", "--format", "md", "--offline")
     assert len(site.world.log) == asked
-    after = site.program("report", run[:-1], "--format", "md")
+    after = site.run("report", run[:-1], "--format", "md")
 
     assert (before.code, after.code) == (0, 0)
     assert "0 of 3 hosts scanned, 3 still going." in before.out
@@ -70,18 +70,18 @@ def test_it_asks_the_server_unless_offline(site: Site) -> None:
     assert "All 3 hosts scanned." in after.out
     assert "half took" in after.out
     assert "\n| Complete | 3 (100%) |\n" in after.out
-    again = site.program("report", "--offline", "--format", "md")
+    again = site.run("report", "--offline", "--format", "md")
     assert again.out == after.out, "what the server said is in the journal"
 
 
 def test_a_server_that_fails_leaves_what_the_journal_knows(site: Site) -> None:
-    assert site.program("schedule", *HOSTS).code == 0
-    ended = site.program("report", env={"SBPAM_TOKEN": "no.such.token"}).expect(4)
+    assert site.run("schedule", *HOSTS).code == 0
+    ended = site.run("report", env={"SBPAM_TOKEN": "no.such.token"}).expect(4)
     assert "3 still going" in Page(ended.out).text
     assert "SBPAM_TOKEN" in ended.err
 
 
-def test_every_trouble_has_a_remedy(program: PrivateProgram) -> None:
+def test_every_trouble_has_a_remedy(program: Program) -> None:
     bad = [s for s in SERVER_STATUSES if s in FINISHED and s is not ScanStatus.COMPLETE]
     bad += [ScanStatus.UNKNOWN, ScanStatus.NOT_ACCEPTED]
     reasons = [reason for reason in FailureReason if reason is not FailureReason.NO_ERROR]
@@ -119,7 +119,7 @@ def test_every_trouble_has_a_remedy(program: PrivateProgram) -> None:
     ],
 )
 def test_what_is_refused(
-    program: PrivateProgram, tmp_path: Path, arguments: list[str], words: str
+    program: Program, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
     assert "no run yet" in program("report").err
     record_example(program, 5)
@@ -143,7 +143,7 @@ def test_what_is_refused(
     ],
 )
 def test_a_page_on_stdout(
-    program: PrivateProgram, line: str, streams: dict[str, Any], begins: str
+    program: Program, line: str, streams: dict[str, Any], begins: str
 ) -> None:
     record_example(program, 5)
     ended = program("report", "--offline", *line.split(), **streams)
@@ -163,7 +163,7 @@ def test_a_page_on_stdout(
     ],
 )
 def test_a_page_in_a_file(
-    program: PrivateProgram, tmp_path: Path, line: str, terminal: bool, name: str, begins: str
+    program: Program, tmp_path: Path, line: str, terminal: bool, name: str, begins: str
 ) -> None:
     record_example(program, 5)
     opened: list[str] = []
@@ -186,7 +186,7 @@ def test_a_page_in_a_file(
     assert opened == ([(folder / name).as_uri()] if "--open" in line else [])
 
 
-def test_the_real_opener_with_a_browser_that_fails(program: PrivateProgram, tmp_path: Path) -> None:
+def test_the_real_opener_with_a_browser_that_fails(program: Program, tmp_path: Path) -> None:
     record_example(program, 5)
     out = str(tmp_path / "page.html")
     ended = program("report", "--offline", "--out", out, "--open", env={"BROWSER": "false %s"})
@@ -194,7 +194,7 @@ def test_the_real_opener_with_a_browser_that_fails(program: PrivateProgram, tmp_
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and devices")
-def test_what_is_no_file_is_not_replaced(program: PrivateProgram, tmp_path: Path) -> None:
+def test_what_is_no_file_is_not_replaced(program: Program, tmp_path: Path) -> None:
     record_example(program, 5)
     (tmp_path / "link").symlink_to(tmp_path / "page.html")
     (tmp_path / "page.html").touch()
@@ -206,9 +206,7 @@ def test_what_is_no_file_is_not_replaced(program: PrivateProgram, tmp_path: Path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
-def test_a_page_that_does_not_fit_leaves_the_older_one(
-    program: PrivateProgram, tmp_path: Path
-) -> None:
+def test_a_page_that_does_not_fit_leaves_the_older_one(program: Program, tmp_path: Path) -> None:
     record_example(program, 500)
     (page := tmp_path / "page.html").write_text("yesterday's")
     limited = ["sh", "-c", 'ulimit -f 128 && exec "$@"', "sh", sys.executable, "-m", "sbpam_cli"]
@@ -226,7 +224,7 @@ def test_a_page_that_does_not_fit_leaves_the_older_one(
     ]
 
 
-def test_times_are_local_with_utc_beside_them(program: PrivateProgram) -> None:
+def test_times_are_local_with_utc_beside_them(program: Program) -> None:
     record_example(program, 5)
     ended = subprocess.run(
         [sys.executable, "-m", "sbpam_cli", "report", "--offline"],

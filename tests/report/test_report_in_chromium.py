@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Request, ViewportSize, expect, sync_pla
 from support.clock import MovedClock
 from support.example_run import HOSTILE, record_example
 from support.programs import find_program
-from support.site import PrivateProgram
+from support.site import Program
 
 from sbpam_cli.models import FailureReason, HostRow, ScanStatus
 from sbpam_cli.output.escape import escape_controls
@@ -40,7 +40,7 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
     def make(count: int, **how: Any) -> str:
         folder = tmp_path_factory.mktemp("report")
-        program = PrivateProgram(folder, MovedClock())
+        program = Program(folder, MovedClock())
         record_example(program, count, **how)
         page = folder / "report.html"
         page.write_text(program("report", "--offline").out, encoding="utf-8")

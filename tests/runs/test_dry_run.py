@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 from support.faults import Fault
-from support.site import CREDENTIAL, PrivateProgram, Site
+from support.site import CREDENTIAL, Program, Site
 
 HOSTS = ("web01.corp.example", "unknown1.corp.example", "web02.corp.example")
 
 
-def state_files(program: PrivateProgram) -> list[str]:
+def state_files(program: Program) -> list[str]:
     """What lies in the state folder, the memory of used TOTP codes aside."""
     names = [path.name for path in program.folder.rglob("state/**/*") if path.is_file()]
     return [name for name in names if "journal" in name or "lock" in name]
 
 
 def test_rows_are_valid_or_invalid(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, "--dry-run").expect(3)
+    ended = site.run("schedule", *HOSTS, "--dry-run").expect(3)
     assert [(row[0], row[1], row[7]) for row in ended.rows()] == [
         ("web01.corp.example", "Valid", ""),
         ("unknown1.corp.example", "Invalid", "The host was not found."),
@@ -25,17 +25,17 @@ def test_rows_are_valid_or_invalid(site: Site) -> None:
     ]
     assert site.scheduled() == []
     assert site.requests("OuMapping") == []
-    assert state_files(site.program) == []
+    assert state_files(site) == []
 
 
 def test_all_valid(site: Site) -> None:
-    ended = site.program("schedule", "web01.corp.example", "--dry-run", "-o", "json").expect(0)
+    ended = site.run("schedule", "web01.corp.example", "--dry-run", "-o", "json").expect(0)
     report = ended.json()
     assert (report["result"], report["run"], report["jobs"]) == ("success", None, [])
 
 
 def test_the_rows_that_are_sent(site: Site) -> None:
-    site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "2")
+    site.run("schedule", *HOSTS, "--dry-run", "--batch-size", "2")
     bodies = [
         json.loads(entry.request.body)
         for entry in site.world.log
@@ -52,7 +52,7 @@ def test_the_rows_that_are_sent(site: Site) -> None:
 
 
 def test_a_credential_that_is_not_there(site: Site) -> None:
-    ended = site.program(
+    ended = site.run(
         "schedule", HOSTS[0], "--dry-run", "--credential", "11111111-2222-4333-8444-555555555555"
     ).expect(3)
     assert ended.rows()[0][7] == "The credential does not exist."
@@ -72,7 +72,7 @@ def test_a_credential_that_is_not_there(site: Site) -> None:
 )
 def test_only_the_two_errors_of_the_own_row_count(site: Site, edit: Any, status: str) -> None:
     site.faults.add(Fault(action="edit", path="Validate", edit=edit))
-    ended = site.program("schedule", HOSTS[0], "--dry-run")
+    ended = site.run("schedule", HOSTS[0], "--dry-run")
     assert [row[:2] for row in ended.rows()] == [[HOSTS[0], status]]
     assert ended.code == (0 if status == "Valid" else 3)
 
@@ -80,7 +80,7 @@ def test_only_the_two_errors_of_the_own_row_count(site: Site, edit: Any, status:
 @pytest.mark.parametrize("status", [404, 405])
 def test_a_server_without_the_call(site: Site, status: int) -> None:
     site.faults.add(Fault(action="status", path="Validate", status=status, body=" "))
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(0)
+    ended = site.run("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(0)
     assert [row[1] for row in ended.rows()] == ["Valid"] * 3
     assert "no call for the validation" in ended.err
     assert len(site.requests("Validate")) == 1
@@ -88,7 +88,7 @@ def test_a_server_without_the_call(site: Site, status: int) -> None:
 
 def test_a_server_that_fails_half_way_leaves_a_row_for_each(site: Site) -> None:
     site.faults.add(Fault(action="status", path="Validate", status=500, nth=[2, 3, 4, 5, 6]))
-    ended = site.program("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(6)
+    ended = site.run("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(6)
     assert [row[:2] for row in ended.rows()] == [
         [HOSTS[0], "Valid"],
         [HOSTS[1], "NotSent"],
@@ -97,14 +97,14 @@ def test_a_server_that_fails_half_way_leaves_a_row_for_each(site: Site) -> None:
     assert "not checked" in ended.rows()[1][7]
 
 
-def test_offline_needs_neither_server_nor_credential(program: PrivateProgram) -> None:
+def test_offline_needs_neither_server_nor_credential(program: Program) -> None:
     ended = program("schedule", *HOSTS, "--dry-run", "--offline").expect(0)
     assert [row[1] for row in ended.rows()] == ["Valid"] * 3
     assert state_files(program) == []
 
 
 def test_offline_sends_nothing(site: Site) -> None:
-    ended = site.program(
+    ended = site.run(
         "schedule", HOSTS[0], "no_fqdn", "--dry-run", "--offline", "--skip-invalid"
     ).expect(3)
     assert [row[:2] for row in ended.rows()] == [[HOSTS[0], "Valid"], ["no_fqdn", "Invalid"]]

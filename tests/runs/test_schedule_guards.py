@@ -22,18 +22,18 @@ def assert_nothing_sent(site: Site, ended: Ended) -> None:
 
 
 def test_more_hosts_than_the_guard(site: Site) -> None:
-    ended = site.program("schedule", *HOSTS, "--max-hosts", "3")
+    ended = site.run("schedule", *HOSTS, "--max-hosts", "3")
     assert_nothing_sent(site, ended)
     assert "--max-hosts" in ended.err
     duplicates = [name.upper() for name in HOSTS]
-    assert site.program("schedule", *HOSTS, *duplicates, "--max-hosts", "4").code == 0
+    assert site.run("schedule", *HOSTS, *duplicates, "--max-hosts", "4").code == 0
     assert site.scheduled() == HOSTS
 
 
 def ask(site: Site, answers: list[str], *options: str, count: int = 1001, **env: str) -> Ended:
-    path = site.program.folder / "hosts.txt"
+    path = site.folder / "hosts.txt"
     path.write_bytes(many(count))
-    return site.program(
+    return site.run(
         "schedule", str(path), *options, terminal=True, answers=answers, env=env or None
     )
 
@@ -64,7 +64,7 @@ def test_no_question(site: Site, options: list[str], count: int, env: dict[str, 
 
 
 def test_no_question_in_a_pipe_that_is_read_unasked(site: Site) -> None:
-    ended = site.program("schedule", stdin=many(1001))
+    ended = site.run("schedule", stdin=many(1001))
     assert (ended.code, ended.asked) == (0, [])
     assert len(site.scheduled()) == 1001
     assert len(site.requests("OuMapping")) == 3
@@ -72,7 +72,7 @@ def test_no_question_in_a_pipe_that_is_read_unasked(site: Site) -> None:
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])
 def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
-    ended = site.program("schedule", "-", "--allow-empty", "-o", form, stdin=b"# none\n").expect(0)
+    ended = site.run("schedule", "-", "--allow-empty", "-o", form, stdin=b"# none\n").expect(0)
     assert site.requests("OuMapping") == []
     if form == "json":
         assert (ended.json()["result"], ended.json()["hosts"]) == ("success", [])
@@ -94,26 +94,26 @@ def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
 def test_fail_fast(site: Site, fault: Fault, code: int, first: str) -> None:
     unreadable = Fault(action="status", status=500, method="GET", path="HostScanJob$")
     site.faults.add(fault, unreadable)
-    ended = site.program("schedule", *HOSTS, *ONE_BY_ONE, "--fail-fast").expect(code)
+    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "--fail-fast").expect(code)
     assert [row[1] for row in ended.rows()] == ["Queued", first, "NotSent", "NotSent"]
     assert len(site.requests("OuMapping")) == 2
 
 
 def test_own_output_is_a_list_again(site: Site) -> None:
     site.world.overrides["web02.corp.example"] = {"status": 3, "statusDescription": "Denied."}
-    site.program("schedule", *HOSTS)
+    site.run("schedule", *HOSTS)
     site.clock.move(60)
-    failed = site.program("status", "--only", "failed")
+    failed = site.run("status", "--only", "failed")
     assert [row[0] for row in failed.rows()] == ["web02.corp.example"]
     site.world.scheduled.clear()
-    site.program("schedule", "-", stdin=failed.out.encode()).expect(0)
+    site.run("schedule", "-", stdin=failed.out.encode()).expect(0)
     assert site.scheduled() == ["web02.corp.example"]
 
 
 def test_timeout_of_the_wait(site: Site) -> None:
     site.world.scan_duration_s = 3600
     started = site.clock.now()
-    ended = site.program("schedule", *HOSTS, "--wait", "--timeout", "1m", "-o", "json")
+    ended = site.run("schedule", *HOSTS, "--wait", "--timeout", "1m", "-o", "json")
     envelope = ended.json()
     assert (ended.code, envelope["result"], envelope["exit_code"]) == (124, "partial", 124)
     assert [error["code"] for error in envelope["errors"]] == ["timeout"]
@@ -135,12 +135,12 @@ def test_lock_is_free_while_it_waits(site: Site) -> None:
         def __getattribute__(self, name: str) -> object:
             if name in ("sleep", "wait") and looks() and not codes:
                 codes.append(-1)
-                site.program.prepare = lambda _: None
-                codes[0] = site.program("schedule", *HOSTS, "--new-run").code
+                site.prepare = lambda _: None
+                codes[0] = site.run("schedule", *HOSTS, "--new-run").code
             return getattr(first_clock, name)
 
-    site.program.prepare = lambda services: setattr(services, "clock", Meddling())
-    assert site.program("schedule", *HOSTS, "--wait").code == 0
+    site.prepare = lambda services: setattr(services, "clock", Meddling())
+    assert site.run("schedule", *HOSTS, "--wait").code == 0
     assert codes == [0]
     assert len(site.world.scheduled) == 2
 

@@ -24,7 +24,7 @@ class Machine(Person):
     def __init__(self, site: Site, folder: Path) -> None:
         super().__init__(site)
         self.folder = folder
-        self.environ = site.program.environ
+        self.environ = site.environ
         self.environ["SBPAM_CREDENTIAL"] = CREDENTIAL
 
     def equip(self, passphrase: str | None = None, **certificate: Any) -> tuple[str, str]:

@@ -138,7 +138,7 @@ def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     process = subprocess.Popen([program, "-f", str(folder / "apache.conf"), "-DFOREGROUND"])
     try:
         _wait_for(port, process, folder / "error.log")
-        environ = site.program.environ
+        environ = site.environ
         for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"):
             del environ[name]
         url = f"https://127.0.0.1:{port}"
@@ -161,7 +161,7 @@ def assert_signed_in(front: _Front) -> None:
 
 
 def test_it_is_shown_when_it_is_asked_for(front: _Front) -> None:
-    front.site.program("schedule", "--wait", HOST).expect(0)
+    front.site.run("schedule", "--wait", HOST).expect(0)
     assert_signed_in(front)
 
 
@@ -174,7 +174,7 @@ def test_through_a_proxy_with_a_password(front: _Front, pinned: bool) -> None:
         pem = ssl.get_server_certificate((address.hostname or "", address.port or 0))
         env["SBPAM_FINGERPRINT"] = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     try:
-        ended = front.site.program("schedule", "--verbose", HOST, env=env)
+        ended = front.site.run("schedule", "--verbose", HOST, env=env)
     finally:
         proxy.close()
     assert ended.code == 0, ended.err

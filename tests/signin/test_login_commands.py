@@ -256,13 +256,13 @@ def test_stdin_without_an_end_is_too_long_for_a_secret(person: Person) -> None:
         def readinto(self, buffer: Any) -> int:
             return len(buffer)
 
-    prepare = person.site.program.prepare
+    prepare = person.site.prepare
 
     def endless(services: Services) -> None:
         prepare(services)
         services.stdin = io.BufferedReader(Endless())
 
-    person.site.program.prepare = endless
+    person.site.prepare = endless
     person.login().expect(2, "--password-stdin is too long for a secret")
 
 
@@ -289,7 +289,7 @@ def test_a_folder_whose_name_is_not_utf_8_is_fine(person: Person, tmp_path: Path
 
 def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
     """The second waits for its turn, and then reads what the first one wrote."""
-    prepare = person.site.program.prepare
+    prepare = person.site.prepare
 
     def elsewhere(services: Services) -> None:
         prepare(services)
@@ -303,7 +303,7 @@ def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
 
         services.clock.sleep = finish  # type: ignore[method-assign]
 
-    person.site.program.prepare = elsewhere
+    person.site.prepare = elsewhere
     assert person.login("--profile", "mine").code == 0
     assert set(person.profiles()) == {"mine", "other"}
 
@@ -317,7 +317,7 @@ def test_controls_never_reach_a_question(site: Site, tmp_path: Path) -> None:
     Path(key).rename(odd)
     where = ["--server", site.server.url, "--ca-bundle", site.server.ca_file]
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", str(odd)]
-    ended = site.program("login", *where, *who, terminal=True, answers=["geheim", API_KEY])
+    ended = site.run("login", *where, *who, terminal=True, answers=["geheim", API_KEY])
     assert ended.code == 3, ended.err
     shown = rf"{tmp_path}/a.key\rPassword for root\x1b[2K: "
     assert ended.asked == [

@@ -67,7 +67,7 @@ def test_five_minutes_with_the_servers_own_renewal(
 ) -> None:
     environ = method(slow_site, tmp_path)
     before = slow_site.clock.now()
-    ended = slow_site.program("schedule", "--wait", "--interval", "2", *HOSTS, env=environ)
+    ended = slow_site.run("schedule", "--wait", "--interval", "2", *HOSTS, env=environ)
     assert_followed_to_the_end(slow_site, ended)
     assert slow_site.clock.now() - before >= 300
     assert len(slow_site.requests(RENEWAL)) >= 300 / 20 - 1
@@ -79,7 +79,7 @@ def test_five_minutes_with_the_servers_own_renewal(
 def test_five_minutes_by_signing_in_again(slow_site: Site, tmp_path: Path, method: Method) -> None:
     slow_site.world.missing.add(RENEWAL)
     environ = method(slow_site, tmp_path)
-    ended = slow_site.program("schedule", "--wait", *HOSTS, env=environ)
+    ended = slow_site.run("schedule", "--wait", *HOSTS, env=environ)
     assert_followed_to_the_end(slow_site, ended)
     assert "ready" not in ended.err
 
@@ -90,13 +90,13 @@ def test_a_token_that_cannot_be_renewed_ends_it_with_nothing_in_doubt(
     """The next batch is due when the first is scanned: by then the token is long over."""
     slow_site.world.missing.add(RENEWAL)
     batches = ["--batch-size", "2", "--max-running", "2"]
-    ended = slow_site.program("schedule", *batches, *HOSTS, env=ready_token(slow_site, tmp_path))
+    ended = slow_site.run("schedule", *batches, *HOSTS, env=ready_token(slow_site, tmp_path))
     assert ended.code == 4, ended.err
     assert "SBPAM_TOKEN" in ended.err
     assert [row[1] for row in ended.rows()][2:] == ["NotSent"] * 4
     posts = [at for at in slow_site.world.log if "OuMapping" in at.request.target]
     assert [at.status for at in posts] == [200]
-    again = slow_site.program("resume", env=ready_token(slow_site, tmp_path) | {"SBPAM_TOKEN": ""})
+    again = slow_site.run("resume", env=ready_token(slow_site, tmp_path) | {"SBPAM_TOKEN": ""})
     assert again.code == 0, again.err
     assert sorted(slow_site.scheduled()) == HOSTS
 

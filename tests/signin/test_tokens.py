@@ -109,7 +109,7 @@ def test_a_process_that_hangs_is_waited_for_ten_seconds(person: Person) -> None:
         person._prepare(services)
         held.append(Elsewhere(person, services))
 
-    person.site.program.prepare = prepare
+    person.site.prepare = prepare
     before = person.site.clock.now()
     assert person("credentials").code == 0
     assert 10 <= person.site.clock.now() - before < 13
@@ -120,7 +120,7 @@ def test_a_process_that_hangs_is_waited_for_ten_seconds(person: Person) -> None:
 def test_without_a_state_folder_it_renews_all_the_same(person: Person) -> None:
     person.login()
     person.site.clock.move(850)
-    file = person.site.program.folder / "file"
+    file = person.site.folder / "file"
     file.write_text("")
     assert person("credentials", env={"SBPAM_STATE_HOME": str(file)}).code == 0
     assert person.counts()[2] == 1

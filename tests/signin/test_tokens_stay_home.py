@@ -57,7 +57,7 @@ class _Scene(Person):
 
     def signed_in(self) -> None:
         self.login().expect(0)
-        self.site.program.environ["SBPAM_CREDENTIAL"] = CREDENTIAL
+        self.site.environ["SBPAM_CREDENTIAL"] = CREDENTIAL
 
 
 @pytest.fixture

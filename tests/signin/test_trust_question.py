@@ -11,7 +11,7 @@ from support.certificates import API_KEY, APPLICATION, CertifiedServer, Issued, 
 from support.clock import MovedClock
 from support.faults import Faults, StagedWorld
 from support.person import NOMFA, NOMFA_PASSWORD, clear_environ
-from support.site import CREDENTIAL, Ended, PrivateProgram, Site
+from support.site import CREDENTIAL, Ended, Program, Site
 
 from sbpam_cli.sandbox.serve import SandboxServer
 
@@ -47,11 +47,11 @@ def server(clock: MovedClock, tmp_path: Path) -> Iterator[_SelfSigned]:
     server.close()
 
 
-def login(program: PrivateProgram, url: str, *more: str, **how: Any) -> Ended:
+def login(program: Program, url: str, *more: str, **how: Any) -> Ended:
     return program("login", "--server", url, "--username", NOMFA, *more, **how)
 
 
-def profiles(program: PrivateProgram) -> dict[str, Any]:
+def profiles(program: Program) -> dict[str, Any]:
     path = program.folder / "config" / "config.toml"
     if not path.exists():
         return {}
@@ -59,7 +59,7 @@ def profiles(program: PrivateProgram) -> dict[str, Any]:
     return found
 
 
-def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: PrivateProgram) -> None:
+def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: Program) -> None:
     ended = login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
     assert ended.code == 3, ended.err  # There is no keyring.
     assert "Trust exactly this certificate" in ended.asked[0]
@@ -73,7 +73,7 @@ def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: Priva
 
 @pytest.mark.parametrize("answers", [["n"], ["Yes please"], []])
 def test_anything_but_yes_sends_and_writes_nothing(
-    server: _SelfSigned, program: PrivateProgram, answers: list[str]
+    server: _SelfSigned, program: Program, answers: list[str]
 ) -> None:
     ended = login(program, server.url, terminal=True, answers=answers).expect(6)
     assert len(ended.asked) == 1
@@ -90,7 +90,7 @@ def test_anything_but_yes_sends_and_writes_nothing(
     ],
 )
 def test_where_nobody_is_it_refuses_and_names_the_ways(
-    server: _SelfSigned, program: PrivateProgram, how: dict[str, Any]
+    server: _SelfSigned, program: Program, how: dict[str, Any]
 ) -> None:
     more = [*how.pop("more", []), "--password-stdin"]
     ended = login(program, server.url, *more, **how | {"stdin": PASSWORD.encode()})
@@ -102,7 +102,7 @@ def test_where_nobody_is_it_refuses_and_names_the_ways(
 
 
 def test_a_changed_certificate_is_an_error_that_says_so(
-    server: _SelfSigned, program: PrivateProgram
+    server: _SelfSigned, program: Program
 ) -> None:
     login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
     server.show(issue(name="nps.corp.example", serial=2))
@@ -124,7 +124,7 @@ def test_a_changed_certificate_is_an_error_that_says_so(
 
 @pytest.mark.parametrize("option", ["--ca-bundle", "--fingerprint", "--insecure"])
 def test_who_said_whom_to_trust_is_not_asked(
-    server: _SelfSigned, program: PrivateProgram, tmp_path: Path, option: str
+    server: _SelfSigned, program: Program, tmp_path: Path, option: str
 ) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
@@ -142,5 +142,5 @@ def test_an_application_is_asked_too(site: Site, tmp_path: Path) -> None:
     site.server.context.verify_mode = ssl.CERT_REQUIRED
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
     where = ["--server", site.server.url]
-    site.program("login", *where, *who, terminal=True, answers=["yes", API_KEY]).expect(3)
-    assert profiles(site.program)["default"]["fingerprint"] == site.server.fingerprint
+    site.run("login", *where, *who, terminal=True, answers=["yes", API_KEY]).expect(3)
+    assert profiles(site)["default"]["fingerprint"] == site.server.fingerprint

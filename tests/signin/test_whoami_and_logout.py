@@ -89,7 +89,7 @@ def test_whoami_asks_the_server_whether_each_token_works(person: Person, where: 
 
 
 def test_the_environment_alone_is_enough_and_leaves_nothing(site: Site) -> None:
-    [row] = site.program("whoami", "-o", "json").json()["whoami"]
+    [row] = site.run("whoami", "-o", "json").json()["whoami"]
     assert row == {
         "profile": None,
         "server": site.server.url,
@@ -98,4 +98,4 @@ def test_the_environment_alone_is_enough_and_leaves_nothing(site: Site) -> None:
         "expires": None,
         "source": "password: SBPAM_PASSWORD, totp-secret: SBPAM_TOTP_SECRET",
     }
-    assert not (site.program.folder / "config").exists()
+    assert not (site.folder / "config").exists()

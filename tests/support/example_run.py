@@ -6,7 +6,7 @@ from contextlib import closing
 from html.parser import HTMLParser
 from uuid import UUID
 
-from support.site import CREDENTIAL, PrivateProgram
+from support.site import CREDENTIAL, Program
 
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
@@ -54,7 +54,7 @@ HOSTILE = [
 """What others may say, if they mean ill."""
 
 
-def services_of(program: PrivateProgram) -> Services:
+def services_of(program: Program) -> Services:
     """What the program's commands are given."""
     seen: list[Services] = []
     before, program.prepare = program.prepare, seen.append
@@ -64,7 +64,7 @@ def services_of(program: PrivateProgram) -> Services:
 
 
 def record_example(
-    program: PrivateProgram,
+    program: Program,
     count: int,
     *,
     size: int = 500,

@@ -18,9 +18,9 @@ RENEWAL = "/api/v1/UserToken"
 
 def clear_environ(site: Site, *kept: str) -> None:
     """The program no longer finds server and user in the environment."""
-    for name in [name for name in site.program.environ if name.startswith("SBPAM_")]:
+    for name in [name for name in site.environ if name.startswith("SBPAM_")]:
         if not name.endswith("_HOME") and name not in kept:
-            del site.program.environ[name]
+            del site.environ[name]
 
 
 class Person:
@@ -31,14 +31,14 @@ class Person:
         self.url = site.server.url
         self.keyring = MemoryKeyring()
         clear_environ(site)
-        site.program.prepare = self._prepare
+        site.prepare = self._prepare
 
     def _prepare(self, services: Services) -> None:
         services.clock = RealWaits(self.site.clock)
         services.keyring = lambda: self.keyring
 
     def __call__(self, *arguments: str, **how: Any) -> Ended:
-        return self.site.program(*arguments, **how)
+        return self.site.run(*arguments, **how)
 
     def login(self, *more: str, user: str = NOMFA, **how: Any) -> Ended:
         """With the user's password on stdin, unless the caller brings another secret."""
@@ -59,7 +59,7 @@ class Person:
 
     @property
     def config(self) -> Path:
-        return self.site.program.folder / "config" / "config.toml"
+        return self.site.folder / "config" / "config.toml"
 
     def profiles(self) -> dict[str, Any]:
         if not self.config.exists():

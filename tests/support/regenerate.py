@@ -73,10 +73,10 @@ def take_report_picture() -> None:
     from support.clock import MovedClock
     from support.example_run import record_example
     from support.programs import find_program
-    from support.site import PrivateProgram
+    from support.site import Program
 
     with tempfile.TemporaryDirectory(prefix="sbpam-") as folder, sync_playwright() as playwright:
-        program = PrivateProgram(Path(folder), MovedClock())
+        program = Program(Path(folder), MovedClock())
         record_example(program, 480)
         page = Path(folder) / "report.html"
         page.write_text(program("report", "--offline").out, encoding="utf-8")

@@ -185,7 +185,6 @@ class Program:
         code = main(list(arguments), services)
         return Ended(code, out.getvalue(), err.getvalue(), person.asked)
 
-    # The name of before, while tests are being moved.
     __call__ = run
 
 
@@ -196,10 +195,6 @@ class Site(Program, Served):
         """No other thread: nothing is to be waited for in real time."""
         self.prepare = lambda services: setattr(services, "workers", lambda _, c: workers(c))
         self.clock.wait = lambda event, s: bool(self.clock.move(s)) or event.is_set()
-
-    @property
-    def program(self) -> "Site":
-        return self
 
 
 AnySite = TypeVar("AnySite", bound=Served)
@@ -219,6 +214,3 @@ def served(site: AnySite, world: StagedWorld, *tls_files: str) -> Iterator[AnySi
             yield site
         finally:
             faults.release()
-
-
-PrivateProgram = Program

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from support.programs import SBPAM
-from support.site import PrivateProgram
+from support.site import Program
 
 STATE, CONFIG = "SBPAM_STATE_HOME", "SBPAM_CONFIG_HOME"
 
 
 @pytest.mark.parametrize("given", ["state", "./state", "../state", "~nobody-at-all/state"])
-def test_what_is_not_absolute_is_refused(program: PrivateProgram, given: str) -> None:
+def test_what_is_not_absolute_is_refused(program: Program, given: str) -> None:
     for command, variable in (("runs", STATE), ("whoami", CONFIG), ("logout", CONFIG)):
         ended = program(command, env={variable: given})
         assert ended.code == 2
