@@ -35,10 +35,7 @@ MISTYPED = {
 
 @pytest.fixture
 def profiled(site: Site) -> Site:
-    folder = site.folder / "config"
-    folder.mkdir(mode=0o700)
-    (folder / "config.toml").write_text("[profiles.berlin]\n")
-    (folder / "config.toml").chmod(0o600)
+    site.write_config("[profiles.berlin]\n")
     del site.environ["SBPAM_SERVER"]
     return site
 

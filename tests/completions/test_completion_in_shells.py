@@ -87,10 +87,7 @@ def clear(terminal: Tmux) -> None:
 def test_words_complete_in_the_shell(terminal: Tmux, shell: str, site: Site) -> None:
     ended = site.run("schedule", "web01.corp.example", "--credential", CREDENTIAL, "-o", "json")
     run = ended.json()["run"]
-    (site.folder / "config").mkdir(exist_ok=True)
-    (site.folder / "config" / "config.toml").write_text(
-        '[profiles.rehearsal]\nserver = "https://nps.example:6500"\n'
-    )
+    site.write_config('[profiles.rehearsal]\nserver = "https://nps.example:6500"\n')
 
     for typed, wanted in TYPED:
         terminal.type(typed.replace("RUN", run[:4]), "Tab")

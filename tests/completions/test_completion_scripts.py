@@ -138,8 +138,7 @@ def test_a_narrow_terminal_does_not_break_help_into_words(shell: str, offer: Off
 
 
 def test_profiles_and_runs_are_offered_the_newest_run_first(site: Site, offer: Offer) -> None:
-    (site.folder / "config").mkdir()
-    (site.folder / "config" / "config.toml").write_text(
+    site.write_config(
         '[profiles.test]\nserver = "https://nps-test.example:6500"\n[profiles.prod]\n'
     )
     runs = []
@@ -182,11 +181,9 @@ def test_only_well_formed_words_are_offered(
         hostile_row = (hostile, f"https://{hostile}", other)
         journal.execute("UPDATE runs SET run_id = ?, server = ? WHERE run_id = ?", hostile_row)
         journal.commit()
-    (tmp_path / "config").mkdir(mode=0o700)
-    config = tmp_path / "config" / "config.toml"
     quoted = hostile.replace("\n", "\\n")
     for profile in (f'"{quoted}"]', f'ok]\nserver = "https://{quoted}"'):
-        config.write_text(f"[profiles.{profile}\n")
+        site.write_config(f"[profiles.{profile}\n")
         for typed, place in (("sbpam status ", "2"), ("sbpam status --profile ", "3")):
             offered = offer(typed, shell, COMP_WORDS=typed, COMP_CWORD=place)
             assert [*filter(None, offered)] in ([], ["_files"]), "all of it is refused"

@@ -1,10 +1,9 @@
 """Which exit code wins where several apply: each pair, in a table and through the program."""
 
 from itertools import permutations
-from typing import Any
 
 import pytest
-from support.faults import Fault
+from support.faults import POST, UNLISTED, Fault
 from support.site import ClosedAfter, Site
 
 from sbpam_cli import errors
@@ -25,8 +24,6 @@ ORDER: list[SbpamError] = [
 CODES = [143, 2, 75, 4, 5, 6, 124, 1, 3]
 HOSTS = ["web01.corp.example", "web02.corp.example"]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1", "--settle-after", "0"]
-POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
-UNLISTED = Fault(action="status", status=500, method="GET", path="HostScanJob$")
 
 
 def test_of_two_errors_the_first_of_the_order_wins() -> None:

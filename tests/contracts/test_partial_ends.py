@@ -6,12 +6,11 @@ from typing import Any
 
 import httpcore
 import pytest
-from support.faults import Fault
+from support.faults import POST, Fault
 from support.site import ClosedAfter, Site
 
 from sbpam_cli.names import canonical_uuid
 
-POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.host_lists import Heard
+from support.talk import Heard
 
 from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.lists import PATH_ENDINGS, Hosts, HostSource, Kind, ReadingRules, read_hosts
@@ -19,15 +19,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def read(
     *sources: tuple[Kind, str],
-    stdin: bytes = b"",
-    terminal: bool = False,
+    stdin: bytes | io.BytesIO = b"",
+    most: int | None = None,
     talk: Heard | None = None,
 ) -> Hosts:
     return read_hosts(
         [HostSource(*source) for source in sources],
-        stdin=io.BytesIO(stdin),
-        stdin_is_terminal=terminal,
-        rules=ReadingRules(),
+        stdin=io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin,
+        stdin_is_terminal=False,
+        rules=ReadingRules(max_hosts=most),
         talk=talk or Heard(),
     )
 
@@ -97,13 +97,7 @@ def test_a_stream_that_breaks_is_no_short_list() -> None:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(InputError, match="stdin could not be read") as caught:
-        read_hosts(
-            [],
-            stdin=Broken(b"a.bc\n" * 999),
-            stdin_is_terminal=False,
-            rules=ReadingRules(),
-            talk=Heard(),
-        )
+        read(stdin=Broken(b"a.bc\n" * 999))
     assert caught.value.reason == "Input/output error"
 
 
@@ -142,13 +136,7 @@ def test_max_hosts_is_enforced_while_reading() -> None:
             return b"".join(b"web%d-%d.corp.example.com\n" % (self.count, n) for n in range(4_000))
 
     with pytest.raises(InputError, match="more hosts than --max-hosts allows"):
-        read_hosts(
-            [HostSource("stdin", "-")],
-            stdin=Endless(),
-            stdin_is_terminal=False,
-            rules=ReadingRules(max_hosts=50_000),
-            talk=Heard(),
-        )
+        read(("stdin", "-"), stdin=Endless(), most=50_000)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="devices have paths on POSIX")

@@ -3,7 +3,8 @@
 from itertools import product
 
 import pytest
-from support.host_lists import ENCODINGS, Heard, encode, read_list
+from support.host_lists import ENCODINGS, encode, read_list
+from support.talk import Heard
 
 from sbpam_cli.errors import InputError
 

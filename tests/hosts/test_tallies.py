@@ -13,7 +13,6 @@ from support.host_lists import (
     ENCODINGS,
     FORMS,
     LINE_ENDS,
-    Heard,
     Trickle,
     check_list,
     draw_records,
@@ -53,8 +52,7 @@ def check_drawn(form: str, data: st.DataObject) -> None:
 def test_a_long_list_is_read_block_by_block(form: str) -> None:
     seed = random.Random(form)
     records = draw_records(form, [seed.randrange(10_000) for _ in range(6_000)])
-    heard = Heard()
-    hosts = read_list(write_list(form, records), FORMS[form].column, heard)
+    hosts = read_list(write_list(form, records), FORMS[form].column)
     check_list(form, records, hosts)
 
 

@@ -10,13 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.clock import MovedClock
-from support.faults import Fault, StagedWorld
+from support.faults import POST, Fault, StagedWorld
 from support.site import Ended, Site, served
 from support.tables import slow
 
@@ -114,9 +113,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     world = StagedWorld(seed=1, now=clock.now, scan_duration_s=10.0)
     world.refuse_replay = False
     with served(Site(tmp_path_factory.mktemp("odd"), clock), world) as site:
-        post: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
-        site.faults.add(Fault(action="status", status=422, nth=2, **post))
-        site.faults.add(Fault(action="status", status=500, when="after", nth=3, **post))
+        site.faults.add(Fault(action="status", status=422, nth=2, **POST))
+        site.faults.add(Fault(action="status", status=500, when="after", nth=3, **POST))
         site.faults.add(Fault(action="status", status=500, method="GET", path="HostScanJob"))
         options = ["--batch-size", "1", "--parallel", "1", "--settle-after", "0"]
         ended = site.run("schedule", *HOSTS, "short", "--skip-invalid", *options, "-o", "json")

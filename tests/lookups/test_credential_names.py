@@ -71,7 +71,7 @@ def test_the_environment_and_the_profile_name_it_too(site: Site) -> None:
     login = ["login", "--server", site.server.url, "--no-store", "--credential"]
     site.clock.move(31)
     assert site.run(*login, "Svc-Onboard").code == 0
-    config = (site.folder / "config" / "config.toml").read_text()
+    config = site.config.read_text()
     assert 'credential = "Svc-Onboard"' in config
     site.clock.move(31)
     assert site.run("schedule", HOSTS[1]).code == 0

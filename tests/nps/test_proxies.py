@@ -4,8 +4,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from support.listeners import PASSWORD, Tunnel
 from support.site import Program, Site
-from support.tunnel import PASSWORD, Tunnel
 
 from sbpam_cli.nps.proxies import choose_proxy
 

@@ -1,6 +1,5 @@
 """Whom the program trusts, with real certificates on a real socket."""
 
-import contextlib
 import hashlib
 import shutil
 import socket
@@ -8,88 +7,60 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import trustme
+from support.listeners import Stranger
 from support.site import Ended, Program, Site
 
 HOST = "127.0.0.1"
 
 
 @dataclass
-class Listener:
-    """A TLS server that notes what it gets after the handshake and answers nothing."""
+class Server:
+    """A TLS server that no test wants to be spoken to, and who issued its certificate."""
 
-    port: int
+    stranger: Stranger
     ca: trustme.CA
     leaf: trustme.LeafCert
-    got: list[bytes] = field(default_factory=list)
-    versions: list[str | None] = field(default_factory=list)
-    served: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-
-    def all_bytes(self) -> bytes:
-        """What one connection brought, to its end."""
-        assert self.served.acquire(timeout=10)
-        return b"".join(self.got)
 
     @property
     def url(self) -> str:
-        return f"https://{HOST}:{self.port}"
+        return self.stranger.url
 
-    @property
-    def fingerprint(self) -> str:
-        pem = self.leaf.cert_chain_pems[0].bytes().decode()
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    def all_bytes(self) -> bytes:
+        return self.stranger.all_bytes()
+
+
+def fingerprint_of(pem: trustme.Blob) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.bytes().decode())).hexdigest()
 
 
 @pytest.fixture
-def listen() -> Iterator[Callable[..., Listener]]:
-    """Makes listeners; `names` are those of the certificate, `context` may be changed."""
-    stop = threading.Event()
-    threads = []
+def listen() -> Iterator[Callable[..., Server]]:
+    """Makes servers; `names` are those of the certificate, `change` is given the context."""
+    made: list[Server] = []
 
     def make(
         *names: str,
-        change: Callable[[ssl.SSLContext], None] | None = None,
+        change: Callable[[ssl.SSLContext], None] = lambda _: None,
         begins: datetime | None = None,
         ends: datetime | None = None,
-    ) -> Listener:
+    ) -> Server:
         ca = trustme.CA()
         leaf = ca.issue_cert(*(names or (HOST,)), not_before=begins, not_after=ends)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         leaf.configure_cert(context)
-        if change is not None:
-            change(context)
-        server = socket.create_server((HOST, 0))
-        server.settimeout(0.05)
-        listener = Listener(server.getsockname()[1], ca, leaf)
-
-        def serve() -> None:
-            with server:
-                while not stop.is_set():
-                    try:
-                        plain, _ = server.accept()
-                    except TimeoutError:
-                        continue
-                    with contextlib.suppress(OSError), plain:
-                        plain.settimeout(5)
-                        with context.wrap_socket(plain, server_side=True) as tls:
-                            listener.versions.append(tls.version())
-                            listener.got.append(tls.recv(65536))
-                    listener.served.release()
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        threads.append(thread)
-        return listener
+        change(context)
+        made.append(Server(Stranger(context), ca, leaf))
+        return made[-1]
 
     yield make
-    stop.set()
-    for thread in threads:
-        thread.join()
+    for server in made:
+        server.stranger.close()
 
 
 def ask(program: Program, url: str, *options: str, **env: str) -> Ended:
@@ -97,13 +68,13 @@ def ask(program: Program, url: str, *options: str, **env: str) -> Ended:
     return program("status", "--all", *options, env={**signed_in, **env})
 
 
-def ca_file(listener: Listener, folder: Path) -> str:
+def ca_file(listener: Server, folder: Path) -> str:
     path = folder / "ca.pem"
     listener.ca.cert_pem.write_to_path(str(path))
     return str(path)
 
 
-def test_an_unknown_ca_is_not_trusted(program: Program, listen: Callable[..., Listener]) -> None:
+def test_an_unknown_ca_is_not_trusted(program: Program, listen: Callable[..., Server]) -> None:
     listener = listen()
     ask(program, listener.url).expect(
         6, f"the certificate of {listener.url} is not trusted", "--ca-bundle", "--fingerprint"
@@ -145,7 +116,7 @@ def test_an_unusable_ca_file_is_a_usage_error(
 
 
 def test_another_host_name_is_refused(
-    program: Program, listen: Callable[..., Listener], tmp_path: Path
+    program: Program, listen: Callable[..., Server], tmp_path: Path
 ) -> None:
     listener = listen("nps.corp.example")
     ask(program, listener.url, "--ca-bundle", ca_file(listener, tmp_path)).expect(
@@ -163,7 +134,7 @@ def test_another_host_name_is_refused(
 )
 def test_a_certificate_out_of_its_time(
     program: Program,
-    listen: Callable[..., Listener],
+    listen: Callable[..., Server],
     tmp_path: Path,
     valid: dict[str, datetime],
     reason: str,
@@ -183,7 +154,7 @@ def test_a_certificate_out_of_its_time(
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="cryptography signs with SHA-1 no more")
 @pytest.mark.parametrize("how", ["rsa:1024 -sha256", "rsa:2048 -sha1"])
 def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
-    program: Program, listen: Callable[..., Listener], tmp_path: Path, how: str
+    program: Program, listen: Callable[..., Server], tmp_path: Path, how: str
 ) -> None:
     ca = "req -x509 -newkey rsa:2048 -nodes -subj /CN=ca -keyout ca.key -out ca.pem"
     leaf = f"req -x509 -CA ca.pem -CAkey ca.key -newkey {how} -nodes -subj /CN=x"
@@ -206,41 +177,35 @@ def test_a_weak_certificate_is_not_mended_by_naming_its_ca(
 
 
 def test_a_wrong_fingerprint_gets_no_byte(
-    program: Program, listen: Callable[..., Listener], tmp_path: Path
+    program: Program, listen: Callable[..., Server], tmp_path: Path
 ) -> None:
     listener = listen()
     trusted = ca_file(listener, tmp_path)
     ask(program, listener.url, "--ca-bundle", trusted, "--fingerprint", "0" * 64).expect(
-        6, "another certificate than the pinned one", listener.fingerprint
+        6,
+        "another certificate than the pinned one",
+        fingerprint_of(listener.leaf.cert_chain_pems[0]),
     )
     assert listener.all_bytes() == b""
 
 
-def test_the_pin_is_of_the_leaf_alone(program: Program, listen: Callable[..., Listener]) -> None:
+def test_the_pin_is_of_the_leaf_alone(program: Program, listen: Callable[..., Server]) -> None:
     listener = listen()
-    pem = listener.ca.cert_pem.bytes().decode()
-    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    pin = fingerprint_of(listener.ca.cert_pem)
     assert ask(program, listener.url, "--fingerprint", pin).code == 6
     assert listener.all_bytes() == b""
 
 
-def write_profile(program: Program, text: str) -> None:
-    folder = program.folder / "config"
-    folder.mkdir(mode=0o700)
-    (folder / "config.toml").write_text(f"[profiles.default]\n{text}\n")
-    (folder / "config.toml").chmod(0o600)
-
-
 def test_an_insecure_profile_says_so_at_every_use(site: Site) -> None:
     del site.environ["SBPAM_CA_BUNDLE"]
-    write_profile(site, f'server = "{site.server.url}"\ninsecure = true')
+    site.write_config(f'[profiles.default]\nserver = "{site.server.url}"\ninsecure = true\n')
     for _ in range(2):
         site.run("status", "--all").expect(0, "TLS is not verified")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_tls_1_1_is_refused(
-    program: Program, listen: Callable[..., Listener], tmp_path: Path
+    program: Program, listen: Callable[..., Server], tmp_path: Path
 ) -> None:
     def old(context: ssl.SSLContext) -> None:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -252,7 +217,7 @@ def test_tls_1_1_is_refused(
     assert ended.code == 6
     assert "no TLS connection" in ended.err
     assert listener.all_bytes() == b""
-    assert listener.versions == []
+    assert listener.stranger.versions == []
 
 
 def test_a_port_without_tls(program: Program) -> None:

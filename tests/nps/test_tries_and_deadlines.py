@@ -9,6 +9,7 @@ import pytest
 from support.clock import MovedClock
 from support.faults import Fault
 from support.site import Site
+from support.talk import Heard
 
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.deadlines import DeadlineNetwork
@@ -16,12 +17,6 @@ from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
-
-
-class Quiet:
-    def note(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
-    def trace(self, text: str) -> None: ...
 
 
 class Line:
@@ -55,25 +50,17 @@ class Wire:
         self.line = line
         self.inner = inner
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         assert timeout is not None
         self.line.reads.append(timeout)
         self.line.clock.move(self.line.read_takes_s)
         return self.inner.read(max_bytes, 10)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.inner.write(buffer, 10)
-
-    def close(self) -> None:
-        self.inner.close()
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> "Wire":
-        return Wire(self.line, self.inner.start_tls(ssl_context, server_hostname, 10))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self.inner.get_extra_info(info)
+    def start_tls(self, *arguments: Any, **options: Any) -> "Wire":
+        return Wire(self.line, self.inner.start_tls(*arguments, **options))
 
 
 def put(site: Site, line: Any) -> None:
@@ -196,7 +183,7 @@ def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
 def transport_of(site: Site, clock: Clock | None = None) -> Transport:
     services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=clock or Clock())
     settings = TlsSettings(ca_bundle=site.server.ca_file)
-    return Transport(services, site.server.url, settings, Quiet())
+    return Transport(services, site.server.url, settings, Heard())
 
 
 @pytest.mark.parametrize(

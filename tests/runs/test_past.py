@@ -3,12 +3,10 @@
 from http import HTTPStatus
 from typing import Any
 
-from support.faults import Fault
+from support.faults import POST, UNLISTED, Fault
 from support.site import CREDENTIAL, Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
-POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
-UNREADABLE = Fault(action="status", status=500, method="GET", path="HostScanJob$")
 COLUMNS = (
     "run state started hosts accepted failed unknown server credential list account complete"
     " running"
@@ -22,7 +20,7 @@ def listed(site: Site, *options: str) -> list[dict[str, Any]]:
 
 def doubt(site: Site, *hosts: str) -> str:
     """A run whose only batch is in doubt."""
-    site.faults.add(Fault(action="status", status=500, when="after", **POST), UNREADABLE)
+    site.faults.add(Fault(action="status", status=500, when="after", **POST), UNLISTED)
     ended = site.run("schedule", *hosts, "--settle-after", "0", "-o", "json")
     site.faults.clear()
     assert ended.code == 5

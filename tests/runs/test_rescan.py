@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from support.faults import Fault
+from support.faults import POST, UNLISTED, Fault
 from support.site import CREDENTIAL, Answers, Ended, Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 7)]
 FAILED, CANCELLED, PARTLY, QUEUED = 3, 4, 5, 0
 ACCESS_DENIED, FAILED_TO_CONNECT = 5, 11
-POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
 OTHER = "11111111-2222-4333-8444-555555555555"
 
 
@@ -86,8 +85,7 @@ def test_a_later_run_has_taken_them(site: Site, run: str) -> None:
 
 def test_what_resume_may_send_is_left_to_it(site: Site) -> None:
     site.faults.add(Fault(action="status", status=500, when="after", nth=2, **POST))
-    unreadable = Fault(action="status", status=500, method="GET", path="HostScanJob$")
-    site.faults.add(unreadable)
+    site.faults.add(UNLISTED)
     options = ["--batch-size", "2", "--parallel", "1", "--fail-fast", "--skip-invalid"]
     run = site.run("schedule", *HOSTS, "short", *options, "-o", "json").json()["run"]
     site.faults.clear()

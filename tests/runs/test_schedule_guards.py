@@ -1,15 +1,12 @@
 """Guards of `schedule`: how many, asked or not, stopping early, waiting."""
 
-from typing import Any
-
 import pytest
 from support.clock import MovedClock
-from support.faults import Fault
+from support.faults import POST, UNLISTED, Fault
 from support.site import Ended, Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
-POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
 
 
 def many(count: int) -> bytes:
@@ -92,8 +89,7 @@ def test_empty_list_that_is_allowed(site: Site, form: str) -> None:
     ],
 )
 def test_fail_fast(site: Site, fault: Fault, code: int, first: str) -> None:
-    unreadable = Fault(action="status", status=500, method="GET", path="HostScanJob$")
-    site.faults.add(fault, unreadable)
+    site.faults.add(fault, UNLISTED)
     ended = site.run("schedule", *HOSTS, *ONE_BY_ONE, "--fail-fast").expect(code)
     assert [row[1] for row in ended.rows()] == ["Queued", first, "NotSent", "NotSent"]
     assert len(site.requests("OuMapping")) == 2
@@ -148,9 +144,7 @@ def test_lock_is_free_while_it_waits(site: Site) -> None:
 def test_five_failures_stop_a_run_only_in_a_row(site: Site) -> None:
     nth = [1, 2, 3, 4, 6, 7, 8, 9]
     busy = {"Retry-After": "0"}
-    site.faults.add(
-        Fault(action="status", status=503, headers=busy, method="POST", path="OuMapping", nth=nth)
-    )
+    site.faults.add(Fault(action="status", status=503, headers=busy, nth=nth, **POST))
     names = [f"h{n}.corp.example" for n in range(3)]
     site.run("schedule", *names, "--batch-size", "1", "--parallel", "1").expect(0)
     assert sorted(site.scheduled()) == names
@@ -158,8 +152,7 @@ def test_five_failures_stop_a_run_only_in_a_row(site: Site) -> None:
 
 @pytest.mark.parametrize(("hours", "goes_on"), [(11, True), (13, False)])
 def test_a_run_is_continued_for_twelve_hours(site: Site, hours: int, goes_on: bool) -> None:
-    refused = Fault(action="status", status=403, method="POST", path="OuMapping")
-    site.faults.add(refused)
+    site.faults.add(Fault(action="status", status=403, **POST))
     assert site.run("schedule", "a.corp.example").code == 4
     site.faults.clear()
     site.clock.move(hours * 3600)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.clock import Inline
-from support.faults import Fault, html_response
+from support.faults import UNLISTED, Fault, html_response
 from support.site import CREDENTIAL, Site
 from support.tables import slow
 
@@ -323,7 +323,7 @@ def test_what_is_named_is_for_a_person_to_decide(site: Site, row: Row) -> None:
 
 def lose(site: Site, *names: str) -> str:
     """The answer, and the list too; the run's id."""
-    site.faults.add(Fault(action="status", status=500, method="GET", path="HostScanJob$"))
+    site.faults.add(UNLISTED)
     ended = site.run("schedule", *names, "--settle-after", "0", "-o", "json").expect(5)
     site.faults.clear()
     return str(ended.json()["run"])

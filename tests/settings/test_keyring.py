@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
-from support.keyrings import HangingKeyring, HeardTalk
+from support.keyrings import HangingKeyring
 from support.tables import crossed
+from support.talk import Heard
 
 from sbpam_cli.settings.environment import SECRET_NAMES
 from sbpam_cli.settings.keyring import Entries, Vault
@@ -70,8 +71,8 @@ class ImpatientClock(Clock):
 
 
 @pytest.fixture
-def talk() -> HeardTalk:
-    return HeardTalk()
+def talk() -> Heard:
+    return Heard()
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def hanging() -> Iterator[HangingKeyring]:
 
 def vault_of(
     make: Callable[[], KeyringBackend],
-    talk: HeardTalk,
+    talk: Heard,
     *,
     attended: bool = False,
     clock: Clock | None = None,
@@ -93,7 +94,7 @@ def vault_of(
     return Vault(services, talk, attended=attended)
 
 
-def test_a_secret_belongs_to_profile_origin_and_name(talk: HeardTalk) -> None:
+def test_a_secret_belongs_to_profile_origin_and_name(talk: Heard) -> None:
     backend = ShortKeyring()
     vault = vault_of(lambda: backend, talk)
     for origin in (A, B):
@@ -108,7 +109,7 @@ def test_a_secret_belongs_to_profile_origin_and_name(talk: HeardTalk) -> None:
     assert vault.delete_all("p", [A, B])
     assert vault.get("q", A, "token") == LONG
     assert all(name.startswith(f"q {A} token") for _, name in backend.kept)
-    assert talk.heard == []
+    assert talk.notes == []
 
 
 @given(
@@ -171,17 +172,17 @@ class ForgetfulKeyring(ShortKeyring):
         return kept and kept[: len(kept) // 2]
 
 
-def test_what_was_not_kept_leaves_no_older_value(talk: HeardTalk) -> None:
+def test_what_was_not_kept_leaves_no_older_value(talk: Heard) -> None:
     assert not vault_of(ForgetfulKeyring, talk).set("p", A, "password", "secret")
     backend = ShortKeyring(limit=10)
     vault = vault_of(lambda: backend, talk)
     assert vault.set("p", A, "password", "old")
     assert not vault.set("p", A, "password", "much too long")
     assert vault.get("p", A, "password") is None
-    assert "much too long" not in "".join(talk.heard)
+    assert "much too long" not in "".join(talk.notes)
 
 
-def test_a_keyring_that_hangs_is_waited_for_once(talk: HeardTalk, hanging: HangingKeyring) -> None:
+def test_a_keyring_that_hangs_is_waited_for_once(talk: Heard, hanging: HangingKeyring) -> None:
     clock = ImpatientClock()
     vault = vault_of(lambda: hanging, talk, clock=clock)
     assert vault.get("p", A, "token") is None
@@ -189,20 +190,20 @@ def test_a_keyring_that_hangs_is_waited_for_once(talk: HeardTalk, hanging: Hangi
     assert not vault.set("p", A, "token", "x")
     assert not vault.delete_all("p", [A])
     assert clock.waited == [3.0]
-    assert len(talk.heard) == 1
-    assert "did not answer within 3 seconds" in talk.heard[0]
+    assert len(talk.notes) == 1
+    assert "did not answer within 3 seconds" in talk.notes[0]
 
 
-def test_a_person_is_told_and_gets_a_minute(talk: HeardTalk, hanging: HangingKeyring) -> None:
+def test_a_person_is_told_and_gets_a_minute(talk: Heard, hanging: HangingKeyring) -> None:
     clock = ImpatientClock()
     vault = vault_of(lambda: hanging, talk, attended=True, clock=clock)
     assert vault.get("p", A, "token") is None
     assert clock.waited == [1.0, 59.0]
-    assert talk.heard[0] == "waiting for the keyring; it may be asking to be unlocked"
-    assert "60 seconds" in talk.heard[1]
+    assert talk.notes[0] == "waiting for the keyring; it may be asking to be unlocked"
+    assert "60 seconds" in talk.notes[1]
 
 
-def test_the_bound_is_for_all_accesses_together(talk: HeardTalk) -> None:
+def test_the_bound_is_for_all_accesses_together(talk: Heard) -> None:
     clock = ImpatientClock()
 
     def slow() -> KeyringBackend:
@@ -281,15 +282,15 @@ class LeavingKeyring(ShortKeyring):
     ],
 )
 def test_a_keyring_that_cannot_be_used_counts_as_absent(
-    talk: HeardTalk, make: Callable[[], KeyringBackend], why: str
+    talk: Heard, make: Callable[[], KeyringBackend], why: str
 ) -> None:
     vault = vault_of(make, talk)
     assert vault.get("p", A, "password") is None
     assert not vault.set("p", A, "password", "geheim")
     assert not vault.delete_all("p", [A])
-    assert len(talk.heard) == 1
-    assert why in talk.heard[0]
-    assert "geheim" not in talk.heard[0]
+    assert len(talk.notes) == 1
+    assert why in talk.notes[0]
+    assert "geheim" not in talk.notes[0]
 
 
 # In a process of its own: which back end is chosen, and what is loaded for it.

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.keyrings import HeardTalk
+from support.talk import Heard
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
 from sbpam_cli.settings.environment import SECRET_NAMES, SecretName, variable_of
@@ -39,13 +39,13 @@ class Shelf:
 def secrets_of(
     environ: dict[str, str],
     given: dict[SecretName, Found] | None = None,
-    talk: HeardTalk | None = None,
+    talk: Heard | None = None,
     **target: Any,
 ) -> Secrets:
     services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), environ)
     settings: dict[str, Any] = {"profile": "p", "origin": ORIGIN, "method": "password"}
     chosen = Target(**(settings | {"stored": True} | target))
-    return Secrets(services, chosen, cast("Vault", Shelf()), talk or HeardTalk(), given or {})
+    return Secrets(services, chosen, cast("Vault", Shelf()), talk or Heard(), given or {})
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -113,19 +113,19 @@ def test_what_no_secret_can_be_is_refused_without_being_shown(content: bytes) ->
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_a_file_that_others_can_read_is_warned_of_once_and_used(tmp_path: Path) -> None:
     file = written(tmp_path / "f", b"pw")
-    talk = HeardTalk()
+    talk = Heard()
     environ = {"SBPAM_PASSWORD_FILE": str(file)}
     found = Found("pw", "SBPAM_PASSWORD_FILE")
     assert secrets_of(environ, talk=talk).find("password") == found
-    assert talk.heard == []
+    assert talk.notes == []
     file.chmod(0o640)
     secrets = secrets_of(environ, talk=talk)
     assert [secrets.find("password"), secrets.find("password")] == [found, found]
-    assert talk.heard == [f"other users can read {file}; narrow it with: chmod 600 {file}"]
+    assert talk.notes == [f"other users can read {file}; narrow it with: chmod 600 {file}"]
     # Systemd's own mode is no reason to warn.
     written(tmp_path / "sbpam-password", b"pw").chmod(0o440)
     assert secrets_of({"CREDENTIALS_DIRECTORY": str(tmp_path)}, talk=talk).find("password")
-    assert len(talk.heard) == 1
+    assert len(talk.notes) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the browser is a script")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from support.certificates import API_KEY, APPLICATION, FAR, application_environ, issue, write
 from support.faults import Fault
+from support.listeners import Tunnel
 from support.person import Person, clear_environ
 from support.site import CREDENTIAL, Ended, Site
-from support.tunnel import Tunnel
 
 HOSTS = ["web01.corp.example", "web02.corp.example"]
 TOP_BIT = 0x9A00_0000_0000_0001
@@ -50,7 +50,7 @@ class Machine(Person):
 
     def bodies(self) -> list[bytes]:
         """The bodies of the sign-ins."""
-        return self.sent("AppUserToken")
+        return self.site.bodies("AppUserToken")
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_login_keeps_paths_in_the_profile_and_secrets_in_the_keyring(
     token = kept.pop("token")
     assert kept == {"api-key": API_KEY, "client-key-password": "geheim"}
     assert token
-    config = (machine.folder / "config" / "config.toml").read_text()
+    config = machine.site.config.read_text()
     assert f'client_cert = "{cert}"\nclient_key = "{key}"' in config
     assert "geheim" not in config + ended.err
     assert API_KEY not in config + ended.err
@@ -261,6 +261,6 @@ def test_another_certificate_leaves_the_profiles_key_alone(machine: Machine) -> 
     new = issue(machine.site.server, serial=77)
     both = write(machine.folder / "both.pem", new.cert_pem + new.key_pem())
     assert machine.sign_in(both, None).code == 0
-    config = (machine.folder / "config" / "config.toml").read_text()
+    config = machine.site.config.read_text()
     assert both in config
     assert "client_key" not in config

@@ -105,10 +105,10 @@ def test_another_user_does_not_inherit_the_stored_secrets(person: Person) -> Non
 def test_the_form_of_output_is_the_profiles_unless_it_is_said(person: Person) -> None:
     person("config", "set", "output", "json")
     assert person.login(terminal=False).json()["command"] == "login"
-    assert person.profiles()["default"]["output"] == "json"
+    assert person.site.profiles()["default"]["output"] == "json"
     assert person("whoami").json()["exit_code"] == 0
     assert person("whoami", "-o", "tsv").rows()[0][0] == "default"
     assert person("whoami", env={"SBPAM_OUTPUT": "csv"}).out.startswith("profile,server")
-    person.config.write_text("[profiles.default\n")
+    person.site.config.write_text("[profiles.default\n")
     assert person("runs").code == 0
     assert person("whoami").code == 2

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.certificates import application_environ
+from support.listeners import PASSWORD, Tunnel
 from support.programs import find_program
 from support.site import Site
-from support.tunnel import PASSWORD, Tunnel
 
 from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App

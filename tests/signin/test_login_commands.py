@@ -20,7 +20,7 @@ def test_login_keeps_secrets_in_the_keyring_and_the_rest_in_the_profile(person: 
     assert (ended.code, ended.out) == (0, "")
     assert f"signed in to {person.url} as {NOMFA} (profile default)" in ended.err
     assert set(person.kept()) == {"token", "password"}
-    assert person.profiles() == {
+    assert person.site.profiles() == {
         "default": {
             "server": person.url,
             "method": "password",
@@ -30,14 +30,14 @@ def test_login_keeps_secrets_in_the_keyring_and_the_rest_in_the_profile(person: 
         }
     }
     if os.name == "posix":
-        assert stat.S_IMODE(person.config.stat().st_mode) == 0o600
-    assert NOMFA_PASSWORD not in person.config.read_text() + ended.err
+        assert stat.S_IMODE(person.site.config.stat().st_mode) == 0o600
+    assert NOMFA_PASSWORD not in person.site.config.read_text() + ended.err
 
 
 def test_a_wrong_password_writes_nothing(person: Person) -> None:
     ended = person.login(stdin=b"wrong-geheim").expect(4, "refused the sign-in")
     assert "geheim" not in ended.err
-    assert person.profiles() == {}
+    assert person.site.profiles() == {}
     assert person.keyring.kept == {}
     assert person.counts() == (1, 0, 0)
 
@@ -54,7 +54,7 @@ def test_the_totp_secret_is_kept_and_used_from_then_on_for_its_user_alone(
     person.site.clock.move(60)
     assert person.login(user=DEMO).code == 0
     assert set(person.kept()) == {"token", "password", "totp-secret"}
-    assert secret not in person.config.read_text()
+    assert secret not in person.site.config.read_text()
     assert person.login(user=NOMFA).code == 0
     assert set(person.kept()) == {"token", "password"}
 
@@ -70,7 +70,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
         f"Password for {NOMFA} at {where}: ",
         f"MFA code for {NOMFA} at {where} (Enter if none): ",
     ]
-    assert person.profiles()["default"]["username"] == NOMFA
+    assert person.site.profiles()["default"]["username"] == NOMFA
     user = person.user(DEMO)
     answers = [user.totp_secret, user.password]
     ended = person("login", "--username", DEMO, "--totp", answers=answers, **how).expect(0)
@@ -88,7 +88,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
 
 def test_print_token_prints_it_and_keeps_nothing(person: Person) -> None:
     ended = person.login("--print-token").expect(0)
-    assert (person.keyring.kept, person.profiles()) == ({}, {})
+    assert (person.keyring.kept, person.site.profiles()) == ({}, {})
     ready = {"SBPAM_SERVER": person.url, "SBPAM_TOKEN": ended.out}
     ready["SBPAM_CA_BUNDLE"] = person.site.server.ca_file
     assert person("credentials", env=ready).code == 0
@@ -109,10 +109,10 @@ def test_a_ready_token(person: Person) -> None:
     token = person.keyring.kept[f"default {person.url} token"]
     person.login("--profile", "ready", "--token-stdin", stdin=f"{token}\n".encode()).expect(0)
     assert set(person.kept("ready")) == {"token"}
-    assert person.profiles()["ready"]["method"] == "token"
-    assert "username" not in person.profiles()["ready"]
+    assert person.site.profiles()["ready"]["method"] == "token"
+    assert "username" not in person.site.profiles()["ready"]
     person.login("--profile", "bad", "--token-stdin", stdin=token[:-4].encode()).expect(4)
-    assert "bad" not in person.profiles()
+    assert "bad" not in person.site.profiles()
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ def test_what_is_not_to_be_kept_is_forgotten(person: Person, option: str, kept: 
     person.login()
     assert person.login(option).code == 0
     assert set(person.kept()) == kept
-    assert person.profiles()["default"]["username"] == NOMFA
+    assert person.site.profiles()["default"]["username"] == NOMFA
 
 
 def test_a_keyring_that_keeps_nothing_is_exit_3_with_the_profile_written(person: Person) -> None:
     person.keyring.works = False
     ended = person.login().expect(3, "the keyring kept nothing", "SBPAM_PASSWORD_FILE")
     assert NOMFA_PASSWORD not in ended.err
-    assert set(person.profiles()) == {"default"}
+    assert set(person.site.profiles()) == {"default"}
     envelope = person.login("-o", "json").json()
     assert (envelope["result"], envelope["exit_code"], envelope["errors"]) == ("failed", 3, [])
 
@@ -137,12 +137,12 @@ def test_a_keyring_that_keeps_nothing_is_exit_3_with_the_profile_written(person:
 def test_a_profile_that_moves_leaves_no_secret_at_its_old_server(person: Person) -> None:
     for name in ("token", "totp-secret"):
         person.keyring.kept[f"default https://old:6500 {name}"] = "x"
-    person.config.parent.mkdir(mode=0o700)
-    person.config.write_text('[profiles.default]\nserver = "old"\ninsecure = true\nnote = 1\n')
+    person.site.config.parent.mkdir(mode=0o700)
+    person.site.config.write_text('[profiles.default]\nserver = "old"\ninsecure = true\nnote = 1\n')
     assert person.login().code == 0
     assert {key.split()[1] for key in person.keyring.kept} == {person.url}
-    assert "insecure" not in person.profiles()["default"]
-    assert person.profiles()["default"]["note"] == 1
+    assert "insecure" not in person.site.profiles()["default"]
+    assert person.site.profiles()["default"]["note"] == 1
 
 
 def test_whom_to_trust_is_said_anew_as_a_whole(person: Person) -> None:
@@ -160,8 +160,8 @@ def test_whom_to_trust_is_said_anew_as_a_whole(person: Person) -> None:
         ended = person(
             "login", "--server", url, *user, *more, stdin=NOMFA_PASSWORD.encode(), env=trusted
         ).expect(0)
-        trust = {"ca_bundle", "fingerprint", "insecure"} & set(person.profiles()["default"])
-        assert {key: person.profiles()["default"][key] for key in trust} == kept
+        trust = {"ca_bundle", "fingerprint", "insecure"} & set(person.site.profiles()["default"])
+        assert {key: person.site.profiles()["default"][key] for key in trust} == kept
         assert ("TLS is not verified" in ended.err) is ("--insecure" in more)
 
 
@@ -173,7 +173,7 @@ def test_an_exception_for_one_server_is_none_for_another(person: Person) -> None
     elsewhere = person.url.replace("127.0.0.1", "localhost")
     ended = person("login", "--server", elsewhere, *user, stdin=NOMFA_PASSWORD.encode()).expect(6)
     assert "not verified" not in ended.err
-    assert person.profiles()["default"]["server"] == person.url
+    assert person.site.profiles()["default"]["server"] == person.url
 
 
 APART = """
@@ -202,7 +202,7 @@ APART = """
 def test_wrong_usage_sends_and_writes_nothing(person: Person, line: str) -> None:
     ended = person("login", *line.split()).expect(2, out="")
     assert "geheim" not in ended.err
-    assert not person.config.parent.exists()
+    assert not person.site.config.parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -293,19 +293,19 @@ def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
 
     def elsewhere(services: Services) -> None:
         prepare(services)
-        turn = take_turn(services, f"profiles {person.config}", services.clock.sleep)
+        turn = take_turn(services, f"profiles {person.site.config}", services.clock.sleep)
         turn.__enter__()
 
         def finish(seconds: float) -> None:
-            person.config.parent.mkdir(mode=0o700, exist_ok=True)
-            person.config.write_text('[profiles.other]\nserver = "https://other"\n')
+            person.site.config.parent.mkdir(mode=0o700, exist_ok=True)
+            person.site.config.write_text('[profiles.other]\nserver = "https://other"\n')
             turn.__exit__(None, None, None)
 
         services.clock.sleep = finish  # type: ignore[method-assign]
 
     person.site.prepare = elsewhere
     assert person.login("--profile", "mine").code == 0
-    assert set(person.profiles()) == {"mine", "other"}
+    assert set(person.site.profiles()) == {"mine", "other"}
 
 
 def test_controls_never_reach_a_question(site: Site, tmp_path: Path) -> None:

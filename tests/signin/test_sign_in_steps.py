@@ -51,16 +51,16 @@ def test_digits_lose_what_groups_them_and_words_stay(
     person: Person, typed: str, sent: bytes
 ) -> None:
     person.login("--code", typed)
-    assert person.sent(SECOND_STEP)[0] == sent
+    assert person.site.bodies(SECOND_STEP)[0] == sent
     person.login(terminal=True, answers=[NOMFA_PASSWORD, typed])
-    assert person.sent(SECOND_STEP)[-1] == sent
+    assert person.site.bodies(SECOND_STEP)[-1] == sent
 
 
 @pytest.mark.parametrize("code", ["12\x0034", "caf\udce9", "1" * 201, "12\n34"])
 def test_what_can_be_no_code_is_refused_before_a_request(person: Person, code: str) -> None:
     assert person.login("--code", code).code == 2
     assert person.login(terminal=True, answers=[NOMFA_PASSWORD, code]).code == 2
-    assert person.sent(SECOND_STEP) == []
+    assert person.site.bodies(SECOND_STEP) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_only_a_body_that_was_not_parsed_is_sent_once_more_bare(
 ) -> None:
     person.site.faults.add(Fault(action="status", status=status, path=SECOND_STEP))
     person.login("--code", code).expect(4)
-    assert person.sent(SECOND_STEP) == sent
+    assert person.site.bodies(SECOND_STEP) == sent
     assert person.counts()[0] == 1
 
 
@@ -127,12 +127,12 @@ def test_a_used_code_waits_for_the_next_one_once(person: Person, life_s: float) 
     before = clock.now()
     person("credentials", env=with_totp(person)).expect(0, "used before")
     assert 0 < clock.now() - before <= 30
-    first, again, fresh = person.sent(SECOND_STEP)
+    first, again, fresh = person.site.bodies(SECOND_STEP)
     assert first == again
     assert (
         fresh.decode() == f'"{code_maker(person.user(DEMO).totp_secret)(int(clock.now()) // 30)}"'
     )
-    assert len(person.sent("signinBody")) == (2 if life_s > 30 else 3)
+    assert len(person.site.bodies("signinBody")) == (2 if life_s > 30 else 3)
 
 
 @pytest.mark.parametrize("used", [False, True])
@@ -198,8 +198,8 @@ def test_what_windows_leaves_at_a_lines_end_is_trimmed(person: Person, end: str)
         *("--ca-bundle", f"{person.site.server.ca_file}{end}", "--password-stdin"),
     ]
     person("login", *arguments, stdin=f"{NOMFA_PASSWORD}{end}".encode()).expect(0)
-    assert person.sent("signinBody")[-1].endswith(b'"Password":"Sandbox-Nomfa-1"}')
-    assert person.profiles()["default"]["username"] == NOMFA
+    assert person.site.bodies("signinBody")[-1].endswith(b'"Password":"Sandbox-Nomfa-1"}')
+    assert person.site.profiles()["default"]["username"] == NOMFA
 
 
 def test_a_cookie_of_one_letter_hides_no_words(person: Person) -> None:

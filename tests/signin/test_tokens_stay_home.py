@@ -1,49 +1,15 @@
 """No token and no stored secret ever arrives anywhere but at the origin that it belongs to."""
 
-import socket
 import ssl
-import threading
 from collections.abc import Iterator
 
 import pytest
 from support.faults import Fault
+from support.listeners import Stranger
 from support.person import Person
 from support.site import CREDENTIAL, Site
 
 HOST = "web01.corp.example"
-
-
-class _Stranger:
-    """Another port, over TLS or not: records everything it gets, answers every request well."""
-
-    def __init__(self, context: ssl.SSLContext | None) -> None:
-        self.context = context
-        self.received: list[bytes] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._record, args=(connection,), daemon=True).start()
-
-    def _record(self, connection: socket.socket) -> None:
-        try:
-            if self.context is not None:
-                connection = self.context.wrap_socket(connection, server_side=True)
-            while data := connection.recv(65536):
-                self.received.append(data)
-                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"ey"')
-        except OSError:
-            pass
 
 
 class _Scene(Person):
@@ -53,7 +19,7 @@ class _Scene(Person):
         super().__init__(site)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         site.server.authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-        self.tls, self.plain = _Stranger(context), _Stranger(None)
+        self.tls, self.plain = Stranger(context), Stranger()
 
     def signed_in(self) -> None:
         self.login().expect(0)
@@ -64,8 +30,8 @@ class _Scene(Person):
 def scene(site: Site) -> Iterator[_Scene]:
     scene = _Scene(site)
     yield scene
-    scene.tls.listener.close()
-    scene.plain.listener.close()
+    scene.tls.close()
+    scene.plain.close()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """`login` shows a certificate that nobody vouches for, and asks; and what the answer is worth."""
 
 import ssl
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,21 +50,13 @@ def login(program: Program, url: str, *more: str, **how: Any) -> Ended:
     return program("login", "--server", url, "--username", NOMFA, *more, **how)
 
 
-def profiles(program: Program) -> dict[str, Any]:
-    path = program.folder / "config" / "config.toml"
-    if not path.exists():
-        return {}
-    found: dict[str, Any] = tomllib.loads(path.read_text())["profiles"]
-    return found
-
-
 def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: Program) -> None:
     ended = login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
     assert ended.code == 3, ended.err  # There is no keyring.
     assert "Trust exactly this certificate" in ended.asked[0]
     assert f"SHA-256 fingerprint {server.pin}" in " ".join(ended.err.split())
     assert "for nps.corp.example, good until 2049-01-01" in ended.err
-    assert profiles(program)["default"]["fingerprint"] == server.pin
+    assert program.profiles()["default"]["fingerprint"] == server.pin
     environ = {"SBPAM_PASSWORD": PASSWORD}
     ended = program("schedule", "--credential", CREDENTIAL, "web01.corp.example", env=environ)
     assert (ended.code, ended.asked) == (0, [])
@@ -78,7 +69,7 @@ def test_anything_but_yes_sends_and_writes_nothing(
     ended = login(program, server.url, terminal=True, answers=answers).expect(6)
     assert len(ended.asked) == 1
     assert server.world.log == []
-    assert profiles(program) == {}
+    assert program.profiles() == {}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +89,7 @@ def test_where_nobody_is_it_refuses_and_names_the_ways(
     assert "--fingerprint" in ended.err
     assert "--ca-bundle" in ended.err
     assert server.world.log == []
-    assert profiles(program) == {}
+    assert program.profiles() == {}
 
 
 def test_a_changed_certificate_is_an_error_that_says_so(
@@ -119,7 +110,7 @@ def test_a_changed_certificate_is_an_error_that_says_so(
     login(
         program, server.url, "--fingerprint", server.pin, terminal=True, answers=[PASSWORD, ""]
     ).expect(3)
-    assert profiles(program)["default"]["fingerprint"] == server.pin
+    assert program.profiles()["default"]["fingerprint"] == server.pin
 
 
 @pytest.mark.parametrize("option", ["--ca-bundle", "--fingerprint", "--insecure"])
@@ -143,4 +134,4 @@ def test_an_application_is_asked_too(site: Site, tmp_path: Path) -> None:
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", key]
     where = ["--server", site.server.url]
     site.run("login", *where, *who, terminal=True, answers=["yes", API_KEY]).expect(3)
-    assert profiles(site)["default"]["fingerprint"] == site.server.fingerprint
+    assert site.profiles()["default"]["fingerprint"] == site.server.fingerprint

@@ -47,7 +47,7 @@ def test_logout_leaves_no_secret_and_keeps_the_profile(person: Person) -> None:
     assert set(person.kept("other")) == {"token", "password"}
     assert person("logout", "--all").code == 0
     assert person.keyring.kept == {}
-    assert set(person.profiles()) == {"default", "other"}
+    assert set(person.site.profiles()) == {"default", "other"}
     person("whoami").expect(4, "sbpam login")
 
 

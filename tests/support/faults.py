@@ -165,6 +165,12 @@ class Fault:
         return replace(refused, headers=(*refused.headers, *headers))
 
 
+POST: dict[str, Any] = {"method": "POST", "path": "OuMapping"}
+"""The scheduling calls."""
+UNLISTED = Fault(action="status", status=500, method="GET", path="HostScanJob$")
+"""The list of jobs cannot be read."""
+
+
 def html_response(
     status: int, title: str = "", headers: tuple[tuple[str, str], ...] = ()
 ) -> Response:

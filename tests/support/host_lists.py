@@ -7,21 +7,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from support.talk import Heard
+
 from sbpam_cli.hosts import lists
-
-
-class Heard:
-    """What was said about lists: notes, and warnings that `--quiet` leaves."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.alerts: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def alert(self, text: str) -> None:
-        self.alerts.append(text)
 
 
 class Trickle(io.BytesIO):

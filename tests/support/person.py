@@ -1,7 +1,5 @@
 """Somebody with a keyring, whose environment does not name the server yet."""
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from support.clock import RealWaits
@@ -56,20 +54,6 @@ class Person:
         start = f"{profile} {self.url} "
         found = self.keyring.kept.items()
         return {name.removeprefix(start): at for name, at in found if name.startswith(start)}
-
-    @property
-    def config(self) -> Path:
-        return self.site.folder / "config" / "config.toml"
-
-    def profiles(self) -> dict[str, Any]:
-        if not self.config.exists():
-            return {}
-        profiles: dict[str, Any] = tomllib.loads(self.config.read_text())["profiles"]
-        return profiles
-
-    def sent(self, path: str) -> list[bytes]:
-        """The bodies of the requests to such a path."""
-        return [at.request.body for at in self.site.world.log if path in at.request.target]
 
     def counts(self) -> tuple[int, int, int]:
         """How often each was asked: step 1, step 2, the renewal."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from support.certificates import application_environ
 from support.faults import Fault, StagedWorld
@@ -135,15 +135,9 @@ class RealSite(Served):
         self._started.append(running)
         return running
 
-    def run(
-        self,
-        *arguments: str,
-        before: Sequence[str] = (),
-        environ: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 120.0,
-    ) -> Ended:
-        return self.start(*arguments, before=before, environ=environ, stdin=stdin).end(timeout_s)
+    def run(self, *arguments: str, timeout_s: float = 120.0, **how: Any) -> Ended:
+        """As `start`, to its end."""
+        return self.start(*arguments, **how).end(timeout_s)
 
     def watch(self, running: Running, strace: Sequence[str]) -> None:
         """Attaches strace to a process that is waiting; returns when it is attached."""

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -186,6 +187,20 @@ class Program:
         return Ended(code, out.getvalue(), err.getvalue(), person.asked)
 
     __call__ = run
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config" / "config.toml"
+
+    def write_config(self, text: str) -> None:
+        self.config.parent.mkdir(mode=0o700, exist_ok=True)
+        self.config.write_text(text)
+        self.config.chmod(0o600)
+
+    def profiles(self) -> dict[str, Any]:
+        text = self.config.read_text() if self.config.exists() else "[profiles]"
+        profiles: dict[str, Any] = tomllib.loads(text)["profiles"]
+        return profiles
 
 
 class Site(Program, Served):

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.keyrings import HeardTalk, MemoryKeyring
+from support.keyrings import MemoryKeyring
 from support.programs import SBPAM
 from support.pty_program import PtyProgram
 from support.tables import crossed
+from support.talk import Heard
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.settings.keyring import Vault
@@ -228,7 +229,7 @@ def test_after_a_minute_the_keyring_is_no_second_reader() -> None:
     before = {number: signal.getsignal(number) for number in (1, 3, 15, 18, 20)}
     try:
         with pytest.raises(SignInError, match="still waits for an answer on this terminal"):
-            Vault(services, HeardTalk(), attended=True).get("p", "https://nps", "token")
+            Vault(services, Heard(), attended=True).get("p", "https://nps", "token")
         assert termios.tcgetattr(slave)[3] & termios.ECHO
     finally:
         for number, handler in before.items():
