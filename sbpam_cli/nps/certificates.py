@@ -76,10 +76,7 @@ class ClientCertificate:
     _pem: bytes | None = field(default=None, repr=False)
 
     def load_into(self, context: "ssl.SSLContext") -> None:
-        """Makes `context` present it, also if a server asks late (TLS 1.3: IIS may).
-
-        Raises SignInError for a key that cannot be used.
-        """
+        """Has `context` present it, also if asked late (TLS 1.3: IIS may). Raises SignInError."""
         import ssl
 
         asked = []
@@ -93,16 +90,15 @@ class ClientCertificate:
                 context.load_cert_chain(path or self.cert_path, path or self.key_path, answer)
         except (ssl.SSLError, ValueError) as error:
             reason = getattr(error, "reason", None)
-            if reason == "KEY_VALUES_MISMATCH":
-                others = f"another certificate than {self.cert_path}"
-                hint = "name the two that belong together; the application's own certificate first"
-                message = f"the key in {self.key_path} belongs to {others}"
-                raise SignInError(message, hint=hint) from None
-            # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
-            if asked and self._pem is None:
-                raise _wrong_passphrase(self.key_path) from None
             message = f"{self.key_path} holds no usable private key"
             hint = "name the key's file with --client-key or SBPAM_CLIENT_KEY"
+            if reason == "KEY_VALUES_MISMATCH":
+                others, reason = f"another certificate than {self.cert_path}", None
+                message = f"the key in {self.key_path} belongs to {others}"
+                hint = "name the two that belong together; the application's own certificate first"
+            elif asked and self._pem is None:
+                # OpenSSL takes 1,023 bytes; what is longer is a ValueError.
+                raise _wrong_passphrase(self.key_path) from None
             raise SignInError(message, reason=reason, hint=hint) from None
         context.post_handshake_auth = True
 

@@ -126,10 +126,7 @@ class NpsClient(SignedInCalls):
         return each_page(read, ACCOUNTS_A_PAGE, what, hint)
 
     def named_accounts(self) -> list[ServiceAccount]:
-        """`GET /api/v1/Credential` [vendor: to be avoided]: all, by the console's names.
-
-        The name is the display name here; no other call has it.
-        """
+        """`GET /api/v1/Credential` [vendor: to be avoided]: all, with the console's names."""
         what = "the service accounts' names"
         out = Outgoing("/api/v1/Credential?type=Configuration", total_s=LIST_TOTAL_S)
         with _understanding(what):

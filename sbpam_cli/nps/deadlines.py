@@ -57,10 +57,7 @@ class DeadlineNetwork:
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
     ) -> "_DeadlineStream":
-        """The addresses share the time: one that is dead must not cost all of it.
-
-        The one that answered last is the first to be tried.
-        """
+        """Addresses share the time: a dead one must not cost all. The last to answer is first."""
         import httpcore
 
         try:

@@ -16,12 +16,9 @@ def choose_proxy(environ: Mapping[str, str], origin: str, system: Any = None) ->
     system: by default `urllib.request`. Raises UsageError for one that cannot be used,
     without the password that its URL may hold.
     """
-    given = {
-        name.lower(): value.strip()
-        # Lower case sorts last, and so wins.
-        for name, value in sorted(environ.items())
-        if name.lower() in ("https_proxy", "all_proxy", "no_proxy") and value.strip()
-    }
+    # Lower case sorts last, and so wins.
+    pairs = ((name.lower(), value.strip()) for name, value in sorted(environ.items()))
+    given = {name: value for name, value in pairs if value}
     address = urlsplit(origin)
     host, port = address.hostname or "", address.port or 443
     proxy = given.get("https_proxy") or given.get("all_proxy")

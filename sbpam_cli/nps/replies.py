@@ -341,10 +341,7 @@ def read_hosts(content: bytes, *, enrolled: bool) -> Page:
 
 
 def read_token(content: bytes, server_now: float) -> Token:
-    """A token from a JSON string or bare text (a proxy or an older version sends that).
-
-    server_now: the server's clock, epoch seconds. Raises WireError.
-    """
+    """A token from a JSON string, or bare text (of a proxy, an older version). Raises WireError."""
     try:
         text = decode(content)
     except WireError:

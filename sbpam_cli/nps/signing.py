@@ -153,11 +153,10 @@ class SignedInCalls:
         return self._step("the sign-in", ("/signinBody",), body, password)
 
     def second_step(self, token: Token, code: str | int) -> Token:
-        """Step 2, `POST /signin2fa` [live], with step 1's cookies; the code as a JSON string,
-        or bare, as a number. Raises RefusedError for 404 too.
+        """Step 2, `POST /signin2fa` [live], with step 1's cookies; a number goes bare.
 
         May block until somebody presses a button on a phone. 404: once at `/sigin2fa`, as the
-        mission's document spells it.
+        mission's document spells it; then RefusedError too.
         """
         paths = ("/signin2fa", "/sigin2fa")
         return self._step("the second sign-in step", paths, code, str(code), token)

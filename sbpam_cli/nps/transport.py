@@ -155,7 +155,7 @@ class Transport:
         import httpx
 
         clock, secrets = self.services.clock, out.all_secrets()
-        started, progress = clock.monotonic(), _Progress(out.method)
+        started, progress = clock.monotonic(), _Progress(out.method.encode())
         outcome, trace_id = "given up", None
         try:
             client = self._client()
@@ -208,13 +208,13 @@ class Transport:
         return NoReplyError(reason, sent=progress.sent, peer=peer, final=final)
 
 
+@dataclass
 class _Progress:
     """How far a request has come, by httpcore's trace."""
 
-    def __init__(self, method: str) -> None:
-        self._method = method.encode()
-        self.sent = False
-        self.at_proxy = False
+    method: bytes
+    sent: bool = False
+    at_proxy: bool = False
 
     def see(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.started":
@@ -222,7 +222,7 @@ class _Progress:
         elif event == "proxy.start_tls.started":
             self.at_proxy = False
         elif event == "http11.send_request_headers.started":
-            self.sent = self.sent or info["request"].method == self._method
+            self.sent = self.sent or info["request"].method == self.method
 
 
 class _TooLargeError(OSError):

@@ -38,10 +38,7 @@ class PasswordSignIn:
     by_person = False
 
     def sign_in(self, *, may_ask: bool, why: str = "") -> Token:
-        """A token. Raises SignInError if something is missing or refused.
-
-        why: what a person is asked for, in a word or two.
-        """
+        """A token. Raises SignInError. why: what a person is asked for, in a word or two."""
         username, whom = self.secrets.target.username, self.secrets.target.whom
         if username is None:
             # A token in there would have needed none.
