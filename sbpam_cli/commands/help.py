@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDEST = 100
-_EXAMPLES = "Examples:"
 
 
 def print_help(ctx: Any) -> Console:
@@ -48,7 +47,7 @@ def print_guide(services: Services, guide: Path) -> Console:
 def _page(ctx: Any) -> "Iterator[RenderableType]":
     from rich.text import Text
 
-    text, _, examples = inspect.cleandoc(ctx.command.help or "").partition(_EXAMPLES)
+    text, _, examples = inspect.cleandoc(ctx.command.help or "").partition("Examples:")
     first, _, rest = text.strip().partition("\n\n")
     yield Text.assemble(("Usage: ", "bold"), " ".join([ctx.command_path, *_usage(ctx)]))
     yield Text(f"\n{' '.join(first.split())}\n")

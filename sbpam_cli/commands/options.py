@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import typer
 
@@ -20,7 +20,6 @@ from sbpam_cli.wording import did_you_mean
 if TYPE_CHECKING:
     from sbpam_cli.jobs.follow import FollowLimits
 
-Name = TypeVar("Name")
 Follow: TypeAlias = "FollowLimits | None"
 
 EVERYWHERE = "Options of every command"
@@ -104,8 +103,8 @@ SETTLE_AFTER = duration(
 
 
 def read_names(
-    option: str, kind: str, text: str | frozenset[Name], meant: Mapping[str, Iterable[Name]]
-) -> frozenset[Name]:
+    option: str, kind: str, text: str | frozenset[Any], meant: Mapping[str, Iterable[Any]]
+) -> frozenset[Any]:
     """What names, separated by commas and in any case, stand for. Raises OptionError.
 
     text: Typer hands its own result over once more.

@@ -16,7 +16,6 @@ from sbpam_cli.system.services import Services
 
 Rows: TypeAlias = Iterable[Row]
 Body = Callable[[Context], Rows | None]
-_LEFT = {ScanStatus.OUTCOME_UNKNOWN, ScanStatus.NOT_SENT}
 _AFTER = {
     "login": "`sbpam credentials{profile}` finds the account to schedule with",
     "logout": "`sbpam login{profile}` signs in again",
@@ -108,7 +107,7 @@ def _step_for_hosts(command: str, outcome: Outcome) -> str | None:
     run, found = outcome.run, set(outcome.counts)
     if found and found <= {ScanStatus.VALID, ScanStatus.SKIPPED}:
         return "without --dry-run they are scheduled" if ScanStatus.VALID in found else None
-    if run is not None and found & _LEFT:
+    if run is not None and found & {ScanStatus.OUTCOME_UNKNOWN, ScanStatus.NOT_SENT}:
         return f"`sbpam resume {run}` goes on with it"
     if found & GOING:
         if command in ("status", "report"):
