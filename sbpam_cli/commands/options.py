@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import typer
 
-from sbpam_cli.commands.completing import complete_accounts, complete_profiles, complete_runs
+from sbpam_cli.commands import completing
 from sbpam_cli.commands.present import Shown, present
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import FORMS, Form
@@ -78,7 +78,7 @@ def argument(default: Any, words: str, metavar: str, **more: Any) -> Any:
 def run_argument(otherwise: str) -> Any:
     """otherwise: which one it is without it."""
     words = f"A run, or the beginning of its id; without it, {otherwise}."
-    return argument(None, words, "[RUN]", autocompletion=complete_runs)
+    return argument(None, words, "[RUN]", autocompletion=completing.complete_runs)
 
 
 HOSTS_TO_SCAN = argument(None, "FQDNs, files of them, - for stdin.", "[HOST|FILE|-]...")
@@ -86,7 +86,7 @@ CREDENTIAL = option(
     None,
     "The service account (SBPAM_CREDENTIAL): id, name, or DOMAIN\\name.",
     "ID|NAME",
-    autocompletion=complete_accounts,
+    autocompletion=completing.complete_accounts,
 )
 YES = flag("Don't ask.", "--yes", "-y")
 OFFLINE = flag("Ask the journal (or check the list) alone.")
@@ -102,24 +102,28 @@ SETTLE_AFTER = duration(
 )
 
 
-def read_names(
-    option: str, kind: str, text: str | frozenset[Any], meant: Mapping[str, Iterable[Any]]
-) -> frozenset[Any]:
-    """What names, separated by commas and in any case, stand for. Raises OptionError.
+def several(name: str, kind: str, words: str, meant: Mapping[str, Iterable[Any]]) -> Any:
+    """An option that takes names, with commas between and in any case, for what they stand for.
 
-    text: Typer hands its own result over once more.
+    kind: what these names are. Unknown ones raise OptionError.
     """
-    if not isinstance(text, str):
-        return text
-    folded = {name.lower(): several for name, several in meant.items()}
-    names = [name for one in text.split(",") if (name := one.strip().lower())]
-    for name in names:
-        if name not in folded:
-            hint = did_you_mean(name, meant, ", ".join(meant))
-            raise OptionError(f"{option}: there is no {kind} {name[:40]}", hint=hint)
-    if not names:
-        raise OptionError(f"{option} names no {kind}", hint=", ".join(meant))
-    return frozenset().union(*(folded[name] for name in names))
+    folded = {known.lower(): stands_for for known, stands_for in meant.items()}
+
+    def read(text: str | frozenset[Any]) -> frozenset[Any]:
+        # Typer hands its own result over once more.
+        if not isinstance(text, str):
+            return text
+        given = [one for part in text.split(",") if (one := part.strip().lower())]
+        for one in given:
+            if one not in folded:
+                hint = did_you_mean(one, meant, ", ".join(meant))
+                raise OptionError(f"{name}: there is no {kind} {one[:40]}", hint=hint)
+        if not given:
+            raise OptionError(f"{name} names no {kind}", hint=", ".join(meant))
+        return frozenset().union(*(folded[one] for one in given))
+
+    metavar, complete = f"{kind.upper()},...", completing.complete_words(meant)
+    return option(None, words, metavar, name, parser=read, autocompletion=complete)
 
 
 def follow_limits(
@@ -148,7 +152,7 @@ class Common(NamedTuple):
     """The options that mean the same on every command and stand after it."""
 
     profile: str | None = _common(
-        "The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=complete_profiles
+        "The profile to use (SBPAM_PROFILE).", "NAME", autocompletion=completing.complete_profiles
     )
     server: str | None = _common("HOST[:PORT], or https://HOST (SBPAM_SERVER).", "URL")
     ca_bundle: str | None = _common("Trust these CA certificates (SBPAM_CA_BUNDLE).", "FILE")

@@ -1,29 +1,23 @@
 from sbpam_cli.commands import options as known
-from sbpam_cli.commands.completing import complete_words
-from sbpam_cli.commands.options import Follow, option, read_names, run_argument, with_common
+from sbpam_cli.commands.options import Follow, run_argument, several, with_common
 from sbpam_cli.models import RESCANNED, FailureReason, ScanStatus
 from sbpam_cli.output.columns import HOSTS
 from sbpam_cli.output.context import Context
 
 _REASONS: list[str] = [reason for reason in FailureReason if reason != "NoError"]
+# Hosts without a reason have one of these.
 _REASONS += [status for status in ScanStatus if status in RESCANNED]
-
-
-def read_reasons(text: str | frozenset[str]) -> frozenset[str]:
-    """Failure reasons, and the statuses that hosts without one have."""
-    return read_names("--reason", "reason", text, {name: {name} for name in _REASONS})
 
 
 @with_common(HOSTS)
 def rescan(
     ctx: Context,
     run: str | None = run_argument("the newest one"),
-    reason: frozenset[str] | None = option(
-        None,
+    reason: frozenset[str] | None = several(
+        "--reason",
+        "reason",
         "Only these: FailedToConnect,AccessDenied.",
-        "REASON,...",
-        parser=read_reasons,
-        autocompletion=complete_words(_REASONS),
+        {name: [name] for name in _REASONS},
     ),
     yes: bool = known.YES,
     dry_run: bool = known.DRY_RUN,

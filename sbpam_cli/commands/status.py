@@ -1,16 +1,13 @@
 from sbpam_cli.commands import options as known
-from sbpam_cli.commands.completing import complete_runs, complete_words
-from sbpam_cli.commands.options import Follow, argument, flag, option, read_names, with_common
+from sbpam_cli.commands.completing import complete_runs
+from sbpam_cli.commands.options import Follow, argument, flag, several, with_common
 from sbpam_cli.errors import OptionError
 from sbpam_cli.models import PROBLEMS, ScanStatus
 from sbpam_cli.output.columns import HOSTS
 from sbpam_cli.output.context import Context
 
-
-def read_statuses(text: str | frozenset[ScanStatus]) -> frozenset[ScanStatus]:
-    """Names of statuses, separated by commas, in any case; `problems` stands for several."""
-    meant: dict[str, frozenset[ScanStatus]] = {s: frozenset([s]) for s in ScanStatus}
-    return read_names("--only", "status", text, {**meant, "problems": PROBLEMS})
+_NAMES: dict[str, frozenset[ScanStatus]] = {name: frozenset([name]) for name in ScanStatus}
+_NAMES["problems"] = PROBLEMS
 
 
 @with_common(HOSTS)
@@ -24,12 +21,8 @@ def status(
     ),
     every: bool = flag("Every job that the server holds.", "--all"),
     offline: bool = known.OFFLINE,
-    only: frozenset[ScanStatus] | None = option(
-        None,
-        "Print only these: failed,running; or problems.",
-        "STATUS,...",
-        parser=read_statuses,
-        autocompletion=complete_words(["problems", *ScanStatus]),
+    only: frozenset[ScanStatus] | None = several(
+        "--only", "status", "Print only these: failed,running; or problems.", _NAMES
     ),
     exit_status: bool = flag("Exit with 8 while going, 5 in doubt, 3 not all Complete."),
     follow: Follow = None,

@@ -79,13 +79,11 @@ def make_private_folder(path: Path) -> None:
     rights = "".join(f"(A;OICI;FA;;;{who})" for who in ("SY", "BA", _own_sid()))
     descriptor = ctypes.c_void_p()
     convert = security.ConvertStringSecurityDescriptorToSecurityDescriptorW
-    if not convert(ctypes.c_wchar_p(f"D:P{rights}"), 1, ctypes.byref(descriptor), None):
-        raise _last_error()
+    _require(convert(ctypes.c_wchar_p(f"D:P{rights}"), 1, ctypes.byref(descriptor), None))
     try:
         attributes = (ctypes.c_void_p * 3)(ctypes.sizeof(ctypes.c_void_p) * 3, descriptor, None)
         made = kernel.CreateDirectoryW(ctypes.c_wchar_p(str(path)), attributes)
-        if not made and _windows.get_last_error() != _ERROR_ALREADY_EXISTS:
-            raise _last_error()
+        _require(made or _windows.get_last_error() == _ERROR_ALREADY_EXISTS)
     finally:
         kernel.LocalFree(descriptor)
 
@@ -95,16 +93,13 @@ def _own_sid() -> str:
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     token, needed, text = ctypes.c_void_p(), ctypes.c_ulong(), ctypes.c_wchar_p()
     process = ctypes.c_void_p(kernel.GetCurrentProcess())
-    if not security.OpenProcessToken(process, _TOKEN_QUERY, ctypes.byref(token)):
-        raise _last_error()
+    _require(security.OpenProcessToken(process, _TOKEN_QUERY, ctypes.byref(token)))
     try:
         user = (ctypes.c_void_p * 32)()
         size = ctypes.sizeof(user)
         read = security.GetTokenInformation
-        if not read(token, _TOKEN_USER, user, size, ctypes.byref(needed)):
-            raise _last_error()
-        if not security.ConvertSidToStringSidW(ctypes.c_void_p(user[0]), ctypes.byref(text)):
-            raise _last_error()
+        _require(read(token, _TOKEN_USER, user, size, ctypes.byref(needed)))
+        _require(security.ConvertSidToStringSidW(ctypes.c_void_p(user[0]), ctypes.byref(text)))
         sid = text.value or ""
         kernel.LocalFree(text)
         return sid
@@ -112,6 +107,7 @@ def _own_sid() -> str:
         kernel.CloseHandle(token)
 
 
-def _last_error() -> OSError:
-    error: OSError = _windows.WinError(_windows.get_last_error())
-    return error
+def _require(done: object) -> None:
+    """Raises OSError, with what Windows says, if a call failed."""
+    if not done:
+        raise _windows.WinError(_windows.get_last_error())
