@@ -55,12 +55,13 @@ def open_certificate(ctx: Context, target: Target, secrets: Secrets) -> ClientCe
 
 @dataclass(eq=False, repr=False)
 class ApplicationSignIn:
-    """An application's way in; no person is needed."""
+    """An application's way in; it needs no person, and no code."""
 
     ctx: Context
     secrets: Secrets
     client: NpsClient
     certificate: ClientCertificate
+    code: str | None = None
     by_person = False
 
     def __post_init__(self) -> None:

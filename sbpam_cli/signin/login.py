@@ -89,8 +89,7 @@ def run_login(ctx: Context, options: LoginOptions) -> None:
     if ctx.can_ask:
         site = _settle_trust(site)
         target = target._replace(fingerprint=site.target.fingerprint)
-    site.session.code = code
-    token = site.session.sign_in()
+    token = site.session.sign_in(code)
     if options.print_token:
         ctx.printer.write_alone([token.value], token.value)
         return

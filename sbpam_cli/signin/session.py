@@ -3,11 +3,11 @@
 import os
 import threading
 from contextlib import AbstractContextManager, nullcontext, suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sbpam_cli.errors import Interrupted, SbpamError, ServerError, SignInError, UsageError
 from sbpam_cli.models import Token
+from sbpam_cli.nps.certificates import ClientCertificate
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.decoding import WireError
 from sbpam_cli.nps.failures import RefusedError
@@ -18,14 +18,13 @@ from sbpam_cli.output.context import Context
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import Target, resolve_target
 from sbpam_cli.settings.secrets import KEYRING, Found, Secrets, typed_secret
+from sbpam_cli.signin.application import ApplicationSignIn, open_certificate
+from sbpam_cli.signin.password import PasswordSignIn
 from sbpam_cli.system.locks import take_turn
 from sbpam_cli.system.signals import Interruption
 
 if TYPE_CHECKING:
     from sbpam_cli.journal.records import Run
-    from sbpam_cli.nps.certificates import ClientCertificate
-    from sbpam_cli.signin.application import ApplicationSignIn
-    from sbpam_cli.signin.password import PasswordSignIn
 
 _RENEW_BEFORE_S = 60.0
 _RENEW_BEFORE_SHARE = 0.2
@@ -55,8 +54,6 @@ class Site:
         self.secrets: Secrets = before.secrets if before else secrets or open_secrets(ctx, target)
         self.certificate: ClientCertificate | None = before.certificate if before else None
         if before is None and target.method == "application":
-            from sbpam_cli.signin.application import open_certificate
-
             self.certificate = open_certificate(ctx, target, self.secrets)
         if target.insecure:
             ctx.console.warn(
@@ -86,13 +83,9 @@ class Site:
 
 
 class Session:
-    """Tokens for one target. Threads may share it; they sign in and renew once.
-
-    code: for step 2 of the first sign-in.
-    """
+    """Tokens for one target. Threads may share it; they sign in and renew once."""
 
     def __init__(self, site: Site, before: "Session | None" = None) -> None:
-        self.code: str | None = None
         self._site = site
         self._target = site.target
         self._lock = threading.Lock()
@@ -101,18 +94,10 @@ class Session:
         self._keep = site.target.stored
         self._failure: SbpamError | None = None
         self._why = "not signed in"
-
-    @cached_property
-    def _flow(self) -> "ApplicationSignIn | PasswordSignIn":
-        """Loaded if a sign-in is needed: mostly a stored token serves."""
-        site = self._site
+        self._flow: PasswordSignIn | ApplicationSignIn
+        self._flow = PasswordSignIn(site.ctx, site.secrets, site.client)
         if site.certificate is not None:
-            from sbpam_cli.signin.application import ApplicationSignIn
-
-            return ApplicationSignIn(site.ctx, site.secrets, site.client, site.certificate)
-        from sbpam_cli.signin.password import PasswordSignIn
-
-        return PasswordSignIn(site.ctx, site.secrets, site.client, self.code)
+            self._flow = ApplicationSignIn(site.ctx, site.secrets, site.client, site.certificate)
 
     def needs_renewal(self, token: Token) -> bool:
         """Whether less than min(60 s, 20% of its life) is left, by the server's clock."""
@@ -148,8 +133,8 @@ class Session:
                 self._current = self._renewed(refused, must=True)
             return self._current
 
-    def sign_in(self) -> Token:
-        """Signs in afresh, whatever is stored (`login`); keeps nothing."""
+    def sign_in(self, code: str | None = None) -> Token:
+        """Signs in afresh, whatever is stored (`login`); keeps nothing. code: for step 2."""
         with self._lock:
             self._keep, self._why = False, ""
             if self._target.method == "token":
@@ -158,6 +143,7 @@ class Session:
                 with suppress(ServerError):
                     self._current = self._site.client.fresh_token(token)
             else:
+                self._flow.code = code
                 self._current = self._sign_in(may_ask=self._site.ctx.can_ask)
             return self._current
 
