@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import NamedTuple, Self
 
 from sbpam_cli.jobs.rows import batch_rows
@@ -124,9 +123,10 @@ def _rows(
     names: Sequence[str], job_id: str, hosts: Sequence[ScanHost], unsaid: ScanStatus
 ) -> list[HostRow]:
     # From the failure reason to the times, both have the same fields in the same order.
-    _, _, statuses, *rest, _ = zip(*hosts, strict=True) if hosts else [()] * len(ScanHost._fields)
-    known = [status or unsaid for status in statuses]
-    return list(map(make_row, zip(names, known, repeat(job_id), *rest, strict=False)))
+    return [
+        make_row((name, host[2] or unsaid, job_id, *host[3:-1]))
+        for name, host in zip(names, hosts, strict=True)
+    ]
 
 
 def is_unconfirmed(row: HostRow) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from itertools import repeat
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _LONGEST_TEXT = 2000
 _TOKEN = re.compile(r"[!-;=-~]{1,65536}")
 _LONGEST_TIME = 40
+_AT_ONCE = 1_000
+"""Hosts: more do not stay in a processor's cache."""
 
 
 # Values.
@@ -185,55 +188,46 @@ def _hosts_of(job: Any) -> list[ScanHost] | None:
     known = decoders()
     if (listed := job.hostScanHostStatus) is not None:
         absent = (None, known["no host"])
-        hosts = [one for one in listed if one not in absent]
-        never = [None] * len(hosts)
-        return _read_hosts(hosts, hosts, never, never)
-    if (joined := job.hostScanJobHostJoin) is None:
-        return None
-    absent = (None, known["no join"])
-    joins = [join for join in joined if join not in absent]
-    told = [join.actionQueue or known["untold"] for join in joins]
-    found = _read_hosts(
+        hosts = told = [one for one in listed if one not in absent]
+    elif (joined := job.hostScanJobHostJoin) is not None:
+        absent = (None, known["no join"])
+        joins = [join for join in joined if join not in absent]
         # A host that is null is one without a name.
-        [join.hostScanHost or known["no host"] for join in joins],
-        told,
-        [read_time(one.timeStarted) for one in told],
-        [read_time(one.timeFinished) for one in told],
-    )
-    for at, host in enumerate(found):
-        if host.status is None:
-            # One without a queue has yet to begin.
-            unsaid = ScanStatus.UNKNOWN if joins[at].actionQueue else ScanStatus.QUEUED
-            found[at] = host._replace(status=unsaid)
-    return found
+        hosts = [join.hostScanHost or known["no host"] for join in joins]
+        told = [join.actionQueue or known["untold"] for join in joins]
+    else:
+        return None
+    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(hosts), _AT_ONCE)]
+    return [host for part in parts for host in _read_hosts(hosts[part], told[part])]
 
 
 _make_host: Callable[[Iterable[object]], ScanHost] = partial(tuple.__new__, ScanHost)
 
 
-def _read_hosts(
-    hosts: Sequence[Any],
-    told: Sequence[Any],
-    started: Sequence[float | None],
-    finished: Sequence[float | None],
-) -> list[ScanHost]:
-    """A field at a time, because a reply may hold a hundred thousand hosts."""
-    outcomes = list(map(_outcome, told))
+def _read_hosts(hosts: Sequence[Any], told: Sequence[Any]) -> Iterable[ScanHost]:
+    """A field at a time, because that takes half as long as a host at a time."""
+    status, reason, detail = map(list, zip(*map(_outcome, told), strict=True))
+    started: Iterable[float | None] = repeat(None)
+    finished: Iterable[float | None] = repeat(None)
+    if told[0] is not hosts[0]:
+        started = [read_time(one.timeStarted) for one in told]
+        finished = [read_time(one.timeFinished) for one in told]
+        # One without a queue has yet to begin.
+        untold, unsaid = decoders()["untold"], (ScanStatus.UNKNOWN, ScanStatus.QUEUED)
+        status = [own or unsaid[one is untold] for own, one in zip(status, told, strict=True)]
     columns: list[Iterable[object]] = [
         _texts([host.name for host in hosts]),
         _texts([host.dnsHostName for host in hosts]),
-        [status for status, _, _ in outcomes],
-        [reason for _, reason, _ in outcomes],
+        *(status, reason),
         _texts([host.os for host in hosts]),
         _texts([host.ipAddress for host in hosts]),
         _texts([host.version for host in hosts]),
-        [detail for _, _, detail in outcomes],
+        detail,
         canonical_uuids([host.hostId for host in hosts]),
-        started,
-        finished,
+        *(started, finished),
         canonical_uuids([host.credentialId for host in hosts]),
     ]
-    return list(map(_make_host, zip(*columns, strict=True)))
+    return map(_make_host, zip(*columns, strict=False))
 
 
 def _texts(values: Sequence[Any]) -> Sequence[str | None]:

@@ -383,4 +383,5 @@ class Sending:
 
 def lacks_second_look(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
-    return batch.state == "accepted" and any(map(is_unconfirmed, batch.rows or ()))
+    told = (row for row in batch.rows or () if row.detail is not None)
+    return batch.state == "accepted" and any(map(is_unconfirmed, told))
