@@ -72,15 +72,25 @@ def _malformed(where: str, error: Exception) -> InputError:
 
 def _ndjson_values(text: HostText, tally: ListTally) -> Iterator[Numbered]:
     for block in text.blocks():
-        lines = text.decode(block).split("\n")[:-1]
-        try:
-            values = _decode(f"[{','.join(lines)}]")
-        except ValueError:
-            values = None
-        if isinstance(values, list) and len(values) == len(lines):
-            yield range(text.line, text.line + len(lines)), values
+        if (rows := _flat_rows(block)) is not None:
+            yield range(text.line, text.line + len(rows)), rows
         else:
-            yield _ndjson_lines(text, lines, tally)
+            yield _ndjson_lines(text, text.decode(block).split("\n")[:-1], tally)
+
+
+def _flat_rows(block: bytes) -> list[object] | None:
+    """The objects of whole lines, one in each; None if any may be else, or hold a member twice."""
+    import msgspec
+
+    try:
+        rows = msgspec.json.Decoder(dict[str, object]).decode_lines(block)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not len(rows) == block.count(b"\n") == block.count(b"}\n{") + 1:
+        return None
+    # Of a member that stands twice only one is left; objects in the objects have members too.
+    members = -1 if b" :" in block or b"\t:" in block else block.count(b'":')
+    return [*rows] if sum(map(len, rows)) == members else None
 
 
 def _ndjson_lines(text: HostText, lines: Sequence[str], tally: ListTally) -> Numbered:
