@@ -260,7 +260,10 @@ class FollowedJob:
         if before is None or (before.status is ScanStatus.ACCEPTED and before.detail is None):
             return row
         if before.status not in SCHEDULED or is_unconfirmed(before):
-            return row if match.nameless else row._replace(status=ScanStatus.NOT_ACCEPTED)
+            # A host that it holds under an unknown name may be this one.
+            if match.nameless or match.unasked:
+                return with_unasked([row], match.unasked)[0]
+            return row._replace(status=ScanStatus.NOT_ACCEPTED)
         if before.status in FINISHED:
             return before
         lost = self.lacking >= _LOOKS_BELIEVED

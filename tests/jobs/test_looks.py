@@ -9,7 +9,7 @@ from support.site import Ended, Site
 
 ONE_JOB = "HostScanJob/[0-9a-f]{8}-"
 A, B = HOSTS = ("a.corp.example", "b.corp.example")
-NOT_THERE = "unknown1.corp.example"
+NOT_THERE, ALIAS = "unknown1.corp.example", "alias.other.example"
 
 Join = tuple[str | None, int | None]
 MUTE: Join = (None, None)
@@ -76,15 +76,16 @@ def test_a_run_is_followed_as_long_as_a_host_may_change(
 
 
 @pytest.mark.parametrize(
-    ("look", "code", "end"),
+    ("look", "code", "end", "detail"),
     [
-        ([(A, 2)], 3, "NotAccepted"),
-        ([(A, 2), (None, 1)], 3, "Accepted"),
-        ([(A, 2), (NOT_THERE, 2)], 0, "Complete"),
+        ([(A, 2)], 3, "NotAccepted", "not in the reply"),
+        ([(A, 2), (None, 1)], 3, "Accepted", "not in the reply"),
+        ([(A, 2), (ALIAS, 2)], 3, "Accepted", f"not in the reply; the reply names {ALIAS}"),
+        ([(A, 2), (NOT_THERE, 2)], 0, "Complete", ""),
     ],
 )
 def test_a_host_that_the_reply_left_out_needs_a_second_look(
-    site: Site, look: Sequence[Join], code: int, end: str
+    site: Site, look: Sequence[Join], code: int, end: str, detail: str
 ) -> None:
     site.faults.add(Fault(action="status", status=500, method="GET", path=ONE_JOB))
     started = site.run("schedule", A, NOT_THERE)
@@ -94,6 +95,10 @@ def test_a_host_that_the_reply_left_out_needs_a_second_look(
     show(site, look)
     ended = follow(site)
     assert (ended.code, ended.statuses()) == (code, [(A, "Complete"), (NOT_THERE, end)])
+    assert ended.rows()[1][7] == detail
+    before = len(site.requests("OuMapping"))
+    site.run("rescan")
+    assert len(site.requests("OuMapping")) - before == (end == "NotAccepted")
 
 
 @pytest.mark.parametrize(
