@@ -134,17 +134,6 @@ def is_unconfirmed(row: HostRow) -> bool:
     return row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
 
 
-def without_missing(match: Match) -> Sequence[HostRow]:
-    """The rows after a second look: what is missing now was not accepted."""
-    if not match.missing or match.nameless or match.unasked:
-        return match.rows
-    missing = set(match.missing)
-    return [
-        row._replace(status=ScanStatus.NOT_ACCEPTED) if row.host in missing else row
-        for row in match.rows
-    ]
-
-
 def name_unasked(unasked: Sequence[str]) -> str | None:
     """The part of `detail` that names what nobody asked for."""
     if not unasked:

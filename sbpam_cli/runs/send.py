@@ -12,9 +12,9 @@ from itertools import islice
 
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Follower, FollowLimits, RunningLimit
-from sbpam_cli.jobs.job import is_unconfirmed, match_job, with_unasked, without_missing
+from sbpam_cli.jobs.job import is_unconfirmed
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import ScanJob, ScanStatus, Token
+from sbpam_cli.models import ScanJob, Token
 from sbpam_cli.nps.signing import backoff_s
 from sbpam_cli.nps.transport import NoReplyError
 from sbpam_cli.output.context import as_error
@@ -370,12 +370,9 @@ class Sending:
     def _take_look(self, batch: Batch, done: Done) -> None:
         """The job read once more: only now a host is reported as not in it."""
         self._looking.remove(batch)
-        if done.error is None and done.result.hosts is not None:
-            match = match_job(batch.names, done.result, unsaid=ScanStatus.UNKNOWN)
-            batch.rows = with_unasked(without_missing(match), match.unasked)
-            batch.seen_at = self._clock.now()
-            self._record([batch])
-        elif done.error is not None and not isinstance(done.error, SbpamError):
+        if done.error is None:
+            self._record(self._state.look_again(batch, done.result))
+        elif not isinstance(done.error, SbpamError):
             raise done.error
         self._state.looked_twice.add(batch)
         self._state.settled(batch)

@@ -237,7 +237,8 @@ class Settling:
             if not same or began < self._quiet_at(batch):
                 self._leave_open(batch, "a job holds a part of it so far")
                 return
-        self._state.take_job(batch, job, looked_twice=True)
+        self._state.take_job(batch, job)
+        self._state.look_again(batch, job)
         if self._state.journal.claim(self._state.run, batch):
             self._state.settled(batch)
         else:

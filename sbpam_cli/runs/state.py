@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError
-from sbpam_cli.jobs.job import match_job, with_unasked, without_missing
+from sbpam_cli.jobs.job import followed_jobs, match_job, record_looks, with_unasked
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
@@ -83,16 +83,17 @@ class RunState:
         """A read of the list of jobs has ended: later POSTs refer to it. Raises JournalError."""
         self.list_before = self.journal.record_list(self.run.server, ids, whole=whole)
 
-    def take_job(self, batch: Batch, job: ScanJob, *, looked_twice: bool = False) -> None:
-        """The batch is in this job.
-
-        looked_twice: what the job lacks was not accepted.
-        """
+    def take_job(self, batch: Batch, job: ScanJob) -> None:
+        """The batch is in this job, as a reply told it."""
         batch.state, batch.job_id, batch.reason, batch.possible = "accepted", job.job_id, None, ()
         batch.seen_at = batch.accepted_at = self.ctx.services.clock.now()
         match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
-        rows = without_missing(match) if looked_twice else match.rows
-        batch.rows = with_unasked(rows, match.unasked)
+        batch.rows = with_unasked(match.rows, match.unasked)
+
+    def look_again(self, batch: Batch, job: ScanJob) -> list[Batch]:
+        """What its job lacks once more was not accepted; the batch, if that told of hosts."""
+        [followed] = followed_jobs([batch])
+        return record_looks([followed.see(job)], self.ctx.services.clock.now())
 
     def record(self, *batches: Batch) -> None:
         """What became of some batches, in one commit. Raises JournalError."""

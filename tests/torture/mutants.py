@@ -182,9 +182,9 @@ for batch in self._state.batches:
     situation(
         "NotAccepted beside unmatched hosts",
         "person",
-        "without_missing",
-        "not match.missing",
-        "not match.missing or match.nameless or match.unasked",
+        "FollowedJob._missing_row",
+        "False",
+        "match.nameless or match.unasked",
         module="jobs/job",
     ),
     situation(
