@@ -99,22 +99,17 @@ def resolve_target(
     Raises UsageError for an unknown profile, InputError for a broken file.
     """
     profiles = load_profiles(services)
-    name, _ = _given(services, options, "profile")
-    saved = profiles.get(name or DEFAULT_PROFILE)
-    address, source = _given(services, options, "server")
-    if name is not None and saved is None and address is None and not new_profile:
+    name, _ = _given(services, options, None, "profile")
+    saved = profiles.get(name or DEFAULT_PROFILE, Profile(name or DEFAULT_PROFILE))
+    origin, source = _given(services, options, saved, "server")
+    if name is not None and name not in profiles and origin is None and not new_profile:
         raise unknown_profile(name, profiles)
-    saved = saved or Profile(name=name or DEFAULT_PROFILE)
-    origin = address if address is not None else saved.server
-    own = saved if origin == saved.server else Profile(name=saved.name)
-    sources = {} if origin is None else {"server": "profile" if address is None else source}
+    own = saved if origin == saved.server else Profile(saved.name)
+    sources = {} if origin is None else {"server": source}
     settings: dict[str, str | None] = {}
     for key in _WITH_VARIABLE:
-        value, source = _given(services, options, key)
-        if value is None:
-            value, source = getattr(own, key), "profile"
-        settings[key] = value
-        if value is not None:
+        settings[key], source = _given(services, options, own, key)
+        if settings[key] is not None:
             sources[key] = source
     # Option or environment say whom to trust: no old exception outlives that.
     judged = any(sources.get(key, "profile") != "profile" for key in ("ca_bundle", "fingerprint"))
@@ -133,15 +128,16 @@ def resolve_target(
     )
 
 
-def _given(services: Services, options: ConnectionOptions, key: str) -> tuple[str | None, str]:
-    """What option or environment say, and which of them. Raises OptionError or UsageError."""
+def _given(
+    services: Services, options: ConnectionOptions, saved: Profile | None, key: str
+) -> tuple[str | None, str]:
+    """The setting and where it comes from. Raises OptionError or UsageError."""
     option, variable = f"--{key.replace('_', '-')}", f"SBPAM_{key.upper()}"
-    value, source = (getattr(options, key) or "").rstrip("\r\n"), option
-    if not value:
-        value, source = services.env(variable) or "", variable
-    if not value:
-        return None, source
-    return parse_setting(key, value, source), source
+    if value := (getattr(options, key) or "").rstrip("\r\n"):
+        return parse_setting(key, value, option), option
+    if text := services.env(variable):
+        return parse_setting(key, text, variable), variable
+    return getattr(saved, key, None), "profile"
 
 
 def parse_setting(key: str, text: str, source: str) -> str:
