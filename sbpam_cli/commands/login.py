@@ -67,14 +67,14 @@ def login(
         "api-key": api_key_stdin,
         "token": token_stdin,
     }
+    ctx.connection = ctx.connection._replace(
+        username=username,
+        credential=credential,
+        client_cert=client_cert,
+        client_key=client_key,
+        insecure=insecure,
+    )
     options = LoginOptions(
-        connection=ctx.connection._replace(
-            username=username,
-            credential=credential,
-            client_cert=client_cert,
-            client_key=client_key,
-            insecure=insecure,
-        ),
         method=method,
         code=code,
         files={name: path for name, path in files.items() if path},

@@ -159,8 +159,9 @@ class NpsClient(SignedInCalls):
         """
         path = f"/api/v1/Host/OuManageResources?ou={_in_query(dn)}"
         path += f"&includeChildOus={'true' if children else 'false'}"
-        out = Outgoing(path, repeat="unsent", total_s=LIST_TOTAL_S, read_s=LIST_TOTAL_S)
-        reply, what = self._ask(out, acts=ACTED_OR_NOT), "the hosts of the organisational unit"
+        wait_s = LIST_TOTAL_S
+        out = Outgoing(path, repeat="unsent", total_s=wait_s, read_s=wait_s, acts=ACTED_OR_NOT)
+        reply, what = self._ask(out), "the hosts of the organisational unit"
         if reply.status in (400, 404, 405):
             words, trace_id = reply.problem()
             why = words or f"HTTP {reply.status}: does it lack the call, which came with 4.2?"

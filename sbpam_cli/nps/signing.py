@@ -87,7 +87,7 @@ class SignedInCalls:
             self.clock_offset_s = served - self._services.clock.now()
         return reply
 
-    def _try(self, out: Outgoing, acts: str | None = None) -> Reply:
+    def _try(self, out: Outgoing) -> Reply:
         """Up to 4 tries within 15 s, as long as one more may help and may be made."""
         clock = self._services.clock
         until = clock.monotonic() + _TRIES_WITHIN_S
@@ -112,16 +112,13 @@ class SignedInCalls:
         hint = "check the address, the network and the proxy; `--verbose` shows each try"
         what, why = f"no answer from {result.peer}", result.reason
         failure = result.final or UnreachableError(what, reason=why, hint=hint)
-        failure.hint = acts if acts and result.sent else failure.hint
+        failure.hint = out.acts if out.acts and result.sent else failure.hint
         raise failure from None
 
-    def _ask(self, out: Outgoing, acts: str | None = None) -> Reply:
-        """A signed-in request and its answer. A refused token is renewed once.
-
-        acts: it may change something, and this is the hint if nobody knows whether it did.
-        """
-        token = self.tokens.token(lasting=acts is not None)
-        reply = self._try(replace(out, token=token.value), acts)
+    def _ask(self, out: Outgoing) -> Reply:
+        """A signed-in request and its answer. A refused token is renewed once."""
+        token = self.tokens.token(lasting=bool(out.acts))
+        reply = self._try(replace(out, token=token.value))
         if reply.status != 401:
             return reply
         try:
@@ -130,7 +127,7 @@ class SignedInCalls:
             if error.reason is None:
                 error.reason, error.trace_id = reply.problem()
             raise
-        return self._try(replace(out, token=token.value), acts)
+        return self._try(replace(out, token=token.value))
 
     def _read(self, out: Outgoing, what: str, unknown: str | None = None) -> Reply:
         """unknown: what a 404 means that the server does not know."""

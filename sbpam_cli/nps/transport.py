@@ -63,6 +63,7 @@ class Outgoing:
     surely did not leave, or of nothing. total_s: for the whole of it. attempt: the number of
     this try. largest: bytes of a success's body, decompressed; an error's is cut off.
     consume: takes the body of a success in pieces as they come, and `content` is empty then.
+    acts: it may change something: the hint if nobody knows whether it did.
     """
 
     path: str
@@ -79,6 +80,7 @@ class Outgoing:
     attempt: int = 1
     largest: int = 64 << 20
     consume: Callable[[Iterator[bytes]], None] | None = None
+    acts: str = ""
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         found = {"Accept": "application/json", "User-Agent": f"sbpam/{__version__}"}

@@ -12,8 +12,7 @@ from sbpam_cli.settings.profiles import Target
 from sbpam_cli.settings.secrets import Secrets
 from sbpam_cli.wording import utc
 
-_DAY_S = 86_400.0
-_WARN_DAYS = 14
+_WARN_BEFORE_S = 14 * 86_400.0
 
 
 def client_key(target: Target) -> str | None:
@@ -44,7 +43,7 @@ def open_certificate(ctx: Context, target: Target, secrets: Secrets) -> ClientCe
     if certificate.open_to_others is not None:
         ctx.console.warn(f"all users can read the private key in {certificate.open_to_others}")
     left_s = certificate.expires_at - ctx.services.clock.now()
-    if left_s <= _WARN_DAYS * _DAY_S:
+    if left_s <= _WARN_BEFORE_S:
         ends = f"{'expires' if left_s > 0 else 'expired'} on {utc(certificate.expires_at)[:10]}"
         ctx.console.warn(
             f"the client certificate {certificate.cert_path} {ends}:"

@@ -17,7 +17,6 @@ from sbpam_cli.settings.environment import SecretName, given_by_environment
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.settings.profiles import (
     PATHS,
-    ConnectionOptions,
     Target,
     change_profile,
     load_profiles,
@@ -57,7 +56,6 @@ class LoginOptions:
     print_token: that is all; neither profile nor keyring hears of it.
     """
 
-    connection: ConnectionOptions
     method: Method | None = None
     code: str | None = field(default=None, repr=False)
     files: Mapping[SecretName, str] = field(default_factory=dict)
@@ -105,7 +103,7 @@ def run_login(ctx: Context, options: LoginOptions) -> None:
 
 
 def _choose_target(ctx: Context, options: LoginOptions) -> Target:
-    given, services = options.connection, ctx.services
+    given, services = ctx.connection, ctx.services
     target = resolve_target(services, given, new_profile=True)
     if target.origin is None:
         if not ctx.can_ask:
