@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,12 @@ print(code, *sys.modules, file=sys.stderr)
 NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "trustme", "cryptography"}
 
 
-def loaded(*arguments: str, site: Site | None = None, code: str = "0", **env: str) -> set[str]:
+def loaded(*arguments: str, environ: Mapping[str, str] | None = None, code: str = "0") -> set[str]:
     """The modules of a process that ran the command with stdout and stderr as pipes."""
-    own = {**site.environ, **env} if site is not None else env
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-c", SHOWS_MODULES, *arguments],
-        env={**kept, **own},
+        env={**kept, **(environ or {})},
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -47,7 +47,8 @@ def test_a_schedule_in_a_pipe_loads_nothing_heavy(site: Site, tmp_path: Path) ->
     for name in ("click", "pydantic", "trio", "h2"):
         (tmp_path / f"{name}.py").touch()
 
-    modules = loaded("schedule", "web01.corp.example", site=site, PYTHONPATH=str(tmp_path))
+    environ = {**site.environ, "PYTHONPATH": str(tmp_path)}
+    modules = loaded("schedule", "web01.corp.example", environ=environ)
 
     assert modules & NEVER == set()
     assert "httpx" in modules, "the list of names is of modules that could be there"
@@ -56,7 +57,7 @@ def test_a_schedule_in_a_pipe_loads_nothing_heavy(site: Site, tmp_path: Path) ->
 @pytest.mark.parametrize("form", ["json", *slow("tsv", "csv", "ndjson")])
 def test_no_rows_in_a_pipe_and_no_error_load_rich(site: Site, form: str) -> None:
     done = loaded("demo", "web01.corp.example", "--scan-duration", "1s", "-o", form)
-    told = loaded("status", "20200101", "-o", form, "--verbose", site=site, code="2")
+    told = loaded("status", "20200101", "-o", form, "--verbose", environ=site.environ, code="2")
 
     assert not {"rich", "pygments"} & (done | told)
 
@@ -75,6 +76,15 @@ def test_a_help_page_loads_no_network_and_no_secrets() -> None:
     modules = loaded("--help")
 
     assert modules & {"httpx", "httpcore", "keyring", "sqlite3", "ssl", "cryptography"} == set()
+
+
+@pytest.mark.parametrize("line", ["sbpam sch", "sbpam schedule --o", "sbpam status --profile x"])
+def test_a_tab_loads_little(line: str, tmp_path: Path) -> None:
+    typed = {"_SBPAM_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
+    modules = loaded(environ=typed | {"SBPAM_CONFIG_HOME": str(tmp_path)})
+
+    assert "typer" in modules
+    assert not modules & {"rich", "httpx", "keyring", "sqlite3", "ssl", "sbpam_cli.sandbox"}
 
 
 def commits_of(site: Site, batches: int) -> int:

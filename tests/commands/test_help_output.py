@@ -2,13 +2,12 @@
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from support.command_tree import all_commands, calls_in, parse_call
-from support.programs import SBPAM
+from support.programs import shell
 from support.site import Program
 from support.tables import crossed
 
@@ -83,17 +82,6 @@ def test_version(program: Program) -> None:
 on_posix = pytest.mark.skipif(os.name != "posix", reason="shells and /dev/full")
 
 
-def shell(script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", script, SBPAM],
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @on_posix
 @pytest.mark.parametrize("asked", ["schedule --help", "--version"])
 def test_reader_that_left(asked: str) -> None:
@@ -108,7 +96,7 @@ def test_reader_that_left(asked: str) -> None:
 def test_stdout_that_takes_nothing(asked: str, target: str, tmp_path: Path) -> None:
     if target == "/dev/full" and not Path(target).exists():
         pytest.skip("no /dev/full")
-    ended = shell(f'"$0" {asked} >{target}', SBPAM_STATE_HOME=str(tmp_path / "state"))
+    ended = shell(f'"$0" {asked} >{target}', environ={"SBPAM_STATE_HOME": str(tmp_path / "state")})
     assert ended.returncode == 1
     reason = "not writable" if target == "&-" else "No space left on device"
     assert ended.stderr == (
@@ -120,6 +108,6 @@ def test_stdout_that_takes_nothing(asked: str, target: str, tmp_path: Path) -> N
 @on_posix
 def test_old_locale() -> None:
     old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
-    ended = shell('"$0" schedule --help', **old)
+    ended = shell('"$0" schedule --help', environ=old)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Usage: sbpam" in ended.stdout

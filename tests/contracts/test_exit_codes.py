@@ -49,6 +49,7 @@ FAULTS = {
         ((4, 3), False, ["Rejected", "NotSent"]),
         ((5, 6), False, ["OutcomeUnknown", "NotSent"]),
         ((6, 3), False, ["Rejected", "NotSent"]),
+        ((6,), False, ["Queued", "NotSent"]),
         ((3,), True, ["Rejected", "Queued"]),
         ((141,), True, ["Queued", "Queued"]),
     ],

@@ -122,17 +122,6 @@ def test_server_is_down_from_the_start(site: Site) -> None:
     assert site.run("status", "--offline").out == ""
 
 
-def test_server_fails_in_the_middle(site: Site) -> None:
-    site.faults.add(
-        Fault(action="status", status=503, headers={"Retry-After": "1"}, nth=range(2, 99), **POST)
-    )
-    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE).expect(6)
-    assert [row[1] for row in ended.rows()] == ["Queued", "NotSent", "NotSent", "NotSent"]
-    assert "Service Unavailable" in ended.err
-    assert "resume" in ended.err
-    assert site.scheduled() == HOSTS[:1]
-
-
 @pytest.mark.parametrize("form", ["tsv", "csv", "json", "ndjson", "table"])
 def test_scheduling_goes_on_when_stdout_closes(site: Site, form: str) -> None:
     site.prepare = lambda services: setattr(services, "stdout", ClosedAfter(10))

@@ -145,14 +145,8 @@ def test_a_block_of_plain_names_takes_the_quick_way() -> None:
         ("10.0.0.*", "is a range of addresses, give the host's name"),
         ("10.0.0.[1-20]", "is a range of addresses, give the host's name"),
         ("fe80::1-fe80::9", "is a range of addresses, give the host's name"),
-        (
-            "fa\u00df.example.com",
-            'has the non-ASCII character "\u00df" (U+00DF), write xn--fa-hia.example.com',
-        ),
-        (
-            "\u201cweb.a.bc\u201d",
-            'has the typographic quote "\u201c" (U+201C), write the name without it',
-        ),
+        ("fa\u00df.a.bc", 'has the non-ASCII character "\u00df" (U+00DF), write xn--fa-hia.a.bc'),
+        ("\u201cw.bc", 'has the typographic quote "\u201c" (U+201C), write the name without it'),
         ("web\u201301.a.bc", 'has the typographic dash "\u2013" (U+2013), write "-"'),
     ],
 )

@@ -1,18 +1,14 @@
 """Several processes at once: one list is one run, and the journal bears them all."""
 
-import pytest
 from support.faults import Fault
 from support.oracle import check_exactly_once, check_journal
 from support.process import POSTS, QUICK, RealSite, host_names, until
-from support.tables import slow
 
 SLOW_POSTS = Fault(action="delay", method="POST", path=POSTS, seconds=0.6)
 """So that whoever starts second comes while the first is sending."""
-REPEATED = pytest.mark.parametrize("repetition", [0, *slow(1)])
 
 
-@REPEATED
-def test_one_of_two_starts_of_one_list_works(stage: RealSite, repetition: int) -> None:
+def test_one_of_two_starts_of_one_list_works(stage: RealSite) -> None:
     stage.faults.add(SLOW_POSTS)
     names = host_names(40)
     # The same set: another order and another spelling are the same list.
@@ -28,8 +24,7 @@ def test_one_of_two_starts_of_one_list_works(stage: RealSite, repetition: int) -
     check_journal(stage)
 
 
-@REPEATED
-def test_two_lists_on_one_new_journal_both_work(stage: RealSite, repetition: int) -> None:
+def test_two_lists_on_one_new_journal_both_work(stage: RealSite) -> None:
     """Both make the journal's tables, both write to it: neither fails for the other."""
     names = host_names(60)
     lists = [stage.write_list(names[:30]), stage.write_list(names[30:])]

@@ -380,11 +380,11 @@ def test_a_job_that_another_run_claims_meanwhile_is_its(site: Site) -> None:
     class Meanwhile(Inline):
         def next(self, timeout_s: float) -> Done | None:
             if self._waiting and self._waiting[0][0] == "call" and not ended:
-                site.prepare = lambda _: None
+                site.work_alone()
                 ended.append(site.run("schedule", *names, "--batch-size", "2"))
             return super().next(timeout_s)
 
-    site.prepare = lambda services: setattr(services, "workers", lambda _, c: Meanwhile(c))
+    site.work_alone(Meanwhile)
     resumed = site.run("resume").expect(0)
     assert not {row[2] for row in ended[0].rows()} & {row[2] for row in resumed.rows()}
 

@@ -1,35 +1,21 @@
 """The installed program as a process of its own: how it is called, streams, encodings."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 from support.process import RealSite
-from support.programs import SBPAM
+from support.programs import shell
 from support.tables import slow
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 on_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX shells and modes")
 
 
-def shell(
-    stage: RealSite, script: str, *arguments: str, **env: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", script, SBPAM, *arguments],
-        env={**stage.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @on_posix
 @pytest.mark.parametrize("call", ['"$0"', f"{sys.executable} -m sbpam_cli"])
 def test_both_ways_to_call_it_and_what_they_leave(stage: RealSite, call: str) -> None:
-    ended = shell(stage, f'{call} schedule "$@"', *HOSTS)
+    ended = shell(f'{call} schedule "$@"', *HOSTS, environ=stage.environ)
     assert (ended.returncode, ended.stderr.count("\n")) == (0, 1), ended.stderr
     assert [line.split("\t")[0] for line in ended.stdout.splitlines()] == HOSTS
     assert stage.scheduled() == HOSTS
@@ -42,7 +28,7 @@ def test_both_ways_to_call_it_and_what_they_leave(stage: RealSite, call: str) ->
 @on_posix
 @pytest.mark.parametrize(("streams", "code"), [("<&-", 0), ("2>&-", 0), (">&- 2>&-", 5)])
 def test_streams_that_are_closed(stage: RealSite, streams: str, code: int) -> None:
-    ended = shell(stage, f'set -o pipefail; "$0" schedule "$@" {streams}', *HOSTS)
+    ended = shell(f'"$0" schedule "$@" {streams}', *HOSTS, environ=stage.environ)
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr + ended.stdout
     assert stage.scheduled() == HOSTS
@@ -58,14 +44,14 @@ def test_streams_that_are_closed(stage: RealSite, streams: str, code: int) -> No
     ],
 )
 def test_odd_paths_and_limits(stage: RealSite, script: str, code: int, words: str) -> None:
-    ended = shell(stage, script, HOSTS[0], TMP=str(stage.folder))
+    ended = shell(script, HOSTS[0], environ=stage.environ | {"TMP": str(stage.folder)})
     assert ended.returncode == code, ended.stderr
     assert words in ended.stderr
 
 
 @on_posix
 def test_no_stdin_to_read_a_list_from(stage: RealSite) -> None:
-    ended = shell(stage, '"$0" schedule <&-')
+    ended = shell('"$0" schedule <&-', environ=stage.environ)
     assert (ended.returncode, ended.stderr.count("Traceback")) == (2, 0)
 
 
@@ -75,7 +61,8 @@ def test_narrow_pipe_in_an_old_locale(stage: RealSite, form: str) -> None:
     long = ".".join(["a" * 60] * 4)
     stage.world.overrides[long] = {"os": "Fenêtres 日本 \u202e", "version": "é"}
     old = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    ended = shell(stage, '"$0" schedule "$@" | cat', *HOSTS, long, "-o", form, COLUMNS="40", **old)
+    environ = stage.environ | {**old, "COLUMNS": "40"}
+    ended = shell('"$0" schedule "$@" | cat', *HOSTS, long, "-o", form, environ=environ)
     assert ended.returncode == 0, ended.stderr
     assert [host for host in (*HOSTS, long) if host not in ended.stdout] == []
     assert "\x1b" not in ended.stdout + ended.stderr
@@ -87,7 +74,7 @@ def test_narrow_pipe_in_an_old_locale(stage: RealSite, form: str) -> None:
 def test_reader_that_leaves(stage: RealSite, form: str) -> None:
     listed = stage.write_list([f"web{n}.corp.example" for n in range(4000)])
     script = '"$0" schedule "$@" | head -1; echo "${PIPESTATUS[0]}"'
-    ended = shell(stage, script, listed, "--quiet", "-o", form)
+    ended = shell(script, listed, "--quiet", "-o", form, environ=stage.environ)
     assert ended.stderr == ""
     assert ended.stdout.splitlines()[1] == "141"
     assert len(stage.scheduled()) == 4000

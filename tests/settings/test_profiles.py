@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sbpam_cli.errors import InputError, OptionError, UsageError
+from sbpam_cli.errors import InputError, OptionError
 from sbpam_cli.models import Profile
 from sbpam_cli.settings.profiles import (
     ConnectionOptions,
@@ -58,15 +58,6 @@ def saved(tmp_path: Path) -> Path:
     change_profile(services, "default", lambda _: everything)
     change_profile(services, "berlin", lambda _: Profile("berlin", B, "token"))
     return tmp_path
-
-
-def test_profiles_come_back_as_saved(saved: Path) -> None:
-    profiles = load_profiles(_services(saved))
-    assert profiles["default"] == Profile(
-        "default", A, "password", "CORP\\joe", "svc", "/ca.pem", PIN, True, "/c.pem", "/k.pem"
-    )
-    assert profiles["berlin"] == Profile("berlin", B, "token")
-    assert load_profiles(_services(saved / "nothing")) == {}
 
 
 def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Path) -> None:
@@ -165,31 +156,3 @@ def test_a_profiles_name_is_a_plain_word(tmp_path: Path) -> None:
     for name in ("a b", "../x", "é", "x" * 65, "-x", "a/b", "a\nb"):
         with pytest.raises(OptionError, match="cannot be"):
             _resolve(tmp_path, profile=name)
-
-
-def test_an_unknown_profile_names_the_nearest(saved: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        _resolve(saved, profile="berlni")
-    assert caught.value.hint == "did you mean berlin?"
-    with pytest.raises(UsageError, match="no profile 'x'"):
-        _resolve(saved, {"SBPAM_PROFILE": "x"})
-    assert _resolve(saved, profile="x", server="c").origin == "https://c:6500"
-    services = _services(saved)
-    new = resolve_target(services, ConnectionOptions(profile="x"), new_profile=True)
-    assert (new.profile, new.origin) == ("x", None)
-
-
-@pytest.mark.parametrize("key", ["server", "username", "credential", "fingerprint"])
-def test_a_cr_of_windows_is_trimmed_and_other_controls_are_refused(
-    tmp_path: Path, key: str
-) -> None:
-    good = {"fingerprint": PIN, "server": B}.get(key, "CORP\\joe")
-    field = "origin" if key == "server" else key
-    variable = f"SBPAM_{key.upper()}"
-    by_option = _resolve(tmp_path, {}, **{"server": "a", key: f"{good}\r"})
-    by_variable = _resolve(tmp_path, {"SBPAM_SERVER": "a", variable: f"{good}\r\n"})
-    assert getattr(by_option, field) == getattr(by_variable, field) == good
-    for text in ("a\rb", "b\udce9"):
-        with pytest.raises(UsageError, match=variable) as caught:
-            _resolve(tmp_path, {"SBPAM_SERVER": "a", variable: text})
-        assert repr(text) in caught.value.message or key == "fingerprint"

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,20 @@ def find_strace() -> str:
     if tried.returncode != 0:
         skip(f"strace may not trace here: {tried.stderr}")
     return path
+
+
+def shell(
+    script: str, *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """bash runs it; `$0` is sbpam. environ: beside PATH and a home that is not there."""
+    home = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+    return subprocess.run(
+        ["bash", "-c", script, SBPAM, *arguments],
+        env=home | dict(environ or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def copy_checkout(folder: Path) -> Path:
