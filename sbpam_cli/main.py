@@ -54,7 +54,7 @@ def _run(arguments: "Sequence[str]", services: "Services") -> int:
     # Before anything is printed: the console makes the streams take every character.
     console = Console(services)
     try:
-        return run_app(arguments, services)
+        return run_app(arguments, console)
     except typer.Abort:
         return 130
     except typer.TyperException as error:

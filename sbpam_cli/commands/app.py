@@ -12,7 +12,6 @@ from sbpam_cli.commands.completing import complete_line, completion_option, set_
 from sbpam_cli.commands.help import find_guides, print_guide, print_help
 from sbpam_cli.errors import ExitCode, OptionError
 from sbpam_cli.output.console import Console
-from sbpam_cli.system.services import Services
 from sbpam_cli.wording import did_you_mean
 
 PANELS = {
@@ -29,7 +28,8 @@ _LONGEST_MESSAGE = 300
 
 
 def _show_help(_command: Any, ctx: Any) -> str:
-    raise typer.Exit(_code_of(print_help(ctx)))
+    print_help(ctx)
+    raise typer.Exit(_code_of(ctx.find_root().obj))
 
 
 def _code_of(console: Console) -> int:
@@ -115,9 +115,8 @@ def _frame(
       sbpam schedule --credential svc-scan hosts.txt --wait
       sbpam status
     """
-    console, shell = Console(ctx.obj), show_completion
-    if shell is None:
-        shell = install_completion
+    console: Console = ctx.obj
+    shell = install_completion if show_completion is None else show_completion
     if version:
         console.write(f"sbpam {__version__}\n")
     elif shell is not None:
@@ -143,18 +142,19 @@ def build_program() -> TyperGroup:
     return program
 
 
-def run_app(arguments: Sequence[str], services: Services) -> int:
+def run_app(arguments: Sequence[str], console: Console) -> int:
     line = list(arguments)
     program = build_program()
-    if (code := complete_line(program, services)) is not None:
+    if (code := complete_line(program, console)) is not None:
         return code
     if line[:1] == ["help"]:
         if (guide := find_guides().get(" ".join(line[1:]))) is not None:
-            return _code_of(print_guide(services, guide))
+            print_guide(console, guide)
+            return _code_of(console)
         line = [*line[1:], "--help"]
     if line in (["--install-completion"], ["--show-completion"]):
         line.append("")
-    return int(program.main(line, prog_name="sbpam", standalone_mode=False, obj=services) or 0)
+    return int(program.main(line, prog_name="sbpam", standalone_mode=False, obj=console) or 0)
 
 
 def as_option_error(error: typer.TyperException) -> OptionError:

@@ -14,7 +14,6 @@ import typer
 
 from sbpam_cli.errors import ExitCode, OptionError, SbpamError, UsageError
 from sbpam_cli.output.console import Console
-from sbpam_cli.system.services import Services
 from sbpam_cli.wording import counted
 
 COMPLETION_VARIABLE = "_SBPAM_COMPLETE"
@@ -28,7 +27,7 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
 
     with suppress(SbpamError):
         # Names and servers were checked when they were read.
-        for name, profile in sorted(load_profiles(ctx.find_root().obj).items()):
+        for name, profile in sorted(load_profiles(ctx.find_root().obj.services).items()):
             if name.startswith(incomplete):
                 yield name, profile.server or ""
 
@@ -36,7 +35,7 @@ def complete_profiles(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
 def complete_runs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     from sbpam_cli.journal.journal import Journal
 
-    services = ctx.find_root().obj
+    services = ctx.find_root().obj.services
     with suppress(SbpamError, OSError):
         if (services.state_folder() / "journal.sqlite3").is_file():
             journal = Journal(services)
@@ -70,7 +69,7 @@ def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
     from sbpam_cli.lookups.accounts import last_found
 
     with suppress(SbpamError, OSError):
-        found = last_found(ctx.find_root().obj)
+        found = last_found(ctx.find_root().obj.services)
         names = [name for _, name in found if _ACCOUNT.fullmatch(name)]
         for account_id, name in found:
             if names.count(name) == 1 and name.startswith(incomplete):
@@ -79,9 +78,9 @@ def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str
                 yield account_id, name if name in names else ""
 
 
-def complete_line(program: Any, services: Services) -> int | None:
+def complete_line(program: Any, console: Console) -> int | None:
     """Prints the words for the line that a shell asks about; None if none does."""
-    if services.env(COMPLETION_VARIABLE) is None:
+    if console.services.env(COMPLETION_VARIABLE) is None:
         return None
     import typer._completion_classes
 
@@ -90,7 +89,7 @@ def complete_line(program: Any, services: Services) -> int | None:
     # the second line for another word. (Nor is rich imported then, twice the time.)
     typer._completion_classes._sanitize_help_text = lambda text: text
     try:
-        program.main([], prog_name="sbpam", standalone_mode=False, obj=services)
+        program.main([], prog_name="sbpam", standalone_mode=False, obj=console)
     except SystemExit as leaving:
         # fish asks whether there is any word.
         return int(leaving.code or 0)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.output.console import Console
-from sbpam_cli.system.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +15,13 @@ if TYPE_CHECKING:
 WIDEST = 100
 
 
-def print_help(ctx: Any) -> Console:
+def print_help(ctx: Any) -> None:
     """The page of the command that `ctx` (Typer's) is for, to stdout."""
-    console = Console(ctx.find_root().obj)
+    console: Console = ctx.find_root().obj
     rich = console.rich_stdout
     rich.width = min(rich.width, WIDEST)
     for part in _page(ctx):
         rich.print(part)
-    return console
 
 
 def find_guides() -> dict[str, Path]:
@@ -31,17 +29,16 @@ def find_guides() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.md"))}
 
 
-def print_guide(services: Services, guide: Path) -> Console:
+def print_guide(console: Console, guide: Path) -> None:
     """Rendered on a terminal, as it is in a pipe."""
-    console, text = Console(services), guide.read_text(encoding="utf-8")
-    if services.stdout_is_terminal():
+    text = guide.read_text(encoding="utf-8")
+    if console.services.stdout_is_terminal():
         from rich.markdown import Markdown
 
         console.rich_stdout.width = min(console.rich_stdout.width, WIDEST)
         console.rich_stdout.print(Markdown(text))
     else:
         console.write(text)
-    return console
 
 
 def _page(ctx: Any) -> "Iterator[RenderableType]":

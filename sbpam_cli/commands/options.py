@@ -202,7 +202,8 @@ def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callab
                 names = inspect.signature(follow_limits).parameters
                 values["follow"] = follow_limits(*map(values.pop, names))
             shown = Shown(ctx.command_path.split()[1], row_set, given.pop("output"), full)
-            console = Console(ctx.obj, quiet=given.pop("quiet"), verbose=given.pop("verbose"))
+            console: Console = ctx.obj
+            console.quiet, console.verbose = given.pop("quiet"), given.pop("verbose")
             return present(console, ConnectionOptions(**given), shown, partial(command, **values))
 
         adapted.__name__, adapted.__doc__ = command.__name__, command.__doc__
