@@ -179,16 +179,10 @@ class _Status:
 
     def _record(self) -> None:
         """What was reported goes into the journal, for `--offline`; if it cannot, it doesn't."""
-        now = self._ctx.services.clock.now()
-        reported = {id(batch) for batch in record_looks(self._jobs, now)}
-        for asked in self._parts:
-            if isinstance(asked, _AskedRun):
-                seen = [batch for batch in asked.batches if id(batch) in reported]
-                try:
-                    self._journal.record_rows(asked.run.run_id, seen)
-                except JournalError as error:
-                    self._ctx.console.warn(f"not recorded: {error.reason or error.message}")
-                    return
+        try:
+            self._journal.record_rows(record_looks(self._jobs, self._ctx.services.clock.now()))
+        except JournalError as error:
+            self._ctx.console.warn(f"not recorded: {error.reason or error.message}")
 
     def _write(self) -> None:
         outcome, only = self._ctx.outcome, self._options.only

@@ -9,7 +9,7 @@ thousand rows.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from sbpam_cli.errors import UsageError
@@ -52,7 +52,8 @@ class Journal(Database):
 
     # Recording.
 
-    def record_run(self, run: Run, batches: Sequence[Batch]) -> None:
+    def record_run(self, run: Run, batches: Iterable[Batch]) -> None:
+        """Its batches know the run from now on."""
         aside = json.dumps([tuple(item) for item in run.aside])
         found = [item.status for item in run.aside]
         counts = (found.count(ScanStatus.SKIPPED), found.count(ScanStatus.OUTCOME_UNKNOWN))
@@ -62,34 +63,34 @@ class Journal(Database):
             execute(f"INSERT INTO runs ({_RUN}, skipped, elsewhere) VALUES ({marks})", values)
             self._insert(execute, run.run_id, batches)
 
-    def record_batches(self, run_id: str, batches: Iterable[Batch]) -> None:
+    def record_batches(self, batches: Iterable[Batch]) -> None:
         """Batches as they are now, with the rows that they have, in one commit."""
         with self._transaction() as execute:
             for batch in batches:
-                self._put_batch(execute, run_id, batch)
+                self._put_batch(execute, batch)
 
-    def claim(self, run: Run, batch: Batch) -> bool:
+    def claim(self, server: str, batch: Batch) -> bool:
         """Records a batch with its job; False, and nothing, if another batch has that job."""
         with self._transaction() as execute:
             taken = execute(
                 "SELECT 1 FROM batches JOIN runs USING (run_id) WHERE job_id = ? AND server = ?",
-                (batch.job_id, run.server),
+                (batch.job_id, server),
             ).fetchall()
             if not taken:
-                self._put_batch(execute, run.run_id, batch)
+                self._put_batch(execute, batch)
         return not taken
 
-    def record_rows(self, run_id: str, batches: Iterable[Batch]) -> None:
+    def record_rows(self, batches: Iterable[Batch]) -> None:
         """Newer statuses of accepted batches' hosts, as a look saw them."""
         with self._transaction() as execute:
             for batch in batches:
-                self._put_rows(execute, run_id, batch)
+                self._put_rows(execute, batch)
 
-    def split(self, run_id: str, parent: Batch, children: Sequence[Batch]) -> None:
+    def split(self, parent: Batch, children: Iterable[Batch]) -> None:
         """A batch gives way to smaller ones: both sides in one transaction."""
         with self._transaction() as execute:
-            self._put_batch(execute, run_id, parent)
-            self._insert(execute, run_id, children)
+            self._put_batch(execute, parent)
+            self._insert(execute, parent.run_id, children)
 
     def end_run(self, run_id: str, exit_code: int | None) -> None:
         """How the command ended; None while it is going again."""
@@ -119,6 +120,7 @@ class Journal(Database):
 
     def _insert(self, execute: Any, run_id: str, batches: Iterable[Batch]) -> None:
         for batch in batches:
+            batch.run_id = run_id
             execute(
                 "INSERT INTO batches (run_id, number, first, size, parent, state)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -127,23 +129,23 @@ class Journal(Database):
             names = "\n".join(batch.names)
             execute("INSERT INTO batch_names VALUES (?, ?, ?)", (run_id, batch.number, names))
 
-    def _put_batch(self, execute: Any, run_id: str, batch: Batch) -> None:
+    def _put_batch(self, execute: Any, batch: Batch) -> None:
         changing = [getattr(batch, name) for name in _CHANGING]
-        execute(_UPDATE_BATCH, (*changing, run_id, batch.number))
-        self._put_rows(execute, run_id, batch)
+        execute(_UPDATE_BATCH, (*changing, batch.run_id, batch.number))
+        self._put_rows(execute, batch)
 
-    def _put_rows(self, execute: Any, run_id: str, batch: Batch) -> None:
+    def _put_rows(self, execute: Any, batch: Batch) -> None:
         if batch.rows is None:
             return
         execute(
             "UPDATE batches SET accepted = ?, failed = ?, complete = ?"
             " WHERE run_id = ? AND number = ?",
-            (*count_rows(batch.rows), run_id, batch.number),
+            (*count_rows(batch.rows), batch.run_id, batch.number),
         )
         seen_at = batch.seen_at or self._services.clock.now()
         execute(
             "INSERT OR REPLACE INTO batch_rows VALUES (?, ?, ?, ?)",
-            (run_id, batch.number, seen_at, pack_rows(batch.rows)),
+            (batch.run_id, batch.number, seen_at, pack_rows(batch.rows)),
         )
 
     # Reads of the list of jobs.

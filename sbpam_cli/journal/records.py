@@ -47,7 +47,7 @@ class Batch:
     """One POST of a run. Times are epoch seconds of our clock; the schema explains the rest.
 
     rows, seen_at: what the server last said of its hosts, and when.
-    possible: jobs that may be its own, while it is in doubt. run_id: of one that was read.
+    possible: jobs that may be its own, while it is in doubt. run_id: once it is recorded.
     job_status: what the hosts' statuses add up to, once the rows are written and dropped.
     """
 

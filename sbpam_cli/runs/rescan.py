@@ -77,7 +77,7 @@ def _bring_up_to_date(
         site = Site(ctx, target)
         again = f"sbpam rescan {run.run_id}"
         Follower(ctx, site, again, FollowLimits(), watching).look_once(going)
-    journal.record_rows(run.run_id, record_looks(going, ctx.services.clock.now()))
+    journal.record_rows(record_looks(going, ctx.services.clock.now()))
     return site
 
 

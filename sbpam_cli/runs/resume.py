@@ -107,7 +107,7 @@ class _Resuming(Execution):
             )
         # Not taken for complete: it is looked at again before a host is called NotAccepted.
         state.take_job(mine[0], job)
-        if not state.journal.claim(run, mine[0]):
+        if not state.journal.claim(run.server, mine[0]):
             owner = state.journal.claimed_jobs(run.server)[job_id]
             raise UsageError(f"job {job_id} belongs to run {owner} already")
 

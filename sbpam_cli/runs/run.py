@@ -128,9 +128,8 @@ class Execution(ABC):
 
     def _follow(self, site: Site, limits: FollowLimits) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
-        run_id = self._run.run_id
         jobs = followed_jobs(self._batches)
-        again = f"sbpam status {run_id} --watch"
+        again = f"sbpam status {self._run.run_id} --watch"
         try:
             Follower(self._ctx, site, again, limits, self._watching).follow(jobs)
         except SbpamError as error:
@@ -139,7 +138,7 @@ class Execution(ABC):
         with suppress(JournalError), closing(Journal(self._ctx.services)) as journal:
             seen = record_looks(jobs, self._ctx.services.clock.now())
             self._record_end(journal)
-            journal.record_rows(run_id, seen)
+            journal.record_rows(seen)
 
     def _finish(self, *, judge_scans: bool) -> None:
         """The rows that are still owed, the jobs, and what only some hosts suffered."""

@@ -343,7 +343,7 @@ class Sending:
             Batch(number + 1, batch.first + middle, batch.names[middle:], parent=batch.number),
         ]
         try:
-            state.journal.split(state.run.run_id, batch, halves)
+            state.journal.split(batch, halves)
         except JournalError as error:
             batch.state = "planned"
             self._stop_for_journal(error)

@@ -239,7 +239,7 @@ class Settling:
                 return
         self._state.take_job(batch, job)
         self._state.look_again(batch, job)
-        if self._state.journal.claim(self._state.run, batch):
+        if self._state.journal.claim(self._state.run.server, batch):
             self._state.settled(batch)
         else:
             batch.state, batch.job_id, batch.rows, batch.accepted_at = "unknown", None, None, None

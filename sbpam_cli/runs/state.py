@@ -98,4 +98,4 @@ class RunState:
     def record(self, *batches: Batch) -> None:
         """What became of some batches, in one commit. Raises JournalError."""
         if batches:
-            self.journal.record_batches(self.run.run_id, batches)
+            self.journal.record_batches(batches)

@@ -23,10 +23,10 @@ def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: Program) 
     journal, run = begin(services)
     reading = journal.each_batch(run.run_id)
     seen = [*next(reading).names]
-    parent = Batch(2, 3, NAMES[3:], "split")
+    parent = Batch(2, 3, NAMES[3:], "split", run_id=run.run_id)
     parts = [Batch(3, 3, NAMES[3:4], parent=2), Batch(4, 4, NAMES[4:], parent=2)]
     other = Journal(services)
-    other.split(run.run_id, parent, parts)
+    other.split(parent, parts)
     other.close()
     for batch in reading:
         assert batch.state == "planned"

@@ -103,7 +103,7 @@ def record_example(
             batch.accepted_at = batch.seen_at = begun + 600
         for lost in in_doubt:
             lost.state, lost.reason = "unknown", "no answer within 2m"
-        journal.record_batches(RUN_ID, batches)
+        journal.record_batches(batches)
         journal.end_run(RUN_ID, 5 if in_doubt else 0)
 
 

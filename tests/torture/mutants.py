@@ -108,10 +108,10 @@ self._record(judged, due)
 with self._transaction() as execute:
     execute(
         "UPDATE batches SET state = 'split' WHERE run_id = ? AND number = ?",
-        (run_id, parent.number),
+        (parent.run_id, parent.number),
     )
 with self._transaction() as execute:
-    self._insert(execute, run_id, children)
+    self._insert(execute, parent.run_id, children)
 """,
             ),
         ),
