@@ -1,12 +1,12 @@
 """Which jobs of the server's list could be the one that a lost reply was about."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sbpam_cli.jobs.job import host_name, match_hosts, match_job
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import ScanHost, ScanJob, ScanStatus
+from sbpam_cli.models import ScanJob, ScanStatus
 from sbpam_cli.names import fold_host, is_address, short_host
 
 _HOUR_S = 3600.0
@@ -32,21 +32,16 @@ class Names:
         found: set[int] = set()
         says_names = False
         for host in job.hosts or ():
-            for name in _names_of(host):
-                says_names = True
+            for name in (host.dns_host_name, host.name):
+                if not name or is_address(name):
+                    continue
+                says_names, folded = True, fold_host(name)
                 # One that is exactly another host of the run is no namesake.
-                if name in self._exact:
-                    found.add(self._exact[name])
+                if folded in self._exact:
+                    found.add(self._exact[folded])
                     break
-                found |= self._alike.get(short_host(name), set())
+                found |= self._alike.get(short_host(folded), set())
         return found if says_names else None
-
-
-def _names_of(host: ScanHost) -> Iterator[str]:
-    """The FQDN first: where it is exactly a host of the run, the short name says no more."""
-    for name in (host.dns_host_name, host.name):
-        if name and not is_address(name):
-            yield fold_host(name)
 
 
 @dataclass(eq=False, repr=False)

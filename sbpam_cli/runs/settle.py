@@ -24,7 +24,7 @@ from sbpam_cli.runs.candidates import (
 from sbpam_cli.runs.reads import Reading, id_bytes
 from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.threads import WAIT_SLICE_S, Answer, call
-from sbpam_cli.wording import counted, duration_words
+from sbpam_cli.wording import counted, duration_words, utc
 
 _BETWEEN_READS_S = 10.0
 _READS_AFTER_QUIET = 3
@@ -101,13 +101,11 @@ class Settling:
         return bool(now) and now == before and (not fills or began >= self._quiet_at(batch))
 
     def _wait_until(self, moment: float, began: float) -> None:
-        from datetime import UTC, datetime
-
         clock, interruption = self._clock, self._state.interruption
         moment = max(moment, began + _BETWEEN_READS_S)
         hosts = sum(len(b.names) for b in self._state.batches if b.is_in_doubt)
         left_s = moment - clock.monotonic()
-        until = datetime.fromtimestamp(clock.now() + left_s, UTC).strftime("%H:%M:%SZ")
+        until = utc(clock.now() + left_s).partition("T")[2]
         words = f"the outcome is unknown for {counted(hosts, 'host')}: looking until {until}"
         if left_s > 1:
             self._talk.note(words)
