@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.host_lists import Trickle, read_list
 
 from sbpam_cli.errors import InputError
@@ -193,3 +195,29 @@ def test_a_long_array_is_read_piece_by_piece() -> None:
 
 def test_column_is_always_obeyed() -> None:
     assert read_list(f"x: y\n{A}\n", "1").tallies[0].header_line == 1
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *(f'{{"fqdn":"{A}"}}', f'{{"fqdn": "{B}", "x": "a :b"}}', f'{{"fqdn":"{C}","x":":"}}'),
+            *(f'{{"fqdn":"{B}","fqdn":"{C}"}}', f'{{"fqdn" :"{B}","fqdn":"{C}"}}', "[]", "7"),
+            *(f'{{"fqdn":"{A}"', f',"x":"{B}"}}', f'{{"fqdn":"{B}"}} {{"fqdn":"{C}"}}', "", " "),
+            *(f'{{"fqdn":"{B}","fqdn":"\\":{C}"}}', f'{{"fqdn":"{C}","o":{{"fqdn":"{B}"}}}}'),
+            *('{"fqdn":NaN}', '{"fqdn":"\\ud800"}', f'\t{{"fqdn":"{C}"}} ', '{"fqdn"\t:"x"}'),
+        ]
+    ),
+    max_size=4,
+)
+
+
+@given(LINES)
+def test_lines_of_json_mean_the_same_together_and_each_alone(lines: list[str]) -> None:
+    def outcome(*more: str) -> object:
+        try:
+            return read_list("\n".join([f'{{"fqdn":"{A}"}}', *lines, *more, ""]))[:2]
+        except InputError as error:
+            return error.message
+
+    # A comment is no JSON: the lines before it are read one by one.
+    assert outcome() == outcome("# comment")
