@@ -118,15 +118,15 @@ class Printer:
 
     def _cells(self, values: Sequence[object]) -> Sequence[str]:
         """A column's values, which are of one type, as they are written."""
+        cell = tsv_cell if self._form == "tsv" else csv_cell
+        if values.count(values[0]) == len(values):
+            return [cell(text_of(values[0]))] * len(values)
         different = set(values)
         if self._form == "tsv" and len(different) * 2 > len(values):
             texts = [v if type(v) is str else text_of(v) for v in values]
-            return texts if is_plain_tsv("".join(texts)) else list(map(tsv_cell, texts))
-        cell = tsv_cell if self._form == "tsv" else csv_cell
+            return texts if is_plain_tsv("".join(texts)) else list(map(cell, texts))
         cells = {value: cell(text_of(value)) for value in different}
-        return (
-            [*map(cells.__getitem__, values)] if len(cells) > 1 else [*cells.values()] * len(values)
-        )
+        return list(map(cells.__getitem__, values))
 
     def _objects(self, rows: Sequence[Row]) -> list[str]:
         keys = self.row_set.columns + self.row_set.json_only
