@@ -16,8 +16,9 @@ def run() -> "NoReturn":
     never answers, for an import lock it holds, for a read that the server never ends. Everything
     that must be finished (streams, journal, temporary files) is finished before.
     """
-    # Imports make much that lives on and no garbage: looking for some is a tenth of a start.
-    gc.set_threshold(100_000, 20, 100)
+    # Imports and large replies make much that lives on and no garbage: looking for some took a
+    # tenth of a start, and a fifth of what a hundred thousand hosts take.
+    gc.set_threshold(300_000, 20, 100)
     from sbpam_cli.main import main
 
     code = main()
