@@ -66,7 +66,5 @@ class Outcome:
             codes.add(ExitCode.UNKNOWN_OUTCOME)
         if self.partial:
             codes.add(ExitCode.PARTIAL)
-        for code in _PRECEDENCE:
-            if code in codes:
-                return code
-        return self.code or ExitCode.DONE
+        own = self.code or ExitCode.DONE
+        return next((code for code in _PRECEDENCE if code in codes), own)

@@ -40,13 +40,13 @@ def demo(
         stack.enter_context(Interruption(services))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sbpam-demo-"))
         server = stack.enter_context(SandboxServer(world))
-        private = {
+        environ = {
             name: value
             for name, value in services.environ.items()
             if name == "SBPAM_DEBUG" or not name.upper().startswith(_LEFT_OUT)
         }
-        environ = private | server.environment()
-        environ |= {"SBPAM_CONFIG_HOME": folder, "SBPAM_STATE_HOME": folder}
+        environ |= server.environment()
+        environ |= dict.fromkeys(("SBPAM_CONFIG_HOME", "SBPAM_STATE_HOME"), folder)
         sources = [HostSource("argument", name) for name in hosts or ()]
         sources = sources or [HostSource("host", name) for name in sample_hosts()]
         options = ScheduleOptions(

@@ -3,25 +3,11 @@
 import inspect
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sbpam_cli.output.console import Console
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.console import RenderableType
-
 WIDEST = 100
-
-
-def print_help(ctx: Any) -> None:
-    """The page of the command that `ctx` (Typer's) is for, to stdout."""
-    console: Console = ctx.find_root().obj
-    rich = console.rich_stdout
-    rich.width = min(rich.width, WIDEST)
-    for part in _page(ctx):
-        rich.print(part)
 
 
 def find_guides() -> dict[str, Path]:
@@ -41,32 +27,37 @@ def print_guide(console: Console, guide: Path) -> None:
         console.write(text)
 
 
-def _page(ctx: Any) -> "Iterator[RenderableType]":
+def print_help(ctx: Any) -> None:
+    """The page of the command that `ctx` (Typer's) is for, to stdout."""
+    from rich.panel import Panel
+    from rich.table import Table
     from rich.text import Text
 
+    rich = ctx.find_root().obj.rich_stdout
+    rich.width = min(rich.width, WIDEST)
+    usage = [ctx.command_path, "[OPTIONS]"]
+    usage += [one.metavar for one in ctx.command.params if one.param_type_name == "argument"]
+    usage += ["[COMMAND] ..."] * hasattr(ctx.command, "list_commands")
     text, _, examples = inspect.cleandoc(ctx.command.help or "").partition("Examples:")
-    first, _, rest = text.strip().partition("\n\n")
-    yield Text.assemble(("Usage: ", "bold"), " ".join([ctx.command_path, *_usage(ctx)]))
-    yield Text(f"\n{' '.join(first.split())}\n")
-    if rest:
-        yield Text("\n\n".join(" ".join(part.split()) for part in rest.split("\n\n")) + "\n")
+    rich.print(Text.assemble(("Usage: ", "bold"), " ".join(usage), "\n"))
+    for paragraph in _paragraphs(text):
+        rich.print(Text(f"{paragraph}\n"))
     for title, rows in _panels(ctx).items():
-        yield _panel(title, rows)
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        grid.add_column(style="bold cyan", ratio=2)
+        grid.add_column(ratio=5)
+        for name, words in rows:
+            grid.add_row(Text(name), Text(words))
+        rich.print(Panel(grid, title=title, title_align="left", border_style="dim"))
     if examples:
-        yield Text.assemble(("\nExamples:", "bold"), examples.rstrip())
+        rich.print(Text.assemble(("\nExamples:", "bold"), examples.rstrip()))
     if ctx.parent is None:
         topics = ", ".join(find_guides())
-        yield Text.assemble(("\nGuides: ", "bold"), f"sbpam help TOPIC, with {topics}")
+        rich.print(Text.assemble(("\nGuides: ", "bold"), f"sbpam help TOPIC, with {topics}"))
 
 
-def _usage(ctx: Any) -> "Iterator[str]":
-    if any(one.param_type_name == "option" for one in ctx.command.get_params(ctx)):
-        yield "[OPTIONS]"
-    for parameter in ctx.command.params:
-        if parameter.param_type_name == "argument":
-            yield parameter.metavar
-    if hasattr(ctx.command, "list_commands"):
-        yield "[COMMAND] ..."
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(part.split()) for part in text.strip().split("\n\n")]
 
 
 def _panels(ctx: Any) -> dict[str, list[tuple[str, str]]]:
@@ -76,10 +67,8 @@ def _panels(ctx: Any) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     if hasattr(ctx.command, "list_commands"):
         for name in ctx.command.list_commands(ctx):
-            words = ctx.command.get_command(ctx, name).help or ""
-            found[ctx.command.panels.get(name, "Commands")].append(
-                (name, " ".join(words.partition("\n\n")[0].split()))
-            )
+            words = _paragraphs(ctx.command.get_command(ctx, name).help or "")[0]
+            found[ctx.command.panels.get(name, "Commands")].append((name, words))
     for parameter in ctx.command.get_params(ctx):
         if parameter.param_type_name == "argument":
             found["Arguments"].append((parameter.metavar, parameter.help))
@@ -90,19 +79,4 @@ def _panels(ctx: Any) -> dict[str, list[tuple[str, str]]]:
                 names += f" {parameter.metavar}"
                 words += f" (default: {parameter.default})" if parameter.show_default else ""
             found[parameter.rich_help_panel or own].append((names, words))
-    if EVERYWHERE in found:
-        found[EVERYWHERE] = found.pop(EVERYWHERE)
     return found
-
-
-def _panel(title: str, rows: list[tuple[str, str]]) -> "RenderableType":
-    from rich.panel import Panel
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    grid.add_column(style="bold cyan", ratio=2)
-    grid.add_column(ratio=5)
-    for name, words in rows:
-        grid.add_row(Text(name), Text(words))
-    return Panel(grid, title=title, title_align="left", border_style="dim")

@@ -194,7 +194,11 @@ def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callab
 
         def adapted(ctx: typer.Context, **values: Any) -> int:
             if ctx.invoked_subcommand is not None:
-                _refuse_options(ctx, values)
+                # Of `runs show` only what stands after it counts.
+                sources = [ctx.get_parameter_source(name) for name in values]
+                if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+                    whole = f"{ctx.command_path} {ctx.invoked_subcommand}"
+                    raise OptionError("options stand after the command", hint=f"`{whole} --help`")
                 return 0
             given = {name: values.pop(name) for name in Common._fields}
             full = values.pop("full", False)
@@ -212,12 +216,3 @@ def with_common(row_set: RowSet | None) -> Callable[[Callable[..., Any]], Callab
         return adapted
 
     return adapt
-
-
-def _refuse_options(ctx: typer.Context, names: Iterable[str]) -> None:
-    """Those of `runs`, of which `runs show` is to run alone."""
-    for name in names:
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            whole = f"{ctx.command_path} {ctx.invoked_subcommand}"
-            raise OptionError("options stand after the command", hint=f"`{whole} --help`")

@@ -49,15 +49,11 @@ def _open_in_browser(address: str) -> bool:
     import subprocess
 
     program = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
-    nothing = subprocess.DEVNULL
+    command, nothing = [sys.executable, "-c", program, address], subprocess.DEVNULL
     try:
-        return not subprocess.run(
-            [sys.executable, "-c", program, address],
-            stdin=nothing,
-            stdout=nothing,
-            stderr=nothing,
-            timeout=_BROWSER_WITHIN_S,
-        ).returncode
+        return not subprocess.call(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_BROWSER_WITHIN_S
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
