@@ -73,7 +73,7 @@ class Console:
 
     def note(self, text: str) -> None:
         if not self.quiet:
-            self._say(escape_controls(text))
+            self._say(text)
 
     def warn(self, text: str) -> None:
         if not self.quiet:
@@ -81,11 +81,11 @@ class Console:
 
     def alert(self, text: str) -> None:
         """A warning that `--quiet` does not silence."""
-        self._say(f"sbpam: warning: {escape_controls(text)}", mark=("warning:", "yellow"))
+        self._say(f"sbpam: warning: {text}", mark=("warning:", "yellow"))
 
     def trace(self, text: str) -> None:
         if self.verbose and not self.quiet:
-            self._say(escape_controls(text), "dim")
+            self._say(text, "dim")
 
     def hint(self, text: str | None) -> None:
         """What one may do next; for a person who wants to hear it alone."""
@@ -93,7 +93,7 @@ class Console:
         has_person = services.stderr_is_terminal() and services.stdout_is_terminal()
         wanted = not self.quiet and services.env("SBPAM_NO_HINTS") is None
         if text is not None and has_person and wanted:
-            self._say(f"{self._arrow} {escape_controls(text)}", "dim")
+            self._say(f"{self._arrow} {text}", "dim")
 
     def error(self, error: SbpamError) -> None:
         """What happened, why, the trace id, what to do next: up to four lines.
@@ -101,11 +101,10 @@ class Console:
         The reason of an InputError may be several lines: a refused entry each.
         """
         self._say(f"sbpam: {_one_line(error.message)}", mark=("sbpam:", "bold red"))
-        many = isinstance(error, InputError)
         reason = error.reason or ""
-        for line in reason.split("\n") if many else [_one_line(reason)]:
+        for line in reason.split("\n") if isinstance(error, InputError) else [_one_line(reason)]:
             if line:
-                self._say(f"  {escape_controls(line)}")
+                self._say(f"  {line}")
         if error.trace_id:
             self._say(f"  trace id: {_one_line(error.trace_id)}")
         if error.hint:
@@ -121,6 +120,7 @@ class Console:
 
         mark: a word of it that has a style of its own, and that style.
         """
+        text = escape_controls(text)
         if not self.services.stderr_is_terminal():
             self._write_talk(text + "\n")
             return
@@ -203,7 +203,7 @@ def _make_rich(
 
 def _one_line(text: str) -> str:
     # Spaces within a line stay: a hint may hold a command to copy.
-    return escape_controls(" ".join(filter(None, map(str.strip, text.splitlines()))))
+    return " ".join(filter(None, map(str.strip, text.splitlines())))
 
 
 def _set_up(stream: TextIO, **settings: str) -> None:

@@ -1,6 +1,7 @@
 """The table for people, and what of it gives way on a narrow screen."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from sbpam_cli.output.columns import TIMES, Row, RowSet, text_of
 from sbpam_cli.output.console import Console
@@ -10,7 +11,6 @@ from sbpam_cli.wording import local_time
 
 _LONGEST = 300
 _GAP = 2
-_MARKED = ("status", "ok")
 _STYLES = {"job_id": "dim", "failure_reason": "red", "version": "dim"}
 _IDS = {"job_id": 8, "credential": 8}
 """Shown whole, or so many characters of them."""
@@ -37,17 +37,13 @@ def print_table(console: Console, row_set: RowSet, rows: Sequence[Row]) -> None:
 
     rich, local = console.rich_stdout, console.services.stdout_is_terminal()
     places = row_set.table or {name: place for place, name in enumerate(row_set.columns)}
-    names = tuple(places)
-
-    def texts(row: Row) -> list[str]:
-        return [_cell(name, row[place], local) for name, place in places.items()]
-
-    natural = dict.fromkeys(names, 0)
-    for row in rows:
-        for name, text in zip(names, texts(row), strict=True):
-            sign = 2 if name in _MARKED and text else 0
-            natural[name] = max(natural[name], cell_len(text) + sign)
-    widths = _fit({n: max(w, len(n)) if w else 0 for n, w in natural.items()}, rich.width)
+    as_shown = partial(_cell, local=local, ascii_only=rich.options.ascii_only)
+    cells = [[as_shown(name, row[place]) for name, place in places.items()] for row in rows]
+    natural = {}
+    for name, column in zip(places, zip(*cells, strict=True), strict=True):
+        width = max(cell_len(text) for text, _ in column)
+        natural[name] = max(width, len(name)) if width else 0
+    widths = _fit(natural, rich.width)
     rich.width = max(rich.width, _total(widths))
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, width in widths.items():
@@ -59,22 +55,21 @@ def print_table(console: Console, row_set: RowSet, rows: Sequence[Row]) -> None:
             overflow="crop" if name in _IDS else "fold",
             no_wrap=name in _IDS,
         )
-    for row in rows:
-        cells = []
-        for name, text in zip(names, texts(row), strict=True):
-            style = _STYLES.get(name, "")
-            if name in _MARKED and text:
-                text, style = mark_status(text, text, ascii_only=rich.options.ascii_only)
-            cells += [Text(text, style)] * (name in widths)
-        table.add_row(*cells)
+    for line in cells:
+        named = zip(places, line, strict=True)
+        table.add_row(*(Text(*cell) for name, cell in named if name in widths))
     rich.print(table, crop=False)
 
 
-def _cell(name: str, value: object, local: bool) -> str:
+def _cell(name: str, value: object, *, local: bool, ascii_only: bool) -> tuple[str, str]:
+    """Its text, and rich's style for it."""
     text = ("no", "yes")[value] if isinstance(value, bool) else text_of(value)
     if local and name in TIMES:
         text = local_time(text)
-    return escape_controls(text if name == "host" else text[:_LONGEST])
+    text = escape_controls(text if name == "host" else text[:_LONGEST])
+    if text and name in ("status", "ok"):
+        return mark_status(text, text, ascii_only=ascii_only)
+    return text, _STYLES.get(name, "")
 
 
 def _fit(natural: dict[str, int], room: int) -> dict[str, int]:
