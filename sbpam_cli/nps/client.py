@@ -7,6 +7,7 @@ may follow. No id enters a path but a canonical UUID, no text a query but encode
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -178,18 +179,10 @@ class NpsClient(SignedInCalls):
         self, credential_id: str, names: Sequence[str], token: Token, *, total_s: float
     ) -> Reply:
         """`POST /api/v1/HostScanJob/OuMapping/{credentialId}` [seed], once. Raises NoReplyError."""
-        return self._send(
-            Outgoing(
-                f"{_SCANS}/OuMapping/{_path_id(credential_id)}",
-                method="POST",
-                body=list(names),
-                token=token.value,
-                repeat="never",
-                total_s=total_s,
-                read_s=total_s,
-                largest=(16 << 20) + (16 << 10) * len(names),
-            )
-        )
+        path = f"{_SCANS}/OuMapping/{_path_id(credential_id)}"
+        out = Outgoing(path, method="POST", body=list(names), token=token.value, repeat="never")
+        largest = (16 << 20) + (16 << 10) * len(names)
+        return self._send(replace(out, total_s=total_s, read_s=total_s, largest=largest))
 
 
 def each_page(

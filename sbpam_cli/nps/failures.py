@@ -33,14 +33,6 @@ _REMEDIES = {
 _LATER = "try again in a few minutes; with the trace id the vendor's support can look it up"
 
 
-class RefusedError(SignInError):
-    """The server refused a sign-in step or a token; `status` is its HTTP status."""
-
-    def __init__(self, message: str, *, status: int, **told: str | None) -> None:
-        super().__init__(message, **told)
-        self.status = status
-
-
 class NotFoundError(UsageError):
     """The server does not know what the path names."""
 
@@ -139,6 +131,14 @@ def _spell_plainly(text: str) -> str:
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+class RefusedError(SignInError):
+    """The server refused a sign-in step or a token; `status` is its HTTP status."""
+
+    def __init__(self, message: str, reply: Reply, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, **reply.words())
+        self.status = reply.status
+
+
 def read_date(text: str | None) -> float | None:
     """An HTTP date as epoch seconds; None for what is none."""
     from datetime import UTC
@@ -171,7 +171,7 @@ def failed_answer(reply: Reply, what: str) -> SbpamError:
     status, told = reply.status, reply.words()
     if status in _REFUSALS:
         message, hint = _REFUSALS[status]
-        return RefusedError(message, status=status, hint=hint, **told)
+        return RefusedError(message, reply, hint)
     if 300 <= status < 400:
         message = f"{what} redirects to {redirect_target(reply)}; redirects are not followed"
         hint = "use the address that the server itself answers at"

@@ -147,7 +147,8 @@ class SignedInCalls:
     def sign_in(self, login: str, password: str) -> Token:
         """Step 1, `POST /signinBody` [vendor]: a token good for step 2 where MFA is on."""
         body = {"Login": login, "Password": password}
-        return self._step("the sign-in", ("/signinBody",), body, password)
+        out = Outgoing("/signinBody", method="POST", body=body, secret=password)
+        return self._step("the sign-in", out)
 
     def second_step(self, token: Token, code: str | int) -> Token:
         """Step 2, `POST /signin2fa` [live], with step 1's cookies; a number goes bare.
@@ -155,39 +156,30 @@ class SignedInCalls:
         May block until somebody presses a button on a phone. 404: once at `/sigin2fa`, as the
         mission's document spells it; then RefusedError too.
         """
-        paths = ("/signin2fa", "/sigin2fa")
-        return self._step("the second sign-in step", paths, code, str(code), token)
+        out = Outgoing("/signin2fa", method="POST", body=code, secret=str(code), token=token.value)
+        out = replace(out, cookies=self._cookies)
+        return self._step("the second sign-in step", out, "/sigin2fa")
 
     def application_token(self, login: str, api_key: str, serial: str) -> Token:
         """`POST /WebAppApi/api/v1/AppUserToken` [live module]; 404: without the prefix [guess]."""
         body = {"login": login, "password": api_key, "certificateSerialNumber": serial}
-        paths = ("/WebAppApi/api/v1/AppUserToken", "/api/v1/AppUserToken")
-        return self._step("the application's sign-in", paths, body, api_key)
+        path = "/api/v1/AppUserToken"
+        out = Outgoing(f"/WebAppApi{path}", method="POST", body=body, secret=api_key)
+        return self._step("the application's sign-in", out, path)
 
     def fresh_token(self, token: Token) -> Token:
         """`GET /api/v1/UserToken` [vendor's script]: a fresh token for a current one."""
         reply = self._try(Outgoing("/api/v1/UserToken", token=token.value))
         return self._token_in(reply, "the token's renewal")
 
-    def _step(
-        self,
-        what: str,
-        paths: tuple[str, ...],
-        body: object,
-        secret: str,
-        token: Token | None = None,
-    ) -> Token:
-        """At the first path that is none of a 404. token: of the step before."""
-        out = Outgoing("", method="POST", body=body, secret=secret, repeat="unsent", read_s=TOTAL_S)
-        if token is not None:
-            out = replace(out, token=token.value, cookies=self._cookies)
-        for path in paths:
-            reply = self._try(replace(out, path=path))
+    def _step(self, what: str, out: Outgoing, *others: str) -> Token:
+        """others: the paths to try after a 404."""
+        for path in (out.path, *others):
+            reply = self._try(replace(out, path=path, repeat="unsent", read_s=TOTAL_S))
             if reply.status != 404:
                 break
-        if reply.status in (400, 401, 403) or (token and reply.status == 404):
-            message = "the server refused the sign-in"
-            raise RefusedError(message, status=reply.status, **reply.words())
+        if reply.status in (400, 401, 403) or (out.token and reply.status == 404):
+            raise RefusedError("the server refused the sign-in", reply)
         self._cookies = dict(reply.cookies)
         return self._token_in(reply, what)
 
