@@ -56,6 +56,7 @@ ODD: list[tuple[Any, str | None, str, str]] = [
     (-2, None, "Unknown", ""),
     (42, None, "Unknown", "status 42"),
     (42, "Busy", "Unknown", "status 42; Busy"),
+    (1, "Complete", "Complete", ""),
     (42, "Running.", "Running", ""),
     (3, "WinRM did not answer.", "Failed", "WinRM did not answer."),
     (None, "Completed with errors.", "CompletedWithErrors", ""),

@@ -35,6 +35,19 @@ def test_streamed_rows_are_out_when_write_returns(form: Form) -> None:
     assert b"host.example.local" in raw.getvalue()
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_every_row_is_printed_once_and_in_order(form: Form) -> None:
+    hosts = [f"h{n:04}.example.com" for n in range(1001)]
+    text = printed(form, OU_HOSTS, [(host,) for host in hosts])
+    if form == "json":
+        assert [row["host"] for row in json.loads(text)["hosts"]] == hosts
+    elif form == "ndjson":
+        assert [json.loads(line)["host"] for line in text.splitlines()] == hosts
+    else:
+        header_lines = {"table": 2, "csv": 1, "tsv": 0}[form]
+        assert [line.rstrip() for line in text.splitlines()[header_lines:]] == hosts
+
+
 cell = (
     st.none()
     | st.integers(0)
