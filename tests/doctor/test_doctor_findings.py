@@ -13,7 +13,7 @@ import pytest
 import trustme
 from keyring.backend import KeyringBackend
 from support.certificates import application_environ
-from support.clock import MovedClock, RealWaits
+from support.clock import MovedClock
 from support.faults import Fault, StagedWorld
 from support.keyrings import HangingKeyring, MemoryKeyring
 from support.person import clear_environ
@@ -261,7 +261,8 @@ def test_clocks_that_differ(clinic: Clinic, skew_s: int, ok: bool) -> None:
 
 def test_server_that_fails(clinic: Clinic) -> None:
     clinic.faults.add(Fault(action="status", status=500, path="Version"))
-    clinic.clock = RealWaits(MovedClock(time.time()), 0.2)
+    clinic.clock = MovedClock(time.time())
+    clinic.clock.moment_s = 0.2
     rows = clinic.examine("server")
     assert "HTTP 500" in rows["server"].detail
     assert "trace id" in rows["server"].detail
@@ -280,7 +281,8 @@ def test_server_that_never_answers(clinic: Clinic) -> None:
 def test_keyring_that_never_answers(clinic: Clinic, given: bool) -> None:
     clinic.log_in()
     hanging = clinic.keyring = HangingKeyring()
-    clinic.clock = RealWaits(MovedClock(time.time()), 0.2)
+    clinic.clock = MovedClock(time.time())
+    clinic.clock.moment_s = 0.2
     broken = [] if given else ["keyring", "secret password", "sign-in"]
     try:
         rows = clinic.examine(*broken, SBPAM_PASSWORD="Sandbox-Nomfa-1" if given else "")

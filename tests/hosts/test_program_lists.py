@@ -176,6 +176,7 @@ def test_what_is_not_understood_is_refused(
             '{"schema": "sbpam/1", "hosts": [{"host": "x.corp"}, {"host": "web01"}]}',
             "stdin: entry 2",
         ),
+        ('fqdn;x\nx.corp;"a\nb"\nweb01;x\n', "stdin:4"),
         ('{"fqdn": "x.corp"}\n\n{"fqdn": "web01"}\n', "stdin:3"),
         ("# a\n b\ndn: x\ncn: y\ndNSHostName: web\n 01\n", "stdin:5"),
         ("x.corp\tFailed\t\t\t\t\t\t\n\nweb01\tFailed\t\t\t\t\t\t\n", "stdin:3"),

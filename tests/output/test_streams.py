@@ -7,6 +7,7 @@ from typing import TextIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.site import TerminalStream
 
 from sbpam_cli.errors import InputError, SbpamError, ServerError
 from sbpam_cli.models import FORMS, Form, HostRow, ScanStatus
@@ -15,11 +16,6 @@ from sbpam_cli.output.columns import HOSTS
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.forms import Printer
 from sbpam_cli.system.services import Services
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def console_on(
@@ -65,8 +61,8 @@ def test_talk_in_a_pipe_is_a_line_each() -> None:
 @settings(max_examples=15)
 @given(st.lists(st.text("abc-/.[]:`", min_size=1, max_size=30), min_size=1, max_size=30))
 def test_no_word_is_broken_on_a_terminal(columns: str, words: list[str]) -> None:
-    stderr = Terminal()
-    console = console_on(stderr, stdout=Terminal(), COLUMNS=columns, NO_COLOR="1")
+    stderr = TerminalStream()
+    console = console_on(stderr, stdout=TerminalStream(), COLUMNS=columns, NO_COLOR="1")
     console.error(SbpamError(" ".join(words), reason=" ".join(words), hint=" ".join(words)))
     console.hint(" ".join(words))
 
@@ -78,7 +74,7 @@ def test_no_word_is_broken_on_a_terminal(columns: str, words: list[str]) -> None
 
 
 def test_a_word_of_the_program_is_coloured_and_nothing_else() -> None:
-    stderr = Terminal()
+    stderr = TerminalStream()
     console = console_on(stderr, TERM="xterm")
     console.error(SbpamError("sbpam: [bold]x[/bold] :warning: 42"))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", stderr.getvalue())

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 import tree_sitter_powershell
+from support.pages import PAGES
 from support.programs import ROOT
 from tree_sitter import Language, Node, Parser
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "sbpam_cli" / "guides").glob("*.md"))]
 SCRIPTS = {
     "completion": (ROOT / "completions" / "sbpam.ps1").read_text("utf-8"),
     **{

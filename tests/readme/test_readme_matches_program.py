@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command_tree import calls_in, parse_call
-from support.pages import GUIDES, README
+from support.pages import GUIDES, PAGES, README
 from support.programs import ROOT
 from support.regenerate import PICTURES
 
@@ -83,7 +83,7 @@ def test_the_picture_of_the_report_is_there_and_small(readme: str) -> None:
     assert picture.stat().st_size < 200_000
 
 
-@pytest.mark.parametrize("page", [README, *sorted(GUIDES.glob("*.md"))], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_command_line_of_a_page_is_one_that_the_program_takes(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     code = re.findall(r"```(?:sh|powershell)\n(.*?)```", text, re.DOTALL)

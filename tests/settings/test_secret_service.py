@@ -1,96 +1,48 @@
 """The real thing: gnome-keyring behind D-Bus, in a private home, by real processes."""
 
-import os
 import subprocess
-import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.programs import find_program
+from support.process import RealSite, real_site
+from support.programs import BIN, find_program
 
-# Long enough for D-Bus, short enough for a test: the keyring's own limit stays 3 seconds.
-_CHILD_TIMEOUT_S = 30
-
-
-_CHILD = """
-import io, os, sys
-from sbpam_cli.system.services import Services
-from sbpam_cli.settings.keyring import Vault
-
-class Talk:
-    def note(self, text): print("heard:", text)
-    warn = trace = note
-
-vault = Vault(Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}), Talk(), attended=False)
-action, value = sys.argv[1], sys.argv[2]
-if action == "set":
-    print(vault.set("default", "https://nps:6500", "token", value * 700))
-elif action == "get":
-    print(vault.get("default", "https://nps:6500", "token") == value * 700)
-else:
-    print(vault.delete_all("default", ["https://nps:6500"]))
-sys.stdout.flush()
-os._exit(0)
-"""
-_LOOK = 'secret-tool search --all service sbpam 2>&1 | grep -c "^label" || true'
-
-
-@dataclass
-class Desktop:
-    """A session bus in a private home; `run` runs a shell script within it."""
-
-    environ: dict[str, str]
-
-    def run(self, script: str, *, unlock: bool = True) -> list[str]:
-        start = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null\n"
-        bus = ["dbus-run-session", "--", "sh", "-ec", (start if unlock else "") + script]
-        return self.run_alone(bus)
-
-    def run_alone(self, command: list[str], **env: str) -> list[str]:
-        ended = subprocess.run(
-            command,
-            env=self.environ | env,
-            capture_output=True,
-            text=True,
-            timeout=_CHILD_TIMEOUT_S,
-            check=True,
-        )
-        return ended.stdout.splitlines()
+UNLOCK = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; "
+START = "gnome-keyring-daemon --start --components=secrets >/dev/null; "
+LOOK = 'secret-tool search --all service sbpam 2>&1 | grep -c "^label" || true; '
 
 
 @pytest.fixture
-def desktop(tmp_path: Path) -> Desktop:
+def desktop(tmp_path: Path) -> Iterator[RealSite]:
     for name in ("dbus-run-session", "gnome-keyring-daemon", "secret-tool"):
         find_program(name)
-    program = tmp_path / "child.py"
-    program.write_text(_CHILD)
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
-    return Desktop(
-        {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "XDG_RUNTIME_DIR": str(runtime),
-            "XDG_DATA_HOME": str(tmp_path / "data"),
-            "CHILD": f"{sys.executable} {program}",
-        }
+    (runtime := tmp_path / "run").mkdir(mode=0o700)
+    with real_site(tmp_path / "home") as site:
+        del site.environ["PYTHON_KEYRING_BACKEND"]
+        token = site.secret_file("token", site.environ.pop("SBPAM_TOKEN"))
+        site.environ |= {"PATH": f"{BIN}:{site.environ['PATH']}", "TOKEN": token}
+        site.environ |= {"XDG_RUNTIME_DIR": str(runtime), "XDG_DATA_HOME": str(tmp_path / "data")}
+        yield site
+
+
+def run(desktop: RealSite, script: str) -> list[str]:
+    """What a shell prints on a session bus of its own."""
+    bus = ["dbus-run-session", "--", "sh", "-ec", script]
+    done = subprocess.run(
+        bus, env=desktop.environ, stdout=subprocess.PIPE, text=True, timeout=60, check=True
     )
+    return done.stdout.splitlines()
 
 
-def test_a_secret_is_stored_read_back_by_another_process_and_forgotten(desktop: Desktop) -> None:
-    heard = desktop.run(
-        f"$CHILD set abcd; $CHILD get abcd; {_LOOK}; $CHILD set xy; $CHILD get xy;"
-        f" $CHILD forget -; {_LOOK}; $CHILD get xy"
-    )
-    assert heard == ["True", "True", "1", "True", "True", "True", "0", "False"]
+def test_a_secret_is_stored_read_back_by_another_process_and_forgotten(desktop: RealSite) -> None:
+    login, who = 'sbpam login --token-file "$TOKEN"; ', "sbpam whoami | cut -f6; "
+    script = UNLOCK + login + who + LOOK + login + who + "sbpam logout; " + LOOK
+    assert run(desktop, script) == ["token: keyring", "1", "token: keyring", "0"]
 
 
-def test_a_locked_keyring_that_nobody_unlocks_is_passed_over(desktop: Desktop) -> None:
-    desktop.run("$CHILD set abcd")
-    heard = desktop.run(
-        "gnome-keyring-daemon --start --components=secrets >/dev/null; $CHILD get abcd",
-        unlock=False,
-    )
-    assert heard[0].startswith("heard: continuing without the keyring: it is locked;")
-    assert heard[1:] == ["False"]
+def test_a_locked_keyring_that_nobody_unlocks_is_passed_over(desktop: RealSite) -> None:
+    run(desktop, UNLOCK + 'sbpam login --token-file "$TOKEN"')
+    said = " ".join(run(desktop, START + "sbpam whoami 2>&1 || echo ended=$?"))
+    assert "continuing without the keyring: it is locked;" in said
+    assert said.endswith("ended=4")

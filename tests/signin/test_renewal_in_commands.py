@@ -47,6 +47,7 @@ def slow_site(site: Site) -> Site:
     site.world.scan_duration_s = 300.0
     site.world.even = True
     site.world.token_life_s = 20.0
+    site.work_alone()
     return site
 
 

@@ -10,12 +10,15 @@ from typing import Any
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Done, Workers
 
-_MOMENT_S = 0.05 if os.name == "nt" else 0.02
-"""Windows wakes a thread up to 16 ms late."""
-
 
 class MovedClock(Clock):
-    """Waiting moves it and takes no time. Threads may share it."""
+    """Waiting moves it. Threads may share it.
+
+    moment_s: what other threads do takes real time, so much of it at most in each wait.
+    """
+
+    # Windows wakes a thread up to 16 ms late.
+    moment_s = 0.05 if os.name == "nt" else 0.02
 
     def __init__(self, start: float = 1_795_403_702.0) -> None:
         self._now = start
@@ -36,8 +39,7 @@ class MovedClock(Clock):
         time.sleep(0)
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        # What other threads do takes real time: they get a moment of it first.
-        if event.wait(_MOMENT_S if timeout_s else 0):
+        if event.wait(min(timeout_s, self.moment_s)):
             return True
         self.move(timeout_s)
         return event.is_set()
@@ -62,24 +64,3 @@ class Inline(Workers):
             return Done(key, task(), None)
         except Exception as error:
             return Done(key, None, error)
-
-
-class RealWaits(MovedClock):
-    """Another clock's time; what other threads do is waited for in real time, `longest_s` at most.
-
-    Where it does not come, the time has passed.
-    """
-
-    def __init__(self, clock: MovedClock, longest_s: float = 0.5) -> None:
-        super().__init__()
-        self.now = clock.now  # type: ignore[method-assign]
-        self.monotonic = clock.monotonic  # type: ignore[method-assign]
-        self.sleep = clock.sleep  # type: ignore[method-assign]
-        self.move = clock.move  # type: ignore[method-assign]
-        self._longest_s = longest_s
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        if event.wait(min(timeout_s, self._longest_s)):
-            return True
-        self.move(timeout_s)
-        return event.is_set()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from support.clock import RealWaits
 from support.keyrings import MemoryKeyring
 from support.site import Ended, Site
 
@@ -29,10 +28,10 @@ class Person:
         self.url = site.server.url
         self.keyring = MemoryKeyring()
         clear_environ(site)
+        site.clock.moment_s = 0.5
         site.prepare = self._prepare
 
     def _prepare(self, services: Services) -> None:
-        services.clock = RealWaits(self.site.clock)
         services.keyring = lambda: self.keyring
 
     def __call__(self, *arguments: str, **how: Any) -> Ended:

@@ -95,7 +95,7 @@ class Served:
         return [name for names in list(self.world.scheduled.values()) for name in names]
 
 
-class _Terminal(io.StringIO):
+class TerminalStream(io.StringIO):
     def isatty(self) -> bool:
         return True
 
@@ -170,8 +170,8 @@ class Program:
 
         person = Answers(list(answers or ()))
         out_terminal = terminal if stdout_terminal is None else stdout_terminal
-        out = _Terminal() if out_terminal else io.StringIO()
-        err = _Terminal() if terminal else io.StringIO()
+        out = TerminalStream() if out_terminal else io.StringIO()
+        err = TerminalStream() if terminal else io.StringIO()
         services = Services(
             stdin=_TerminalInput(stdin) if terminal else io.BytesIO(stdin),
             stdout=out,
