@@ -139,12 +139,10 @@ class LiveDisplay:
 
         ascii_only = self._console.rich_stderr.options.ascii_only
         problems = sorted(progress.problems.items(), key=lambda item: -item[1])
+        failed = [("Failed", f"{number:,} {reason}") for reason, number in problems]
         rows = [
-            [mark_status(*cell, ascii_only=ascii_only) for cell in cells]
-            for cells in (
-                count_words(progress.counts),
-                [("Failed", f"{number:,} {reason}") for reason, number in problems],
-            )
+            [Text(*mark_status(*cell, ascii_only=ascii_only), no_wrap=True) for cell in cells]
+            for cells in (count_words(progress.counts), failed)
         ]
         last = f"{progress.ended:,} of {counted(progress.jobs, 'job')} ended"
         if progress.answered_at is not None:
@@ -152,7 +150,7 @@ class LiveDisplay:
             last += f", last answer {ago_s:.0f} s ago"
         return Group(
             self._bar_of(progress),
-            *(Columns([Text(*cell, no_wrap=True) for cell in row], padding=(0, 2)) for row in rows),
+            *(Columns(row, padding=(0, 2)) for row in rows),
             Text(last, "dim"),
         )
 
