@@ -1,9 +1,7 @@
 """The journal: what was asked for, what was sent, what came of it.
 
-SQLite, written ahead: nothing is sent before the disk has confirmed that it
-will be. The unit of the protocol is the batch (one POST, one server job), so
-a batch's names and rows are one value each: a run of a million hosts is a few
-thousand rows.
+Nothing is sent before the disk has confirmed that it will be. A batch's names and rows are one
+value each: a run of a million hosts is a few thousand rows.
 """
 
 import json
@@ -102,11 +100,8 @@ class Journal(Database):
             )
 
     def prune(self, before: float) -> int:
-        """Removes finished runs begun before then; returns how many.
-
-        While a run is in doubt, the later ones of its server stay: their jobs must not
-        pass for its own.
-        """
+        """Removes finished runs begun before then; returns how many."""
+        # While a run is in doubt, the jobs of later ones must not pass for its own.
         with self._transaction() as execute:
             removed = execute(
                 "DELETE FROM runs WHERE started < ? AND run_id NOT IN (SELECT run_id FROM batches"
@@ -265,10 +260,8 @@ class Journal(Database):
         return self._batches("b.run_id = ? AND b.state <> 'split'", run_id)
 
     def each_batch(self, run_id: str) -> Iterator[Batch]:
-        """The same one at a time; no read lock is held in between.
-
-        By their places: the run may go on meanwhile, and split what is next.
-        """
+        """The same one at a time; no read lock is held in between."""
+        # By their places: the run may go on meanwhile, and split what is next.
         place = 0
         where = (
             "b.run_id = ? AND b.number = (SELECT number FROM batches WHERE run_id = ?"
@@ -325,10 +318,8 @@ class Journal(Database):
         return [(run, self._batches(where, run.run_id, since)) for run in runs]
 
     def accepted_since(self, server: str, since: float) -> dict[str, str]:
-        """Hosts of that server's accepted batches sent since then: host -> run id.
-
-        Not what was sent in the future: some clock was wrong once.
-        """
+        """Hosts of that server's accepted batches sent since then: host -> run id."""
+        # Not what was sent in the future: some clock was wrong once.
         found = self._batches(
             "b.run_id IN (SELECT run_id FROM runs WHERE server = ?)"
             " AND b.state = 'accepted' AND b.sent_at BETWEEN ? AND ?",

@@ -79,10 +79,7 @@ class Batch:
 
 
 class Aside(NamedTuple):
-    """A host that is not sent: `Invalid` or `Skipped`.
-
-    position: how many names that are sent stand before it.
-    """
+    """A host that is not sent. position: how many names that are sent stand before it."""
 
     position: int
     host: str
@@ -109,9 +106,8 @@ class Run(NamedTuple):
 
 
 class RunCounts(NamedTuple):
-    """Hosts of a run by what became of them.
+    """Hosts of a run. failed, complete: of the accepted ones. open: planned or rejected.
 
-    failed, complete: of the accepted ones. open: planned or rejected.
     skipped: not sent, nor those in doubt `elsewhere`.
     """
 

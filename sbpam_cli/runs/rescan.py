@@ -31,8 +31,7 @@ def run_rescan(
 ) -> None:
     """Brings the run up to date, chooses, asks, and schedules as `schedule` does.
 
-    reasons: failure reasons, or statuses if there is none; empty for all. Raises UsageError
-    for an unknown run, another server than its own or a no; else what ended it.
+    reasons: failure reasons, or statuses if there is none; empty for all.
     """
     with closing(Journal(ctx.services)) as journal:
         run = find_run(ctx, journal, name)

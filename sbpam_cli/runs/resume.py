@@ -31,11 +31,7 @@ class ResumeOptions(NamedTuple):
 
 
 def run_resume(ctx: Context, options: ResumeOptions) -> None:
-    """Settles and sends what a run left open; writes the rows of the whole run.
-
-    Raises UsageError for an unknown run, another server or credential than the run's own,
-    or a job that is none of its batches'; else what ended it.
-    """
+    """Settles and sends what a run left open; writes the rows of the whole run."""
     with closing(Journal(ctx.services)) as journal:
         named = options.run is not None
         run = journal.find_run(options.run or "") if named else journal.newest_unfinished_run()

@@ -61,10 +61,7 @@ class Execution(ABC):
         """Comes by the run and signs in; None if nothing is left to do."""
 
     def carry_out(self, follow: FollowLimits | None) -> None:
-        """Everything from the lock to the last row, and the scans if `follow` says how.
-
-        Raises what ended it.
-        """
+        """Everything from the lock to the last row, or to the scans' end. Raises what ended it."""
         ctx = self._ctx
         with Interruption(ctx.services) as self._interruption:
             try:

@@ -76,7 +76,7 @@ class Sending:
         """Sends what is planned until nothing is left to do, or something stops it."""
         # An earlier command may not have come to its second looks.
         for batch in self._state.batches:
-            if lacks_second_look(batch) and batch not in self._state.looked_twice:
+            if lacks_second_look(batch):
                 self._plan_look(batch)
         if self._planned:
             self._before.begin()
@@ -374,7 +374,6 @@ class Sending:
             self._record(self._state.look_again(batch, done.result))
         elif not isinstance(done.error, SbpamError):
             raise done.error
-        self._state.looked_twice.add(batch)
         self._state.settled(batch)
 
 

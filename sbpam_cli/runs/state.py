@@ -38,7 +38,7 @@ class RunState:
     settled: called with each batch whose rows are final. stopped: what ended it early.
     ruled_out: jobs that are nobody's here. list_before: the newest read of the list of jobs
     that has ended, as the journal numbers them. began, given_up (by batch number): monotonic.
-    session: this sign-in. looked_twice: batches whose job was read once more.
+    session: this sign-in.
     """
 
     ctx: Context
@@ -54,7 +54,6 @@ class RunState:
     ruled_out: Collection[str] = ()
     list_before: int | None = None
     given_up: dict[int, float] = field(default_factory=dict)
-    looked_twice: set[Batch] = field(default_factory=set)
     _pace_from: tuple[float, int] | None = None
 
     def __post_init__(self) -> None:
