@@ -47,7 +47,7 @@ class Outcome:
     def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""
         counted = rows if isinstance(rows, list) else list(rows)
-        self.counts.update(row.status for row in counted)
+        self.counts.update([row.status for row in counted])
         return counted
 
     @property

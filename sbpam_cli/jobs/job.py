@@ -192,7 +192,7 @@ class FollowedJob:
         self._take(self.rows)
 
     def _take(self, rows: Sequence[HostRow]) -> None:
-        self.rows, self.counts = rows, Counter(row.status for row in rows)
+        self.rows, self.counts = rows, Counter([row.status for row in rows])
         bad = (row for row in rows if row.status in PROBLEMS)
         self.problems = Counter(row.failure_reason or row.status for row in bad)
 

@@ -222,7 +222,7 @@ def _check(table: str, columns: Mapping[str, Any]) -> None:
 
 def count_rows(rows: Iterable[HostRow]) -> tuple[int, int, int]:
     """How many were accepted, how many of those scans ended without success, and with it."""
-    counts = Counter(row.status for row in rows)
+    counts = Counter([row.status for row in rows])
     accepted = sum(counts[status] for status in SCHEDULED)
     failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
     return accepted, failed, counts[ScanStatus.COMPLETE]
