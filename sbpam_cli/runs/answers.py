@@ -3,6 +3,7 @@
 The question behind each rule is only whether the application can have begun to act.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sbpam_cli.errors import (
@@ -14,7 +15,7 @@ from sbpam_cli.errors import (
     UnreachableError,
 )
 from sbpam_cli.journal.records import Batch, BatchState
-from sbpam_cli.models import ScanJob
+from sbpam_cli.models import HostRow, ScanJob
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S
@@ -34,6 +35,7 @@ class Verdict(NamedTuple):
     giving up. refused_token: 401. stop: no other batch will fare better.
     accepted_before: a fresh token was refused; so many batches were accepted when it was sent.
     located: of a success that cannot be read, the job that its `Location` names.
+    rows: what the job says of the hosts.
     """
 
     state: BatchState
@@ -47,6 +49,7 @@ class Verdict(NamedTuple):
     stop: SbpamError | None = None
     accepted_before: int | None = None
     located: str | None = None
+    rows: Sequence[HostRow] = ()
 
 
 def judge_failure(failure: NoReplyError) -> Verdict:

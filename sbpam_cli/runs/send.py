@@ -30,7 +30,7 @@ from sbpam_cli.runs.answers import (
 )
 from sbpam_cli.runs.candidates import fits
 from sbpam_cli.runs.reads import LIST, PROBE, ListBefore, Pause, id_bytes
-from sbpam_cli.runs.state import RunState
+from sbpam_cli.runs.state import RunState, rows_told
 from sbpam_cli.system.signals import GRACE_S
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done
 from sbpam_cli.wording import counted
@@ -180,6 +180,9 @@ class Sending:
         if verdict.located is not None:
             with suppress(SbpamError):
                 return verdict._replace(job=self._client.job(verdict.located))
+        if (job := verdict.job) is not None:
+            # Here, as long as they are in this processor's cache.
+            return verdict._replace(job=job._replace(hosts=None), rows=rows_told(batch, job))
         if not verdict.refused_token:
             return verdict
         # With nothing accepted since its renewal, another one would fare no better.
@@ -268,7 +271,7 @@ class Sending:
         batch.trace_id = verdict.trace_id
         batch.clock_offset = self._client.jobs_offset_s
         if verdict.state == "accepted" and verdict.job is not None:
-            self._state.take_job(batch, verdict.job)
+            self._state.take_job(batch, verdict.job, verdict.rows)
             self._tries[batch.number] = 0
             self._renewed = None
             self._accepted += 1

@@ -1,6 +1,6 @@
 """A run while a command carries it out: what sending and settling share."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from sbpam_cli.jobs.job import followed_jobs, match_job, record_looks, with_unas
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import ScanJob, ScanStatus
+from sbpam_cli.models import HostRow, ScanJob, ScanStatus
 from sbpam_cli.output.context import Context
 from sbpam_cli.signin.session import Site
 from sbpam_cli.system.signals import Interruption
@@ -82,12 +82,11 @@ class RunState:
         """A read of the list of jobs has ended: later POSTs refer to it. Raises JournalError."""
         self.list_before = self.journal.record_list(self.run.server, ids, whole=whole)
 
-    def take_job(self, batch: Batch, job: ScanJob) -> None:
+    def take_job(self, batch: Batch, job: ScanJob, rows: Sequence[HostRow] = ()) -> None:
         """The batch is in this job, as a reply told it."""
         batch.state, batch.job_id, batch.reason, batch.possible = "accepted", job.job_id, None, ()
         batch.seen_at = batch.accepted_at = self.ctx.services.clock.now()
-        match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
-        batch.rows = with_unasked(match.rows, match.unasked)
+        batch.rows = rows or rows_told(batch, job)
 
     def look_again(self, batch: Batch, job: ScanJob) -> list[Batch]:
         """What its job lacks once more was not accepted; the batch, if that told of hosts."""
@@ -98,3 +97,9 @@ class RunState:
         """What became of some batches, in one commit. Raises JournalError."""
         if batches:
             self.journal.record_batches(batches)
+
+
+def rows_told(batch: Batch, job: ScanJob) -> Sequence[HostRow]:
+    """What a reply says of the batch's hosts."""
+    match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
+    return with_unasked(match.rows, match.unasked)
