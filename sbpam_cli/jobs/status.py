@@ -179,8 +179,10 @@ class _Status:
 
     def _record(self) -> None:
         """What was reported goes into the journal, for `--offline`; if it cannot, it doesn't."""
+        seen = record_looks(self._jobs, self._ctx.services.clock.now())
         try:
-            self._journal.record_rows(record_looks(self._jobs, self._ctx.services.clock.now()))
+            if seen:
+                self._journal.record_rows(seen)
         except JournalError as error:
             self._ctx.console.warn(f"not recorded: {error.reason or error.message}")
 

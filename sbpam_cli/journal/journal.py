@@ -192,20 +192,18 @@ class Journal(Database):
         found = self._runs(
             "WHERE substr(run_id, 1, ?) = ? ORDER BY rowid DESC LIMIT 6", len(prefix), prefix
         )
-        exact = [run for run in found if run.run_id == prefix] or found
-        if len(exact) > 1:
+        if len(found) > 1:
             raise UsageError(
                 f"several runs begin with {prefix}",
-                reason=", ".join(run.run_id for run in exact[:5]),
+                reason=", ".join(run.run_id for run in found[:5]),
                 hint="give more of the id",
             )
-        if not exact:
+        if not found:
             known = [run.run_id for run in self.runs(limit=_RUNS_COMPARED)]
             how = "`sbpam runs` lists them; a job is named by its UUID, a host by its FQDN"
-            raise UsageError(
-                f"no run {prefix[:60]} in the journal", hint=did_you_mean(prefix, known, how)
-            )
-        return exact[0]
+            hint = did_you_mean(prefix, known, how)
+            raise UsageError(f"no run {prefix[:60]} in the journal", hint=hint)
+        return found[0]
 
     def unfinished_run(self, server: str, credential_id: str, digest: str) -> Run | None:
         """The newest run of this list that was cut short.

@@ -139,34 +139,26 @@ def not_sent(error: SbpamError) -> Verdict:
     )
 
 
+def _said(of: Batch | Verdict) -> dict[str, str | None]:
+    """The server's own words, for an error."""
+    return {"reason": of.reason, "trace_id": of.trace_id}
+
+
 def refuses_fresh_token(verdict: Verdict) -> SignInError:
-    return SignInError(
-        "the server refuses even a fresh token",
-        reason=verdict.reason,
-        trace_id=verdict.trace_id,
-        hint="check the account's role; `sbpam login` signs in again",
-    )
+    hint = "check the account's role; `sbpam login` signs in again"
+    return SignInError("the server refuses even a fresh token", hint=hint, **_said(verdict))
 
 
 def gave_up(origin: str, batch: Batch, failures: int) -> SbpamError:
     kind = ServerError if batch.http_status is not None else UnreachableError
-    return kind(
-        f"{failures} POSTs in a row failed at {origin}; nothing more was sent",
-        reason=batch.reason,
-        trace_id=batch.trace_id,
-        hint="once the server is well again: `sbpam resume`",
-    )
+    words = f"{failures} POSTs in a row failed at {origin}; nothing more was sent"
+    return kind(words, hint="once the server is well again: `sbpam resume`", **_said(batch))
 
 
 def refused(batch: Batch, which: str, again: str = "sbpam resume") -> RejectedError:
     """The server refused a batch, or all so far; again: what retries it unchanged."""
-    return RejectedError(
-        f"the server refused {which}",
-        reason=batch.reason,
-        trace_id=batch.trace_id,
-        hint="fix the list or the account and run `sbpam schedule` again; to retry unchanged:"
-        f" `{again}`",
-    )
+    hint = "fix the list or the account and run `sbpam schedule` again; to retry unchanged:"
+    return RejectedError(f"the server refused {which}", hint=f"{hint} `{again}`", **_said(batch))
 
 
 def could_be(run_id: str, batch: Batch) -> UnknownOutcomeError:
@@ -188,9 +180,5 @@ def could_be(run_id: str, batch: Batch) -> UnknownOutcomeError:
 
 def left_in_doubt(batch: Batch) -> UnknownOutcomeError:
     """`--fail-fast`: the answer to this batch was lost."""
-    return UnknownOutcomeError(
-        "the outcome of a batch is unknown; nothing more was sent",
-        reason=batch.reason,
-        trace_id=batch.trace_id,
-        hint="`sbpam resume` looks again",
-    )
+    words = "the outcome of a batch is unknown; nothing more was sent"
+    return UnknownOutcomeError(words, hint="`sbpam resume` looks again", **_said(batch))
