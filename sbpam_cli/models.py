@@ -66,9 +66,10 @@ PROBLEMS: frozenset[ScanStatus] = (
 def sum_status(job_status: ScanStatus | None, hosts: Iterable[ScanStatus | None]) -> ScanStatus:
     """A job's status: what its hosts' statuses add up to, else what it says itself.
 
-    The single-job shape has no status of its own, so both shapes are added up.
+    The single-job shape has no status of its own, so both shapes are added up. What is not in
+    the job (`NotAccepted`) does not count.
     """
-    found = {status for status in hosts if status is not None}
+    found = SCHEDULED.intersection(hosts)
     if len(found) < 2:
         return next(iter(found), job_status or ScanStatus.UNKNOWN)
     going = found - FINISHED

@@ -1,7 +1,7 @@
 """A job's hosts, as the server spells them <-> the hosts that were asked for."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -35,10 +35,9 @@ _LOOKS_BELIEVED = 3
 
 
 class Match(NamedTuple):
-    """rows: one per asked name, in order. missing: those that the job does not hold.
+    """rows: one per asked name, in order. missing: names that the job does not hold.
 
-    unasked: names in the job that nobody asked for. nameless: it holds hosts
-    without a name, so those that are missing may be in it.
+    unasked: names in it that nobody asked for. nameless: it holds hosts without a name.
     """
 
     rows: Sequence[HostRow]
@@ -76,47 +75,52 @@ def match_hosts(names: Sequence[str], hosts: Iterable[ScanHost]) -> dict[str, Sc
 def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Match:
     """The rows of a batch from its job.
 
-    unsaid: the status of a host about whose status the server says nothing.
-    A null or absent array says nothing about any host: all have `unsaid`.
-    Hosts left over on both sides are the same where their first labels agree
-    as Windows cuts them; the detail has the server's name then.
-    Missing hosts have the status Accepted here, with a detail: that they are
-    not in the job is believed only after a second look.
+    unsaid: the status of hosts about which the server says nothing; without an array, of all.
+    Hosts left over on both sides are the same where their first labels agree as Windows cuts
+    them; the detail has the server's name then. Missing hosts are Accepted here, with a
+    detail: that they are not in the job is believed only after a second look.
     """
     if job.hosts is None:
         return Match(alike_rows(names, unsaid, job.job_id), [], [])
     if [host.dns_host_name for host in job.hosts] == names:
         return Match(_rows(names, job.job_id, job.hosts, unsaid), [], [])
     found = match_hosts(names, job.hosts)
-    if len(found) < len(names):
-        _match_alike(names, job.hosts, found)
+    others = _others(job.hosts, found)
+    if others and len(found) < len(names):
+        _match_alike(names, others, found)
+        others = _others(others, found)
     told = [found.get(name, _NOT_THERE) for name in names]
-    used = {id(host) for host in found.values()}
-    held = {host_name(host) for host in found.values()}
-    others = [host_name(host) for host in job.hosts if id(host) not in used]
+    spare = [host_name(host) for host in others]
     return Match(
         _rows(names, job.job_id, told, unsaid),
         [name for name in names if name not in found],
-        [name for name in others if name and name not in held and name not in found],
-        "" in others,
+        [name for name in spare if name],
+        "" in spare,
     )
 
 
+def _others(hosts: Sequence[ScanHost], found: Mapping[str, ScanHost]) -> list[ScanHost]:
+    """The hosts of the job that are none of those found; a name may stand in it twice."""
+    used = set(map(id, found.values()))
+    held = {*found, *map(host_name, found.values())}
+    return [host for host in hosts if id(host) not in used and host_name(host) not in held]
+
+
 def _match_alike(
-    names: Sequence[str], hosts: Sequence[ScanHost], found: dict[str, ScanHost]
+    names: Sequence[str], others: Sequence[ScanHost], found: dict[str, ScanHost]
 ) -> None:
-    used = {id(host) for host in found.values()}
-    held = {host_name(host) for host in found.values()}
-    left: dict[str, list[ScanHost]] = {}
-    for host in hosts:
-        own = host_name(host)
-        if id(host) not in used and own and own not in held:
-            left.setdefault(short_host(own), []).append(host)
-    for name in names if left else ():
+    left: dict[str, list[ScanHost]] = defaultdict(list)
+    for host in others:
+        left[short_host(host_name(host))].append(host)
+    for name in names:
         if name not in found and (alike := left.get(short_host(name))):
             host = alike.pop(0)
             words = f"the server calls it {host_name(host)}"
-            found[name] = host._replace(detail=f"{host.detail}; {words}" if host.detail else words)
+            found[name] = host._replace(detail=join_words(host.detail, words))
+
+
+def join_words(detail: str | None, more: str) -> str:
+    return f"{detail}; {more}" if detail else more
 
 
 def _rows(
@@ -134,24 +138,15 @@ def is_unconfirmed(row: HostRow) -> bool:
     return row.status is ScanStatus.ACCEPTED and (row.detail or "").startswith(NOT_IN_REPLY)
 
 
-def name_unasked(unasked: Sequence[str]) -> str | None:
-    """The part of `detail` that names what nobody asked for."""
-    if not unasked:
-        return None
-    more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
-    return f"the reply names {', '.join(unasked[:3])}{more}"
-
-
 def with_unasked(rows: Sequence[HostRow], unasked: Sequence[str]) -> Sequence[HostRow]:
     """Names in the job that nobody asked for stand with the rows it lacks, else with the first."""
-    words = name_unasked(unasked)
-    if words is None:
+    if not unasked:
         return rows
+    more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
+    words = f"the reply names {', '.join(unasked[:3])}{more}"
     lacking = {row.host for row in rows if row.detail == NOT_IN_REPLY} or {rows[0].host}
     return [
-        row._replace(detail=f"{row.detail}; {words}" if row.detail else words)
-        if row.host in lacking
-        else row
+        row._replace(detail=join_words(row.detail, words)) if row.host in lacking else row
         for row in rows
     ]
 
@@ -213,8 +208,7 @@ class FollowedJob:
 
     @property
     def summary(self) -> JobSummary:
-        statuses = SCHEDULED.intersection(self.counts)
-        return JobSummary(self.job_id, sum_status(self.status, statuses), len(self.rows))
+        return JobSummary(self.job_id, sum_status(self.status, self.counts), len(self.rows))
 
     def see(self, job: ScanJob) -> Self:
         """Takes what the server says now; a null array of hosts says nothing."""
@@ -269,9 +263,11 @@ class FollowedJob:
         if not believed and now - self.missing_since < _LOST_S:
             return
         self.gone = self.seen = True
-        lost = [row._replace(status=ScanStatus.UNKNOWN, detail=_GONE) for row in self.rows]
-        pairs = zip(self.rows, lost, strict=True)
-        self._take([after if row.status in GOING else row for row, after in pairs])
+        rows = [
+            row._replace(status=ScanStatus.UNKNOWN, detail=_GONE) if row.status in GOING else row
+            for row in self.rows
+        ]
+        self._take(rows)
 
 
 def _held_rows(job_id: str, hosts: Sequence[ScanHost]) -> list[HostRow]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
 from sbpam_cli.jobs.follow import Follower, FollowLimits
-from sbpam_cli.jobs.job import FollowedJob, followed_jobs, match_hosts, record_looks
+from sbpam_cli.jobs.job import FollowedJob, followed_jobs, join_words, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
@@ -260,7 +260,4 @@ def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
     """The journal's rows of a batch; `detail` says as of when."""
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
     as_of = f"as of {utc(seen_at)}"
-    return [
-        row._replace(detail=f"{row.detail}; {as_of}" if row.detail else as_of)
-        for row in batch_rows(batch)
-    ]
+    return [row._replace(detail=join_words(row.detail, as_of)) for row in batch_rows(batch)]

@@ -96,6 +96,10 @@ def test_a_host_that_the_reply_left_out_needs_a_second_look(
     ended = follow(site)
     assert (ended.code, ended.statuses()) == (code, [(A, "Complete"), (NOT_THERE, end)])
     assert ended.rows()[1][7] == detail
+    # What is not in the job keeps it from no end.
+    [run] = site.run("runs").rows()
+    [job] = site.run("runs", "show", run[0], "-o", "json").json()["jobs"]
+    assert job["status"] == ("Running" if end == "Accepted" else "Complete")
     before = len(site.requests("OuMapping"))
     site.run("rescan")
     assert len(site.requests("OuMapping")) - before == (end == "NotAccepted")

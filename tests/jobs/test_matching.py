@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbpam_cli.jobs.job import NOT_IN_REPLY, match_hosts, match_job, name_unasked
+from sbpam_cli.jobs.job import NOT_IN_REPLY, match_hosts, match_job, with_unasked
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
@@ -57,9 +57,14 @@ def test_who_is_missing_and_who_was_not_asked_for() -> None:
 
 
 def test_what_nobody_asked_for_is_named_shortly() -> None:
-    assert name_unasked([]) is None
-    assert name_unasked(["a", "b"]) == "the reply names a, b"
-    assert name_unasked(list("abcde")) == "the reply names a, b, c and 2 more"
+    rows = [HostRow(A, ScanStatus.RUNNING), HostRow(B, ScanStatus.RUNNING)]
+    assert with_unasked(rows, []) == rows
+    for unasked, words in (("ab", "a, b"), ("abcde", "a, b, c and 2 more")):
+        first, second = with_unasked(rows, list(unasked))
+        assert (first.detail, second.detail) == (f"the reply names {words}", None)
+    rows[1] = rows[1]._replace(detail=NOT_IN_REPLY)
+    first, second = with_unasked(rows, ["a"])
+    assert (first.detail, second.detail) == (None, f"{NOT_IN_REPLY}; the reply names a")
 
 
 @given(NAMES, st.lists(st.tuples(st.none() | NAMES.map(lambda n: n[0]), st.none() | LABELS)))
