@@ -130,29 +130,27 @@ def test_scheduling_goes_on_when_stdout_closes(site: Site, form: str) -> None:
     assert "Broken" not in ended.err
 
 
-class Failing(httpcore.NetworkStream):
-    """Has no memory left for the reply to a request that begins like that."""
+class Failing:
+    """A stream that has no memory left for the reply to a request that begins like that."""
 
-    def __init__(self, stream: httpcore.NetworkStream, request: bytes) -> None:
+    def __init__(self, stream: Any, request: bytes) -> None:
         self._stream, self._request, self._fails = stream, request, False
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, *arguments: Any, **named: Any) -> bytes:
         if self._fails:
             raise MemoryError
-        return self._stream.read(max_bytes, timeout)
+        data: bytes = self._stream.read(*arguments, **named)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._fails |= re.match(self._request, buffer) is not None
         self._stream.write(buffer, timeout)
 
-    def start_tls(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+    def start_tls(self, *arguments: Any, **named: Any) -> "Failing":
         return Failing(self._stream.start_tls(*arguments, **named), self._request)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +166,7 @@ def test_what_is_unforeseen_still_prints_every_row(
     site: Site, request_line: bytes, code: int, unsure: str
 ) -> None:
     class Network(httpcore.SyncBackend):
-        def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+        def connect_tcp(self, *arguments: Any, **named: Any) -> Any:
             return Failing(super().connect_tcp(*arguments, **named), request_line)
 
     site.prepare = lambda services: setattr(services, "network", Network)

@@ -20,7 +20,7 @@ from sbpam_cli.sandbox.http import Request, Response
 from sbpam_cli.sandbox.routes import App
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
-from sbpam_cli.system.threads import Done, Workers
+from sbpam_cli.system.threads import Done
 
 WAYS = {
     "reset": Fault(action="reset"),
@@ -220,34 +220,26 @@ def test_an_interval_grows_unless_it_is_given(
     assert last[0] <= found[-1] <= last[1]
 
 
-class Slow(Workers):
-    """Workers whose tasks take five seconds each; notes how many were under way at a time."""
+class Slow(Inline):
+    """Tasks take five seconds each; notes how many are under way at a time."""
 
-    def __init__(self, count: int, clock: Clock) -> None:
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
         self.most = 0
-        self._count = count
-        self._clock = clock
-        self._waiting: deque[tuple[object, Callable[[], Any]]] = deque()
-        self._going: deque[tuple[float, object, Callable[[], Any]]] = deque()
+        self._due: deque[float] = deque()
 
     def submit(self, key: object, task: Callable[[], Any]) -> None:
-        self._waiting.append((key, task))
-        self._start()
-
-    def _start(self) -> None:
-        while self._waiting and len(self._going) < self._count:
-            self._going.append((self._clock.monotonic() + 5, *self._waiting.popleft()))
-        self.most = max(self.most, len(self._going) + len(self._waiting))
+        super().submit(key, task)
+        self._due.append(self._clock.monotonic() + 5)
+        self.most = max(self.most, len(self._due))
 
     def next(self, timeout_s: float) -> Done | None:
         now = self._clock.monotonic()
-        if not self._going or self._going[0][0] > now + timeout_s:
+        if not self._due or self._due[0] > now + timeout_s:
             self._clock.sleep(timeout_s)
             return None
-        end, key, task = self._going.popleft()
-        self._clock.sleep(max(0.0, end - now))
-        self._start()
-        return Done(key, task(), None)
+        self._clock.sleep(max(0.0, self._due.popleft() - now))
+        return super().next(0.0)
 
 
 @pytest.mark.parametrize(
@@ -256,8 +248,8 @@ class Slow(Workers):
 def test_at_most_four_looks_are_in_flight(site: Site, follow: list[str]) -> None:
     made: list[Slow] = []
 
-    def make(count: int, clock: Clock) -> Slow:
-        made.append(Slow(count, clock))
+    def make(_: int, clock: Clock) -> Slow:
+        made.append(Slow(clock))
         return made[-1]
 
     arguments = [f"h{n}.corp.example" for n in range(12)] + ["--batch-size", "1"]

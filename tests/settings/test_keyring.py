@@ -19,7 +19,6 @@ from support.keyrings import HangingKeyring
 from support.tables import crossed
 from support.talk import Heard
 
-from sbpam_cli.settings.environment import SECRET_NAMES
 from sbpam_cli.settings.keyring import Entries, Vault
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.services import Services
@@ -92,24 +91,6 @@ def vault_of(
     streams = io.BytesIO(), io.StringIO(), io.StringIO()
     services = Services(*streams, {}, clock=clock or Clock(), keyring=make)
     return Vault(services, talk, attended=attended)
-
-
-def test_a_secret_belongs_to_profile_origin_and_name(talk: Heard) -> None:
-    backend = ShortKeyring()
-    vault = vault_of(lambda: backend, talk)
-    for origin in (A, B):
-        for name in SECRET_NAMES:
-            assert vault.set("p", origin, name, f"{name} at {origin}")
-    assert vault.set("q", A, "token", LONG)
-    assert vault.get("p", A, "password") == f"password at {A}"
-    assert vault.get("p", B, "token") == f"token at {B}"
-    assert vault.get("q", A, "password") is None
-    assert {service for service, _ in backend.kept} == {"sbpam"}
-    assert vault.delete_all("p", [A, B])
-    assert vault.delete_all("p", [A, B])
-    assert vault.get("q", A, "token") == LONG
-    assert all(name.startswith(f"q {A} token") for _, name in backend.kept)
-    assert talk.notes == []
 
 
 @given(

@@ -9,7 +9,6 @@ import os
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.certificates import application_environ
 from support.listeners import PASSWORD, Tunnel
+from support.process import until
 from support.programs import find_program
 from support.site import Site
 
@@ -100,16 +100,9 @@ def _modules() -> str:
     return "\n".join(lines)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        words = log.read_text() if log.exists() else ""
-        assert process.poll() is None, words
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"Apache did not start: {words}")
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
@@ -137,7 +130,8 @@ def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     )
     process = subprocess.Popen([program, "-f", str(folder / "apache.conf"), "-DFOREGROUND"])
     try:
-        _wait_for(port, process, folder / "error.log")
+        until(lambda: process.poll() is not None or _answers(port))
+        assert process.poll() is None, (folder / "error.log").read_text()
         environ = site.environ
         for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"):
             del environ[name]

@@ -1,6 +1,7 @@
 """The token of a command: where it comes from, when it is renewed, what is never repeated."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -88,33 +89,22 @@ def test_clocks_that_differ_make_no_storm_of_sign_ins(person: Person) -> None:
 # Another process
 
 
-class Elsewhere:
-    """Another process that holds the turn to renew the profile's token."""
-
-    def __init__(self, person: Person, services: Services) -> None:
-        pause = services.clock.sleep
-        self.turn = take_turn(services, f"default {person.url}", pause)
-        self.turn.__enter__()
-
-    def end(self) -> None:
-        self.turn.__exit__(None, None, None)
-
-
 def test_a_process_that_hangs_is_waited_for_ten_seconds(person: Person) -> None:
     person.login()
     person.site.clock.move(850)
-    held: list[Elsewhere] = []
+    held: list[AbstractContextManager[object]] = []
 
     def prepare(services: Services) -> None:
         person._prepare(services)
-        held.append(Elsewhere(person, services))
+        held.append(take_turn(services, f"default {person.url}", services.clock.sleep))
+        held[0].__enter__()
 
     person.site.prepare = prepare
     before = person.site.clock.now()
     assert person("credentials").code == 0
     assert 10 <= person.site.clock.now() - before < 13
     assert person.counts()[2] == 1
-    held[0].end()
+    held[0].__exit__(None, None, None)
 
 
 def test_without_a_state_folder_it_renews_all_the_same(person: Person) -> None:

@@ -115,10 +115,7 @@ def test_echo_is_on_while_it_is_stopped_and_off_after_that(
     assert "geheim" not in shell.screen
 
 
-@pytest.mark.parametrize(
-    ("question", "arguments"),
-    [("Password for", SIGN_IN), ("Passphrase of", ("logout", "--server", "nps"))],
-)
+@pytest.mark.parametrize(("question", "arguments"), list(QUESTIONS.items()))
 def test_without_a_shell_that_goes_on_with_it_nothing_stops(
     start: Callable[..., PtyProgram], question: str, arguments: tuple[str, ...]
 ) -> None:

@@ -18,13 +18,12 @@ POINTS = ("-k", "one_failure", "tests/torture/test_torture_points.py")
 
 
 class Change(NamedTuple):
-    """What a function is instead. function: its qualified name.
+    """What a function is instead. where: `module:qualified name`.
 
     new: its whole body, or what takes the place of every node of it that reads as `old`.
     """
 
-    module: str
-    function: str
+    where: str
     new: str
     old: str | None = None
 
@@ -35,45 +34,36 @@ class Mutant:
 
     name: str
     changes: tuple[Change, ...]
-    tests: tuple[str, ...] = POINTS
+    tests: tuple[str, ...]
 
 
-def situation(
-    name: str,
-    rows: str,
-    function: str,
-    new: str,
-    *old: "str | Change",
-    module: str = "runs/settle",
-) -> Mutant:
-    """One that the table of situations finds. old: what is replaced, and other changes."""
+def mutant(name: str, found_by: str, where: str, new: str, *old: "str | Change") -> Mutant:
+    """found_by: rows of the table of situations, or `points`. old: what is replaced, and more.
+
+    where: of runs/settle, where it names no module.
+    """
     texts = [item for item in old if isinstance(item, str)]
-    first = Change(module, function, new, texts[0] if texts else None)
+    where = where if ":" in where else f"runs/settle:{where}"
+    first = Change(where, new, texts[0] if texts else None)
     others = [item for item in old if isinstance(item, Change)]
-    tests = ("-k", rows, "-m", "slow or not slow", "tests/runs/test_situations.py")
-    return Mutant(name, (first, *others), tests)
+    rows = ("-k", found_by, "-m", "slow or not slow", "tests/runs/test_situations.py")
+    return Mutant(name, (first, *others), POINTS if found_by == "points" else rows)
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "synchronous off",
-        (
-            Change(
-                "journal/schema",
-                "_make_durable",
-                "'PRAGMA synchronous = OFF'",
-                "'PRAGMA synchronous = FULL'",
-            ),
-            Change("journal/schema", "_make_durable", "level != 0", "level != 2"),
-        ),
+        "points",
+        "journal/schema:_make_durable",
+        "'PRAGMA synchronous = OFF'",
+        "'PRAGMA synchronous = FULL'",
+        Change("journal/schema:_make_durable", "level != 0", "level != 2"),
     ),
-    Mutant(
+    mutant(
         "mark after sending",
-        (
-            Change(
-                "runs/send",
-                "Sending._start",
-                """
+        "points",
+        "runs/send:Sending._start",
+        """
 now, wall = self._clock.monotonic(), self._clock.now()
 for batch in due:
     batch.sent_at, batch.deadline = wall, wall + self._limits.send_timeout_s
@@ -83,28 +73,20 @@ for batch in due:
     batch.state = "sending"
 self._record(judged, due)
 """,
-            ),
-        ),
     ),
-    Mutant(
+    mutant(
         "repeat on a read error",
-        (
-            Change(
-                "runs/answers",
-                "judge_failure",
-                "'planned'",
-                "'unknown' if failure.sent else 'planned'",
-            ),
-        ),
+        "points",
+        "runs/answers:judge_failure",
+        "'planned'",
+        "'unknown' if failure.sent else 'planned'",
     ),
-    Mutant("no quiet time", (Change("runs/settle", "Settling._quiet_at", "return 0.0"),)),
-    Mutant(
+    mutant("no quiet time", "points", "Settling._quiet_at", "return 0.0"),
+    mutant(
         "a split in two transactions",
-        (
-            Change(
-                "journal/journal",
-                "Journal.split",
-                """
+        "points",
+        "journal/journal:Journal.split",
+        """
 with self._transaction() as execute:
     execute(
         "UPDATE batches SET state = 'split' WHERE run_id = ? AND number = ?",
@@ -113,199 +95,184 @@ with self._transaction() as execute:
 with self._transaction() as execute:
     self._insert(execute, parent.run_id, children)
 """,
-            ),
-        ),
     ),
-    situation(
+    mutant(
         "no positive control",
         "row10",
         "Settling._is_absent",
         "return not batch.possible and began >= self._quiet_at(batch)",
     ),
-    situation(
+    mutant(
         "the newest read as the list before of an earlier send",
         "row4",
         "Settling._doubt_of",
         "state, number = self._state, self._state.list_before",
         "state, number = self._state, batch.list_before",
     ),
-    situation(
+    mutant(
         "a read that ended after the POST as its list before",
         "row11",
-        "Sending._take_list",
+        "runs/send:Sending._take_list",
         """
 self._before.take(done)
 for batch in self._state.batches:
     if batch.sent_at is not None:
         batch.list_before = self._state.list_before
 """,
-        module="runs/send",
     ),
-    situation(
+    mutant(
         "jobs listed before still block",
         "row3",
         "Settling._concerns",
         "False",
         "id_bytes(job.job_id) in doubt.before",
-        Change("runs/settle", "Settling._look", "True", "id_bytes(job.job_id) not in known"),
+        Change("runs/settle:Settling._look", "True", "id_bytes(job.job_id) not in known"),
     ),
-    situation("exact names only", "row5", "short_host", "return fold_host(name)", module="names"),
-    situation(
+    mutant("exact names only", "row5", "names:short_host", "return fold_host(name)"),
+    mutant(
         "no cut at 15",
         "row5",
-        "short_host",
+        "names:short_host",
         "return fold_host(name).partition('.')[0].casefold()",
-        module="names",
     ),
-    situation(
+    mutant(
         "a job without names is nothing",
         "row5",
-        "Names.sharing",
+        "runs/candidates:Names.sharing",
         "found",
         "found if says_names else None",
-        module="runs/candidates",
     ),
-    situation(
+    mutant(
         "few names are nothing",
         "row5 or row7",
         "Settling._concerns",
         "holds_most(job, doubt.batch)",
         "doubt.shares(job)",
     ),
-    situation(
+    mutant(
         "half is enough",
         "row5",
-        "holds_most",
+        "runs/candidates:holds_most",
         "return 2 * len(match_hosts(batch.names, job.hosts or ())) >= len(batch.names)",
-        module="runs/candidates",
     ),
-    situation(
+    mutant(
         "NotAccepted beside unmatched hosts",
         "person",
-        "FollowedJob._missing_row",
+        "jobs/job:FollowedJob._missing_row",
         "False",
         "match.nameless or match.unasked",
-        module="jobs/job",
     ),
-    situation(
+    mutant(
         "the address rules out",
         "row16",
-        "decode_job",
+        "nps/replies:decode_job",
         "job.createdFromAddress",
         "job.createdBy",
         Change(
-            "nps/decoding",
-            "decoders",
+            "nps/decoding:decoders",
             "'id status statusDescription createdDateTimeUtc createdFromAddress nodeId'",
             "'id status statusDescription createdDateTimeUtc createdBy nodeId'",
         ),
-        module="nps/replies",
     ),
-    situation(
+    mutant(
         "the creator of another sign-in rules out",
         "another_sign_in",
         "Settling._creator",
         "b.state == 'accepted'",
         "b.state == 'accepted' and b.session == session",
     ),
-    situation(
+    mutant(
         "quiet time on the wall clock",
         "row2",
         "Settling.settle",
         "self._clock.now()",
         "self._clock.monotonic()",
-        Change("runs/settle", "Settling._wait_until", "clock.now()", "clock.monotonic()"),
-        Change("runs/send", "Sending._apply", "self._clock.now()", "self._clock.monotonic()"),
+        Change("runs/settle:Settling._wait_until", "clock.now()", "clock.monotonic()"),
+        Change("runs/send:Sending._apply", "self._clock.now()", "self._clock.monotonic()"),
     ),
-    situation(
+    mutant(
         "one clock suffices",
         "(row1 or row2) and 70",
-        "Times.surely",
+        "runs/candidates:Times.surely",
         "any(moment > ended + later_s for moment in moments)",
         "all(moment > ended + later_s for moment in moments)",
-        module="runs/candidates",
     ),
-    situation(
+    mutant(
         "an hour without a jobs' clock",
         "row1 and local and none",
-        "Times.surely",
+        "runs/candidates:Times.surely",
         "earlier_s = later_s = 3600.0",
         "earlier_s = later_s = _WITHOUT_JOBS_CLOCK_S",
-        module="runs/candidates",
     ),
-    situation(
+    mutant(
         "any accepted job is control",
         "row10",
         "Settling._is_absent",
         "any(id_bytes(b.job_id) in reading.ids for b in self._state.batches if b.job_id)",
         "shows_earlier or batch.number in self._earlier",
-        Change("runs/settle", "Settling._is_absent", "True", "reading.ids.issuperset(accepted)"),
+        Change("runs/settle:Settling._is_absent", "True", "reading.ids.issuperset(accepted)"),
     ),
-    situation(
+    mutant(
         "an empty list is control",
         "row10",
         "Settling._is_absent",
         "True",
         "shows_earlier or batch.number in self._earlier",
     ),
-    situation(
+    mutant(
         "a job with another service account is taken",
         "row8",
-        "fits",
+        "runs/candidates:fits",
         "False",
         "accounts - {None, credential_id}",
-        module="runs/candidates",
     ),
-    situation(
+    mutant(
         "the first of two is taken",
         "row9",
         "Settling._find",
         "not fitting",
         "len(mine) > 1 or not fitting or not self._is_sure(batch, mine[0])",
     ),
-    situation(
+    mutant(
         "claims read only before the list",
         "meanwhile",
         "Settling._look",
         "claims.keys()",
         "journal.claimed_jobs(server).keys()",
         Change(
-            "runs/settle",
-            "Settling._look",
+            "runs/settle:Settling._look",
             "groups, claims = {doubt.names for doubt in doubts}, journal.claimed_jobs(server)",
             "groups = {doubt.names for doubt in doubts}",
         ),
-        Change("journal/journal", "Journal.claim", "True", "not taken"),
+        Change("journal/journal:Journal.claim", "True", "not taken"),
     ),
-    situation(
+    mutant(
         "other runs' doubts unseen",
         "two_runs",
         "Settling._look",
         "False",
         "run.run_id != state.run.run_id",
     ),
-    situation(
+    mutant(
         "planned blocked by one host",
         "never_sent",
         "Settling._find",
         "False",
         "batch.state == 'planned'",
     ),
-    situation(
+    mutant(
         "--resend despite a possible job",
         "person",
-        "_plan_again",
+        "runs/run:_plan_again",
         "b.is_in_doubt",
         "b.is_in_doubt and not b.possible",
-        module="runs/run",
     ),
-    situation(
+    mutant(
         "--accept takes a job that another batch has",
         "two_runs",
-        "Journal.claim",
+        "journal/journal:Journal.claim",
         "True",
         "not taken",
-        module="journal/journal",
     ),
 )
 
@@ -331,14 +298,14 @@ def _parse(text: str) -> ast.expr | ast.stmt:
 
 
 def _apply(change: Change, tree: ast.Module) -> None:
-    function = _find_function(tree, change.function)
+    function = _find_function(tree, change.where.partition(":")[2])
     if change.old is None:
         function.body = ast.parse(change.new).body
         return
     replacement = _Replacement(change.old, change.new)
     replacement.visit(function)
     if not replacement.made:
-        raise LookupError(f"{change.function} has no {change.old}")
+        raise LookupError(f"{change.where} has no {change.old}")
 
 
 def _find_function(tree: ast.AST, name: str) -> ast.FunctionDef:
@@ -356,10 +323,11 @@ def mutate(mutant: Mutant) -> dict[str, str]:
     """The source of the modules that differ. Raises LookupError if a change misses."""
     trees: dict[str, ast.Module] = {}
     for change in mutant.changes:
-        if change.module not in trees:
-            path = ROOT / "sbpam_cli" / f"{change.module}.py"
-            trees[change.module] = ast.parse(path.read_text(encoding="utf-8"))
-        _apply(change, trees[change.module])
+        module = change.where.partition(":")[0]
+        if module not in trees:
+            path = ROOT / "sbpam_cli" / f"{module}.py"
+            trees[module] = ast.parse(path.read_text(encoding="utf-8"))
+        _apply(change, trees[module])
     return {name: ast.unparse(ast.fix_missing_locations(tree)) for name, tree in trees.items()}
 
 

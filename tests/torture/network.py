@@ -33,13 +33,17 @@ class MemoryNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        failure = self._wire.reach("connect", host)
-        if failure == "time-out":
-            self._wire.pass_time(timeout or 0.0)
-            raise httpcore.ConnectTimeout("timed out")
-        if failure is not None:
-            raise httpcore.ConnectError(failure)
+        _connect(self._wire, "connect", host, timeout)
         return MemoryStream(self._wire)
+
+
+def _connect(wire: Wire, operation: str, host: str, timeout: float | None) -> None:
+    failure = wire.reach(operation, host)
+    if failure == "time-out":
+        wire.pass_time(timeout or 0.0)
+        raise httpcore.ConnectTimeout("timed out")
+    if failure is not None:
+        raise httpcore.ConnectError(failure)
 
 
 class MemoryStream(httpcore.NetworkStream):
@@ -59,12 +63,7 @@ class MemoryStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        failure = self._wire.reach("tls", server_hostname or "")
-        if failure == "time-out":
-            self._wire.pass_time(timeout or 0.0)
-            raise httpcore.ConnectTimeout("timed out")
-        if failure is not None:
-            raise httpcore.ConnectError(failure)
+        _connect(self._wire, "tls", server_hostname or "", timeout)
         return self
 
     def get_extra_info(self, info: str) -> Any:
@@ -137,16 +136,15 @@ class MemoryStream(httpcore.NetworkStream):
             self._answer(Request(method, target, headers, body[:length]))
 
     def _answer(self, request: Request) -> None:
-        reply = self._wire.answer(request)
-        how = reply
+        how = self._wire.answer(request)
         assert isinstance(how, FaultyResponse)
         if how.ending in ("reset", "close"):
             self._reset, self._ended = how.ending == "reset", True
             return
         self._hangs, self._delay_s, self._drip_s = how.ending == "hang", how.delay_s, how.drip_s
-        headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
-        lines = [f"HTTP/1.1 {reply.status} ", *(f"{name}: {value}" for name, value in headers)]
-        body = reply.body
+        headers = [*how.headers, ("Content-Length", str(len(how.body)))]
+        lines = [f"HTTP/1.1 {how.status} ", *(f"{name}: {value}" for name, value in headers)]
+        body = how.body
         if how.ending == "truncate":
             body, self._ended = body[: how.keep_bytes], True
         self._coming += "\r\n".join([*lines, "", ""]).encode() + body
