@@ -7,11 +7,14 @@ from support.faults import Fault
 from support.site import Ended, Program, Site
 
 HOSTS = ["web01.corp.example", "web02.corp.example", "web03.corp.example"]
-PASSWORD_ONLY = {
-    "SBPAM_USERNAME": "CORP\\nomfa",
-    "SBPAM_PASSWORD": "Sandbox-Nomfa-1",
-    "SBPAM_TOTP_SECRET": "",
-}
+WRONG, CODE = "user name or password is incorrect", "The code is not valid."
+ROLE = "The role Admin or App is required."
+
+
+def user(name: str) -> dict[str, str]:
+    """Without a code. The sandbox's people have passwords after their names."""
+    who = {"SBPAM_USERNAME": f"CORP\\{name}", "SBPAM_PASSWORD": f"Sandbox-{name.title()}-1"}
+    return who | {"SBPAM_TOTP_SECRET": ""}
 
 
 def token_for(site: Site, login: str = "CORP\\demo", *, owes_mfa: bool = False) -> dict[str, str]:
@@ -24,40 +27,21 @@ def token_for(site: Site, login: str = "CORP\\demo", *, owes_mfa: bool = False) 
 CASES: dict[str, tuple[Callable[[Site], dict[str, str]], list[str]]] = {
     "wrong password": (
         lambda _: {"SBPAM_PASSWORD": "wrong"},
-        ["user name or password is incorrect", "SBPAM_PASSWORD", "check user name"],
+        [WRONG, "SBPAM_PASSWORD", "check user name"],
     ),
-    "wrong user": (
-        lambda _: {"SBPAM_USERNAME": "CORP\\nobody"},
-        ["user name or password is incorrect"],
-    ),
+    "wrong user": (lambda _: {"SBPAM_USERNAME": "CORP\\nobody"}, [WRONG]),
     "locked account": (
-        lambda _: {"SBPAM_USERNAME": "CORP\\locked", "SBPAM_PASSWORD": "Sandbox-Locked-1"},
+        lambda _: user("locked"),
         ["The account is locked", "lock an account for five minutes"],
     ),
-    "wrong TOTP secret": (
-        lambda _: {"SBPAM_TOTP_SECRET": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"},
-        ["The code is not valid.", "clock"],
-    ),
-    "MFA without a secret": (
-        lambda _: {"SBPAM_TOTP_SECRET": ""},
-        ["The code is not valid.", "SBPAM_TOTP_SECRET"],
-    ),
+    "wrong TOTP secret": (lambda _: {"SBPAM_TOTP_SECRET": "GEZDGNBVGY3TQOJQ" * 2}, [CODE, "clock"]),
+    "MFA without a secret": (lambda _: {"SBPAM_TOTP_SECRET": ""}, [CODE, "SBPAM_TOTP_SECRET"]),
     "token that owes MFA": (
         lambda site: token_for(site, owes_mfa=True),
         ["Multi-factor authentication is required.", "MFA"],
     ),
-    "missing role": (
-        lambda _: {
-            "SBPAM_USERNAME": "CORP\\viewer",
-            "SBPAM_PASSWORD": "Sandbox-Viewer-1",
-            "SBPAM_TOTP_SECRET": "",
-        },
-        ["The role Admin or App is required.", "role"],
-    ),
-    "token without the role": (
-        lambda site: token_for(site, "CORP\\viewer"),
-        ["The role Admin or App is required.", "role"],
-    ),
+    "missing role": (lambda _: user("viewer"), [ROLE, "role"]),
+    "token without the role": (lambda site: token_for(site, "CORP\\viewer"), [ROLE, "role"]),
 }
 
 
@@ -114,7 +98,7 @@ def test_token_dies_again_and_again(site: Site, renewable: bool) -> None:
     """Refusals are counted since the last accepted batch."""
     site.faults.add(Fault(action="revoke", method="POST", path="OuMapping", nth=(2, 4)))
     how = ("--batch-size", "1", "--parallel", "1")
-    ended = site.run("schedule", *HOSTS, *how, env=PASSWORD_ONLY if renewable else token_for(site))
+    ended = site.run("schedule", *HOSTS, *how, env=user("nomfa") if renewable else token_for(site))
     assert ended.code == (0 if renewable else 4)
     rest = "Queued" if renewable else "NotSent"
     assert [row[1] for row in ended.rows()] == ["Queued", rest, rest]

@@ -5,22 +5,15 @@ from support.site import CREDENTIAL, Program
 
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run, digest_names
-from sbpam_cli.system.services import Services
 
 NAMES = [f"h{n}.corp.example" for n in range(6)]
 
 
-def begin(services: Services) -> tuple[Journal, Run]:
-    journal = Journal(services)
-    origin, account, digest = "https://a", CREDENTIAL, digest_names(NAMES)
-    run = Run("20261123-031502-0001", 1e9, origin, "p", None, account, digest, len(NAMES))
-    journal.record_run(run, [Batch(1, 0, NAMES[:3]), Batch(2, 3, NAMES[3:])])
-    return journal, run
-
-
 def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: Program) -> None:
     services = services_of(program)
-    journal, run = begin(services)
+    journal, digest = Journal(services), digest_names(NAMES)
+    run = Run("20261123-031502-0001", 1e9, "https://a", "p", None, CREDENTIAL, digest, len(NAMES))
+    journal.record_run(run, [Batch(1, 0, NAMES[:3]), Batch(2, 3, NAMES[3:])])
     reading = journal.each_batch(run.run_id)
     seen = [*next(reading).names]
     parent = Batch(2, 3, NAMES[3:], "split", run_id=run.run_id)

@@ -31,11 +31,6 @@ def said(error: SbpamError) -> str:
     return stderr.getvalue()
 
 
-def test_an_error_says_what_why_trace_id_and_what_to_do() -> None:
-    error = ServerError("It failed", reason="Oops.", hint="Try later", trace_id="00-ab-01")
-    assert said(error) == "sbpam: It failed\n  Oops.\n  trace id: 00-ab-01\n  → Try later\n"
-
-
 def test_an_error_is_four_lines_and_harmless_whatever_the_server_says() -> None:
     error = ServerError("a\nb", reason="x\r\ny\x1b[2J", hint="\u202eh", trace_id="t\nu")
     assert said(error) == "sbpam: a b\n  x y\\x1b[2J\n  trace id: t u\n  → \\u202eh\n"

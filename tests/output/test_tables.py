@@ -50,21 +50,6 @@ def titles(lines: list[str]) -> list[str]:
     return re.split(r" {2,}", lines[0])
 
 
-def test_a_wide_table_shows_everything_in_columns() -> None:
-    lines = table(HOSTS, ROWS, 300)
-    assert titles(lines) == [
-        *("HOST", "STATUS", "JOB ID", "FAILURE REASON"),
-        *("OS", "IP ADDRESS", "VERSION", "DETAIL"),
-    ]
-    assert set(lines[1]) == {"─"}
-    assert re.split(r" {2,}", lines[3]) == [
-        *(FAILED, "✗ Failed", JOB_ID, "FailedToConnect"),
-        *("Windows Server 2019 Datacenter", "10.2.3.4", "10.0.17763", WHY),
-    ]
-    starts = {line.index(word) for line, word in zip(lines[2:], ("Going", WHY), strict=True)}
-    assert starts == {lines[0].index("DETAIL")}
-
-
 @pytest.mark.parametrize(
     ("width", "shown"),
     [

@@ -7,6 +7,7 @@ run before it or not.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -201,9 +202,9 @@ class Server:
     def _word(self, job: dict[str, Any]) -> None:
         if "createdDateTimeUtc" in job:
             made = self.site.world.jobs[job["id"]].created_at
-            job["createdDateTimeUtc"] = (
-                _utc(made + self.clock_s) if self.clock_s is not None else None
-            )
+            moment = datetime.fromtimestamp(made + (self.clock_s or 0.0), UTC)
+            told = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            job["createdDateTimeUtc"] = None if self.clock_s is None else told
         if job["id"] in self.jobs and "createdFromAddress" in job:
             job["createdFromAddress"] = self.row.address
         if job["id"] in self.jobs and self.row.own and self.row.hosts is not keep:
@@ -215,12 +216,6 @@ class Server:
                 job["hostScanJobHostJoin"] = hosts and [
                     {**join, "hostScanHost": host} for join, host in zip(joins, hosts, strict=True)
                 ]
-
-
-def _utc(moment: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def cases() -> Iterator[Any]:

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import keyring.backends.fail
 import keyring.backends.null
@@ -197,22 +196,20 @@ def test_the_bound_is_for_all_accesses_together(talk: Heard) -> None:
     assert clock.waited == [3.0, 1.0]
 
 
-class LockedKeyring(ShortKeyring):
-    def get_password(self, service: str, username: str) -> str | None:
-        raise KeyringLocked("Failed to unlock the collection! geheim")
+def failing(error: BaseException) -> type[KeyringBackend]:
+    """A keyring that fails so, whatever is asked of it."""
+
+    class FailingKeyring(ShortKeyring):
+        def get_password(self, service: str, username: str) -> str | None:
+            raise error
+
+        set_password = get_password  # type: ignore[assignment]
+
+    return FailingKeyring
 
 
-class SessionlessKeyring(ShortKeyring):
-    """As Windows' is in a task whose password is not stored."""
-
-    def get_password(self, service: str, username: str) -> str | None:
-        raise type("error", (Exception,), {})(1312, "CredRead", "geheim")
-
-    set_password = get_password  # type: ignore[assignment]
-
-
-def broken_keyring() -> KeyringBackend:
-    raise ImportError("no module geheim")
+# As Windows' is in a task whose password is not stored.
+NO_SESSION = type("error", (Exception,), {})(1312, "CredRead", "geheim")
 
 
 class PlaintextKeyring(ShortKeyring):
@@ -223,30 +220,25 @@ class NotesKeyring(PlaintextKeyring):
     """Its base class tells."""
 
 
-def wrapping() -> Any:
-    """As keyrings.alt's multipart wrapper."""
-    backend: Any = ShortKeyring()
-    backend._keyring = NotesKeyring()
-    return backend
+def holding(**parts: object) -> Callable[[], KeyringBackend]:
+    """One that has others behind it."""
+
+    def make() -> KeyringBackend:
+        backend = ShortKeyring()
+        vars(backend).update(parts)
+        return backend
+
+    return make
 
 
-def chained() -> Any:
-    """As keyring's chainer: whoever cannot write passes the value on."""
-    backend: Any = ShortKeyring()
-    backend.backends = [ShortKeyring(), wrapping()]
-    return backend
+def broken_keyring() -> KeyringBackend:
+    raise ImportError("no module geheim")
 
 
-def hiding() -> Any:
-    """Has what is behind it in lists of its own."""
-    backend: Any = ShortKeyring()
-    backend.places = [ShortKeyring(), (NotesKeyring(),)]
-    return backend
-
-
-class LeavingKeyring(ShortKeyring):
-    def get_password(self, service: str, username: str) -> str | None:
-        raise SystemExit("geheim")
+# As keyrings.alt's multipart wrapper has it, keyring's chainer, and one with lists of its own.
+WRAPPING = holding(_keyring=NotesKeyring())
+CHAINED = holding(backends=[ShortKeyring(), WRAPPING()])
+HIDING = holding(places=[ShortKeyring(), (NotesKeyring(),)])
 
 
 @pytest.mark.parametrize(
@@ -254,12 +246,15 @@ class LeavingKeyring(ShortKeyring):
     [
         (keyring.backends.null.Keyring, "there is none on this machine"),
         (keyring.backends.fail.Keyring, "there is none on this machine"),
-        (LockedKeyring, "it is locked; unlock it and run this again"),
-        (SessionlessKeyring, "have the task store its user's password"),
+        (
+            failing(KeyringLocked("Failed to unlock the collection! geheim")),
+            "it is locked; unlock it and run this again",
+        ),
+        (failing(NO_SESSION), "have the task store its user's password"),
         (broken_keyring, "it failed with ImportError"),
         *((make, "clear text") for make in (PlaintextKeyring, NotesKeyring)),
-        *((make, "clear text") for make in (wrapping, chained, hiding)),
-        (LeavingKeyring, "it failed with SystemExit"),
+        *((make, "clear text") for make in (WRAPPING, CHAINED, HIDING)),
+        (failing(SystemExit("geheim")), "it failed with SystemExit"),
     ],
 )
 def test_a_keyring_that_cannot_be_used_counts_as_absent(

@@ -1,6 +1,7 @@
 """The seams of one process: what it opens, what it locks, and what dies with it."""
 
 import errno
+import fcntl
 import io
 import os
 import random
@@ -140,18 +141,12 @@ class Process:
     def _release(self) -> None:
         for descriptor in self._locked:
             with suppress(OSError):
-                _unlock(descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
         self._locked.clear()
         for database in self._databases:
             if database.real is not None:
                 database.real.close()
                 database.real = None
-
-
-def _unlock(descriptor: int) -> None:
-    import fcntl
-
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 class _Files(Files):
