@@ -1,10 +1,13 @@
-"""What a run reads beside its POSTs: the list of jobs before them, and the server's health."""
+"""What a run reads beside its POSTs: the list of jobs before them, and the server's health.
+
+Who reads is the key of the task, and takes its end; an error that it returns stops the run.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from sbpam_cli.errors import SbpamError
+from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.models import ScanJob
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.signing import backoff_s
@@ -12,8 +15,6 @@ from sbpam_cli.runs.state import RunState
 from sbpam_cli.system.services import Services
 from sbpam_cli.system.threads import Done, Workers
 
-LIST, PROBE = "list", "probe"
-"""The keys of the tasks."""
 _ON_TERMINAL_S = 2.0
 _ELSEWHERE_S = 10.0
 _PROBE_FOR_S = 60.0
@@ -61,20 +62,22 @@ class ListBefore:
         services, client = state.ctx.services, state.site.client
         wait_s = _ON_TERMINAL_S if services.stderr_is_terminal() else _ELSEWHERE_S
         self._wait_until = services.clock.monotonic() + wait_s
-        self._workers.submit(LIST, lambda: client.jobs(self._reading.gather))
+        self._workers.submit(self, lambda: client.jobs(self._reading.gather))
 
     @property
     def holds_back(self) -> bool:
         return self._state.ctx.services.clock.monotonic() < self._wait_until
 
-    def take(self, done: Done) -> None:
-        """From now on a POST refers to it. Raises JournalError."""
+    def take(self, done: Done) -> JournalError | None:
+        """From now on a POST refers to it."""
         self._wait_until = 0.0
-        if done.error is not None and not isinstance(done.error, SbpamError):
-            raise done.error
         if done.error is not None:
             self._state.ctx.console.trace(f"the list of jobs broke off: {done.error}")
-        self._state.keep_list(self._reading.ids, whole=done.error is None)
+        try:
+            self._state.keep_list(self._reading.ids, whole=done.error is None)
+        except JournalError as error:
+            return error
+        return None
 
 
 class Pause:
@@ -105,16 +108,15 @@ class Pause:
     def probe(self) -> None:
         if not self.is_probing and self._services.clock.monotonic() >= self.due_at:
             self.is_probing = True
-            self._workers.submit(PROBE, partial(self._client.version, once=True))
+            self._workers.submit(self, partial(self._client.version, once=True))
 
     def take(self, done: Done) -> SbpamError | None:
-        """Takes a read's end; returns the error to stop with after a minute of failures."""
+        """The error comes after a minute of failures."""
         self.is_probing = False
         if done.error is None:
             self._began_at = None
             return None
-        if not isinstance(done.error, SbpamError):
-            raise done.error
+        assert isinstance(done.error, SbpamError)
         self._tries += 1
         now = self._services.clock.monotonic()
         self.due_at = now + backoff_s(self._services, self._tries)

@@ -29,7 +29,7 @@ from sbpam_cli.runs.answers import (
     refuses_fresh_token,
 )
 from sbpam_cli.runs.candidates import fits
-from sbpam_cli.runs.reads import LIST, PROBE, ListBefore, Pause, id_bytes
+from sbpam_cli.runs.reads import ListBefore, Pause, id_bytes
 from sbpam_cli.runs.state import RunState, rows_told
 from sbpam_cli.system.signals import GRACE_S
 from sbpam_cli.system.threads import WAIT_SLICE_S, Done
@@ -200,34 +200,35 @@ class Sending:
 
     def _take_results(self) -> None:
         """Waits for an answer, half a second at most, and judges all that have come."""
-        state, done = self._state, self._wait()
+        done = self._wait()
         while done is not None:
-            if done.key == LIST:
-                self._take_list(done)
-            elif done.key == PROBE:
-                state.stopped = self._pause.take(done) or state.stopped
-            elif isinstance(done.key, tuple):
-                state.stopped = self._running.take(done) or state.stopped
-            elif isinstance(done.key, Batch):
-                self._take_look(done.key, done)
-            else:
-                batch = self._in_flight.pop(done.key)  # type: ignore[call-overload]
+            if isinstance(done.key, int):
+                batch = self._in_flight.pop(done.key)
                 if done.error is not None:
                     stop = as_error(done.error, self._state.ctx.services)
                     done = done._replace(result=Verdict("unknown", reason=stop.message, stop=stop))
                 self._apply(batch, done.result)
                 self._judged.append(batch)
+            elif done.error is not None and not isinstance(done.error, SbpamError):
+                raise done.error
+            elif isinstance(done.key, Batch):
+                self._take_look(done.key, done)
+            elif isinstance(done.key, ListBefore | Pause):
+                self._stop(done.key.take(done))
+            else:
+                self._stop(self._running.take(done))
             done = self._workers.next(0.0) if self._is_waiting() else None
         if self._held is not None and not self._in_flight:
             held, self._held = self._held, None
             if self._accepted == held.accepted_before:
-                state.stopped = state.stopped or refuses_fresh_token(held)
+                self._stop(refuses_fresh_token(held))
 
-    def _take_list(self, done: Done) -> None:
-        try:
-            self._before.take(done)
-        except JournalError as error:
-            self._stop_for_journal(error)
+    def _stop(self, error: SbpamError | None) -> None:
+        """The first one says why, or the journal's: each later call of that fails too."""
+        before = self._state.stopped
+        if isinstance(error, JournalError) and not isinstance(before, JournalError):
+            self._state.stopped = error
+        self._state.stopped = self._state.stopped or error
 
     def _is_asking(self) -> bool:
         return bool(self._in_flight or self._looking)
@@ -313,7 +314,7 @@ class Sending:
             stop = refused(batch, "a batch; nothing more was sent")
         elif fail_fast and verdict.state == "unknown":
             stop = left_in_doubt(batch)
-        self._state.stopped = self._state.stopped or stop
+        self._stop(stop)
 
     def _record(self, judged: Iterable[Batch], sending: Sequence[Batch] = ()) -> bool:
         """One commit; returns whether the disk holds it."""
@@ -323,7 +324,7 @@ class Sending:
             self._state.record(*batches, *sending)
             return True
         except JournalError as error:
-            self._stop_for_journal(error)
+            self._stop(error)
         for batch in batches:
             if batch.job_id is not None:
                 self._talk.warn(
@@ -331,11 +332,6 @@ class Sending:
                     f" {batch.names[0]} to {batch.names[-1]}"
                 )
         return not batches and not sending
-
-    def _stop_for_journal(self, error: JournalError) -> None:
-        """The first one says why; each later call fails too."""
-        if not isinstance(self._state.stopped, JournalError):
-            self._state.stopped = error
 
     def _split(self, batch: Batch) -> None:
         """Too large for the server: two halves take its place."""
@@ -349,7 +345,7 @@ class Sending:
             state.journal.split(batch, halves)
         except JournalError as error:
             batch.state = "planned"
-            self._stop_for_journal(error)
+            self._stop(error)
             return
         state.batches.remove(batch)
         state.batches.extend(halves)
@@ -375,8 +371,6 @@ class Sending:
         self._looking.remove(batch)
         if done.error is None:
             self._record(self._state.look_again(batch, done.result))
-        elif not isinstance(done.error, SbpamError):
-            raise done.error
         self._state.settled(batch)
 
 

@@ -17,7 +17,7 @@ from support.faults import UNLISTED, Fault, html_response
 from support.site import CREDENTIAL, Site
 from support.tables import slow
 
-from sbpam_cli.runs.reads import LIST as LIST_READ
+from sbpam_cli.runs.reads import ListBefore
 from sbpam_cli.sandbox.http import Request, Response, encode
 from sbpam_cli.sandbox.routes import Answer
 from sbpam_cli.system.threads import Done
@@ -236,7 +236,8 @@ class LateList(Inline):
     _began = False
 
     def next(self, timeout_s: float) -> Done | None:
-        if self._waiting and self._waiting[0][0] == LIST_READ and not self._began:
+        key = self._waiting[0][0] if self._waiting else None
+        if isinstance(key, ListBefore) and not self._began:
             if len(self._waiting) == 1:
                 self._clock.sleep(timeout_s)
                 return None

@@ -112,9 +112,10 @@ with self._transaction() as execute:
     mutant(
         "a read that ended after the POST as its list before",
         "row11",
-        "runs/send:Sending._take_list",
+        "runs/reads:ListBefore.take",
         """
-self._before.take(done)
+self._wait_until = 0.0
+self._state.keep_list(self._reading.ids, whole=done.error is None)
 for batch in self._state.batches:
     if batch.sent_at is not None:
         batch.list_before = self._state.list_before
