@@ -114,8 +114,7 @@ def test_server_is_down_from_the_start(site: Site) -> None:
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody_listens.getsockname()[1]}"
-        ended = site.run("schedule", *HOSTS, env={"SBPAM_SERVER": f"https://{address}"})
-    assert ended.code == 6
+        ended = site.run("schedule", *HOSTS, env={"SBPAM_SERVER": f"https://{address}"}).expect(6)
     assert ended.out == ""
     assert address in ended.err
     assert len(ended.err.splitlines()) <= 4

@@ -76,8 +76,7 @@ def test_a_post_whose_reply_is_too_large_or_empty_is_in_doubt(
     site: Site, body: str, said: str
 ) -> None:
     site.faults.add(Fault(action="status", path="OuMapping", status=200, body=body))
-    ended = site.run("schedule", "a.corp.example", "--settle-after", "0", "-o", "json")
-    assert ended.code == 5, ended
+    ended = site.run("schedule", "a.corp.example", "--settle-after", "0", "-o", "json").expect(5)
     assert len(site.requests("OuMapping")) == 1
     assert ended.json()["hosts"][0]["status"] == "OutcomeUnknown"
     assert said in ended.out + ended.err

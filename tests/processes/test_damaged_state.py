@@ -127,6 +127,5 @@ def test_full_disk_during_a_run_loses_nothing(stage: RealSite, left_kb: int) -> 
 
 def test_tmpfs_is_said(stage: RealSite) -> None:
     with _small_disk(stage.state, 4096):
-        ended = _schedule(stage)
-    assert ended.code == 0, ended.err
+        ended = _schedule(stage).expect(0)
     assert "lies on tmpfs" in ended.err

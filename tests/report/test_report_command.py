@@ -22,8 +22,7 @@ HTML, MD = "<!doctype html>", f"# Host scans, run {RUN_ID}\n"
 def test_the_newest_run_after_it_was_waited_for(site: Site) -> None:
     failed = {"status": 3, "statusDescription": None, "failureReason": 11}
     site.world.overrides["web02.corp.example"] = failed
-    scheduled = site.run("schedule", "--wait", "--batch-size", "2", "-o", "json", *HOSTS)
-    assert scheduled.code == 3
+    scheduled = site.run("schedule", "--wait", "--batch-size", "2", "-o", "json", *HOSTS).expect(3)
     run, jobs = scheduled.json()["run"], [job["job_id"] for job in scheduled.json()["jobs"]]
     asked = len(site.world.log)
 

@@ -82,8 +82,7 @@ def test_batches_are_rows(site: Site) -> None:
     options = ["--batch-size", "2", "--parallel", "1", "-o", "json"]
     ended = site.run("schedule", *HOSTS, *options).json()
     [job] = ended["jobs"]
-    shown = site.run("runs", "show", ended["run"][:20])
-    assert shown.code == 0
+    shown = site.run("runs", "show", ended["run"][:20]).expect(0)
     first, second = shown.rows()
     sent, answered = first[4:6]
     assert first == ["1", "accepted", "2", job["job_id"], sent, answered, ""]

@@ -122,8 +122,7 @@ def test_secrets_from_files_without_their_newline(machine: Machine) -> None:
 
 def test_a_passphrase_that_nobody_gave_ends_at_once(machine: Machine) -> None:
     _, key = machine.equip(passphrase="geheim")
-    ended = machine.schedule()
-    assert ended.code == 4
+    ended = machine.schedule().expect(4)
     assert ended.out == ""
     assert f"there is no passphrase for the private key in {key}" in ended.err
     assert "SBPAM_CLIENT_KEY_PASSWORD" in ended.err

@@ -81,8 +81,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
     ended = person(*new, "--method", "token", answers=[token], **how)
     assert (ended.code, ended.asked) == (0, [f"Token for {where}: "])
     assert set(person.kept("new")) == {"token"}
-    ended = person("login", "--profile", "newer", answers=["http://nps"], **how)
-    assert ended.code == 2
+    ended = person("login", "--profile", "newer", answers=["http://nps"], **how).expect(2)
     assert "is not HOST, HOST:PORT or https://HOST:PORT" in " ".join(ended.err.split())
 
 
@@ -317,8 +316,7 @@ def test_controls_never_reach_a_question(site: Site, tmp_path: Path) -> None:
     Path(key).rename(odd)
     where = ["--server", site.server.url, "--ca-bundle", site.server.ca_file]
     who = ["--username", APPLICATION, "--client-cert", cert, "--client-key", str(odd)]
-    ended = site.run("login", *where, *who, terminal=True, answers=["geheim", API_KEY])
-    assert ended.code == 3, ended.err
+    ended = site.run("login", *where, *who, terminal=True, answers=["geheim", API_KEY]).expect(3)
     shown = rf"{tmp_path}/a.key\rPassword for root\x1b[2K: "
     assert ended.asked == [
         f"Passphrase for the private key in {shown} ({APPLICATION} at {host}): ",

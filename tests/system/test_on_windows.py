@@ -40,9 +40,7 @@ def test_nobody_is_asked_where_everything_is_nul(program: Program) -> None:
 def test_a_host_may_be_called_as_a_device(program: Program, name: str) -> None:
     ended = program(*LIST, name)
     assert (ended.code, [row[0] for row in ended.rows()]) == (0, [name.lower()])
-    ended = program(*LIST, "--file", name)
-    assert ended.code == 2
-    assert "is a device of Windows" in ended.err
+    program(*LIST, "--file", name).expect(2, "is a device of Windows")
 
 
 def test_a_folder_given_as_a_file_is_named_as_one(program: Program, tmp_path: Path) -> None:
