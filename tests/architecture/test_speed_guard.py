@@ -5,12 +5,12 @@ Times are measured in `tests/benchmarks`; here nothing depends on the machine.
 
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.programs import run
 from support.site import Site
 from support.tables import slow
 
@@ -29,14 +29,8 @@ NEVER = {"click", "pydantic", "asyncio", "rich", "pygments", "trustme", "cryptog
 def loaded(*arguments: str, environ: Mapping[str, str] | None = None, code: str = "0") -> set[str]:
     """The modules of a process that ran the command with stdout and stderr as pipes."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-c", SHOWS_MODULES, *arguments],
-        env={**kept, **(environ or {})},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=True,
-    )
+    command = [sys.executable, "-c", SHOWS_MODULES, *arguments]
+    done = run(command, {**kept, **(environ or {})}, check=True)
     ended, *modules = done.stderr.splitlines()[-1].split()
     assert ended == code, done.stderr
     return set(modules)

@@ -2,13 +2,12 @@
 
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.programs import SBPAM
+from support.programs import SBPAM, run
 from support.regenerate import COMPLETIONS, completion_script
 from support.site import CREDENTIAL, Site
 from support.tables import crossed
@@ -25,16 +24,6 @@ ACT = ["ActionServiceUnavailable", "ActionTimeout", "AccessDenied"]
 Offer = Callable[..., list[str]]
 
 
-def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=30,
-    )
-
-
 @pytest.fixture
 def offer(tmp_path: Path) -> Offer:
     """What the real program offers for a line, as fish would ask: `word TAB help` lines."""
@@ -43,7 +32,7 @@ def offer(tmp_path: Path) -> Offer:
         home = {f"SBPAM_{name.upper()}_HOME": str(tmp_path / name) for name in ("config", "state")}
         typed = {"_SBPAM_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line}
         fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-        done = run([SBPAM], home | typed | fish | environ)
+        done = run([SBPAM], {"PATH": os.environ["PATH"]} | home | typed | fish | environ)
         assert done.stderr == ""
         return [text for text in done.stdout.splitlines() if text]
 
@@ -57,7 +46,8 @@ def words(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize("shell", COMPLETIONS)
 def test_the_scripts_are_what_the_program_makes(shell: str, tmp_path: Path) -> None:
     made = completion_script(shell)
-    environ = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    home = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    environ = home | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
 
     shown = run([SBPAM, "--show-completion", shell], environ)
 
@@ -67,7 +57,7 @@ def test_the_scripts_are_what_the_program_makes(shell: str, tmp_path: Path) -> N
     assert "_SBPAM_COMPLETE" in shown.stdout
     if shell in INSTALLED:
         # Detection would find another shell, or none.
-        assert run([SBPAM, "--install-completion", shell], {"HOME": str(tmp_path)}).returncode == 0
+        assert run([SBPAM, "--install-completion", shell], home).returncode == 0
         installed = tmp_path / INSTALLED[shell]
         assert installed.read_text(encoding="utf-8").rstrip() == shown.stdout.rstrip()
 
@@ -86,7 +76,8 @@ def test_what_cannot_be_set_up(
     arguments: list[str], home: str | None, words: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / ".bashrc").write_bytes("# é\n".encode("latin-1"))
-    ended = run([SBPAM, *arguments], {"HOME": home or str(tmp_path), "LANG": "C.UTF-8"})
+    environ = {"HOME": home or str(tmp_path), "LANG": "C.UTF-8", "PATH": os.environ["PATH"]}
+    ended = run([SBPAM, *arguments], environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert [word for word in words if word not in ended.stderr] == []
 

@@ -20,7 +20,7 @@ from support.certificates import application_environ
 from support.faults import StagedWorld
 from support.pages import blocks
 from support.process import RealSite
-from support.programs import BIN, copy_checkout, find_program
+from support.programs import BIN, copy_checkout, find_program, run
 from support.site import CREDENTIAL, served
 
 from sbpam_cli.sandbox.people import sample_hosts
@@ -116,15 +116,8 @@ class Office(RealSite):
     def sh(
         self, script: str, shell: str = "bash", environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [shell, "-c", script],
-            cwd=self.folder,
-            env=dict(self.environ if environ is None else environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-        )
+        environ = self.environ if environ is None else environ
+        return run([shell, "-c", script], environ, cwd=self.folder, timeout=120)
 
 
 @pytest.fixture
@@ -271,13 +264,8 @@ def test_the_units_are_sound(units: Path) -> None:
     analyze = find_program("systemd-analyze")
     names = sorted(path.name for path in units.iterdir())
 
-    done = subprocess.run(
-        [analyze, "verify", "--man=no", *(units / name for name in names)],
-        env={"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{units}:"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
+    verify: list[str | Path] = [analyze, "verify", "--man=no", *(units / name for name in names)]
+    done = run(verify, {"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{units}:"})
 
     assert names == ["sbpam-schedule.service", "sbpam-schedule.timer"]
     assert done.returncode == 0, done.stderr
@@ -323,15 +311,7 @@ def test_the_first_command_ends_with_the_table(tmp_path: Path) -> None:
         "SBPAM_STATE_HOME": str(home),
     }
 
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=checkout,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=600,
-    )
+    done = run(["bash", "-c", command], environ, cwd=checkout, timeout=600)
 
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()[-24:]]

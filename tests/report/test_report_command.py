@@ -3,13 +3,13 @@
 import contextlib
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.example_run import RUN_ID, Page, record_example
+from support.programs import run
 from support.site import CREDENTIAL, Program, Site
 
 from sbpam_cli.models import FINISHED, SERVER_STATUSES, FailureReason, HostRow, ScanStatus
@@ -209,13 +209,7 @@ def test_a_page_that_does_not_fit_leaves_the_older_one(program: Program, tmp_pat
     record_example(program, 500)
     (page := tmp_path / "page.html").write_text("yesterday's")
     limited = ["sh", "-c", 'ulimit -f 128 && exec "$@"', "sh", sys.executable, "-m", "sbpam_cli"]
-    ended = subprocess.run(
-        [*limited, "report", "--offline", "--out", str(page)],
-        env=program.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = run([*limited, "report", "--offline", "--out", str(page)], program.environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f"{page} cannot be written" in ended.stderr
     assert [(path.name, path.read_text()) for path in tmp_path.glob("*page*")] == [
@@ -225,12 +219,8 @@ def test_a_page_that_does_not_fit_leaves_the_older_one(program: Program, tmp_pat
 
 def test_times_are_local_with_utc_beside_them(program: Program) -> None:
     record_example(program, 5)
-    ended = subprocess.run(
-        [sys.executable, "-m", "sbpam_cli", "report", "--offline"],
-        env={**program.environ, "TZ": "Asia/Kolkata"},
-        capture_output=True,
-        check=True,
-    )
+    command = [sys.executable, "-m", "sbpam_cli", "report", "--offline"]
+    ended = run(command, {**program.environ, "TZ": "Asia/Kolkata"}, encoding="ascii", check=True)
     moment = "2026-11-23T03:00:02Z"
     shown = f'<time datetime="{moment}" title="{moment}">Mon 23 Nov 2026, 08:30 UTC+05:30</time>'
-    assert shown in ended.stdout.decode("ascii")
+    assert shown in ended.stdout

@@ -1,7 +1,6 @@
 """The keyring: bounded, split, read back; nothing in it that was not meant to be."""
 
 import io
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 from support.keyrings import HangingKeyring
+from support.programs import run
 from support.tables import crossed
 from support.talk import Heard
 
@@ -310,15 +310,8 @@ os._exit(0)
 
 def ask_in_a_process(folder: Path, **env: str) -> list[str]:
     (folder / "ourown.py").write_text(BACK_END)
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD],
-        env={"PYTHONPATH": str(folder), "HOME": str(folder), "SBPAM_PASSWORD": "geheim"} | env,
-        input="the list of a loop\n",
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=True,
-    )
+    environ = {"PYTHONPATH": str(folder), "HOME": str(folder), "SBPAM_PASSWORD": "geheim"} | env
+    done = run([sys.executable, "-c", CHILD], environ, input="the list of a loop\n", check=True)
     return done.stdout.splitlines()
 
 

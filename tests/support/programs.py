@@ -4,9 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -37,18 +37,22 @@ def find_strace() -> str:
     return path
 
 
+def run(
+    command: Sequence[str | Path], environ: Mapping[str, str], **how: Any
+) -> subprocess.CompletedProcess[str]:
+    """To its end, 60 s at most, with this environment and nothing on stdin."""
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if "input" not in how else {}
+    given |= {"env": dict(environ), "capture_output": True, "encoding": "utf-8", "timeout": 60}
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, **(given | how))
+    return done
+
+
 def shell(
     script: str, *arguments: str, environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """bash runs it; `$0` is sbpam. environ: beside PATH and a home that is not there."""
     home = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8"}
-    return subprocess.run(
-        ["bash", "-c", script, SBPAM, *arguments],
-        env=home | dict(environ or {}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run(["bash", "-c", script, SBPAM, *arguments], home | dict(environ or {}))
 
 
 def copy_checkout(folder: Path) -> Path:

@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.programs import SBPAM
+from support.programs import SBPAM, run
 from support.site import Program
 
 STATE, CONFIG = "SBPAM_STATE_HOME", "SBPAM_CONFIG_HOME"
@@ -28,7 +27,7 @@ def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path) -> None:
     }
     (tmp_path / "home").mkdir()
     (tmp_path / "cwd").mkdir()
-    subprocess.run([SBPAM, "runs"], env=environ, cwd=tmp_path / "cwd", timeout=60, check=True)
+    run([SBPAM, "runs"], environ, cwd=tmp_path / "cwd", check=True)
     assert (tmp_path / "home" / "state" / "journal.sqlite3").exists()
     assert list((tmp_path / "cwd").iterdir()) == []
 
@@ -40,13 +39,6 @@ def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path) -> None:
 def test_nobody_without_a_home_is_told_what_to_set() -> None:
     user = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
     for command, variable in [("runs", "SBPAM_STATE_HOME"), ("whoami", "SBPAM_CONFIG_HOME")]:
-        done = subprocess.run(
-            [*user, SBPAM, command],
-            env={"PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run([*user, SBPAM, command], {"PATH": os.environ["PATH"]})
         assert done.returncode == 2, done.stderr
         assert f"set HOME or {variable}" in done.stderr

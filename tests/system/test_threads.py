@@ -1,11 +1,10 @@
 """Threads where the system allows few or none."""
 
 import os
-import subprocess
 import threading
 
 import pytest
-from support.programs import SBPAM
+from support.programs import SBPAM, run
 
 from sbpam_cli.system.clock import Clock
 from sbpam_cli.system.threads import Workers
@@ -30,6 +29,6 @@ def test_what_cannot_have_a_thread_of_its_own_waits_for_another() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
 def test_no_thread_at_all_is_no_bug() -> None:
     limited = ["sh", "-c", 'ulimit -s 1000000000000 && exec "$@"', "sh", SBPAM, "demo"]
-    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
+    done = run(limited, os.environ)
     assert done.returncode == 6, done.stderr
     assert "no thread can be started" in done.stderr
