@@ -233,6 +233,10 @@ class ListTally:
     cut_short: str | None = None
     unused: str | None = None
 
+    def place(self, number: int) -> str:
+        """`hosts.csv:17`, `hosts.json: entry 17`."""
+        return f"{self.source}{': entry ' if self.entries else ':'}{number}"
+
     def as_dict(self) -> dict[str, str | int | None]:
         """As the envelope has it; `records` is the sum of the six numbers after it."""
         names = ("hosts", "duplicates", "without_name", "blanks", "comments", "invalid")
@@ -290,10 +294,11 @@ class Profile(NamedTuple):
 class Talk(Protocol):
     """Where the layers below the commands say something: stderr, in the end.
 
-    `note` and `warn` are silent with `--quiet`, `trace` is for `--verbose`. The text is one
-    line without markup or secrets; it is sanitised on its way out.
+    `note` and `warn` are silent with `--quiet`, `alert` is not, `trace` is for `--verbose`. The
+    text is one line without markup or secrets; it is sanitised on its way out.
     """
 
     def note(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
+    def alert(self, text: str) -> None: ...
     def trace(self, text: str) -> None: ...

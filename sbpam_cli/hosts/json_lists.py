@@ -16,19 +16,20 @@ from sbpam_cli.hosts.headers import (
     rank_title,
 )
 from sbpam_cli.hosts.recognise import HostText
-from sbpam_cli.hosts.tables import Cells
+from sbpam_cli.hosts.tables import ROWS_AT_ONCE, Cells
 from sbpam_cli.models import ListTally
 
 Numbered = tuple[Sequence[int], list[object]]
 
-_ROWS_AT_ONCE = 1_000
 _GROUP_MEMBERS = {"hosts", "children", "vars"}
-_SPACE = re.compile(r"[ \t\n\r]*")
+_NEXT = re.compile(r"[ \t\n\r]*([\[\],]?)")
+_STEPS = {("", "["), ("[", "]"), ("value", ","), ("value", "]")}
+"""Marks of an array, each after what may come before it."""
 
 
 def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator[Cells]:
     """The names that the list holds. Places are lines in NDJSON, else entries from 1."""
-    rows = _Rows(text.name, tally, column)
+    rows = _Rows(tally, column)
     if _is_row(text.head, column):
         tally.form = "ndjson"
         values = _ndjson_values(text, tally)
@@ -46,16 +47,19 @@ def _is_row(head: Sequence[str], column: str | None) -> bool:
     """Whether the first line is an object by itself, and a row."""
     line = next((line for line in head if line.strip() and not line.startswith("#")), "")
     try:
-        value = _decode(line)
-    except (ValueError, RecursionError):
+        value = _decode(line, "")
+    except (InputError, RecursionError):
         return False
     return isinstance(value, dict) and _kind(value, column) == "row"
 
 
-def _decode(text: str) -> object:
+def _decode(line: str, where: str) -> object:
     import json
 
-    return json.loads(text, object_pairs_hook=_members)
+    try:
+        return json.loads(line, object_pairs_hook=_members)
+    except ValueError as error:
+        raise _malformed(where, error) from None
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -75,7 +79,12 @@ def _ndjson_values(text: HostText, tally: ListTally) -> Iterator[Numbered]:
         if (rows := _flat_rows(block)) is not None:
             yield range(text.line, text.line + len(rows)), rows
         else:
-            yield _ndjson_lines(text, text.decode(block).split("\n")[:-1], tally)
+            numbers, lines = text.rows(block, tally, _uncommented)
+            yield numbers, list(map(_decode, lines, map(tally.place, numbers)))
+
+
+def _uncommented(line: str) -> str:
+    return "" if line.startswith("#") or line.isspace() else line
 
 
 def _flat_rows(block: bytes) -> list[object] | None:
@@ -93,22 +102,6 @@ def _flat_rows(block: bytes) -> list[object] | None:
     return [*rows] if sum(map(len, rows)) == members else None
 
 
-def _ndjson_lines(text: HostText, lines: Sequence[str], tally: ListTally) -> Numbered:
-    numbers, values = list[int](), list[object]()
-    for number, line in enumerate(lines, text.line):
-        if not line.strip():
-            tally.blanks += 1
-        elif line.startswith("#"):
-            tally.comments += 1
-        else:
-            try:
-                values.append(_decode(line))
-            except ValueError as error:
-                raise _malformed(f"{text.name}:{number}", error) from None
-            numbers.append(number)
-    return numbers, values
-
-
 def _json_values(text: HostText, rows: "_Rows") -> Iterator[Numbered]:
     taken, batch = 0, list[object]()
     for in_array, value in _elements(text):
@@ -117,7 +110,7 @@ def _json_values(text: HostText, rows: "_Rows") -> Iterator[Numbered]:
             batch.append(value)
         else:
             batch += _contents(value, rows)
-        if len(batch) >= _ROWS_AT_ONCE:
+        if len(batch) >= ROWS_AT_ONCE:
             yield range(taken + 1, taken + 1 + len(batch)), batch
             taken, batch = taken + len(batch), []
     yield range(taken + 1, taken + 1 + len(batch)), batch
@@ -131,23 +124,16 @@ def _elements(text: HostText) -> Iterator[tuple[bool, object]]:
     import json
 
     decode = json.JSONDecoder(object_pairs_hook=_members).raw_decode
-    line = text.line
-    whole = text.rest()
-    # Inside an array, what came last: "[", "," or "value".
+    line, whole = text.line, text.rest()
+    # Inside an array, what came last: "[", "," or a value.
     at, last = 0, ""
     try:
-        while True:
-            space = _SPACE.match(whole, at)
-            at = space.end() if space else at
-            character = whole[at : at + 1]
-            if not character and not last:
+        while found := _NEXT.match(whole, at):
+            mark, at = found[1], found.start(1)
+            if at == len(whole) and not last:
                 return
-            if character == "[" and not last:
-                last, at = "[", at + 1
-            elif character == "]" and last in ("[", "value"):
-                last, at = "", at + 1
-            elif character == "," and last == "value":
-                last, at = ",", at + 1
+            if (last, mark) in _STEPS:
+                last, at = mark.strip("]"), at + 1
             elif last == "value":
                 raise json.JSONDecodeError("Expecting ',' or ']', the array has no end", whole, at)
             else:
@@ -184,7 +170,7 @@ def _contents(value: dict[str, object], rows: "_Rows") -> list[object]:
     if kind == "inventory":
         rows.tally.form = kind
         groups = ((key, group) for key, group in value.items() if key != "_meta")
-        names = [name for key, group in groups for name in _group(group, key, rows.name)]
+        names = [name for key, group in groups for name in _group(group, key, rows.tally.source)]
         known = set(names)
         meta = value.get("_meta")
         variables = meta.get("hostvars") if isinstance(meta, dict) else None
@@ -194,10 +180,10 @@ def _contents(value: dict[str, object], rows: "_Rows") -> list[object]:
     if kind == "sbpam":
         rows.tally.form, rows.prefix = "sbpam", ".hosts[]"
     if not isinstance(listed, list):
-        raise InputError(f"{rows.name} is sbpam's own, but no list of hosts")
+        raise InputError(f"{rows.tally.source} is sbpam's own, but no list of hosts")
     if value.get("Count", len(listed)) != len(listed):
         counts = f"Its Count is {value['Count']}, it holds {len(listed):,}"
-        raise InputError(f"{rows.name}: the list is not whole", reason=counts)
+        raise InputError(f"{rows.tally.source}: the list is not whole", reason=counts)
     return listed
 
 
@@ -230,8 +216,7 @@ class _Rows:
     prefix: where the rows are, for jq.
     """
 
-    def __init__(self, name: str, tally: ListTally, column: str | None) -> None:
-        self.name = name
+    def __init__(self, tally: ListTally, column: str | None) -> None:
         self.tally = tally
         self.column = column
         self.prefix = ""
@@ -262,7 +247,7 @@ class _Rows:
             place, row = rows[0]
             if self.column is None and (path := _path_to_name(row)):
                 raise self._refusal(place, "the name is not a member of the row itself", path)
-            raise no_such_column(self._where(place), titles, self.column)
+            raise no_such_column(self.tally.place(place), titles, self.column)
         self._title = self.tally.column = titles[found[0]]
 
     def _members(self, keys: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -279,7 +264,7 @@ class _Rows:
             return ""
         if isinstance(value, str):
             if self.column is not None:
-                where = self._where(number)
+                where = self.tally.place(number)
                 raise InputError(f"{where}: a name has no columns", hint="Leave out --column.")
             return value
         if not isinstance(value, dict):
@@ -297,21 +282,18 @@ class _Rows:
         for rival in rivals:
             if isinstance(value[rival], str):
                 chosen = self._title or "", name or ""
-                check_rival(self._where(number), chosen, (rival, value[rival]))
+                check_rival(self.tally.place(number), chosen, (rival, value[rival]))
         nested = any(isinstance(inner, list | dict) for inner in value.values())
         if not name and self.column is None and nested:
             what = "this has no name, but more than single values"
             raise self._refusal(number, what, _path_to_name(value))
         return name or ""
 
-    def _where(self, number: int) -> str:
-        return f"{self.name}{': entry ' if self.tally.entries else ':'}{number}"
-
     def _refusal(self, number: int, what: str, path: str) -> InputError:
         picked = self.prefix + (path or ".NAME")
         start = "" if picked.startswith(".") else "."
-        pick = f"jq -r '{start}{picked}' FILE | sbpam schedule -"
-        return InputError(f"{self._where(number)}: {what}", hint=f"Pick the names with jq: {pick}")
+        hint = f"Pick the names with jq: jq -r '{start}{picked}' FILE | sbpam schedule -"
+        return InputError(f"{self.tally.place(number)}: {what}", hint=hint)
 
 
 def _step(key: str) -> str:

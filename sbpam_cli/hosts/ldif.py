@@ -1,13 +1,12 @@
 """Lists of hosts as directories write them: LDIF."""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from collections.abc import Iterator
 
 from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import shown
 from sbpam_cli.hosts.recognise import LINE_LIMIT, HostText
-from sbpam_cli.hosts.tables import Cells
+from sbpam_cli.hosts.tables import ROWS_AT_ONCE, Cells
 from sbpam_cli.models import ListTally
 
 # ldapsearch's words about the search begin with one of these.
@@ -27,48 +26,50 @@ def read_cells(
     kinds = {"": "end", tally.column.strip().lower(): "name"}
     # Of the entry that is being read: its first line and attribute, and whether it has a name.
     start, first, named = 0, "", False
-    for lines in _read_lines(text):
-        numbers, cells = list[int](), list[str]()
-        for number, line in lines:
-            spelled, colon, value = line.partition(":")
-            kind = kinds.get(spelled)
-            if kind is None:
-                attribute = spelled.partition(";")[0].lower()
-                kind = "comment" if line.startswith("#") else "end" if line.isspace() else None
-                if kind is None and _ATTRIBUTE.fullmatch(spelled):
-                    kind = kinds[spelled] = kinds.get(attribute, attribute)
-            if kind == "comment":
-                tally.comments += 1
-                continue
-            if kind == "end" or (kind == "dn" and start):
-                if start and not named and first not in _OF_THE_SEARCH:
-                    numbers.append(start)
-                    cells.append("")
-                tally.comments += first in _OF_THE_SEARCH and first != "version"
-                start, first, named = 0, "", False
-            if kind == "end":
-                continue
-            if not colon or kind is None:
-                raise text.refusal(number, f"{shown(line)} is no attribute and value of LDIF")
-            if not start:
-                start, first = number, kind
-            if kind == "name":
-                named = True
-                numbers.append(number)
-                plain = value[:1] not in (":", "<")
-                cells.append(value.strip() if plain else _decode(text, number, value))
-            elif kind == "changetype" and value.strip() != "add":
-                raise text.refusal(number, f"a change ({shown(value.strip())}) is no entry")
-            elif kind == "result" and first in _OF_THE_SEARCH and value.split()[:1] != ["0"]:
-                tally.cut_short = f"line {number}: {line}"
-        if tally.cut_short and not allow_partial:
-            raise InputError(
-                f"{text.name}: the directory cut the list short",
-                reason=tally.cut_short,
-                hint="Search page by page (ldapsearch -E pr=1000/noprompt), or take what there is"
-                " with --allow-partial.",
-            )
-        yield numbers, cells
+    numbers, cells = list[int](), list[str]()
+    for number, line in _unfolded(text):
+        spelled, colon, value = line.partition(":")
+        kind = kinds.get(spelled)
+        if kind is None:
+            attribute = spelled.partition(";")[0].lower()
+            kind = "comment" if line.startswith("#") else "end" if line.isspace() else None
+            if kind is None and _ATTRIBUTE.fullmatch(spelled):
+                kind = kinds[spelled] = kinds.get(attribute, attribute)
+        if kind == "comment":
+            tally.comments += 1
+            continue
+        if kind == "end" or (kind == "dn" and start):
+            if start and not named and first not in _OF_THE_SEARCH:
+                numbers.append(start)
+                cells.append("")
+            tally.comments += first in _OF_THE_SEARCH and first != "version"
+            start, first, named = 0, "", False
+        if kind == "end":
+            continue
+        if not colon or kind is None:
+            raise text.refusal(number, f"{shown(line)} is no attribute and value of LDIF")
+        if not start:
+            start, first = number, kind
+        if kind == "name":
+            named = True
+            numbers.append(number)
+            plain = value[:1] not in (":", "<")
+            cells.append(value.strip() if plain else _decode(text, number, value))
+        elif kind == "changetype" and value.strip() != "add":
+            raise text.refusal(number, f"a change ({shown(value.strip())}) is no entry")
+        elif kind == "result" and first in _OF_THE_SEARCH and value.split()[:1] != ["0"]:
+            tally.cut_short = f"line {number}: {line}"
+            if not allow_partial:
+                raise InputError(
+                    f"{text.name}: the directory cut the list short",
+                    reason=tally.cut_short,
+                    hint="Search page by page (ldapsearch -E pr=1000/noprompt), or take what"
+                    " there is with --allow-partial.",
+                )
+        if len(cells) >= ROWS_AT_ONCE:
+            yield numbers, cells
+            numbers, cells = [], []
+    yield numbers, cells
 
 
 def _decode(text: HostText, number: int, value: str) -> str:
@@ -82,19 +83,18 @@ def _decode(text: HostText, number: int, value: str) -> str:
         raise text.refusal(number, "the base64 text is malformed") from None
 
 
-def _read_lines(text: HostText) -> Iterator[Iterable[tuple[int, str]]]:
+def _unfolded(text: HostText) -> Iterator[tuple[int, str]]:
     """The lines, unfolded, with their numbers; an empty one ends the last entry."""
-    held = ""
+    start, held = 0, ""
     for block in text.blocks():
-        chunk, first = held + text.decode(block), text.line - held.count("\n")
-        folded = "\n " in chunk
-        *lines, held, _ = re.split("\n(?! )", chunk) if folded else chunk.split("\n")
-        held += "\n"
-        if len(held) > LINE_LIMIT:
-            raise text.refusal(text.line, "a line goes on for more than 4 MiB")
-        if folded:
-            numbers = accumulate((line.count("\n") + 1 for line in lines), initial=first)
-            yield zip(numbers, (line.replace("\n ", "") for line in lines), strict=False)
-        else:
-            yield enumerate(lines, first)
-    yield [(text.line - held.count("\n"), held.replace("\n ", "").rstrip("\n")), (0, "")]
+        for number, line in enumerate(text.decode(block).split("\n")[:-1], text.line):
+            if start and line.startswith(" "):
+                held += line[1:]
+                if len(held) > LINE_LIMIT:
+                    raise text.refusal(start, "a line goes on for more than 4 MiB")
+                continue
+            if start:
+                yield start, held
+            start, held = number, line
+    yield start, held
+    yield 0, ""

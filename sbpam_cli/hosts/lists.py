@@ -7,13 +7,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from typing import BinaryIO, Literal, NamedTuple, Protocol
+from typing import BinaryIO, Literal, NamedTuple
 
 from sbpam_cli.errors import InputError, OptionError
 from sbpam_cli.hosts.fqdn import NAME_LIMIT, fqdn, fqdns_of_block, shown, why_not
 from sbpam_cli.hosts.headers import bare, find_layout
 from sbpam_cli.hosts.recognise import HostText, recognise
-from sbpam_cli.models import ListTally
+from sbpam_cli.models import ListTally, Talk
 from sbpam_cli.wording import counted
 
 Kind = Literal["argument", "file", "host", "stdin"]
@@ -41,13 +41,6 @@ class HostSource(NamedTuple):
 
     kind: Kind
     value: str
-
-
-class ListTalk(Protocol):
-    """Where a tally goes: `note` is information, `alert` a warning even with `--quiet`."""
-
-    def note(self, text: str) -> None: ...
-    def alert(self, text: str) -> None: ...
 
 
 class ReadingRules(NamedTuple):
@@ -95,7 +88,7 @@ def read_hosts(
     stdin: BinaryIO,
     stdin_is_terminal: bool,
     rules: ReadingRules,
-    talk: ListTalk,
+    talk: Talk,
 ) -> Hosts:
     """Reads every source in turn. Names that are no FQDNs end up in `refused`.
 
@@ -148,7 +141,7 @@ def refuse_invalid(hosts: Hosts) -> InputError:
     )
 
 
-def _path(source: HostSource, talk: ListTalk) -> str | None:
+def _path(source: HostSource, talk: Talk) -> str | None:
     """The file that is meant, `-` for stdin, None if it is a host."""
     value = source.value
     has_ending = value.lower().endswith(PATH_ENDINGS)
@@ -174,15 +167,13 @@ def _is_device(path: str) -> bool:
 def _opened(path: str) -> BinaryIO:
     if _is_device(path):
         raise InputError(f"{shown(path, 200)} is a device of Windows, not a file")
+    if os.path.isdir(path):
+        raise InputError(f"{shown(path, 200)} is a directory, not a list of hosts")
     try:
-        if os.path.isdir(path):
-            raise IsADirectoryError
         return open(path, "rb")
     except FileNotFoundError:
         hint = "Give the path of a file that exists, or say --host for a host."
         raise InputError(f"no such file: {shown(path, 200)}", hint=hint) from None
-    except IsADirectoryError:
-        raise InputError(f"{shown(path, 200)} is a directory, not a list of hosts") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{shown(path, 200)} could not be opened", reason=reason) from None
@@ -191,7 +182,7 @@ def _opened(path: str) -> BinaryIO:
 class _Reading:
     """The hosts as they grow."""
 
-    def __init__(self, rules: ReadingRules, talk: ListTalk) -> None:
+    def __init__(self, rules: ReadingRules, talk: Talk) -> None:
         self._rules = rules
         self._talk = talk
         self._names: dict[str, None] = {}
@@ -214,26 +205,22 @@ class _Reading:
         if form == "json":
             from sbpam_cli.hosts.json_lists import read_cells as read_json
 
-            self._take_all(read_json(text, tally, column))
+            parts = read_json(text, tally, column)
         elif form == "ldif":
             from sbpam_cli.hosts.ldif import read_cells as read_ldif
 
-            partial = self._rules.allow_partial
-            self._take_all(read_ldif(text, tally, column, allow_partial=partial))
+            parts = read_ldif(text, tally, column, allow_partial=self._rules.allow_partial)
         elif (layout := find_layout(text, column, tally)).separator is None:
-            self._read_plain(text)
+            parts = self._read_plain(text)
         else:
             from sbpam_cli.hosts.tables import read_cells as read_table
 
-            self._take_all(read_table(text, layout, tally))
+            parts = read_table(text, layout, tally)
+        for numbers, cells in parts:
+            self._take(numbers, cells)
         rows = tally.hosts + tally.duplicates + tally.invalid + tally.without_name
         too_many = tally.without_name * 10 > rows
         (self._talk.alert if too_many else self._talk.note)(describe_tally(tally))
-
-    def _take_all(self, parts: Iterator[tuple[Sequence[int], list[str]]]) -> None:
-        for numbers, cells in parts:
-            if cells:
-                self._take(numbers, cells)
 
     def _take(self, numbers: Sequence[int], cells: Sequence[str]) -> None:
         """Accounts for cells, all at once or, if some are not plain names, half by half."""
@@ -246,34 +233,26 @@ class _Reading:
             self._take(numbers[half:], cells[half:])
         else:
             for number, cell in zip(numbers, cells, strict=True):
-                place = f": entry {number}" if self._tally.entries else f":{number}"
                 text = cell.strip()
                 if not text or (self._tally.column and text.lower() in _NO_NAMES):
                     self._tally.without_name += 1
                     if self._tally.without_name <= _PLACES_NAMED:
                         self._tally.nameless.append(number)
                 else:
-                    self._take_one(text, f"{self._tally.source}{place}")
+                    self._take_one(text, self._tally.place(number))
 
-    def _read_plain(self, text: HostText) -> None:
+    def _read_plain(self, text: HostText) -> Iterator[tuple[list[int], list[str]]]:
+        """Accounts for blocks of nothing but names and comments; returns the lines of others."""
         for block in text.blocks():
-            kept, blanks, comments = _without_comments(block)
+            kept, comments = _without_comments(block)
             names = fqdns_of_block(kept) if kept else []
-            if names is not None:
-                self._tally.blanks += blanks
+            if names is None:
+                numbers, cells = text.rows(block, self._tally, bare)
+                yield numbers, cells
+            else:
+                self._tally.blanks += block.count(b"\n") - comments - len(names)
                 self._tally.comments += comments
                 self._add(names)
-                continue
-            numbers, cells = [], []
-            for number, line in enumerate(text.decode(block).split("\n")[:-1], text.line):
-                if name := bare(line):
-                    numbers.append(number)
-                    cells.append(name)
-                elif line.strip():
-                    self._tally.comments += 1
-                else:
-                    self._tally.blanks += 1
-            self._take_all(iter([(numbers, cells)]))
 
     def _add(self, names: Sequence[str]) -> None:
         known = len(self._names)
@@ -303,18 +282,17 @@ class _Reading:
         self._tally.invalid += 1
 
 
-def _without_comments(block: bytes) -> tuple[bytes, int, int]:
-    """Whole lines without comments, blank lines and outer spaces, and how many lines were each."""
+def _without_comments(block: bytes) -> tuple[bytes, int]:
+    """Whole lines without comments, blank lines and outer spaces; how many lines were comments."""
     kept, comments = b"\n" + block, 0
     if b"#" in kept:
         kept, comments = _COMMENT_LINE.subn(b"", kept)
         kept = _COMMENT.sub(b"", kept)
     if b" " in kept or b"\t" in kept:
         kept = b"\n".join(map(bytes.strip, kept.split(b"\n")))
-    lines = kept.count(b"\n")
     while b"\n\n" in kept:
         kept = kept.replace(b"\n\n", b"\n")
-    return kept[1:], lines - kept.count(b"\n"), comments
+    return kept[1:], comments
 
 
 def describe_tally(tally: ListTally) -> str:

@@ -5,10 +5,11 @@ Read once, from front to back, in blocks; what is held at a time is bounded.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Literal
 
 from sbpam_cli.errors import InputError
+from sbpam_cli.models import ListTally
 
 BLOCK_SIZE = 1 << 17
 LINE_LIMIT = 1 << 22
@@ -72,20 +73,19 @@ class HostText:
         self.line = 1
         self._chunks = _with_newlines(_as_utf8(stream, name))
         self._taken = b""
-        whole, seen = False, False
-        while not whole and (len(self._taken) < HEAD_SIZE or not seen):
-            chunk = next(self._chunks, b"")
+        seen = False
+        while len(self._taken) <= (HEAD_SIZE if seen else _HEAD_LIMIT):
+            if not (chunk := next(self._chunks, b"")):
+                break
             seen = seen or re.search(rb"\n[ \t]*[^#\s]", chunk) is not None
             self._taken += chunk
-            whole = not chunk or len(self._taken) > _HEAD_LIMIT
-        end = self._taken.rfind(b"\n")
-        if chunk and end >= 0:
-            self.head = self.decode(self._taken[:end]).split("\n")
-        elif chunk:
+        # A line that goes on beyond the head shows only if it is the first.
+        end = self._taken.rfind(b"\n") if chunk else len(self._taken)
+        if end < 0:
             self.head = [self._taken.decode("utf-8", "ignore")]
         else:
-            whole_text = self.decode(self._taken).removesuffix("\n")
-            self.head = whole_text.split("\n") if self._taken else []
+            shown = self.decode(self._taken[:end]).removesuffix("\n")
+            self.head = shown.split("\n") if self._taken else []
 
     def skip_lines(self, count: int) -> None:
         """Takes lines of the head; its only line may go on beyond it."""
@@ -119,6 +119,21 @@ class HostText:
         if held:
             yield held + b"\n"
             self.line += 1
+
+    def rows(
+        self, block: bytes, tally: ListTally, content: Callable[[str], str]
+    ) -> tuple[list[int], list[str]]:
+        """What lines hold, with their numbers; if that is nothing, they count as what they are."""
+        numbers, rows = list[int](), list[str]()
+        for number, line in enumerate(self.decode(block).split("\n")[:-1], self.line):
+            if row := content(line):
+                numbers.append(number)
+                rows.append(row)
+            elif line.strip():
+                tally.comments += 1
+            else:
+                tally.blanks += 1
+        return numbers, rows
 
     def rest(self) -> str:
         """All that was not taken yet, whatever its size."""
@@ -176,41 +191,29 @@ def _as_utf8(stream: BinaryIO, name: str) -> Iterator[bytes]:
     for magic, (what, way_out) in _PACKED.items():
         if re.match(magic, head):
             raise InputError(f"{name} is {what}, not a list of hosts", hint=way_out)
-    encoding, mark = _encoding(head)
-    if encoding is None:
+    high, low = head[1::2], head[::2]
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif high and high.count(0) > len(high) // 2 > 4 * low.count(0):
+        encoding = "utf-16-le"
+    else:
         if head.count(0) > len(head) // 4:
             raise InputError(f"{name} is binary data, or UTF-16 without its mark")
-        yield head[mark:]
+        yield head.removeprefix(codecs.BOM_UTF8)
         while chunk := _read(stream, name):
             yield chunk
         return
-    decoder = codecs.getincrementaldecoder(encoding)()
-    chunk, offset = head[mark:], mark
+    decoder, chunk, read = codecs.getincrementaldecoder(encoding)(), head, 0
     while True:
-        pending = len(decoder.getstate()[0])
+        read += len(chunk)
         try:
             yield decoder.decode(chunk, final=not chunk).encode()
         except UnicodeDecodeError as error:
-            where = offset - pending + error.start
+            where = read - len(error.object) + error.start
             raise InputError(f"{name}: the text is not UTF-16 at byte {where:,}") from None
         if not chunk:
             return
-        offset += len(chunk)
         chunk = _read(stream, name)
-
-
-def _encoding(head: bytes) -> tuple[str | None, int]:
-    """The encoding to translate from (None: UTF-8), and the bytes of the byte order mark."""
-    if head.startswith(codecs.BOM_UTF8):
-        return None, 3
-    if head.startswith(codecs.BOM_UTF16_LE):
-        return "utf-16-le", 2
-    if head.startswith(codecs.BOM_UTF16_BE):
-        return "utf-16-be", 2
-    high, low = head[1::2], head[::2]
-    if high and high.count(0) > len(high) // 2 > 4 * low.count(0):
-        return "utf-16-le", 0
-    return None, 0
 
 
 def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:

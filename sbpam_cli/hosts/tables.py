@@ -13,7 +13,7 @@ from sbpam_cli.models import ListTally
 Cells = tuple[Sequence[int], list[str]]
 """Cells of the column of names, with the numbers of their lines; empty: a row without a name."""
 
-_ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 1_000
 
 
 def read_cells(text: HostText, layout: Layout, tally: ListTally) -> Iterator[Cells]:
@@ -92,7 +92,7 @@ def _read_rows(text: HostText, layout: Layout) -> Iterator[tuple[list[int], list
     while True:
         numbers, rows = list[int](), list[list[str]]()
         try:
-            for row in islice(reader, _ROWS_AT_ONCE):
+            for row in islice(reader, ROWS_AT_ONCE):
                 between_rows = True
                 numbers.append(number)
                 rows.append(row)
