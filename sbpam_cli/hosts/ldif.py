@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import shown
@@ -22,11 +23,19 @@ def read_cells(
     An entry without one is a row without a name; words about the search count as a comment.
     """
     tally.form, tally.column = "ldif", column or "dNSHostName"
+    values = _values(text, tally, tally.column.strip().lower(), allow_partial=allow_partial)
+    while part := list(islice(values, ROWS_AT_ONCE)):
+        numbers, cells = zip(*part, strict=True)
+        yield numbers, cells
+
+
+def _values(
+    text: HostText, tally: ListTally, column: str, *, allow_partial: bool
+) -> Iterator[tuple[int, str]]:
     # What a line is, by what stands before its colon.
-    kinds = {"": "end", tally.column.strip().lower(): "name"}
+    kinds = {"": "end", column: "name"}
     # Of the entry that is being read: its first line and attribute, and whether it has a name.
     start, first, named = 0, "", False
-    numbers, cells = list[int](), list[str]()
     for number, line in _unfolded(text):
         spelled, colon, value = line.partition(":")
         kind = kinds.get(spelled)
@@ -40,8 +49,7 @@ def read_cells(
             continue
         if kind == "end" or (kind == "dn" and start):
             if start and not named and first not in _OF_THE_SEARCH:
-                numbers.append(start)
-                cells.append("")
+                yield start, ""
             tally.comments += first in _OF_THE_SEARCH and first != "version"
             start, first, named = 0, "", False
         if kind == "end":
@@ -52,9 +60,8 @@ def read_cells(
             start, first = number, kind
         if kind == "name":
             named = True
-            numbers.append(number)
             plain = value[:1] not in (":", "<")
-            cells.append(value.strip() if plain else _decode(text, number, value))
+            yield number, value.strip() if plain else _decode(text, number, value)
         elif kind == "changetype" and value.strip() != "add":
             raise text.refusal(number, f"a change ({shown(value.strip())}) is no entry")
         elif kind == "result" and first in _OF_THE_SEARCH and value.split()[:1] != ["0"]:
@@ -66,10 +73,6 @@ def read_cells(
                     hint="Search page by page (ldapsearch -E pr=1000/noprompt), or take what"
                     " there is with --allow-partial.",
                 )
-        if len(cells) >= ROWS_AT_ONCE:
-            yield numbers, cells
-            numbers, cells = [], []
-    yield numbers, cells
 
 
 def _decode(text: HostText, number: int, value: str) -> str:

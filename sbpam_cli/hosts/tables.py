@@ -10,7 +10,7 @@ from sbpam_cli.hosts.headers import SAY_WHICH, Layout, check_rival, is_own
 from sbpam_cli.hosts.recognise import HostText
 from sbpam_cli.models import ListTally
 
-Cells = tuple[Sequence[int], list[str]]
+Cells = tuple[Sequence[int], Sequence[str]]
 """Cells of the column of names, with the numbers of their lines; empty: a row without a name."""
 
 ROWS_AT_ONCE = 1_000
