@@ -4,12 +4,12 @@ Rows are named tuples: a million of them are made, and a frozen dataclass costs 
 as much to build. Names and order of the server's enumerations: vendor's 4.2 pages.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import repeat
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 
 class ScanStatus(StrEnum):
@@ -125,12 +125,21 @@ make_row: Callable[[Iterable[object]], HostRow] = partial(tuple.__new__, HostRow
 """`HostRow._make`, which calls Python's code for each of a million."""
 
 
-def alike_rows(
-    hosts: Iterable[str], status: ScanStatus, job_id: str | None = None, detail: str | None = None
-) -> list[HostRow]:
-    """A row for each host, in all else the same."""
-    rest = HostRow("", status, job_id, detail=detail)[1:]
-    return list(map(make_row, zip(hosts, *map(repeat, rest), strict=False)))
+class AlikeRows(Sequence[HostRow]):
+    """Rows that differ in their host alone; they are made when somebody looks at them."""
+
+    def __init__(self, hosts: Sequence[str], like: HostRow) -> None:
+        self.hosts = hosts
+        self.like = like
+
+    def __len__(self) -> int:
+        return len(self.hosts)
+
+    def __getitem__(self, at: Any) -> Any:
+        return [*self][at]
+
+    def __iter__(self) -> Iterator[HostRow]:
+        return map(make_row, zip(self.hosts, *map(repeat, self.like[1:]), strict=False))
 
 
 class ScanHost(NamedTuple):

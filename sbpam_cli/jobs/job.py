@@ -12,12 +12,12 @@ from sbpam_cli.models import (
     GOING,
     PROBLEMS,
     SCHEDULED,
+    AlikeRows,
     HostRow,
     JobSummary,
     ScanHost,
     ScanJob,
     ScanStatus,
-    alike_rows,
     make_row,
     sum_status,
 )
@@ -81,7 +81,7 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     detail: that they are not in the job is believed only after a second look.
     """
     if job.hosts is None:
-        return Match(alike_rows(names, unsaid, job.job_id), [], [])
+        return Match(AlikeRows(names, HostRow("", unsaid, job.job_id)), [], [])
     if [host.dns_host_name for host in job.hosts] == names:
         return Match(_rows(names, job.job_id, job.hosts, unsaid), [], [])
     found = match_hosts(names, job.hosts)

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.journal.records import Aside, Batch
-from sbpam_cli.models import HostRow, JobSummary, ScanStatus, alike_rows, sum_status
+from sbpam_cli.models import AlikeRows, HostRow, JobSummary, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
 
 _STATES: dict[str, ScanStatus] = {
@@ -23,7 +23,7 @@ def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Sequence[HostRo
         return batch.rows
     status = _STATES[batch.state]
     detail = why_not_sent if batch.state == "planned" else batch.reason
-    return alike_rows(batch.names, status, batch.job_id, detail)
+    return AlikeRows(batch.names, HostRow("", status, batch.job_id, detail=detail))
 
 
 def merge_aside(first: int, rows: Iterable[HostRow], aside: Sequence[Aside]) -> Iterator[HostRow]:
@@ -117,5 +117,6 @@ class RowStream:
         rows = batch_rows(batch, why_not_sent)
         self.write(merge_aside(batch.first, rows, aside) if aside else rows)
         if batch.rows is not None and not self._keep_rows:
-            batch.job_status = sum_status(None, (row.status for row in batch.rows))
+            if batch.job_id is not None:
+                batch.job_status = sum_status(None, (row.status for row in batch.rows))
             batch.rows = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
-from sbpam_cli.models import FORMS, Form
+from sbpam_cli.models import FORMS, AlikeRows, Form
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import Row, RowSet, batches, text_of
 from sbpam_cli.output.console import Console
@@ -75,7 +75,7 @@ class Printer:
                 self._left_out += len(self._kept[self._limit :])
                 del self._kept[self._limit :]
             return
-        for batch in batches(rows):
+        for batch in [rows] if isinstance(rows, AlikeRows) else batches(rows):
             self._console.write(self._header() + self._lines(batch))
         self._console.flush()
 
@@ -113,7 +113,12 @@ class Printer:
         count, between = len(self.row_set.columns), ","
         if self._form == "tsv":
             count, between = self.row_set.in_tsv or count, "\t"
-        columns = [self._cells(column) for column in islice(zip(*rows, strict=True), count)]
+        alike = rows if isinstance(rows, AlikeRows) else None
+        values = islice(zip(*([alike.like] if alike else rows), strict=True), count)
+        columns = [self._cells(column) for column in values]
+        if alike:
+            rest = between.join(["", *(cell for [cell] in columns[1:])]) + "\n"
+            return rest.join([*self._cells(alike.hosts), ""])
         return "\n".join([*map(between.join, zip(*columns, strict=True)), ""])
 
     def _cells(self, values: Sequence[object]) -> Sequence[str]:
