@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -340,24 +341,17 @@ def test_network_fails(ledger: Ledger) -> None:
     assert 0 not in ledger.codes
 
 
-def raising(secret: str) -> Callable[..., object]:
-    def fail(*_: object) -> object:
-        raise RuntimeError(f"unforeseen: {secret}")
-
-    return fail
-
-
 @pytest.mark.parametrize("seam", ["network", "database", "keyring"])
 def test_unforeseen_errors(ledger: Ledger, seam: str) -> None:
     site = ledger.site
-    site.prepare = lambda services: setattr(services, seam, raising(PASSWORD))
+
+    def fail(*_: object) -> object:
+        raise RuntimeError(f"unforeseen: {PASSWORD}")
+
+    site.prepare = lambda services: setattr(services, seam, fail)
     ledger("schedule", *HOSTS, "--verbose", env=LOUD)
     ledger("schedule", *HOSTS, "-o", "json")
     ledger("status", env=LOUD)
-
-
-def with_field(key: str, value: object) -> Callable[[Any], Any]:
-    return lambda reply: reply | {key: value}
 
 
 def test_replies_that_are_broken(ledger: Ledger) -> None:
@@ -365,16 +359,11 @@ def test_replies_that_are_broken(ledger: Ledger) -> None:
     site = ledger.site
     ledger("schedule", *HOSTS)
     site.clock.move(20)
-    for key, value in (("hostScanJobHostJoin", 7), ("id", []), ("hostScanJobHostJoin", [7, "x"])):
+    odds: list[dict[str, Any]] = [{"hostScanJobHostJoin": odd} for odd in (7, [7, "x"])]
+    for odd in [*odds, {"id": []}]:
         site.faults.clear()
-        site.faults.add(
-            Fault(
-                action="edit",
-                edit=with_field(key, value),
-                method="GET",
-                path="HostScanJob/[0-9a-f]{8}",
-            )
-        )
+        edit = partial(lambda reply, odd: reply | odd, odd=odd)
+        site.faults.add(Fault(action="edit", edit=edit, method="GET", path="Job/[0-9a-f]{8}"))
         ledger.every_form("status", "--verbose", env=LOUD)
 
 

@@ -3,7 +3,6 @@
 import html
 import json
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -71,18 +70,13 @@ def test_any_body_gives_one_short_line(body: str, content_type: str) -> None:
 
 
 SECRET = 'p+w"<>&\u00e9-secret'
-ECHOES: list[Any] = [
-    json.dumps(f"wrong: {SECRET}"),
-    json.dumps({"title": f"wrong: {SECRET}"}),
-    json.dumps({"detail": SECRET, "traceId": SECRET}),
-    json.dumps({"errors": {SECRET: [SECRET]}}),
+# Plain ones, and each form of a body, are in the contract's tests of secrets.
+ECHOES: list[str] = [
     # System.Text.Json escapes much of what Python doesn't.
     '"wrong: ' + "".join(f"\\u{ord(letter):04x}" for letter in SECRET) + '"',
-    f"wrong: {SECRET}",
     # The whole request, as it was sent.
     json.dumps({"detail": "cannot read " + json.dumps({"Password": SECRET})}),
     "cannot read " + json.dumps({"Password": SECRET}, ensure_ascii=False),
-    f"wrong: {quote(SECRET)}",
     f"{'x' * 490} {SECRET}",
     f"<html><title>wrong: {SECRET.replace('<>', '')}</title>",
     "<title>p+w&quot;&lt;&gt;&amp;\u00e9-secret</title><html>",
