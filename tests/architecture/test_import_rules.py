@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.left_out import LEFT_OUT
 
 import sbpam_cli
 
@@ -307,3 +308,16 @@ def test_the_package_keeps_the_rule(rule: Callable[[], Iterable[str]]) -> None:
 
 def test_a_circle_is_found() -> None:
     assert list(_circles([("a", "b"), ("b", "c"), ("c", "b"), ("b", "b")])) == ["b", "c"]
+
+
+def test_what_windows_leaves_out_exists() -> None:
+    root = PACKAGE.parent
+    files = (root / "tests").rglob("test_*.py")
+    names = re.findall(r"def (test_\w+)", "".join(path.read_text("utf-8") for path in files))
+    gone = [
+        part
+        for part in LEFT_OUT
+        if not (root / part).exists()
+        and not any(name.startswith(part.strip(":").partition("[")[0]) for name in names)
+    ]
+    assert gone == []

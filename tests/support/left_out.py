@@ -11,7 +11,7 @@ _SLOW_KEYRING = "under wine keyring's modules alone can take the 3 s that it is 
 LEFT_OUT = {
     "tests/architecture/": "it judges the source",
     "tests/contracts/test_no_secret_leaks.py": _PURE,
-    "tests/hosts/test_list_cases.py": _PURE,
+    "tests/hosts/test_lists_of_schedule.py": _PURE,
     "tests/hosts/test_names.py": _PURE,
     "tests/hosts/test_program_lists.py": _PURE,
     "tests/hosts/test_tables.py": _PURE,

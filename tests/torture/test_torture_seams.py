@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from torture.audit import WentRoundError, inside_seam, watched
-from torture.mutants import MUTANTS, mutate
+from torture.mutants import MUTANTS, Mutant, find, mutate
 from torture.story import STORIES, Story, a_disk, play
 
 
@@ -44,3 +44,9 @@ def test_story_can_be_repeated(story: Story) -> None:
 def test_mutants_apply() -> None:
     for mutant in MUTANTS:
         assert mutate(mutant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant_is_found(mutant: Mutant) -> None:
+    assert find(mutant) is not None
