@@ -24,7 +24,5 @@ def cancel(
       sbpam cancel 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --yes --wait
     """
     from sbpam_cli.jobs.cancel import run_cancel
-    from sbpam_cli.jobs.watching import following
 
-    with following(ctx, prints=False) as watching:
-        return run_cancel(ctx, names, watching, sure=yes, follow=follow)
+    return run_cancel(ctx, names, sure=yes, follow=follow)

@@ -35,7 +35,6 @@ def status(
       sbpam status web01.corp.example -o json
     """
     from sbpam_cli.jobs.status import StatusOptions, run_status
-    from sbpam_cli.jobs.watching import following
 
     if offline and follow is not None:
         raise OptionError("--watch asks the server, --offline does not")
@@ -49,5 +48,4 @@ def status(
         only=only or frozenset(),
         follow=follow,
     )
-    with following(ctx, options.only) as watching:
-        run_status(ctx, options, watching)
+    run_status(ctx, options)

@@ -15,7 +15,7 @@ from sbpam_cli.errors import (
 )
 from sbpam_cli.jobs.follow import HELD, Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob
-from sbpam_cli.jobs.watching import Watching
+from sbpam_cli.jobs.watching import following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Run
 from sbpam_cli.names import canonical_uuid
@@ -38,12 +38,7 @@ class CancelRow(NamedTuple):
 
 
 def run_cancel(
-    ctx: Context,
-    names: Sequence[str],
-    watching: Watching,
-    *,
-    sure: bool,
-    follow: FollowLimits | None,
+    ctx: Context, names: Sequence[str], *, sure: bool, follow: FollowLimits | None
 ) -> list[CancelRow]:
     """A row a job. Raises OptionError and UsageError before anything is sent.
 
@@ -57,22 +52,23 @@ def run_cancel(
     if not sure:
         ctx.agree(f"Ask {target.server} to stop {counted(len(jobs), 'job')}?")
     site = Site(ctx, target)
-    # What ends the command for all of them ends it before the first.
-    site.client.version()
-    site.session.token()
-    rows = _ask_all(ctx, site.client, jobs)
-    outcome.partial = any(row.status not in (_REQUESTED, _ENDED) for row in rows)
-    outcome.next_step = f"`sbpam status {' '.join(names)}` shows what became of them"
-    requested = [FollowedJob(row.job_id, seen=True) for row in rows if row.status == _REQUESTED]
-    if follow is not None and requested and not outcome.errors:
-        again = f"sbpam status {' '.join(names)} --watch"
+    with following(ctx, prints=False) as watching:
+        # What ends the command for all of them ends it before the first.
+        site.client.version()
+        site.session.token()
+        rows = _ask_all(ctx, site.client, jobs)
+        outcome.partial = any(row.status not in (_REQUESTED, _ENDED) for row in rows)
+        again = f"sbpam status {' '.join(names)}"
+        outcome.next_step = f"`{again}` shows what became of them"
+        requested = [FollowedJob(row.job_id, seen=True) for row in rows if row.status == _REQUESTED]
+        if follow is None or not requested or outcome.errors:
+            return rows
         try:
-            Follower(ctx, site, again, follow, watching).follow(requested)
+            Follower(ctx, site, f"{again} --watch", follow, watching).follow(requested)
         except SbpamError as error:
             outcome.errors.append(error)
-        ends = {job.job_id: str(job.summary.status) for job in requested if job.is_over}
-        rows = [row._replace(detail=ends.get(row.job_id, row.detail)) for row in rows]
-    return rows
+    ends = {job.job_id: str(job.summary.status) for job in requested if job.is_over}
+    return [row._replace(detail=ends.get(row.job_id, row.detail)) for row in rows]
 
 
 def _ask_all(ctx: Context, client: NpsClient, jobs: Sequence[str]) -> list[CancelRow]:

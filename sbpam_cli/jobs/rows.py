@@ -64,10 +64,9 @@ def job_summaries(batches: Iterable[Batch]) -> list[JobSummary]:
 class RowStream:
     """Takes batches as they are settled, in any order; writes rows in the order asked for.
 
-    A stdout that fails (a full disk) must not stop what is being sent: its
-    error is in the outcome, and nothing more is written. keep_rows: batches
-    keep their rows when those are written; all of a long run's at once would
-    be most of its memory.
+    A stdout that fails (a full disk) must not stop what is being sent: its error is in the outcome,
+    and nothing more is written. keep_rows: batches keep their rows when those are written; all of a
+    long run's at once would be most of its memory.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from sbpam_cli.errors import ExitCode, JournalError, SbpamError, UsageError
 from sbpam_cli.jobs.follow import Follower, FollowLimits
 from sbpam_cli.jobs.job import FollowedJob, followed_jobs, join_words, match_hosts, record_looks
 from sbpam_cli.jobs.rows import RowStream, batch_rows
-from sbpam_cli.jobs.watching import Watching
+from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
 from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
@@ -24,7 +24,10 @@ _NAMED_AGAIN = 3
 
 
 class StatusOptions(NamedTuple):
-    """What `status` was asked to show. `only`: statuses to print; empty for all."""
+    """What `status` was asked to show.
+
+    only: statuses to print; empty for all. prints: False for no rows.
+    """
 
     names: Sequence[str] = ()
     every: bool = False
@@ -32,23 +35,19 @@ class StatusOptions(NamedTuple):
     exit_status: bool = False
     only: frozenset[ScanStatus] = frozenset()
     follow: FollowLimits | None = None
+    prints: bool = True
 
 
-class _AskedRun(NamedTuple):
-    """A run that is shown; its batches are read one at a time if the server is not asked."""
-
-    run: Run
-    batches: Iterable[Batch]
-
-
-def run_status(ctx: Context, options: StatusOptions, watching: Watching) -> None:
+def run_status(ctx: Context, options: StatusOptions) -> None:
     """Writes the rows of every argument; without one, of the newest run.
 
-    If the server fails, the rows are the journal's and the error is in
-    `outcome`. Raises UsageError for what nobody knows, SbpamError if the
-    journal cannot be read. The scans' own failures are no error here.
+    If the server fails, the rows are the journal's and the error is in `outcome`. Raises
+    UsageError for what nobody knows, SbpamError if the journal cannot be read.
     """
-    with closing(Journal(ctx.services)) as journal:
+    with (
+        following(ctx, options.only, prints=options.prints) as watching,
+        closing(Journal(ctx.services)) as journal,
+    ):
         _Status(ctx, options, journal, watching).run()
 
 
@@ -73,7 +72,10 @@ def find_run(ctx: Context, journal: Journal, name: str | None = None) -> Run:
 
 
 class _Status:
-    """One `status`. parts: what each argument stands for; a host that only the server may know."""
+    """One `status`. parts: what each argument stands for; a host that only the server may know.
+
+    batches: of the runs that the server is asked about; of others, they are read one at a time.
+    """
 
     def __init__(
         self, ctx: Context, options: StatusOptions, journal: Journal, watching: Watching
@@ -82,7 +84,8 @@ class _Status:
         self._options = options
         self._journal = journal
         self._watching = watching
-        self._parts: list[_AskedRun | FollowedJob | str] = []
+        self._parts: list[Run | FollowedJob | str] = []
+        self._batches: dict[str, list[Batch]] = {}
         self._jobs: list[FollowedJob] = []
 
     def run(self) -> None:
@@ -114,19 +117,12 @@ class _Status:
         self._ctx.outcome.run = next(iter(known)) if len(known) == 1 else None
         for run in known.values():
             target = find_target(ctx, run)
-        self._parts = [
-            self._job_or_host(name, target) if run is None else self._asked_run(run)
-            for run, name in zip(runs, options.names or [""], strict=True)
-        ]
+        for found, name in zip(runs, options.names or [""], strict=True):
+            self._parts.append(found or self._job_or_host(name, target))
+            if found is not None and not options.offline and found.run_id not in self._batches:
+                batches = self._batches[found.run_id] = list(_dated_batches(self._journal, found))
+                self._jobs += followed_jobs(batches)
         return target
-
-    def _asked_run(self, run: Run) -> _AskedRun:
-        batches = _dated_batches(self._journal, run)
-        if self._options.offline:
-            return _AskedRun(run, batches)
-        asked = list(batches)
-        self._jobs += followed_jobs(asked)
-        return _AskedRun(run, asked)
 
     def _job_or_host(self, name: str, target: Target) -> FollowedJob | str:
         job_id, host, offline = canonical_uuid(name), fold_host(name), self._options.offline
@@ -194,9 +190,11 @@ class _Status:
             self._watching.write([r for r in rows if r.status in only] if only else rows)
 
         for part in self._parts:
-            if isinstance(part, _AskedRun):
-                stream = RowStream(write, outcome, part.run.aside, keep_rows=False)
-                for batch in part.batches:
+            if isinstance(part, Run):
+                keep_rows = not self._options.offline
+                stream = RowStream(write, outcome, part.aside, keep_rows=keep_rows)
+                batches = self._batches.get(part.run_id)
+                for batch in batches or _dated_batches(self._journal, part):
                     if self._options.offline:
                         summaries += [job.summary for job in followed_jobs([batch])]
                     stream.settle(batch)

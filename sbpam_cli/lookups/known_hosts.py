@@ -132,7 +132,14 @@ def onboard_unit(ctx: Context, options: UnitOptions) -> list[str]:
     """
     _check_dn(options.dn)
     target = find_target(ctx)
-    _confirm(ctx, options, target.server)
+    if not (options.sure or ctx.can_ask):
+        raise OptionError(
+            "nobody can be asked whether hosts may be onboarded", reason=_RISK, hint="add --yes"
+        )
+    unit = options.dn[:300]
+    ctx.console.warn(f"{target.server} onboards the hosts that it finds in {unit}. {_RISK}")
+    if not options.sure:
+        ctx.agree("Onboard them?")
     site = Site(ctx, target)
     try:
         names = site.client.manage_unit(options.dn, children=options.recursive)
@@ -144,32 +151,12 @@ def onboard_unit(ctx: Context, options: UnitOptions) -> list[str]:
         raise
     except KeyboardInterrupt:
         raise Interrupted("interrupted", signal_number=2, hint=ACTED_OR_NOT) from None
-    return _check_names(ctx, names, options.dn)
-
-
-def _confirm(ctx: Context, options: UnitOptions, server: str) -> None:
-    if not (options.sure or ctx.can_ask):
-        raise OptionError(
-            "nobody can be asked whether hosts may be onboarded", reason=_RISK, hint="add --yes"
-        )
-    ctx.console.warn(f"{server} onboards the hosts that it finds in {options.dn[:300]}. {_RISK}")
-    if not options.sure:
-        ctx.agree("Onboard them?")
-
-
-def _check_names(ctx: Context, names: list[str], dn: str) -> list[str]:
-    hosts: dict[str, None] = {}
-    refused: list[str] = []
-    for name in filter(None, names):
-        if (host := fqdn(name)) is not None:
-            hosts[host] = None
-        else:
-            refused.append(name)
     if nameless := names.count(""):
         ctx.console.note(f"{counted(nameless, 'host')} without a name, skipped")
-    _report_names(ctx, refused)
-    ctx.console.note(f"{counted(len(hosts), 'host')} in {dn[:300]}")
-    return list(hosts)
+    _report_names(ctx, [name for name in names if name and fqdn(name) is None])
+    hosts = list(dict.fromkeys(filter(None, map(fqdn, names))))
+    ctx.console.note(f"{counted(len(hosts), 'host')} in {unit}")
+    return hosts
 
 
 def _report_names(ctx: Context, refused: list[str]) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from sbpam_cli.errors import OptionError, UsageError
 from sbpam_cli.jobs.status import StatusOptions, run_status
-from sbpam_cli.jobs.watching import following
 from sbpam_cli.output.context import Context
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.report.facts import report_run
@@ -33,8 +32,7 @@ def run_report(
     run = found.run
     if found.may_change and not offline:
         # The same look as `sbpam status RUN`: what it sees is in the journal.
-        with following(ctx, prints=False) as watching:
-            run_status(ctx, StatusOptions([run.run_id]), watching)
+        run_status(ctx, StatusOptions([run.run_id], prints=False))
         found = report_run(ctx, run.run_id)
     ctx.outcome.run, ctx.outcome.server, ctx.outcome.profile = run.run_id, run.server, run.profile
     text = render_report(found, form)
