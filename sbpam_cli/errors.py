@@ -41,6 +41,10 @@ class SbpamError(Exception):
     code: ClassVar[str] = "bug"
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
+    def __post_init__(self) -> None:
+        # Else Python keeps, and shows, what a subclass was made of: an answer with its cookies.
+        super().__init__(self.message)
+
     def __init_subclass__(cls, code: str | None = None, exit_code: ExitCode | None = None) -> None:
         cls.code = code or cls.code
         cls.exit_code = exit_code or cls.exit_code

@@ -208,4 +208,6 @@ def _on_disk(pem: bytes) -> Iterator[str]:
         yield name
     finally:
         if name is not None:
-            os.unlink(name)
+            # A virus scanner may hold it open; nobody else ever has its passphrase.
+            with suppress(OSError):
+                os.unlink(name)

@@ -105,7 +105,8 @@ class Vault:
                 terminal.refuse_questions()
             until_s = clock.monotonic() + self._left_s
             self._workers.submit("keyring", lambda: work(self._open()))
-            done = self._workers.next(self._left_s if self._noticed else _NOTICE_AFTER_S)
+            patience_s = self._left_s if self._noticed else min(_NOTICE_AFTER_S, self._left_s)
+            done = self._workers.next(patience_s)
             if done is None and not self._noticed:
                 self._noticed = True
                 self._talk.note("waiting for the keyring; it may be asking to be unlocked")

@@ -20,6 +20,7 @@ from support.site import CREDENTIAL, Ended, Site
 from support.tables import crossed
 
 from sbpam_cli.models import Token
+from sbpam_cli.nps.failures import RefusedError, Reply
 from sbpam_cli.sandbox.people import PLANTED_SECRETS
 from sbpam_cli.system.services import Services
 
@@ -267,7 +268,12 @@ def test_server_repeats_the_token(ledger: Ledger, status: int, kind: int) -> Non
 def test_nothing_secret_in_reprs() -> None:
     """An object that lands in a message by mistake brings no secret along."""
     token = Token(PLANTED["token"], None, None)
-    assert PLANTED["token"] not in repr(token) + str(token)
+    cookie = {"set-cookie": f"s={PLANTED['token']}"}
+    reply = Reply(401, cookie, PLANTED["token"].encode(), cookie, (PLANTED["token"],))
+    error = RefusedError("refused", reply)
+    assert str(error) == "refused"
+    for one in (token, reply, error):
+        assert PLANTED["token"] not in repr(one) + str(one)
 
 
 def test_wrong_secrets(ledger: Ledger) -> None:

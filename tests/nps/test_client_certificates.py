@@ -180,6 +180,15 @@ def test_a_pkcs12_file_that_fails_to_load_leaves_nothing(
     assert list(folder.iterdir()) == []
 
 
+def test_a_pkcs12_file_whose_copy_is_gone_already_serves(issued: Issued, tmp_path: Path) -> None:
+    class Context(ssl.SSLContext):
+        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+            super().load_cert_chain(certfile, keyfile, password)
+            os.unlink(certfile)
+
+    _read(write(tmp_path / "a.p12", issued.pkcs12())).load_into(Context(ssl.PROTOCOL_TLS_CLIENT))
+
+
 def _certificate_alone(issued: Issued) -> bytes:
     return serialize_key_and_certificates(None, None, None, [issued.certificate], NoEncryption())
 

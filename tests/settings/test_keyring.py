@@ -196,6 +196,24 @@ def test_the_bound_is_for_all_accesses_together(talk: Heard) -> None:
     assert clock.waited == [3.0, 1.0]
 
 
+def test_the_notice_takes_no_time_that_is_not_left(talk: Heard) -> None:
+    clock, release = ImpatientClock(), threading.Event()
+
+    class Late(ShortKeyring):
+        def get_password(self, service: str, username: str) -> None:
+            if clock.passed > 59.0:
+                release.wait()
+            clock.passed += 59.75
+
+    vault = vault_of(Late, talk, attended=True, clock=clock)
+    vault.get("p", A, "token")
+    assert clock.waited == [1.0]
+    vault.get("p", A, "token")
+    release.set()
+    assert sum(clock.waited) == 1.25
+    assert "60 seconds" in talk.notes[-1]
+
+
 def failing(error: BaseException) -> type[KeyringBackend]:
     """A keyring that fails so, whatever is asked of it."""
 
