@@ -101,9 +101,8 @@ def _address(name: str) -> str | None:
     bare = re.sub(r"\A\[(.*)\](?::[0-9]+)?\Z", r"\1", name).partition("%")[0]
     bare = re.sub(r"\A([0-9.]+):[0-9]+\Z", r"\1", bare)
     try:
-        if "/" in bare:
-            return f"an IPv{ipaddress.ip_network(bare, strict=False).version} network"
-        return f"an IPv{ipaddress.ip_address(bare).version} address"
+        version = ipaddress.ip_interface(bare).version
+        return f"an IPv{version} {'network' if '/' in bare else 'address'}"
     except ValueError:
         if re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", bare):
             return "an IPv4 address"

@@ -123,9 +123,8 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
         return Layout("\t", own=True)
     row = _row_at(head, place, column, separator)
     if not row.found and not is_number and not (row.separator is None and fqdn(row.cells[0])):
-        below = _find_below(text, place, row, column, separator)
-        _pass_titles(text, place, below, tally)
-        place, row = below, _row_at(head, below, column, separator)
+        top, (place, row) = place, _find_below(text, place, row, column, separator)
+        _pass_titles(text, top, place, tally)
     where = f"{text.name}:{place + 1}"
     if not row.found:
         names = [cell for cell in row.cells if fqdn(cell)]
@@ -228,12 +227,12 @@ def _split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
 
 def _find_below(
     text: HostText, start: int, first: _Row, column: str | None, separator: str | None
-) -> int:
-    """The place of the header that `column` names, else `start`; another one is refused."""
+) -> tuple[int, _Row]:
+    """The header that `column` names and its place, else the first row; another is refused."""
     for place in range(start + 1, len(text.head)):
         row = _row_at(text.head, place, column, separator)
         if row.found and column is not None:
-            return place
+            return place, row
         titled = any("." not in row.cells[n] for n in row.found) and not any(map(fqdn, row.cells))
         if titled and len([cell for cell in first.cells if fqdn(cell)]) < 2:
             raise text.refusal(
@@ -241,7 +240,7 @@ def _find_below(
                 f"this is no header; line {place + 1} is one",
                 hint=f"Delete what stands above line {place + 1}.",
             )
-    return start
+    return start, first
 
 
 def _pass_titles(text: HostText, start: int, header: int, tally: ListTally) -> None:

@@ -155,8 +155,7 @@ def _path(source: HostSource, talk: Talk) -> str | None:
         return value
     if "://" in value:
         return None
-    separators = [separator for separator in (os.sep, os.altsep, "/") if separator]
-    return value if has_ending or any(mark in value for mark in separators) else None
+    return value if has_ending or os.sep in value or "/" in value else None
 
 
 def _is_device(path: str) -> bool:
