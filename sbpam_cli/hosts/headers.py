@@ -22,18 +22,18 @@ SAY_WHICH = "Name the column with --column NAME or --column NUMBER, or write one
 
 
 class Layout(NamedTuple):
-    """Where the names of a table stand.
+    """A row of the head, and what it tells of those below.
 
-    separator: None for one name a line. own: it is sbpam's tsv. column: its index.
-    rivals: other columns that could hold names. label: the last one of a dotted title.
+    separator: None for one name a line. found: columns that could hold the names, the best
+    first. height: in lines. own: it is sbpam's tsv. label: the last one of a dotted title.
     """
 
     separator: str | None
+    cells: Sequence[str] = ()
+    found: Sequence[int] = (0,)
+    height: int = 1
     own: bool = False
-    column: int = 0
-    rivals: Sequence[int] = ()
     label: str | None = None
-    titles: Sequence[str] = ()
 
 
 def fold_title(title: str) -> str:
@@ -98,15 +98,6 @@ def is_own(fields: Sequence[str]) -> bool:
     return len(fields) == _TSV_FIELDS and fields[1] in _STATUSES
 
 
-class _Row(NamedTuple):
-    """A row of the head. separator: None if it is one bare name or title."""
-
-    separator: str | None
-    cells: list[str]
-    found: list[int]
-    height: int = 1
-
-
 def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
     """The layout that the head shows; takes, and accounts for, what stands before the rows.
 
@@ -140,23 +131,20 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
     if column is not None and len(row.found) > 1:
         hint = "Name one with --column NUMBER."
         raise InputError(f"{where}: {len(row.found)} columns are called {shown(column)}", hint=hint)
-    best = row.found[0]
-    title = row.cells[best]
+    title = row.cells[row.found[0]]
     dotted = row.separator is not None and "." in title and rank_title(title) is not None
     tally.form = {None: "text", "\t": "tsv"}.get(row.separator, "csv")
     tally.column = title
     if is_number and fqdn(title) and not dotted:
         tally.column = column
         text.skip_lines(place)
-        return Layout(row.separator, column=best)
+        return row
     tally.header_line = place + 1
     others = (cell for cell in row.cells if cell != title and _ACCOUNTS.fullmatch(fold_title(cell)))
     tally.unused = next(others, None)
     below = place + row.height
     text.skip_lines(below + _is_underlined(head, below))
-    label = fold_title(title).rpartition(".")[2] if dotted else None
-    rivals = row.found[1:] if column is None else ()
-    return Layout(row.separator, False, best, rivals, label, row.cells)
+    return row._replace(label=fold_title(title).rpartition(".")[2] if dotted else None)
 
 
 def _is_underlined(head: Sequence[str], place: int) -> bool:
@@ -195,9 +183,9 @@ def _is_row(head: Sequence[str], place: int, column: str | None) -> bool:
     return fqdn(cell) is not None or (is_title and row.separator in below)
 
 
-def _row_at(head: Sequence[str], place: int, column: str | None, separator: str | None) -> _Row:
+def _row_at(head: Sequence[str], place: int, column: str | None, separator: str | None) -> Layout:
     """The row with the separator that makes a header of it, else with the one that cuts most."""
-    line, rows = head[place], list[_Row]()
+    line, rows = head[place], list[Layout]()
     alone = bare(line)
     for mark in separator or _SEPARATORS if "#" not in line or not fqdn(alone) else ():
         # A cell may begin with "#": `Name, #cores, FQDN`.
@@ -205,10 +193,10 @@ def _row_at(head: Sequence[str], place: int, column: str | None, separator: str 
         body = line[: comment.start()] if comment else line
         if mark in body or separator or line.lstrip().startswith('"'):
             cells, height = _split_row([body, *head[place + 1 :]], mark)
-            rows.append(_Row(mark, cells, find_columns(cells, column), height))
+            rows.append(Layout(mark, cells, find_columns(cells, column), height))
     # A dotted name alone in its line is a host.
     is_host = column is None and "." in alone
-    plain = _Row(None, [alone], [] if is_host else find_columns([alone], column))
+    plain = Layout(None, [alone], [] if is_host else find_columns([alone], column))
     return max(rows, key=lambda row: (bool(row.found), len(row.cells)), default=plain)
 
 
@@ -226,8 +214,8 @@ def _split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
 
 
 def _find_below(
-    text: HostText, start: int, first: _Row, column: str | None, separator: str | None
-) -> tuple[int, _Row]:
+    text: HostText, start: int, first: Layout, column: str | None, separator: str | None
+) -> tuple[int, Layout]:
     """The header that `column` names and its place, else the first row; another is refused."""
     for place in range(start + 1, len(text.head)):
         row = _row_at(text.head, place, column, separator)

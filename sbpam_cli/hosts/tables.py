@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 1_000
 
 def read_cells(text: HostText, layout: Layout, tally: ListTally) -> Iterator[Cells]:
     """The cells of every row after the header. Raises `InputError` for what is in doubt."""
-    index, label = layout.column, layout.label
+    (index, *rivals), label, titles = layout.found, layout.label, layout.cells
     for all_numbers, all_rows in _read_rows(text, layout):
         numbers, rows = all_numbers, all_rows
         cells = [row[index] if index < len(row) else "" for row in rows]
@@ -30,14 +30,14 @@ def read_cells(text: HostText, layout: Layout, tally: ListTally) -> Iterator[Cel
             for number in [n for n, row in zip(numbers, rows, strict=True) if not is_own(row)]:
                 raise text.refusal(number, "this is no row of sbpam's tsv, as those before it are")
             cells = [_unescape(cell) if "\\" in cell else cell for cell in cells]
-        for rival in layout.rivals:
-            titles = layout.titles[index], layout.titles[rival]
+        for rival in rivals:
             for number, cell, row in zip(numbers, cells, rows, strict=True):
                 other = row[rival] if rival < len(row) else ""
                 if "." in other and other != cell:
-                    check_rival(f"{text.name}:{number}", (titles[0], cell), (titles[1], other))
+                    where = f"{text.name}:{number}"
+                    check_rival(where, (titles[index], cell), (titles[rival], other))
         if label and f".{label}\n" in "\n".join([*cells, ""]).lower():
-            title = shown(layout.titles[index])
+            title = shown(titles[index])
             raise InputError(
                 f"{text.name}: {title} is a column's title or a host, both are possible",
                 reason=f"Other names of that column end in .{label} too",
@@ -111,7 +111,7 @@ def _read_rows(text: HostText, layout: Layout) -> Iterator[tuple[list[int], list
 
 def _check_line_breaks(text: HostText, number: int, layout: Layout, row: Sequence[str]) -> None:
     """Refuses a row of several lines if a stray quote may have made it of several rows."""
-    index, separator = layout.column, layout.separator or ","
+    index, separator = layout.found[0], layout.separator or ","
     own = row[index] if index < len(row) else ""
     if "\n" in own:
         raise text.refusal(number, "the cell of the host's name has a line break in it")
