@@ -174,7 +174,7 @@ class Follower:
             job.due_at = now + (self._limits.interval_s or job.interval_s) * (not job.unlisted)
             job.interval_s = min(job.interval_s * _INTERVAL_GROWTH, _LONGEST_INTERVAL_S)
             if found is not None:
-                job.see(found)
+                job.see(found, self._clock.now())
             elif error is not None and job.names is None and not job.seen and not job.rows:
                 # Nobody ever knew it.
                 error.hint = HELD

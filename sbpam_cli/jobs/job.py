@@ -1,5 +1,6 @@
 """A job's hosts, as the server spells them <-> the hosts that were asked for."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from sbpam_cli.models import (
 from sbpam_cli.names import fold_host, short_host
 
 NOT_IN_REPLY = "not in the reply"
+SECOND_LOOK_AFTER_S = 8.0
+"""A job may still be filling when the reply to its POST is written."""
 _NOT_THERE = ScanHost(None, None, ScanStatus.ACCEPTED, detail=NOT_IN_REPLY)
 _UNNAMED = "the job does not name this host any more"
 _UNTOLD = "the job tells nothing of this host"
@@ -210,8 +213,12 @@ class FollowedJob:
     def summary(self) -> JobSummary:
         return JobSummary(self.job_id, sum_status(self.status, self.counts), len(self.rows))
 
-    def see(self, job: ScanJob) -> Self:
-        """Takes what the server says now; a null array of hosts says nothing."""
+    def _is_young(self, now: float) -> bool:
+        age_s = now - ((self.batch and self.batch.accepted_at) or 0.0)
+        return 0.0 <= age_s < SECOND_LOOK_AFTER_S
+
+    def see(self, job: ScanJob, now: float = math.inf) -> Self:
+        """Takes what the server says, at this wall clock; a null array of hosts says nothing."""
         self.seen, self.missing_since = True, None
         self.status = job.status or self.status
         if job.hosts is None:
@@ -228,13 +235,15 @@ class FollowedJob:
         self.lacking = self.lacking + 1 if match.missing else 0
         before, missing = {row.host: row for row in self.rows}, set(match.missing)
         rows = [
-            self._missing_row(row, before.get(row.host), match) if row.host in missing else row
+            self._missing_row(row, before.get(row.host), match, now) if row.host in missing else row
             for row in match.rows
         ]
         self._take(rows)
         return self
 
-    def _missing_row(self, row: HostRow, before: HostRow | None, match: Match) -> HostRow:
+    def _missing_row(
+        self, row: HostRow, before: HostRow | None, match: Match, now: float
+    ) -> HostRow:
         """The row of a host that the job lacks now; any part of a reply may be absent.
 
         One that was never in it is NotAccepted at the second look. What was in
@@ -243,8 +252,8 @@ class FollowedJob:
         if before is None or (before.status is ScanStatus.ACCEPTED and before.detail is None):
             return row
         if before.status not in SCHEDULED or is_unconfirmed(before):
-            # A host that it holds under an unknown name may be this one.
-            if match.nameless or match.unasked:
+            # A host that it holds under an unknown name may be this one; or it is still filling.
+            if match.nameless or match.unasked or self._is_young(now):
                 return with_unasked([row], match.unasked)[0]
             return row._replace(status=ScanStatus.NOT_ACCEPTED)
         if before.status in FINISHED:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Follower, FollowLimits, RunningLimit
-from sbpam_cli.jobs.job import is_unconfirmed
+from sbpam_cli.jobs.job import SECOND_LOOK_AFTER_S, is_unconfirmed
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanJob, Token
 from sbpam_cli.nps.signing import backoff_s
@@ -36,7 +36,6 @@ from sbpam_cli.system.threads import WAIT_SLICE_S, Done
 from sbpam_cli.wording import counted
 
 _FAILURES_IN_A_ROW = 5
-_SECOND_LOOK_AFTER_S = 8.0
 
 
 class Sending:
@@ -354,9 +353,8 @@ class Sending:
     # A second look at what the reply left out.
 
     def _plan_look(self, batch: Batch) -> None:
-        """A job may still be filling when the reply is written: it is read some seconds later."""
         age_s = max(self._clock.now() - (batch.accepted_at or 0.0), 0.0)
-        left_s = max(_SECOND_LOOK_AFTER_S - age_s, 0.0)
+        left_s = max(SECOND_LOOK_AFTER_S - age_s, 0.0)
         self._look_at[batch] = self._clock.monotonic() + left_s
 
     def _look_twice(self) -> None:

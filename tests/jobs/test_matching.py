@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbpam_cli.jobs.job import NOT_IN_REPLY, match_hosts, match_job, with_unasked
+from sbpam_cli.jobs.job import NOT_IN_REPLY, followed_jobs, match_hosts, match_job, with_unasked
+from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
@@ -98,3 +99,13 @@ def test_rows_are_the_same_in_whatever_order_the_reply_has_them(
         HostRow(name, found.status or ScanStatus.ACCEPTED, JOB_ID, os=f"os {name}")
         for name, found in zip(names, hosts, strict=True)
     ]
+
+
+def test_a_job_may_be_filling_for_some_seconds() -> None:
+    """Whoever looks: after a signal nobody waits for the second look."""
+    batch = Batch(1, 0, [A, B], "accepted", job_id=JOB_ID, accepted_at=100.0)
+    batch.rows = match_job([A, B], job([host(A)]), unsaid=ScanStatus.ACCEPTED).rows
+    [followed] = followed_jobs([batch])
+    early = followed.see(job([host(A)]), now=107.0).rows
+    assert (early[1].status, early[1].detail) == (ScanStatus.ACCEPTED, NOT_IN_REPLY)
+    assert followed.see(job([host(A)]), now=108.0).rows[1].status is ScanStatus.NOT_ACCEPTED
