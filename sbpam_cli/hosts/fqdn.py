@@ -66,25 +66,19 @@ def why_not(text: str) -> str:
     name = (text.lower() if text.isascii() else text).removesuffix(".")
     if not name:
         return "is empty"
-    return _wrong_kind(name) or _wrong_character(name) or _wrong_label(name)
-
-
-def _wrong_kind(name: str) -> str | None:
-    if "://" in name:
-        return "is a URL, give the host's name alone"
-    if separator := re.search(r"[,;\t]", name):
-        return f"has several fields ({separator[0]!a} separates them), write one name a line"
-    if len(name) > NAME_LIMIT:
-        return f"has {len(name):,} characters, {NAME_LIMIT} at most"
     if what := _address(name):
         return f"is {what}, give the host's name"
     for pattern, reason in _KINDS.items():
-        if re.search(pattern, name):
-            return reason
-    return None
+        if found := re.search(pattern, name):
+            return reason.format(found[0])
+    if len(name) > NAME_LIMIT:
+        return f"has {len(name):,} characters, {NAME_LIMIT} at most"
+    return _wrong_character(name) or _wrong_label(name)
 
 
 _KINDS = {
+    r"://": "is a URL, give the host's name alone",
+    r"[,;\t]": "has several fields ({!a} separates them), write one name a line",
     r"\A\[[^\[\]]*\]\Z": "is a group header, list its hosts without it",
     r"\[[a-z0-9]+[:-][a-z0-9:-]+\]|\{[a-z0-9]+\.\.": "is a range, list every host on its own",
     r"[*?]": "is a wildcard, list every host on its own",

@@ -124,7 +124,7 @@ def _elements(text: HostText) -> Iterator[tuple[bool, object]]:
     import json
 
     decode = json.JSONDecoder(object_pairs_hook=_members).raw_decode
-    line, whole = text.line, text.rest()
+    whole = text.rest()
     # Inside an array, what came last: "[", "," or a value.
     at, last = 0, ""
     try:
@@ -141,7 +141,7 @@ def _elements(text: HostText) -> Iterator[tuple[bool, object]]:
                 yield bool(last), value
                 last, at = last and "value", end
     except ValueError as error:
-        line += whole.count("\n", 0, getattr(error, "pos", at))
+        line = 1 + whole.count("\n", 0, getattr(error, "pos", at))
         raise _malformed(f"{text.name}:{line}", error) from None
 
 
@@ -167,18 +167,17 @@ def _contents(value: dict[str, object], rows: "_Rows") -> list[object]:
     kind = _kind(value, rows.column)
     if kind == "row":
         return [value]
-    if kind == "inventory":
+    if kind in ("inventory", "sbpam"):
         rows.tally.form = kind
+    if kind == "inventory":
         groups = ((key, group) for key, group in value.items() if key != "_meta")
         names = [name for key, group in groups for name in _group(group, key, rows.tally.source)]
         known = set(names)
         meta = value.get("_meta")
         variables = meta.get("hostvars") if isinstance(meta, dict) else None
         return [*names, *(name for name in variables or () if name not in known)]
-    listed = value.get("value" if kind == "value" else "hosts")
-    rows.prefix = f".{kind}[]"
-    if kind == "sbpam":
-        rows.tally.form, rows.prefix = "sbpam", ".hosts[]"
+    member = "hosts" if kind == "sbpam" else kind
+    listed, rows.prefix = value.get(member), f".{member}[]"
     if not isinstance(listed, list):
         raise InputError(f"{rows.tally.source} is sbpam's own, but no list of hosts")
     if value.get("Count", len(listed)) != len(listed):
@@ -272,10 +271,8 @@ class _Rows:
         key, rivals = self._members(tuple(value))
         name = value[key] if key is not None else None
         if name is not None and not isinstance(name, str):
-            inner = _path_to_name(name)
-            raise self._refusal(
-                number, f"{shown(key or '')} is no string", _step(key or "") + inner
-            )
+            what, path = f"{shown(key or '')} is no string", _step(key or "") + _path_to_name(name)
+            raise self._refusal(number, what, path)
         if self.column is None and isinstance(value.get("hosts"), list | dict):
             what = "this has both a name and hosts" if name else "this has hosts, but no name"
             raise self._refusal(number, what, ".hosts" + _path_to_name(value["hosts"]))
