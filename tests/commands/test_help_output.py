@@ -46,7 +46,7 @@ def test_the_program_alone_shows_its_help(program: Program) -> None:
 
 
 @pytest.mark.parametrize("topic", [path.stem for path in GUIDES])
-def test_a_guide_is_rendered_on_a_terminal_and_as_it_is_in_a_pipe(
+def test_a_guide_is_rendered_on_a_terminal_and_plain_in_a_pipe(
     program: Program, topic: str
 ) -> None:
     [guide] = [path.read_text(encoding="utf-8") for path in GUIDES if path.stem == topic]

@@ -81,9 +81,7 @@ def test_scheduling(site: Site, kinds: tuple[int, ...], closed: bool, statuses: 
     ],
 )
 @pytest.mark.parametrize("command", ["schedule a.example", "whoami"])
-def test_a_wrong_variable_is_an_error_in_json_too(
-    site: Site, command: str, name: str, value: str
-) -> None:
+def test_a_wrong_variable_is_told_in_json(site: Site, command: str, name: str, value: str) -> None:
     ended = site.run(*command.split(), "-o", "json", env={name: value, "SBPAM_PASSWORD": ""})
     assert ended.json()["exit_code"] == ended.code
     if ended.code:

@@ -84,7 +84,7 @@ TURNED: list[tuple[str, Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("path", "edit", "fact"), TURNED)
-def test_what_is_turned_over_is_named(
+def test_a_fact_that_fell_is_named(
     filled: Site, path: str, edit: Callable[[Any], Any], fact: str
 ) -> None:
     filled.faults.add(Fault(action="edit", path=path, edit=edit, when="after", method="GET"))

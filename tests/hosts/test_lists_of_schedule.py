@@ -85,7 +85,7 @@ def test_quiet_leaves_the_warning_alone(program: Program, sheet: str) -> None:
         *(("saName", True), ("Accounting", False)),
     ],
 )
-def test_a_column_of_accounts_is_said_to_be_unused(
+def test_a_column_of_accounts_is_told_as_unused(
     program: Program, title: str, is_said: bool
 ) -> None:
     table = f"{title};DNSHostName\nsvc-x;web01.corp.example\n".encode()

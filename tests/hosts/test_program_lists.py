@@ -156,9 +156,7 @@ def test_what_programs_write_is_read(value: object, column: str | None, names: l
         *((value, None, words) for value, *words in [*LDIF_REFUSED, *FOREIGN]),
     ],
 )
-def test_what_is_not_understood_is_refused(
-    value: object, column: str | None, words: list[str]
-) -> None:
+def test_what_is_no_list_is_refused(value: object, column: str | None, words: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         read_list(value if isinstance(value, bytes) else text_of(value), column)
     told = f"{caught.value.message} {caught.value.reason} {caught.value.hint}"

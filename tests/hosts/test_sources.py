@@ -33,12 +33,13 @@ def read(
 
 
 def test_hosts_files_and_stdin_in_the_order_given(folder: Path) -> None:
-    (folder / "list").write_bytes(b"B.x.yz\na.x.yz\n")
+    (folder / "list").write_bytes(b"B.x.yz\na.x.yz\nweb.corp.zip\n")
     hosts = read(
         ("argument", "A.x.yz."), ("file", "list"), ("argument", "-"), ("host", "d.x.yz"),
         stdin=b"c.x.yz\nb.x.yz\n",
     )  # fmt: skip
-    assert hosts.names == ["a.x.yz", "b.x.yz", "c.x.yz", "d.x.yz"]
+    # Endings of files are names within a list.
+    assert hosts.names == ["a.x.yz", "b.x.yz", "web.corp.zip", "c.x.yz", "d.x.yz"]
     assert [tally.duplicates for tally in hosts.tallies] == [1, 1]
 
 
@@ -51,26 +52,21 @@ def test_a_file_that_could_be_a_host_is_said(folder: Path) -> None:
     assert read(*sources, talk=talk).names == ["a.bc", "c.de", "e.fg"]
     said = [note for note in talk.notes if "read as a file" in note]
     assert said == ["web.a.bc is read as a file; --host web.a.bc would mean the host"]
-
-
-def test_the_option_says_what_is_meant(folder: Path) -> None:
-    (folder / "web.a.bc").write_bytes(b"c.de\n")
-    assert read(("host", "web.a.bc"), ("file", "web.a.bc")).names == ["web.a.bc", "c.de"]
+    assert read(("host", "web.a.bc"), ("file", "web.a.bc")).names == ["web.a.bc", "e.fg"]
 
 
 @pytest.mark.parametrize(
-    "path", ["x/web.a.bc", "./a.bc", *(f"web.corp{ending}" for ending in PATH_ENDINGS), "a.CSV"]
+    ("kind", "path"),
+    [
+        *(("argument", f"web.corp{ending}") for ending in PATH_ENDINGS),
+        *(("argument", path) for path in ("x/web.a.bc", "./a.bc", "a.CSV")),
+        *(("file", path) for path in ("web.a.bc", "")),
+    ],
 )
-def test_a_missing_path_is_never_a_host(path: str) -> None:
+def test_a_missing_path_is_never_a_host(kind: Kind, path: str) -> None:
     with pytest.raises(InputError) as caught:
-        read(("argument", "a.bc"), ("argument", path))
+        read(("argument", "a.bc"), (kind, path))
     assert caught.value.message == f'no such file: "{path}"'
-
-
-def test_a_missing_file_by_option() -> None:
-    for path in ("web.a.bc", ""):
-        with pytest.raises(InputError, match="no such file"):
-            read(("file", path))
 
 
 def test_a_folder_is_no_list_but_its_name_may_be_a_hosts(folder: Path) -> None:
@@ -84,9 +80,8 @@ def test_a_folder_is_no_list_but_its_name_may_be_a_hosts(folder: Path) -> None:
 def test_a_path_that_cannot_be_opened(folder: Path) -> None:
     (folder / "list").write_bytes(b"a.bc\n")
     for path in ("list/x", "x\0y"):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InputError, match=r"list|could not be opened"):
             read(("file", path))
-        assert "list" in caught.value.message or "could not be opened" in caught.value.message
 
 
 def test_a_stream_that_breaks_is_no_short_list() -> None:
@@ -144,8 +139,3 @@ def test_a_device_that_never_ends_is_refused() -> None:
     with pytest.raises(InputError, match="binary data"):
         read(("file", "/dev/zero"))
     assert read(("file", "/dev/null")).names == []
-
-
-def test_endings_of_files_are_names_within_a_list(folder: Path) -> None:
-    (folder / "list").write_bytes(b"web.corp.zip\n")
-    assert read(("file", "list")).names == ["web.corp.zip"]

@@ -122,9 +122,7 @@ def test_a_table_is_read(text: str, column: str | None, names: list[str]) -> Non
 
 
 @pytest.mark.parametrize(("text", "column", "names"), READ_AS_THEY_ARE)
-def test_what_has_no_separator_or_its_own_is_read(
-    text: str, column: str | None, names: list[str]
-) -> None:
+def test_no_separator_or_its_own_is_read(text: str, column: str | None, names: list[str]) -> None:
     hosts = read_list(text, column)
     assert (hosts.names, hosts.refused) == (names, [])
 

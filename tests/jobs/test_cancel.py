@@ -80,9 +80,7 @@ IGNORED = Fault(action="status", status=202, method="DELETE", body=" ")
         ({"action": "close"}, False, ["no answer"], 6),
     ],
 )
-def test_what_came_of_it(
-    site: Site, fault: dict[str, Any], over: bool, row: list[str], code: int
-) -> None:
+def test_outcome(site: Site, fault: dict[str, Any], over: bool, row: list[str], code: int) -> None:
     _, jobs = schedule(site)
     if over:
         site.clock.move(20_000)

@@ -149,7 +149,7 @@ def test_three_in_ten_looks_fail_and_it_ends_right(
 
 
 @pytest.mark.parametrize("way", [*SPECIAL, *slow(*(way for way in WAYS if way not in SPECIAL))])
-def test_every_second_look_fails_in_one_way(
+def test_each_second_look_fails_in_one_way(
     server: FailingServer, program: Program, way: str
 ) -> None:
     server.world.scan_duration_s = 60.0
@@ -292,9 +292,7 @@ def test_ten_minutes_without_a_good_answer_end_it(server: FailingServer, program
     assert program.run("status", run, "--watch", "--timeout", "1m").code == 124
 
 
-def test_nothing_that_starts_for_ten_minutes_is_said_once(
-    server: FailingServer, program: Program
-) -> None:
+def test_that_nothing_starts_for_long_is_said_once(server: FailingServer, program: Program) -> None:
     server.share, server.world.scan_duration_s = 0.0, 1e9
     for host in HOSTS:
         server.world.overrides[host] = {"status": 0}
@@ -341,9 +339,7 @@ def test_a_session_that_cannot_be_renewed_ends_it_with_the_two_commands(
     assert f"`sbpam status {run} --watch` goes on" in ended.err
 
 
-def test_who_is_not_allowed_to_look_is_told_so_soon(
-    server: FailingServer, program: Program
-) -> None:
+def test_who_is_not_allowed_to_look_is_told_soon(server: FailingServer, program: Program) -> None:
     schedule(program, server, jobs=10)
     server.ways, server.share = ["403"], 1.0
     program.run("status", "--watch").expect(4, "Admin or App")

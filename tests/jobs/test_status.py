@@ -195,9 +195,7 @@ def test_a_host_that_one_look_does_not_name_is_not_forgotten(site: Site) -> None
 
 
 @pytest.mark.parametrize("hosts", [None, [], [None, {}]])
-def test_jobs_that_tell_nothing_of_their_hosts_are_counted(
-    site: Site, hosts: list[None] | None
-) -> None:
+def test_jobs_that_tell_nothing_of_hosts_are_counted(site: Site, hosts: list[None] | None) -> None:
     _, jobs = start(site)
     mute = {"hostScanHostStatus": hosts}
 
@@ -243,9 +241,7 @@ ENDS: dict[tuple[int | None, ...], int] = {
 
 
 @pytest.mark.parametrize(("found", "doubt"), crossed(ENDS, [False, True]))
-def test_exit_status_is_8_before_5_before_3(
-    site: Site, found: tuple[int | None, ...], doubt: bool
-) -> None:
+def test_exit_8_before_5_before_3(site: Site, found: tuple[int | None, ...], doubt: bool) -> None:
     code = ENDS[found]
     for host, status in zip(HOSTS, found, strict=False):
         site.world.overrides[host] = {"status": status, "statusDescription": None}
@@ -302,9 +298,7 @@ def test_offline_dates_a_batch_in_doubt_by_when_it_was_lost(site: Site) -> None:
 
 @given(invalid=st.sets(st.integers(0, 6)))
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_hosts_that_were_not_sent_stand_where_they_were_asked_for(
-    site: Site, invalid: set[int]
-) -> None:
+def test_hosts_that_were_not_sent_stand_where_asked_for(site: Site, invalid: set[int]) -> None:
     names = [f"bad{n}" if n in invalid else f"web{n}.corp.example" for n in range(7)]
     how = ["--skip-invalid", "--batch-size", "2", "--new-run"]
     asked = site.run("schedule", *how, "-", stdin="\n".join(names).encode())

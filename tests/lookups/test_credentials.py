@@ -162,18 +162,14 @@ class Pages:
 
 
 @given(st.integers(0, 260), st.integers(1, 120), st.sampled_from([(1, 0), (1, 7), (3, 0)]))
-def test_every_row_comes_whatever_the_size_of_a_page(
-    count: int, cap: int, wrong: tuple[int, int]
-) -> None:
+def test_every_row_comes_whatever_the_pages(count: int, cap: int, wrong: tuple[int, int]) -> None:
     server = Pages(count, cap, lambda count, _: count * wrong[0] + wrong[1])
     assert server.walk() == server.rows
     assert server.asked <= count // cap + 2
 
 
 @given(st.integers(0, 260), st.sampled_from([50, 500]), st.sampled_from([None, 0, 1, 50, 51]))
-def test_every_row_comes_without_a_total_that_helps(
-    count: int, cap: int, total: int | None
-) -> None:
+def test_every_row_comes_without_a_total_to_help(count: int, cap: int, total: int | None) -> None:
     server = Pages(count, cap, lambda _, page: page if total == 51 else total)
     assert server.walk() == server.rows
 

@@ -242,9 +242,7 @@ def test_an_option_that_names_no_certificate_is_bad_input(tmp_path: Path) -> Non
 
 @POSIX
 @pytest.mark.parametrize("form", ["apart", "together", "pkcs12"])
-def test_ones_own_key_that_others_can_read_is_refused(
-    issued: Issued, tmp_path: Path, form: str
-) -> None:
+def test_a_key_that_others_can_read_is_refused(issued: Issued, tmp_path: Path, form: str) -> None:
     cert, key = issued.files(tmp_path)
     Path(cert).chmod(0o644)
     if form == "together":
@@ -276,9 +274,7 @@ def test_a_key_that_somebody_else_mounted_is_only_said(
 # In TLS
 
 
-def test_every_way_to_trust_presents_it_and_takes_a_late_question(
-    issued: Issued, tmp_path: Path
-) -> None:
+def test_every_way_to_trust_presents_it_when_asked_late(issued: Issued, tmp_path: Path) -> None:
     known = _read(*issued.files(tmp_path))
     bundle = write(tmp_path / "ca.pem", issued.cert_pem)
     ways: list[dict[str, Any]] = [{}, {"fingerprint": "ab" * 32}, {"insecure": True}]

@@ -72,9 +72,7 @@ def test_a_post_that_fails(site: Site, status: int, form: str) -> None:
     ("body", "said"),
     [(" " * (17 << 20), "larger than 16 MiB"), (" ", "the server's reply was empty")],
 )
-def test_a_post_whose_reply_is_too_large_or_empty_is_in_doubt(
-    site: Site, body: str, said: str
-) -> None:
+def test_a_post_with_too_large_or_no_reply_is_in_doubt(site: Site, body: str, said: str) -> None:
     site.faults.add(Fault(action="status", path="OuMapping", status=200, body=body))
     ended = site.run("schedule", "a.corp.example", "--settle-after", "0", "-o", "json").expect(5)
     assert len(site.requests("OuMapping")) == 1

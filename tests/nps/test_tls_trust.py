@@ -204,7 +204,7 @@ def test_an_insecure_profile_says_so_at_every_use(site: Site) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_tls_1_1_is_refused(
+def test_old_tls_is_refused(
     program: Program, listen: Callable[..., Server], tmp_path: Path
 ) -> None:
     def old(context: ssl.SSLContext) -> None:

@@ -123,9 +123,7 @@ def test_of_a_connection_given_up_nothing_is_delivered_later(given_up: bool) -> 
 
 
 @pytest.mark.parametrize("connect_fails_s", [0.0, 3.0, 60.0])
-def test_no_connection_is_given_up_within_a_quarter_minute(
-    site: Site, connect_fails_s: float
-) -> None:
+def test_no_connection_is_given_up_within_15_seconds(site: Site, connect_fails_s: float) -> None:
     line = Line(site.clock, connect_fails_s)
     put(site, line)
     started = site.clock.monotonic()

@@ -141,9 +141,7 @@ def test_what_is_refused(
         ("", {"env": {"SBPAM_OUTPUT": "json"}}, HTML),
     ],
 )
-def test_a_page_on_stdout(
-    program: Program, line: str, streams: dict[str, Any], begins: str
-) -> None:
+def test_page_on_stdout(program: Program, line: str, streams: dict[str, Any], begins: str) -> None:
     record_example(program, 5)
     ended = program("report", "--offline", *line.split(), **streams)
     assert (ended.code, ended.out[: len(begins)]) == (0, begins)

@@ -165,9 +165,7 @@ def test_it_filters_as_one_types(see: Callable[..., Seen], address: str) -> None
     assert tally.get_attribute("aria-live") == "polite"
 
 
-def test_it_shows_some_statuses_and_copies_their_names(
-    see: Callable[..., Seen], address: str
-) -> None:
+def test_it_shows_statuses_and_copies_their_names(see: Callable[..., Seen], address: str) -> None:
     seen = see(address, permissions=["clipboard-read", "clipboard-write"])
     page, every = seen.page, seen.hosts()
     tally, copied = page.locator("#tally"), "navigator.clipboard.readText()"

@@ -94,7 +94,7 @@ def test_saving_keeps_what_it_does_not_know_and_drops_what_is_unset(tmp_path: Pa
         ("x." * 4000 + "x = 1", "nested too deep"),
     ],
 )
-def test_a_broken_file_is_an_error_that_says_where(
+def test_a_broken_file_is_said_with_its_place(
     tmp_path: Path, content: str | bytes, why: str
 ) -> None:
     path = _write(tmp_path, content)
@@ -115,9 +115,7 @@ def test_option_then_environment_then_profile(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"SBPAM_SERVER": "b.corp.example"}])
-def test_nothing_of_a_profile_travels_to_another_server(
-    saved: Path, environ: dict[str, str]
-) -> None:
+def test_no_part_of_a_profile_goes_to_another_server(saved: Path, environ: dict[str, str]) -> None:
     target = _resolve(saved, environ, **({} if environ else {"server": B}))
     assert target == Target(
         profile="default", origin=B, method="password", sources=dict(target.sources)

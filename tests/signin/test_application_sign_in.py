@@ -133,9 +133,7 @@ def test_a_passphrase_that_nobody_gave_ends_at_once(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_leading_00_is_left_out_where_the_server_does_without(
-    machine: Machine, status: int
-) -> None:
+def test_a_leading_00_is_left_out_where_the_server_omits_it(machine: Machine, status: int) -> None:
     machine.equip(serial=TOP_BIT)
     application = machine.site.world.user(APPLICATION)
     assert application is not None
@@ -211,7 +209,7 @@ def tls_proxy(site: Site) -> Iterator[Tunnel]:
 
 
 @pytest.mark.parametrize("pinned", [False, True])
-def test_a_proxy_is_shown_no_client_certificate(
+def test_a_proxy_sees_no_client_certificate(
     machine: Machine, tls_proxy: Tunnel, pinned: bool
 ) -> None:
     machine.equip()

@@ -128,9 +128,7 @@ def let_the_second_code_pass(site: RealSite) -> None:
 
 
 @pytest.mark.parametrize("overtaking", [False, True])
-def test_two_jobs_that_start_in_the_same_second_both_get_in(
-    real: RealSite, overtaking: bool
-) -> None:
+def test_two_jobs_that_start_in_one_second_both_get_in(real: RealSite, overtaking: bool) -> None:
     """Both have the same code, which the server takes once; one waits for the next.
 
     overtaking: the code of the process that came second arrives first.

@@ -47,9 +47,7 @@ def with_totp(person: Person) -> dict[str, str]:
         ("push now", b'"push now"'),
     ],
 )
-def test_digits_lose_what_groups_them_and_words_stay(
-    person: Person, typed: str, sent: bytes
-) -> None:
+def test_digits_lose_what_groups_them_words_stay(person: Person, typed: str, sent: bytes) -> None:
     person.login("--code", typed)
     assert person.site.bodies(SECOND_STEP)[0] == sent
     person.login(terminal=True, answers=[NOMFA_PASSWORD, typed])

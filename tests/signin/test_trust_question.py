@@ -92,7 +92,7 @@ def test_where_nobody_is_it_refuses_and_names_the_ways(
     assert program.profiles() == {}
 
 
-def test_a_changed_certificate_is_an_error_that_says_so(
+def test_a_changed_certificate_is_an_error_of_its_own(
     server: _SelfSigned, program: Program
 ) -> None:
     login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])

@@ -32,9 +32,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_folder_and_its_parents_are_created_for_one_user(
-    services: Services, tmp_path: Path
-) -> None:
+def test_a_folder_and_its_parents_are_made_for_one_user(services: Services, tmp_path: Path) -> None:
     folder = private_folder(services, tmp_path / "a" / "b")
     named = private_folder(services, tmp_path / "named")
     assert {mode_of(folder), mode_of(folder.parent), mode_of(named)} == {0o700}
@@ -91,9 +89,7 @@ def test_a_file_in_the_folders_place_is_refused(services: Services, tmp_path: Pa
             private_folder(services, tmp_path / path)
 
 
-def test_files_are_created_0600_and_narrowed_whatever_the_umask(
-    services: Services, tmp_path: Path
-) -> None:
+def test_files_are_0600_or_narrowed_whatever_the_umask(services: Services, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         os.close(open_private(services, tmp_path / "new"))
@@ -138,9 +134,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
     assert os.listdir(path.parent) == ["file"]
 
 
-def test_only_one_creates_a_new_file_and_no_child_inherits_it(
-    services: Services, tmp_path: Path
-) -> None:
+def test_only_one_creates_a_file_and_no_child_has_it(services: Services, tmp_path: Path) -> None:
     descriptor = open_private(services, tmp_path / "claim", create_new=True)
     try:
         assert not os.get_inheritable(descriptor)
