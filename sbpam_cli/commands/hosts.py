@@ -25,7 +25,7 @@ def hosts(
       sbpam hosts --ou OU=Servers,DC=corp,DC=example --recursive -o csv
       sbpam hosts --onboard --ou OU=Servers,DC=corp,DC=example
     """
-    from sbpam_cli.lookups.known_hosts import HostFilter, UnitOptions, list_hosts, onboard_unit
+    from sbpam_cli.lookups.known_hosts import HostFilter, list_hosts, onboard_unit
 
     if not onboard:
         wanted = HostFilter(not not_enrolled, ou, recursive, not_scanned_for, winrm_disabled)
@@ -35,5 +35,4 @@ def hosts(
     if not_enrolled or not_scanned_for is not None or winrm_disabled:
         raise OptionError("--onboard goes with --ou and --recursive alone")
     ctx.printer.row_set = OU_HOSTS
-    options = UnitOptions(dn=ou, recursive=recursive, sure=yes)
-    return [(name,) for name in onboard_unit(ctx, options)]
+    return [(name,) for name in onboard_unit(ctx, ou, recursive=recursive, sure=yes)]

@@ -65,7 +65,7 @@ class Follower:
         self._watching = watching
         self._workers = workers or ctx.services.workers(LOOKS_IN_FLIGHT, self._clock)
         self._once = False
-        self._in_flight: set[tuple[FollowedJob, ...]] = set()
+        self.in_flight: set[tuple[FollowedJob, ...]] = set()
         self._next_look_at = self._next_list_at = 0.0
         self._was_answered = False
         self._may_ask = self._has_asked = False
@@ -74,10 +74,6 @@ class Follower:
         self._warned_at: float | None = None
         self._still_since: float | None = None
         self._counts: Counter[ScanStatus] = Counter()
-
-    @property
-    def is_waiting(self) -> bool:
-        return bool(self._in_flight)
 
     def look_once(self, jobs: Sequence[FollowedJob]) -> None:
         """Looks at each job that was not seen yet, as fast as the server answers.
@@ -127,16 +123,16 @@ class Follower:
         """
         now = self._clock.monotonic()
         if len(going) > _LIST_ABOVE_JOBS:
-            listing = any(len(jobs) > 1 for jobs in self._in_flight)
+            listing = any(len(jobs) > 1 for jobs in self.in_flight)
             if now >= max(self._next_look_at, self._next_list_at) and not listing:
                 self._next_list_at = now + _LIST_EVERY_S
                 self._look(going, partial(_read_list, self._client, going))
             going = [job for job in going if job.unlisted]
         for job in sorted(going, key=lambda job: job.due_at):
             due_at = max(job.due_at, self._next_look_at)
-            if due_at > now or len(self._in_flight) >= LOOKS_IN_FLIGHT:
+            if due_at > now or len(self.in_flight) >= LOOKS_IN_FLIGHT:
                 return due_at
-            if (job,) not in self._in_flight:
+            if (job,) not in self.in_flight:
                 # Followed jobs are asked about again anyway.
                 once = not self._once
                 self._look([job], partial(self._client.job, job.job_id, once=once))
@@ -145,12 +141,12 @@ class Follower:
     def _look(self, jobs: Sequence[FollowedJob], read: Callable[[], object]) -> None:
         if not self._once:
             self._next_look_at = self._clock.monotonic() + _BETWEEN_LOOKS_S
-        self._in_flight.add(key := tuple(jobs))
+        self.in_flight.add(key := tuple(jobs))
         self._workers.submit(key, read)
 
     def _wait(self) -> Sequence[FollowedJob]:
         """The jobs that an answer told of, if one comes in half a second."""
-        if not self._in_flight:
+        if not self.in_flight:
             self._clock.sleep(WAIT_SLICE_S)
             return ()
         done = self._workers.next(WAIT_SLICE_S)
@@ -160,7 +156,7 @@ class Follower:
         """The jobs that an answer told of. Raises what no repetition helps."""
         jobs, error, now = done.key, done.error, self._clock.monotonic()
         assert isinstance(jobs, tuple)
-        self._in_flight.discard(jobs)
+        self.in_flight.discard(jobs)
         if error is not None and (len(jobs) > 1 or not isinstance(error, NotFoundError)):
             self._fail(error, jobs, now)
             return ()
@@ -214,9 +210,9 @@ class Follower:
     def _ask_again(self, error: SbpamError) -> None:
         """Has a person sign in, once between two good answers. Raises the error if nobody can."""
         # Those under way have the old token too.
-        while self._in_flight and self._may_ask:
+        while self.in_flight and self._may_ask:
             if (done := self._workers.next(WAIT_SLICE_S)) is not None:
-                self._in_flight.remove(done.key)  # type: ignore[arg-type]
+                self.in_flight.remove(done.key)  # type: ignore[arg-type]
         try:
             if self._has_asked or not self._may_ask:
                 raise error
@@ -273,7 +269,7 @@ class RunningLimit:
 
     @property
     def is_looking(self) -> bool:
-        return self._follower.is_waiting
+        return bool(self._follower.in_flight)
 
     def has_room(self, batches: Sequence[Batch]) -> bool:
         return self._limit is None or sum(map(self._unfinished, batches)) < self._limit

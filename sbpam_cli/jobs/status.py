@@ -1,6 +1,6 @@
 """What became of hosts: of a run, of a job, of one host, of all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -183,12 +183,8 @@ class _Status:
             self._ctx.console.warn(f"not recorded: {error.reason or error.message}")
 
     def _write(self) -> None:
-        outcome, only = self._ctx.outcome, self._options.only
+        outcome, write = self._ctx.outcome, self._watching.write
         summaries = [job.summary for job in self._jobs]
-
-        def write(rows: Iterable[HostRow]) -> None:
-            self._watching.write([r for r in rows if r.status in only] if only else rows)
-
         for part in self._parts:
             if isinstance(part, Run):
                 keep_rows = not self._options.offline

@@ -71,6 +71,8 @@ class Watching:
         """Rows in their final order, without those that are printed already."""
         if self._ctx.services.stdout_is_terminal():
             self.hide()
+        if self._only:
+            rows = [row for row in rows if row.status in self._only]
         if self._prints:
             left = (row for row in rows if self._is_unprinted(row))
             self._ctx.printer.write(left if self._printed else rows)

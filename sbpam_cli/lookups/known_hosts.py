@@ -22,14 +22,6 @@ _RISK = (
 )
 
 
-class UnitOptions(NamedTuple):
-    """dn: the unit's distinguished name. recursive: the units in it too. sure: don't ask."""
-
-    dn: str
-    recursive: bool = False
-    sure: bool = False
-
-
 class HostFilter(NamedTuple):
     """Which known hosts are listed.
 
@@ -124,25 +116,25 @@ def _check_dn(dn: str) -> None:
         )
 
 
-def onboard_unit(ctx: Context, options: UnitOptions) -> list[str]:
+def onboard_unit(ctx: Context, dn: str, *, recursive: bool, sure: bool) -> list[str]:
     """The FQDNs of the unit's hosts, lower-cased, in the server's order, none twice.
 
     Names that are no FQDN are reported and make the outcome partial. Raises
     OptionError and UsageError before anything is asked that may onboard hosts.
     """
-    _check_dn(options.dn)
+    _check_dn(dn)
     target = find_target(ctx)
-    if not (options.sure or ctx.can_ask):
+    if not (sure or ctx.can_ask):
         raise OptionError(
             "nobody can be asked whether hosts may be onboarded", reason=_RISK, hint="add --yes"
         )
-    unit = options.dn[:300]
+    unit = dn[:300]
     ctx.console.warn(f"{target.server} onboards the hosts that it finds in {unit}. {_RISK}")
-    if not options.sure:
+    if not sure:
         ctx.agree("Onboard them?")
     site = Site(ctx, target)
     try:
-        names = site.client.manage_unit(options.dn, children=options.recursive)
+        names = site.client.manage_unit(dn, children=recursive)
     except NotFoundError as error:
         error.hint = (
             "list the unit's hosts from Active Directory (ldapsearch, Get-ADComputer)"

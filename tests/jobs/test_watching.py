@@ -66,7 +66,11 @@ def test_ndjson_has_each_host_when_it_finishes_and_once(site: Site, command: str
 
 
 def ask_twice(site: Site, job: str) -> list[str]:
-    return [job, site.run("runs").rows()[0][0], HOSTS[3]]
+    return [job, run_twice(site, job)[0], HOSTS[3]]
+
+
+def run_twice(site: Site, job: str) -> list[str]:
+    return [site.run("runs").rows()[0][0]] * 2
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,7 @@ def ask_twice(site: Site, job: str) -> list[str]:
         # Hosts that never finish come at the end, and what was asked for twice twice.
         (HOSTS[0], lambda *_: [], ["--timeout", "90s"], 124, HOSTS),
         (None, ask_twice, [], 0, [*HOSTS, *HOSTS, HOSTS[3]]),
+        (None, run_twice, [], 0, [*HOSTS, *HOSTS]),
         (None, lambda *_: [], ["--only", "failed"], 0, []),
         (None, lambda site, job: [job, job.replace("4", "5")], [], 2, []),
     ],
