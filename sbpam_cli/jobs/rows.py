@@ -53,7 +53,7 @@ def job_summaries(batches: Iterable[Batch]) -> list[JobSummary]:
     return [
         JobSummary(
             batch.job_id,
-            batch.job_status or sum_status(None, (row.status for row in batch_rows(batch))),
+            batch.job_status or sum_status(None, [row.status for row in batch_rows(batch)]),
             len(batch.names),
         )
         for batch in sorted(batches, key=lambda batch: batch.first)
@@ -117,5 +117,5 @@ class RowStream:
         self.write(merge_aside(batch.first, rows, aside) if aside else rows)
         if batch.rows is not None and not self._keep_rows:
             if batch.job_id is not None:
-                batch.job_status = sum_status(None, (row.status for row in batch.rows))
+                batch.job_status = sum_status(None, [row.status for row in batch.rows])
             batch.rows = None

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from sbpam_cli.jobs.rows import batch_rows, run_rows
+from sbpam_cli.jobs.rows import run_rows
 from sbpam_cli.jobs.status import find_run
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus, sum_status
+from sbpam_cli.models import GOING, RESCANNED, HostRow, ScanStatus
 from sbpam_cli.output.context import Context
 from sbpam_cli.report.remedies import REMEDIES
 from sbpam_cli.wording import counted
@@ -39,14 +39,12 @@ class RunReport(NamedTuple):
     """A run as one page shows it. Times: epoch seconds, our clock.
 
     rows: of every host, those with a trouble first, then what is going, then what is done.
-    states: of each batch: its job's status, or without a job, the batch's own state.
     seen_from, seen_to: when the server was asked about the hosts, earliest and latest.
     durations_s: as far as known, ascending.
     """
 
     run: Run
     batches: Sequence[Batch]
-    states: Sequence[str]
     rows: Sequence[HostRow]
     counts: Mapping[ScanStatus, int]
     troubles: Sequence[Trouble]
@@ -100,10 +98,6 @@ def report_run(ctx: Context, name: str | None = None) -> RunReport:
     return RunReport(
         run,
         batches,
-        [
-            sum_status(None, (r.status for r in batch_rows(one))) if one.job_id else one.state
-            for one in batches
-        ],
         [row for trouble in troubles for row in trouble.rows]
         + sorted(well, key=lambda row: row.status not in _GOING),
         counts,

@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbpam_cli import __version__
+from sbpam_cli.jobs.rows import job_summaries
 from sbpam_cli.models import HostRow, ScanStatus
 from sbpam_cli.output.escape import escape_controls
 from sbpam_cli.output.summary import status_kind
@@ -50,6 +51,7 @@ def render_report(report: RunReport, form: ReportForm) -> str:
         version=__version__,
         report=report,
         run=report.run,
+        ends={job.job_id: job.status for job in job_summaries(report.batches)},
         shares=_shares(report.counts),
         bins=_bins(report.durations_s),
         took=_took(report.durations_s, len(report.rows)),

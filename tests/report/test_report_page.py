@@ -35,7 +35,6 @@ def make_report(host: str, detail: str | None) -> RunReport:
     return RunReport(
         run=Run("20261123-031502-7f3a", STARTED, server, host, detail, CREDENTIAL, "", 1),
         batches=[Batch(1, 0, [host], "rejected", sent_at=STARTED + 1, reason=detail)],
-        states=["rejected"],
         rows=[row._replace(started_at=STARTED + 5, finished_at=STARTED + 12)],
         counts={ScanStatus.FAILED: 1},
         troubles=[
