@@ -39,6 +39,7 @@ _SEARCHES = {
         "dnsHostName distinguishedName os ipAddress domainName"
     ),
 }
+_KINDS = {"str": "a JSON string", "list": "an array", "dict": "an object", "bytearray": "no JSON"}
 _FQDN = re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII)
 _NEAR_S = 5.0
 _LIFE_S = (600.0, 1200.0)
@@ -146,13 +147,7 @@ def _read(client: NpsClient, path: str) -> tuple[str, Any]:
     value: Any = reply.content
     with suppress(WireError):
         value = decode(value)
-    kinds: dict[type, str] = {
-        str: "a JSON string",
-        list: "an array",
-        dict: "an object",
-        bytearray: "no JSON",
-    }
-    return f"{reply.status}, {kinds.get(type(value), 'a value')}", value
+    return f"{reply.status}, {_KINDS.get(type(value).__name__, 'a value')}", value
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.system.services import Services
-from sbpam_cli.system.threads import WAIT_SLICE_S, Workers
+from sbpam_cli.system.threads import Workers, call
 from sbpam_cli.wording import duration_words, utc
 
 _SOON_S = 14 * 86400.0
@@ -66,20 +66,17 @@ def judge_end(expires_at: float, now: float) -> tuple[bool, str]:
 
 def _carry_out_one(services: Services, check: Check) -> Result:
     clock = services.clock
-    # Workers of its own: one that was given up may still be busy.
-    workers = Workers(1, clock)
-    workers.submit(check.name, check.work)
     until = clock.monotonic() + _LIMIT_S
-    while (done := workers.next(WAIT_SLICE_S)) is None:
+
+    def check_time() -> None:
         if clock.monotonic() >= until:
             hint = "a run would hang here too: check the network, the disk, or the program behind"
-            return False, f"no answer within {_LIMIT_S:.0f} seconds", hint
-    error = done.error
-    if isinstance(error, SbpamError):
+            raise SbpamError(f"no answer within {_LIMIT_S:.0f} seconds", hint=hint)
+
+    try:
+        # Workers of its own: one that was given up may still be busy.
+        return call(Workers(1, clock), check.work, check_time)
+    except SbpamError as error:
         return failed(error)
-    if isinstance(error, OSError):
+    except OSError as error:
         return False, error.strerror or str(error), "check its rights"
-    if error is not None:
-        raise error
-    result: Result = done.result
-    return result

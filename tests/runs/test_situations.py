@@ -40,10 +40,6 @@ HOUR, DAY = 3600.0, 24 * 3600.0
 LIST, POST = "/HostScanJob", "OuMapping"
 
 
-def keep(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return hosts
-
-
 def short(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**host, "dnsHostName": None} for host in hosts]
 
@@ -64,10 +60,6 @@ def nameless(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def addresses(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**host, "name": "10.0.0.7", "dnsHostName": None} for host in hosts]
-
-
-def unsaid(_: object) -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ class Row:
     number: int
     end: str
     own: bool = False
-    hosts: Any = keep
+    hosts: Callable[[Any], Any] | None = None
     left: Callable[[int], int] = lambda n: n
     later_s: float = 0.0
     address: str = "127.0.0.1"
@@ -123,7 +115,8 @@ ROWS = [
     *(Row(3, "sent", other=other) for other in BEFORE),
     Row(4, "accepted", own=True, left=lambda n: n - 1, sizes=(3, 5)),
     Row(5, "unknown", own=True, left=lambda n: n // 2, sizes=(3, 4)),
-    *(Row(5, "unknown", own=True, hosts=h) for h in (all_renamed, nameless, addresses, unsaid)),
+    *(Row(5, "unknown", own=True, hosts=h) for h in (all_renamed, nameless, addresses)),
+    Row(5, "unknown", own=True, hosts=lambda _: None),
     *(Row(6, "sent", other=Other(share=s), accepted=(True,)) for s in ("exactly", "some", "more")),
     *(Row(7, "unknown", other=Other(share=s, creator=OURS), sizes=(3,)) for s in ("some", "more")),
     Row(7, "unknown", other=Other(share="more"), accepted=(False,)),
@@ -166,14 +159,14 @@ class Server:
             if row.own:
                 count = max(row.left(len(self.names)), 1)
                 held = Request("POST", request.target, request.headers, encode(self.names[:count]))
-                self._answer(held, answer)
+                self.site.faults(held, answer)
                 self.jobs.add(next(reversed(world.scheduled)))
             if row.other is not None and row.other.age_s is None:
                 other = row.other
                 job = world.add_job(other.names(self.names), other.account, other.creator)
                 self.jobs.add(job.job_id)
             return html_response(504)
-        response = self._answer(request, answer)
+        response = self.site.faults(request, answer)
         if request.method == "GET" and LIST in request.target and response.status == 200:
             value = json.loads(response.body)
             listed = isinstance(value, list)
@@ -196,9 +189,6 @@ class Server:
     def _due(self) -> float:
         return min((self.site.world.jobs[j].created_at for j in self.jobs), default=0.0) + 100.0
 
-    def _answer(self, request: Request, answer: Answer) -> Response:
-        return self.site.faults(request, answer)
-
     def _word(self, job: dict[str, Any]) -> None:
         if "createdDateTimeUtc" in job:
             made = self.site.world.jobs[job["id"]].created_at
@@ -207,7 +197,7 @@ class Server:
             job["createdDateTimeUtc"] = None if self.clock_s is None else told
         if job["id"] in self.jobs and "createdFromAddress" in job:
             job["createdFromAddress"] = self.row.address
-        if job["id"] in self.jobs and self.row.own and self.row.hosts is not keep:
+        if job["id"] in self.jobs and self.row.own and self.row.hosts is not None:
             if "hostScanHostStatus" in job:
                 job["hostScanHostStatus"] = self.row.hosts(job["hostScanHostStatus"])
             else:
