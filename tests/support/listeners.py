@@ -44,11 +44,10 @@ class Listener:
 
 
 class Stranger(Listener):
-    """Records everything it gets, and the versions of TLS; answers every request well."""
+    """Records everything it gets; answers every request well."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.received: list[bytes] = []
-        self.versions: list[str | None] = []
         self._ended = threading.Semaphore(0)
         super().__init__(context)
 
@@ -62,8 +61,6 @@ class Stranger(Listener):
         self._ended.release()
 
     def meet(self, client: socket.socket) -> None:
-        if isinstance(client, ssl.SSLSocket):
-            self.versions.append(client.version())
         while data := client.recv(65536):
             self.received.append(data)
             client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"ey"')
