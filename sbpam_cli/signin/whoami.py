@@ -36,7 +36,8 @@ def run_whoami(ctx: Context, *, check: bool = False) -> Row:
         hint = f"run `{target.login}`; without a keyring, {elsewhere}"
         raise SignInError(f"not signed in to {server}", hint=hint)
     if check and "token" in found:
-        for at in {found["token"], secrets.stored("token") or found["token"]}:
+        # Not a set: its order differs from call to call.
+        for at in dict.fromkeys((found["token"], secrets.stored("token") or found["token"])):
             _check(ctx, target, secrets, at)
     return (
         target.profile if target.stored else None,
