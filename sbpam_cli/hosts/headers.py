@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import fqdn, shown
 from sbpam_cli.hosts.recognise import HostText
-from sbpam_cli.models import ListTally, ScanStatus
+from sbpam_cli.models import ScanStatus
 
 COLUMNS = ("dnshostname", "dnsname", "fqdn", "hostname", "host", "name")
 """The columns that hold names, the best first; case, spaces, `_` and quotes don't count."""
@@ -98,13 +98,14 @@ def is_own(fields: Sequence[str]) -> bool:
     return len(fields) == _TSV_FIELDS and fields[1] in _STATUSES
 
 
-def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
+def find_layout(text: HostText, column: str | None) -> Layout:
     """The layout that the head shows; takes, and accounts for, what stands before the rows.
 
     Raises `InputError` if the head leaves a doubt.
     """
-    head, is_number = text.head, column is not None and re.fullmatch("[0-9]+", column)
-    place, separator = _skip_preface(head, column, tally)
+    head, tally = text.head, text.tally
+    is_number = column is not None and re.fullmatch("[0-9]+", column)
+    place, separator = _skip_preface(text, column)
     if place == len(head):
         text.skip_lines(place)
         return Layout(None)
@@ -115,7 +116,7 @@ def find_layout(text: HostText, column: str | None, tally: ListTally) -> Layout:
     row = _row_at(head, place, column, separator)
     if not row.found and not is_number and not (row.separator is None and fqdn(row.cells[0])):
         top, (place, row) = place, _find_below(text, place, row, column, separator)
-        _pass_titles(text, top, place, tally)
+        _pass_titles(text, top, place)
     where = f"{text.name}:{place + 1}"
     if not row.found:
         names = [cell for cell in row.cells if fqdn(cell)]
@@ -153,23 +154,21 @@ def _is_underlined(head: Sequence[str], place: int) -> bool:
     return "--" in line and not line.strip("-" + _EMPTY)
 
 
-def _skip_preface(
-    head: Sequence[str], column: str | None, tally: ListTally
-) -> tuple[int, str | None]:
+def _skip_preface(text: HostText, column: str | None) -> tuple[int, str | None]:
     """The place of the first line that counts, and the separator that a `sep=` line names."""
     separator: str | None = None
-    for place, line in enumerate(head):
+    for place, line in enumerate(text.head):
         if found := re.fullmatch(r'(?i)"?sep=(.|\\t)"?', line.strip(" ")):
             separator = found[1].replace("\\t", "\t")
         elif line.startswith("#TYPE "):
             continue
         elif not line.strip(_EMPTY):
-            tally.blanks += 1
-        elif line.lstrip().startswith("#") and not _is_row(head, place, column):
-            tally.comments += 1
+            text.tally.blanks += 1
+        elif line.lstrip().startswith("#") and not _is_row(text.head, place, column):
+            text.tally.comments += 1
         else:
             return place, separator
-    return len(head), separator
+    return len(text.head), separator
 
 
 def _is_row(head: Sequence[str], place: int, column: str | None) -> bool:
@@ -231,10 +230,10 @@ def _find_below(
     return start, first
 
 
-def _pass_titles(text: HostText, start: int, header: int, tally: ListTally) -> None:
+def _pass_titles(text: HostText, start: int, header: int) -> None:
     """Accounts for the lines above the header that `--column NAME` points to."""
     for number, line in enumerate(text.head[start:header], start + 1):
         if any(map(fqdn, re.split(rf"[{_EMPTY}]", line))):
             raise text.refusal(number, f"a host stands above the header, in line {header + 1}")
-        tally.blanks += not line.strip(_EMPTY)
-        tally.comments += bool(line.strip(_EMPTY))
+        text.tally.blanks += not line.strip(_EMPTY)
+        text.tally.comments += bool(line.strip(_EMPTY))

@@ -27,12 +27,12 @@ _STEPS = {("", "["), ("[", "]"), ("value", ","), ("value", "]")}
 """Marks of an array, each after what may come before it."""
 
 
-def read_cells(text: HostText, tally: ListTally, column: str | None) -> Iterator[Cells]:
+def read_cells(text: HostText, column: str | None) -> Iterator[Cells]:
     """The names that the list holds. Places are lines in NDJSON, else entries from 1."""
-    rows = _Rows(tally, column)
+    rows, tally = _Rows(text.tally, column), text.tally
     if _is_row(text.head, column):
         tally.form = "ndjson"
-        values = _ndjson_values(text, tally)
+        values = _ndjson_values(text)
     else:
         tally.form, tally.entries = "json", True
         values = _json_values(text, rows)
@@ -74,13 +74,13 @@ def _malformed(where: str, error: Exception) -> InputError:
     return InputError(f"{where}: the JSON is malformed", reason=reason)
 
 
-def _ndjson_values(text: HostText, tally: ListTally) -> Iterator[Numbered]:
+def _ndjson_values(text: HostText) -> Iterator[Numbered]:
     for block in text.blocks():
         if (rows := _flat_rows(block)) is not None:
             yield range(text.line, text.line + len(rows)), rows
         else:
-            numbers, lines = text.rows(block, tally, _uncommented)
-            yield numbers, list(map(_decode, lines, map(tally.place, numbers)))
+            numbers, lines = text.rows(block, _uncommented)
+            yield numbers, list(map(_decode, lines, map(text.tally.place, numbers)))
 
 
 def _uncommented(line: str) -> str:

@@ -8,30 +8,26 @@ from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import shown
 from sbpam_cli.hosts.recognise import LINE_LIMIT, HostText
 from sbpam_cli.hosts.tables import ROWS_AT_ONCE, Cells
-from sbpam_cli.models import ListTally
 
 # ldapsearch's words about the search begin with one of these.
 _OF_THE_SEARCH = {"search", "result", "ref", "control", "text", "matcheddn", "version"}
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9.-]+(?:;[^:]*)?")
 
 
-def read_cells(
-    text: HostText, tally: ListTally, column: str | None, *, allow_partial: bool
-) -> Iterator[Cells]:
+def read_cells(text: HostText, column: str | None, *, allow_partial: bool) -> Iterator[Cells]:
     """The values of `dNSHostName`, or of the attribute `column`, of every entry.
 
     An entry without one is a row without a name; words about the search count as a comment.
     """
-    tally.form, tally.column = "ldif", column or "dNSHostName"
-    values = _values(text, tally, tally.column.strip().lower(), allow_partial=allow_partial)
+    text.tally.form, text.tally.column = "ldif", column or "dNSHostName"
+    values = _values(text, text.tally.column.strip().lower(), allow_partial=allow_partial)
     while part := list(islice(values, ROWS_AT_ONCE)):
         numbers, cells = zip(*part, strict=True)
         yield numbers, cells
 
 
-def _values(
-    text: HostText, tally: ListTally, column: str, *, allow_partial: bool
-) -> Iterator[tuple[int, str]]:
+def _values(text: HostText, column: str, *, allow_partial: bool) -> Iterator[tuple[int, str]]:
+    tally = text.tally
     # What a line is, by what stands before its colon.
     kinds = {"": "end", column: "name"}
     # Of the entry that is being read: its first line and attribute, and whether it has a name.

@@ -197,24 +197,24 @@ class _Reading:
         self._take_one(text, where)
 
     def read_list(self, stream: BinaryIO, name: str) -> None:
-        tally = self._tally = ListTally(name)
-        self._tallies.append(tally)
         text, column = HostText(stream, name), self._rules.column
+        tally = self._tally = text.tally
+        self._tallies.append(tally)
         form = recognise(text, column)
         if form == "json":
             from sbpam_cli.hosts.json_lists import read_cells as read_json
 
-            parts = read_json(text, tally, column)
+            parts = read_json(text, column)
         elif form == "ldif":
             from sbpam_cli.hosts.ldif import read_cells as read_ldif
 
-            parts = read_ldif(text, tally, column, allow_partial=self._rules.allow_partial)
-        elif (layout := find_layout(text, column, tally)).separator is None:
+            parts = read_ldif(text, column, allow_partial=self._rules.allow_partial)
+        elif (layout := find_layout(text, column)).separator is None:
             parts = self._read_plain(text)
         else:
             from sbpam_cli.hosts.tables import read_cells as read_table
 
-            parts = read_table(text, layout, tally)
+            parts = read_table(text, layout)
         for numbers, cells in parts:
             self._take(numbers, cells)
         rows = tally.hosts + tally.duplicates + tally.invalid + tally.without_name
@@ -246,7 +246,7 @@ class _Reading:
             kept, comments = _without_comments(block)
             names = fqdns_of_block(kept) if kept else []
             if names is None:
-                numbers, cells = text.rows(block, self._tally, bare)
+                numbers, cells = text.rows(block, bare)
                 yield numbers, cells
             else:
                 self._tally.blanks += block.count(b"\n") - comments - len(names)

@@ -61,7 +61,7 @@ _LDIF_COMMENT = r"# (?:extended LDIF|LDAPv[23]|refldaps?://|search re(?:sult|fer
 class HostText:
     r"""One list, as UTF-8 with `\n` as its line ends.
 
-    name: what messages call it, a path or `stdin`.
+    name: what messages call it, a path or `stdin`. tally: what became of it.
     line: the number, from 1, of the first line that was not taken yet.
     head: its first lines, for a look; at least one of them is no comment, if any is.
 
@@ -70,6 +70,7 @@ class HostText:
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
+        self.tally = ListTally(name)
         self.line = 1
         self._chunks = _with_newlines(_as_utf8(stream, name))
         self._taken = b""
@@ -120,9 +121,7 @@ class HostText:
             yield held + b"\n"
             self.line += 1
 
-    def rows(
-        self, block: bytes, tally: ListTally, content: Callable[[str], str]
-    ) -> tuple[list[int], list[str]]:
+    def rows(self, block: bytes, content: Callable[[str], str]) -> tuple[list[int], list[str]]:
         """What lines hold, with their numbers; if that is nothing, they count as what they are."""
         numbers, rows = list[int](), list[str]()
         for number, line in enumerate(self.decode(block).split("\n")[:-1], self.line):
@@ -130,9 +129,9 @@ class HostText:
                 numbers.append(number)
                 rows.append(row)
             elif line.strip():
-                tally.comments += 1
+                self.tally.comments += 1
             else:
-                tally.blanks += 1
+                self.tally.blanks += 1
         return numbers, rows
 
     def rest(self) -> str:

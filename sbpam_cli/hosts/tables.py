@@ -16,14 +16,14 @@ Cells = tuple[Sequence[int], Sequence[str]]
 ROWS_AT_ONCE = 1_000
 
 
-def read_cells(text: HostText, layout: Layout, tally: ListTally) -> Iterator[Cells]:
+def read_cells(text: HostText, layout: Layout) -> Iterator[Cells]:
     """The cells of every row after the header. Raises `InputError` for what is in doubt."""
     (index, *rivals), label, titles = layout.found, layout.label, layout.cells
     for all_numbers, all_rows in _read_rows(text, layout):
         numbers, rows = all_numbers, all_rows
         cells = [row[index] if index < len(row) else "" for row in rows]
         if "" in cells or any(row[0].startswith("#") for row in rows):
-            kept = [n for n, row in enumerate(rows) if not _is_passed(row, tally)]
+            kept = [n for n, row in enumerate(rows) if not _is_passed(row, text.tally)]
             numbers, rows = [numbers[n] for n in kept], [rows[n] for n in kept]
             cells = [cells[n] for n in kept]
         if layout.own:

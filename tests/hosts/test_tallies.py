@@ -21,7 +21,7 @@ from support.host_lists import (
     write_list,
 )
 
-from sbpam_cli.hosts import headers, json_lists, ldif, lists, tables
+from sbpam_cli.hosts import headers, json_lists, ldif, lists, recognise, tables
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -127,7 +127,7 @@ def is_noticed() -> bool:
     return False
 
 
-@pytest.mark.parametrize("module", [lists, headers, tables, json_lists, ldif])
+@pytest.mark.parametrize("module", [lists, recognise, headers, tables, json_lists, ldif])
 def test_a_reader_that_drops_a_row_or_does_not_count_one_is_found_out(module: ModuleType) -> None:
     assert not is_noticed()
     whole = {function: function.__code__ for function in functions_of(module)}
