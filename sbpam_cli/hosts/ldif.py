@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from sbpam_cli.errors import InputError
 from sbpam_cli.hosts.fqdn import shown
 from sbpam_cli.hosts.recognise import LINE_LIMIT, HostText
 from sbpam_cli.hosts.tables import ROWS_AT_ONCE, Cells
@@ -14,19 +13,19 @@ _OF_THE_SEARCH = {"search", "result", "ref", "control", "text", "matcheddn", "ve
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9.-]+(?:;[^:]*)?")
 
 
-def read_cells(text: HostText, column: str | None, *, allow_partial: bool) -> Iterator[Cells]:
+def read_cells(text: HostText, column: str | None) -> Iterator[Cells]:
     """The values of `dNSHostName`, or of the attribute `column`, of every entry.
 
     An entry without one is a row without a name; words about the search count as a comment.
     """
     text.tally.form, text.tally.column = "ldif", column or "dNSHostName"
-    values = _values(text, text.tally.column.strip().lower(), allow_partial=allow_partial)
+    values = _values(text, text.tally.column.strip().lower())
     while part := list(islice(values, ROWS_AT_ONCE)):
         numbers, cells = zip(*part, strict=True)
         yield numbers, cells
 
 
-def _values(text: HostText, column: str, *, allow_partial: bool) -> Iterator[tuple[int, str]]:
+def _values(text: HostText, column: str) -> Iterator[tuple[int, str]]:
     tally = text.tally
     # What a line is, by what stands before its colon.
     kinds = {"": "end", column: "name"}
@@ -62,13 +61,6 @@ def _values(text: HostText, column: str, *, allow_partial: bool) -> Iterator[tup
             raise text.refusal(number, f"a change ({shown(value.strip())}) is no entry")
         elif kind == "result" and first in _OF_THE_SEARCH and value.split()[:1] != ["0"]:
             tally.cut_short = f"line {number}: {line}"
-            if not allow_partial:
-                raise InputError(
-                    f"{text.name}: the directory cut the list short",
-                    reason=tally.cut_short,
-                    hint="Search page by page (ldapsearch -E pr=1000/noprompt), or take what"
-                    " there is with --allow-partial.",
-                )
 
 
 def _decode(text: HostText, number: int, value: str) -> str:

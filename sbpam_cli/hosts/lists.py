@@ -208,7 +208,7 @@ class _Reading:
         elif form == "ldif":
             from sbpam_cli.hosts.ldif import read_cells as read_ldif
 
-            parts = read_ldif(text, column, allow_partial=self._rules.allow_partial)
+            parts = read_ldif(text, column)
         elif (layout := find_layout(text, column)).separator is None:
             parts = self._read_plain(text)
         else:
@@ -217,6 +217,13 @@ class _Reading:
             parts = read_table(text, layout)
         for numbers, cells in parts:
             self._take(numbers, cells)
+        if tally.cut_short is not None and not self._rules.allow_partial:
+            raise InputError(
+                f"{name}: the directory cut the list short",
+                reason=tally.cut_short,
+                hint="Search page by page (ldapsearch -E pr=1000/noprompt), or take what there is"
+                " with --allow-partial.",
+            )
         rows = tally.hosts + tally.duplicates + tally.invalid + tally.without_name
         too_many = tally.without_name * 10 > rows
         (self._talk.alert if too_many else self._talk.note)(describe_tally(tally))
