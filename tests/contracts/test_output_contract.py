@@ -4,11 +4,11 @@ import csv
 import io
 import json
 import re
-import unicodedata
 
 import pytest
 from support.programs import SBPAM
 from support.pty_program import PtyProgram
+from support.screen import colourless, is_harmless
 from support.site import Site
 
 COLUMNS = ["host", "status", "job_id", "failure_reason", "os", "ip_address", "version", "detail"]
@@ -97,13 +97,6 @@ def test_columns_and_envelope_are_pinned(site: Site) -> None:
     assert list(envelope["errors"][0]) == ["code", "message", "hint", "trace_id"]
 
 
-def assert_harmless(text: str, *, keep: str = "\n\t") -> None:
-    for character in text:
-        assert character in keep or (
-            unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp", "Cs")
-        ), hex(ord(character))
-
-
 CASES = {f"web{n:02}.corp.example": value for n, value in enumerate(HOSTILE.values())}
 
 
@@ -114,7 +107,7 @@ def test_hostile_values(site: Site, form: str) -> None:
         site.world.overrides[host] = dict.fromkeys(fields, value)
     for command in (["schedule", *CASES], ["status"], ["status", "--all"]):
         ended = site.run(*command, "-o", form, env={"COLUMNS": "100"}).expect(0)
-        assert_harmless(ended.out + ended.err)
+        assert is_harmless(ended.out + ended.err, "\n\t")
         if form == "table":
             rows = [line.split()[0] for line in ended.out.splitlines() if line.startswith("web")]
             assert rows == list(CASES)
@@ -130,7 +123,7 @@ def test_hostile_values(site: Site, form: str) -> None:
     for command in (["schedule", *CASES], ["status", "--all"]):
         ended = site.run(*command, "-o", form, env={"COLUMNS": "100"})
         assert ended.code in (0, 3), ended
-        assert_harmless(ended.out + ended.err)
+        assert is_harmless(ended.out + ended.err, "\n\t")
 
 
 def test_terminal_gets_only_our_own_colours(site: Site) -> None:
@@ -139,8 +132,8 @@ def test_terminal_gets_only_our_own_colours(site: Site) -> None:
         "version": "[red]x[/red]",
     }
     ended = site.run("schedule", *HOSTS, terminal=True, env={"COLUMNS": "300"})
-    plain = re.sub("\x1b\\[[0-9;]*m", "", ended.out)
-    assert_harmless(plain)
+    plain = colourless(ended.out)
+    assert is_harmless(plain, "\n\t")
     assert "\\x1b[31mred" in plain
     assert "[red]x[/red]" in plain
 

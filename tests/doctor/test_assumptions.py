@@ -1,12 +1,12 @@
 """`doctor --assumptions`: the sandbox is as assumed; whatever is turned over is named."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from support.faults import Fault
+from support.screen import colourless
 from support.site import Site
 
 JOB = "HostScanJob/[0-9a-f]"
@@ -40,7 +40,7 @@ def test_the_sandbox_is_as_assumed(filled: Site) -> None:
     assert [fact for fact, row in rows.items() if row["ok"] is None] == []
     assert rows["times"]["seen"].startswith("without Z")
     shown = filled.run("doctor", "--assumptions", terminal=True, env={"COLUMNS": "100"}).out
-    assert max(map(cell_len, re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines())) <= 100
+    assert max(map(cell_len, colourless(shown).splitlines())) <= 100
 
 
 def deep(name: str, value: object) -> Callable[[Any], Any]:

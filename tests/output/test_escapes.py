@@ -1,15 +1,14 @@
 import csv
 import json
 import re
-import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.screen import BIDI, is_harmless
 
 from sbpam_cli.output.escape import csv_cell, escape_controls, json_text, tsv_cell
 
-BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HOSTILE = "\t\r\n\x00\x1b\x7f\x9b\x85\u2028\u2029" + BIDI + "\ud800\udfff"
 any_text = st.text(
     st.one_of(
@@ -27,10 +26,6 @@ def unescape(cell: str) -> str:
         lambda m: named[m[1]] if m[1] else chr(int(m[2] or m[3], 16)),
         cell,
     )
-
-
-def is_harmless(text: str) -> bool:
-    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in BIDI for c in text)
 
 
 @given(any_text)

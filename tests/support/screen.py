@@ -1,10 +1,25 @@
 """A terminal that is held in memory: what stands on its screen, whatever wrote it."""
 
+import re
+import unicodedata
 from typing import Any
 
 from pyte import HistoryScreen, Screen, Stream
 
 from sbpam_cli.system.services import Services
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def is_harmless(text: str, keep: str = "") -> bool:
+    """Whether nothing in it acts on a terminal, or on who reads it there."""
+    kinds = ("Cc", "Cs", "Zl", "Zp")
+    return not any(unicodedata.category(c) in kinds or c in BIDI for c in text if c not in keep)
+
+
+def colourless(text: str) -> str:
+    """Without our own colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 class Terminal:
