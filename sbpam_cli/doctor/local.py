@@ -109,25 +109,20 @@ def _state_folder(services: Services, folder: Path) -> Result:
 
 def _journal(services: Services, path: Path) -> Result:
     from sbpam_cli.journal.journal import Journal
-    from sbpam_cli.journal.schema import open_database
 
     if not path.exists():
         return True, "none yet, the first run makes it", None
-    connection, _ = open_database(services)
-    with closing(connection):
-        try:
-            [(word,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
-        except Exception as error:  # sqlite3's own, which only the journal knows
-            word = str(error)
+    with closing(Journal(services)) as journal:
+        word = journal.check()
+        if word == "ok":
+            # Every value is checked as it is read.
+            journal.runs()
+            counts = journal.counts()
     if word != "ok":
         remedy = f"save its rows with `sqlite3 {path} .recover`, then move it away:"
         remedy += " it may name hosts in doubt"
         return False, f"the journal {path} is damaged: {word}", remedy
     detail = f"{path}{_mode(path)}, {path.stat().st_size / 1e6:,.1f} MB"
-    with closing(Journal(services)) as journal:
-        # Every value is checked as it is read.
-        journal.runs()
-        counts = journal.counts()
     left = sorted(run for run, count in counts.items() if count.unknown or count.open)
     if not left:
         return True, f"{detail}, no unfinished run", None

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbpam_cli.errors import JournalError
@@ -89,113 +88,88 @@ PRAGMA user_version = {VERSION}
 """
 
 
-def journal_failure(path: Path, error: BaseException) -> JournalError:
-    """What went wrong with SQLite, and the remedy that fits."""
-    words = str(error)
-    if any(sign in words for sign in _UNSOUND):
-        hint = (
-            f"save its rows with `sqlite3 {path} .recover`: it may name hosts in doubt;"
-            " then move it away to start afresh"
-        )
-    elif "full" in words:
-        hint = f"make room on the disk of {path.parent}; then `sbpam resume` continues"
-    elif "locked" in words or "busy" in words:
-        hint = "another sbpam holds the journal; try again when it has ended"
-    else:
-        hint = f"check the folder {path.parent} (rights, space, disk), or set SBPAM_STATE_HOME"
-    return JournalError(f"the journal {path} cannot be used", reason=words, hint=hint)
-
-
-def open_database(services: Services) -> "tuple[sqlite3.Connection, Path]":
-    """Opens the journal's database, created if it is missing. Raises JournalError."""
-    import sqlite3
-
-    folder = private_folder(services, services.state_folder())
-    path = folder / "journal.sqlite3"
-    os.close(open_private(services, path))
-    connection: sqlite3.Connection | None = None
-    try:
-        connection = services.database(str(path))
-        _make_durable(
-            services, connection, on_network=is_network(filesystem_type(folder.resolve()))
-        )
-        _create_tables(connection, path)
-    except BaseException as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise journal_failure(path, error) from error
-        raise
-    return connection, path
-
-
-def _make_durable(
-    services: Services, connection: "sqlite3.Connection", *, on_network: bool
-) -> None:
-    import sqlite3
-
-    execute = connection.execute
-    execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000:.0f}")
-    # A write-ahead log needs shared memory, which a network's file system has not.
-    mode = _set_mode(services, connection, "delete" if on_network else "wal")
-    # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
-    execute("PRAGMA synchronous = FULL")
-    execute("PRAGMA fullfsync = ON")
-    execute("PRAGMA foreign_keys = ON")
-    [(level,)] = execute("PRAGMA synchronous").fetchall()
-    if level != 2:
-        raise sqlite3.OperationalError("SQLite does not keep synchronous=FULL")
-    if mode != "wal":
-        # A rollback journal ends by its removal, so its folder must be on the disk too.
-        execute("PRAGMA synchronous = EXTRA")
-
-
-def _set_mode(services: Services, connection: "sqlite3.Connection", wanted: str) -> str:
-    """The journal mode in force. SQLite's busy time-out does not cover this switch."""
-    import sqlite3
-
-    clock = services.clock
-    until = clock.monotonic() + _BUSY_TIMEOUT_S
-    while True:
-        try:
-            [(mode,)] = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
-            return str(mode)
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or clock.monotonic() >= until:
-                raise
-        clock.sleep(_BUSY_PAUSE_S)
-
-
-def _create_tables(connection: "sqlite3.Connection", path: Path) -> None:
-    execute = connection.execute
-    [(version,)] = execute("PRAGMA user_version").fetchall()
-    if version == 0:
-        execute("BEGIN IMMEDIATE")
-        # Another process may have been first.
-        [(version,)] = execute("PRAGMA user_version").fetchall()
-        for statement in _TABLES.split(";") if version == 0 else ():
-            execute(statement)
-        execute("COMMIT")
-    elif version != VERSION:
-        raise JournalError(
-            f"the journal {path} was written by a newer sbpam",
-            reason=f"its schema is {version}, this program knows {VERSION}",
-            hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
-        )
-
-
 class Database:
     """One connection. Any SQLite error raises JournalError, and the connection is over then."""
 
     def __init__(self, services: Services) -> None:
+        """The file is created if it is missing."""
+        import sqlite3
+
         self._services = services
-        self._connection: sqlite3.Connection | None
-        self._connection, self.path = open_database(services)
+        folder = private_folder(services, services.state_folder())
+        self.path = folder / "journal.sqlite3"
+        os.close(open_private(services, self.path))
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._connection = services.database(str(self.path))
+            self._make_durable(on_network=is_network(filesystem_type(folder.resolve())))
+            self._create_tables()
+        except BaseException as error:
+            failure = self._failed(error)
+            if isinstance(error, sqlite3.Error):
+                raise failure from error
+            raise
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def check(self) -> str:
+        """`ok`, or what SQLite finds wrong with the file."""
+        try:
+            [(word,)] = self._open_connection().execute("PRAGMA quick_check(1)").fetchall()
+        except Exception as error:  # sqlite3's own
+            return str(error)
+        return str(word)
+
+    def _make_durable(self, *, on_network: bool) -> None:
+        import sqlite3
+
+        execute = self._open_connection().execute
+        execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000:.0f}")
+        # A write-ahead log needs shared memory, which a network's file system has not.
+        mode = self._set_mode("delete" if on_network else "wal")
+        # With NORMAL nothing is on disk before the POST. Read back: a build may ignore it.
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA fullfsync = ON")
+        execute("PRAGMA foreign_keys = ON")
+        [(level,)] = execute("PRAGMA synchronous").fetchall()
+        if level != 2:
+            raise sqlite3.OperationalError("SQLite does not keep synchronous=FULL")
+        if mode != "wal":
+            # A rollback journal ends by its removal, so its folder must be on the disk too.
+            execute("PRAGMA synchronous = EXTRA")
+
+    def _set_mode(self, wanted: str) -> str:
+        """The journal mode in force. SQLite's busy time-out does not cover this switch."""
+        import sqlite3
+
+        execute, clock = self._open_connection().execute, self._services.clock
+        until = clock.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                [(mode,)] = execute(f"PRAGMA journal_mode = {wanted}").fetchall()
+                return str(mode)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or clock.monotonic() >= until:
+                    raise
+            clock.sleep(_BUSY_PAUSE_S)
+
+    def _create_tables(self) -> None:
+        [(version,)] = self._select("PRAGMA user_version")
+        if version == 0:
+            with self._transaction() as execute:
+                # Another process may have been first.
+                [(version,)] = execute("PRAGMA user_version").fetchall()
+                for statement in _TABLES.split(";") if version == 0 else ():
+                    execute(statement)
+        elif version != VERSION:
+            raise JournalError(
+                f"the journal {self.path} was written by a newer sbpam",
+                reason=f"its schema is {version}, this program knows {VERSION}",
+                hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -227,12 +201,27 @@ class Database:
             raise self._failed(error) from error
 
     def _failed(self, error: BaseException) -> JournalError:
-        """A commit that raised can still be there: this connection is over."""
+        """What went wrong, and the remedy that fits.
+
+        A commit that raised can still be there: this connection is over.
+        """
         import sqlite3
 
         with suppress(sqlite3.Error):
             self.close()
-        return journal_failure(self.path, error)
+        words, folder = str(error), self.path.parent
+        if any(sign in words for sign in _UNSOUND):
+            hint = (
+                f"save its rows with `sqlite3 {self.path} .recover`: it may name hosts in doubt;"
+                " then move it away to start afresh"
+            )
+        elif "full" in words:
+            hint = f"make room on the disk of {folder}; then `sbpam resume` continues"
+        elif "locked" in words or "busy" in words:
+            hint = "another sbpam holds the journal; try again when it has ended"
+        else:
+            hint = f"check the folder {folder} (rights, space, disk), or set SBPAM_STATE_HOME"
+        return JournalError(f"the journal {self.path} cannot be used", reason=words, hint=hint)
 
     def _open_connection(self) -> "sqlite3.Connection":
         if self._connection is None:
