@@ -86,7 +86,7 @@ class Follower:
         while going := [job for job in jobs if not job.seen]:
             if len(jobs) > 1:
                 done = len(jobs) - len(going)
-                self._watching.say(f"read {done:,} of {counted(len(jobs), 'job')}")
+                self._watching.live.update(f"read {done:,} of {counted(len(jobs), 'job')}")
             self.start(going)
             self._wait()
 
@@ -216,7 +216,7 @@ class Follower:
         try:
             if self._has_asked or not self._may_ask:
                 raise error
-            self._watching.hide()
+            self._watching.live.clear()
             self._session.ask_again()
         except SignInError as end:
             remedy = (end if isinstance(end, RefusedError) else error).hint

@@ -22,27 +22,23 @@ class Watching:
         self, ctx: Context, live: LiveDisplay, only: frozenset[ScanStatus], *, prints: bool
     ) -> None:
         self._ctx = ctx
-        self._live = live
+        self.live = live
         self._only = only
         self._prints = prints
         self._jobs: dict[int, FollowedJob] = {}
         self._unprinted: list[FollowedJob] = []
         self._printed: Counter[tuple[str, str | None]] = Counter()
 
-    def say(self, words: str) -> None:
-        """How far something else is."""
-        self._live.update(words)
-
     def count(self, jobs: Iterable[ScanJob]) -> Iterator[ScanJob]:
         """Passes a long list on, and shows how far it was read."""
         for number, job in enumerate(jobs, 1):
-            self.say(f"read {counted(number, 'job')}")
+            self.live.update(f"read {counted(number, 'job')}")
             yield job
 
     def show(self, changed: Sequence[FollowedJob]) -> None:
         """Looks at jobs that the server has just told of; without any, time has passed."""
         if not changed:
-            self._live.tick()
+            self.live.tick()
             return
         self._jobs.update((id(job), job) for job in changed)
         jobs = self._jobs.values()
@@ -52,7 +48,7 @@ class Watching:
             if all(job.seen for job in jobs if job.names is None):
                 self._print_ended()
         has_answers = any(job.seen for job in changed)
-        self._live.update(
+        self.live.update(
             ScanProgress(
                 sum((job.counts for job in jobs), Counter()),
                 sum((job.problems for job in jobs), Counter()),
@@ -63,14 +59,10 @@ class Watching:
             )
         )
 
-    def hide(self) -> None:
-        """Makes room for something else on the terminal, until the next change."""
-        self._live.clear()
-
     def write(self, rows: Iterable[HostRow]) -> None:
         """Rows in their final order, without those that are printed already."""
         if self._ctx.services.stdout_is_terminal():
-            self.hide()
+            self.live.clear()
         if self._only:
             rows = [row for row in rows if row.status in self._only]
         if self._prints:
@@ -91,7 +83,7 @@ class Watching:
         self._printed.update((row.host, row.job_id) for row in shown)
         if shown:
             if self._ctx.services.stdout_is_terminal():
-                self.hide()
+                self.live.clear()
             self._ctx.printer.write(shown)
 
 

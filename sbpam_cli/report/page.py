@@ -148,9 +148,7 @@ def _shares(counts: Mapping[ScanStatus, int]) -> list[tuple[ScanStatus, int, flo
     found = sorted(filter(counts.get, ScanStatus), key=lambda s: _ORDER.get(status_kind(s), 2))
     widths = [100 * counts[status] / sum(counts.values()) for status in found]
     starts = accumulate(widths, initial=0.0)
-    return [
-        (s, counts[s], start, width) for s, start, width in zip(found, starts, widths, strict=False)
-    ]
+    return list(zip(found, [counts[s] for s in found], starts, widths, strict=False))
 
 
 def _bins(durations_s: Sequence[float]) -> list[tuple[str, int, float]]:

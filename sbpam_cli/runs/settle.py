@@ -110,7 +110,7 @@ class Settling:
         if left_s > 1:
             self._talk.note(words)
         while (left_s := moment - clock.monotonic()) > 0:
-            self._state.watching.say(f"{words}, {duration_words(left_s)} left")
+            self._state.watching.live.update(f"{words}, {duration_words(left_s)} left")
             if clock.wait(interruption.event, min(WAIT_SLICE_S, left_s)):
                 raise interruption.error()
 

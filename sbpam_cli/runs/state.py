@@ -73,7 +73,7 @@ class RunState:
         if open_then > open_hosts > 0:
             left_s = (now - began) * open_hosts / (open_then - open_hosts)
             words += f", about {duration_words(left_s)} left"
-        self.watching.say(words)
+        self.watching.live.update(words)
 
     def has(self, *states: str) -> bool:
         return any(batch.state in states for batch in self.batches)
