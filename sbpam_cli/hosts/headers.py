@@ -1,7 +1,8 @@
 """Which column of a table holds the names, and where its header is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from sbpam_cli.errors import InputError
@@ -174,7 +175,7 @@ def _skip_preface(text: HostText, column: str | None) -> tuple[int, str | None]:
 def _is_row(head: Sequence[str], place: int, column: str | None) -> bool:
     """Whether a line that begins with `#` is a header, `#,Hostname,IP`, or `#1;web01...`."""
     row = _row_at(head, place, column, None)
-    below = next((line for line in head[place + 1 :] if line.strip()), "")
+    below = next((line for line in _lines_below(head, place) if line.strip()), "")
     if row.separator is None or row.cells[0].startswith("# ") or not row.found:
         return False
     cell = row.cells[row.found[0]]
@@ -191,7 +192,7 @@ def _row_at(head: Sequence[str], place: int, column: str | None, separator: str 
         comment = re.search(rf"\s#(?= |$)|(?<![\s{mark}\"])[^\S{mark}]+#", line)
         body = line[: comment.start()] if comment else line
         if mark in body or separator or line.lstrip().startswith('"'):
-            cells, height = _split_row([body, *head[place + 1 :]], mark)
+            cells, height = _split_row(body, _lines_below(head, place), mark)
             rows.append(Layout(mark, cells, find_columns(cells, column), height))
     # A dotted name alone in its line is a host.
     is_host = column is None and "." in alone
@@ -199,16 +200,21 @@ def _row_at(head: Sequence[str], place: int, column: str | None, separator: str 
     return max(rows, key=lambda row: (bool(row.found), len(row.cells)), default=plain)
 
 
-def _split_row(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
+def _lines_below(head: Sequence[str], place: int) -> Iterator[str]:
+    # A slice at every line of a long preface would copy for minutes.
+    return (head[number] for number in range(place + 1, len(head)))
+
+
+def _split_row(first: str, below: Iterable[str], separator: str) -> tuple[list[str], int]:
     """The cells of the first row, whatever its quotes do, and how many lines it takes."""
     import csv
 
-    ended = (f"{line}\n" for line in lines)
+    ended = (f"{line}\n" for line in chain([first], below))
     reader = csv.reader(ended, delimiter=separator, skipinitialspace=True, strict=True)
     try:
         cells, height = next(reader), reader.line_num
     except csv.Error:
-        cells, height = lines[0].split(separator), 1
+        cells, height = first.split(separator), 1
     return [cell.strip(' "\n') for cell in cells], height
 
 
