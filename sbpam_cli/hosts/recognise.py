@@ -122,7 +122,7 @@ class HostText:
             self.line += 1
 
     def rows(self, block: bytes, content: Callable[[str], str]) -> tuple[list[int], list[str]]:
-        """What lines hold, with their numbers; if that is nothing, they count as what they are."""
+        """What each line holds, with its number; one that holds nothing is blank or a comment."""
         numbers, rows = list[int](), list[str]()
         for number, line in enumerate(self.decode(block).split("\n")[:-1], self.line):
             if row := content(line):

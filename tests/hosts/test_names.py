@@ -184,11 +184,17 @@ def test_a_long_comment_above_the_names_is_one_comment() -> None:
     assert hosts.tallies[0].comments == 1
 
 
-@pytest.mark.parametrize(("start", "line"), [(b"a.bc\nx", 2), (b"#", 1)])
-def test_an_endless_line_is_refused_in_bounded_memory(start: bytes, line: int) -> None:
-    stream = Trickle(start + b"x" * 40_000_000, 1 << 16)
+FOLDED = b" " + b"x" * 5_000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "line"),
+    [(b"a.bc\nx", b"x", 2), (b"#", b"x", 1), (b"dn: a\ncn:\n", FOLDED, 2)],
+)
+def test_an_endless_line_is_refused_in_bounded_memory(start: bytes, more: bytes, line: int) -> None:
+    stream = Trickle(start + more * (40_000_000 // len(more)), 1 << 16)
     tracemalloc.start()
-    with pytest.raises(InputError, match=rf"stdin:{line}: a line of more than 4 MiB"):
+    with pytest.raises(InputError, match=rf"stdin:{line}: a line .* more than 4 MiB"):
         read_list(stream)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
