@@ -107,11 +107,10 @@ def find_layout(text: HostText, column: str | None) -> Layout:
     head, tally = text.head, text.tally
     is_number = column is not None and re.fullmatch("[0-9]+", column)
     place, separator = _skip_preface(text, column)
+    text.skip_lines(place)
     if place == len(head):
-        text.skip_lines(place)
         return Layout(None)
     if column is None and is_own(head[place].split("\t")):
-        text.skip_lines(place)
         tally.form, tally.column = "sbpam", "host"
         return Layout("\t", own=True)
     row = _row_at(head, place, column, separator)
@@ -119,6 +118,7 @@ def find_layout(text: HostText, column: str | None) -> Layout:
         top, (place, row) = place, _find_below(text, place, row, column, separator)
         _pass_titles(text, top, place)
     where = f"{text.name}:{place + 1}"
+    tally.form = {None: "text", "\t": "tsv"}.get(row.separator, "csv")
     if not row.found:
         names = [cell for cell in row.cells if fqdn(cell)]
         if column is None and len(names) > 1:
@@ -127,25 +127,20 @@ def find_layout(text: HostText, column: str | None) -> Layout:
         plain = row.separator is None or (len(row.cells) == 1 and names)
         if column is not None or not plain or (not names and _is_underlined(head, place + 1)):
             raise no_such_column(where, row.cells, column)
-        text.skip_lines(place)
-        tally.form = "csv" if row.separator else "text"
         return Layout(row.separator)
     if column is not None and len(row.found) > 1:
         hint = "Name one with --column NUMBER."
         raise InputError(f"{where}: {len(row.found)} columns are called {shown(column)}", hint=hint)
     title = row.cells[row.found[0]]
     dotted = row.separator is not None and "." in title and rank_title(title) is not None
-    tally.form = {None: "text", "\t": "tsv"}.get(row.separator, "csv")
     tally.column = title
     if is_number and fqdn(title) and not dotted:
         tally.column = column
-        text.skip_lines(place)
         return row
     tally.header_line = place + 1
     others = (cell for cell in row.cells if cell != title and _ACCOUNTS.fullmatch(fold_title(cell)))
     tally.unused = next(others, None)
-    below = place + row.height
-    text.skip_lines(below + _is_underlined(head, below))
+    text.skip_lines(row.height + _is_underlined(head, place + row.height))
     return row._replace(label=fold_title(title).rpartition(".")[2] if dotted else None)
 
 
@@ -237,7 +232,8 @@ def _find_below(
 
 
 def _pass_titles(text: HostText, start: int, header: int) -> None:
-    """Accounts for the lines above the header that `--column NAME` points to."""
+    """Takes, and accounts for, the lines above the header that `--column NAME` points to."""
+    text.skip_lines(header - start)
     for number, line in enumerate(text.head[start:header], start + 1):
         if any(map(fqdn, re.split(rf"[{_EMPTY}]", line))):
             raise text.refusal(number, f"a host stands above the header, in line {header + 1}")

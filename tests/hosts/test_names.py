@@ -189,7 +189,7 @@ FOLDED = b" " + b"x" * 5_000 + b"\n"
 
 @pytest.mark.parametrize(
     ("start", "more", "line"),
-    [(b"a.bc\nx", b"x", 2), (b"#", b"x", 1), (b"dn: a\ncn:\n", FOLDED, 2)],
+    [(b"a.bc\nx", b"x", 2), (b"#", b"x", 1), (b"dn: a\nb:\n", FOLDED, 2)],
 )
 def test_an_endless_line_is_refused_in_bounded_memory(start: bytes, more: bytes, line: int) -> None:
     stream = Trickle(start + more * (40_000_000 // len(more)), 1 << 16)
