@@ -136,7 +136,9 @@ class AlikeRows(Sequence[HostRow]):
         return len(self.hosts)
 
     def __getitem__(self, at: Any) -> Any:
-        return [*self][at]
+        if isinstance(at, slice):
+            return AlikeRows(self.hosts[at], self.like)
+        return self.like._replace(host=self.hosts[at])
 
     def __iter__(self) -> Iterator[HostRow]:
         return map(make_row, zip(self.hosts, *map(repeat, self.like[1:]), strict=False))

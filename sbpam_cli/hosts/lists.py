@@ -5,8 +5,7 @@ Every record of a list is accounted for in its tally.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO, Literal, NamedTuple
 
 from sbpam_cli.errors import InputError, OptionError
@@ -184,13 +183,15 @@ class _Reading:
     def __init__(self, rules: ReadingRules, talk: Talk) -> None:
         self._rules = rules
         self._talk = talk
-        self._names: dict[str, None] = {}
+        self._names: list[str] = []
+        # Beside the list, because a dict of a million names takes half as long again.
+        self._known: set[str] = set()
         self._refused: dict[str, Refusal] = {}
         self._tallies: list[ListTally] = []
         self._tally = ListTally("")
 
     def result(self) -> Hosts:
-        return Hosts(list(self._names), list(self._refused.values()), self._tallies)
+        return Hosts(self._names, list(self._refused.values()), self._tallies)
 
     def read_argument(self, text: str, where: str) -> None:
         self._tally = ListTally(where)
@@ -261,11 +262,13 @@ class _Reading:
                 self._add(names)
 
     def _add(self, names: Sequence[str]) -> None:
-        known = len(self._names)
-        self._names.update(zip(names, repeat(None), strict=False))
-        added = len(self._names) - known
-        self._tally.hosts += added
-        self._tally.duplicates += len(names) - added
+        new: Collection[str] = dict.fromkeys(names)
+        if not self._known.isdisjoint(new):
+            new = [name for name in new if name not in self._known]
+        self._known.update(new)
+        self._names += new
+        self._tally.hosts += len(new)
+        self._tally.duplicates += len(names) - len(new)
         most = self._rules.max_hosts
         if most is not None and len(self._names) > most:
             raise InputError(

@@ -61,8 +61,11 @@ TIMES = frozenset({"started", "expires", "sent", "answered", "last_scan"})
 """Columns that hold a time in UTC; a terminal's table shows it as local time."""
 
 
-def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[list[Row]]:
-    """`rows` in lists of at most `size`."""
+def batches(rows: Iterable[Row], size: int = 1000) -> Iterator[Sequence[Row]]:
+    """`rows` in parts of at most `size`."""
+    if isinstance(rows, Sequence):
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
+        return
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -75,7 +75,7 @@ class Printer:
                 self._left_out += len(self._kept[self._limit :])
                 del self._kept[self._limit :]
             return
-        for batch in [rows] if isinstance(rows, AlikeRows) else batches(rows):
+        for batch in batches(rows):
             self._console.write(self._header() + self._lines(batch))
         self._console.flush()
 
