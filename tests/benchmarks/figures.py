@@ -184,7 +184,7 @@ def _lists(stage: Stage) -> list[Race]:
     jq = f'jq -r .fqdn "$1" | {unique}'
     ndjson = shell(jq, stage.lists / "mixed.ndjson", stdout=stage.folder / "mixed.jq")
     lines = f"{stage.sizes.lines:,} lines"
-    dictionary = "a dict of a million strings, and a row and a line of output for each"
+    dictionary = "a set and a list of a million strings, and what validates them"
     return [
         race(
             "clean.txt",
