@@ -171,6 +171,8 @@ processor time, and the POSTs wait {latency} ms each, {parallel} at a time.
 Wall time and peak memory; `schedule` with batches of 1,000, {parallel} in flight, {latency} ms
 latency, and a new journal.
 
+![Time and memory over the number of hosts](growth.svg)
+
 {growth}
 
 ## Measured on

@@ -4,7 +4,7 @@
 
 Installs the wheel and the peers into environments of their own, runs every command of the
 table in turn, and prints figures, targets and spread. `--page` writes
-`tests/benchmarks/README.md`. It never fails because of a time.
+`tests/benchmarks/README.md` and the picture beside it. It never fails because of a time.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.figures import Race, all_races
-from benchmarks.growth import measure_growth
+from benchmarks.growth import draw_growth, measure_growth
 from benchmarks.measure import Stopwatch
 from benchmarks.page import Report, Taken, describe_machine, evaluate, show_page, show_table
 from benchmarks.stage import FULL, SHORT, Stage, set_up
@@ -75,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(show_table(report))
     if given.page is not None:
         given.page.write_text(show_page(report))
+        if report.growth:
+            given.page.with_name("growth.svg").write_text(draw_growth(report.growth))
     return 0
 
 
