@@ -5,6 +5,7 @@ Lines end with "\\n" everywhere, Windows included, as `gh` does.
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import cast
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
 from sbpam_cli.models import FORMS, AlikeRows, Form
@@ -126,11 +127,11 @@ class Printer:
         cell = tsv_cell if self._form == "tsv" else csv_cell
         if values.count(values[0]) == len(values):
             return [cell(text_of(values[0]))] * len(values)
-        different = set(values)
-        if self._form == "tsv" and len(different) * 2 > len(values):
-            texts = [v if type(v) is str else text_of(v) for v in values]
-            return texts if is_plain_tsv("".join(texts)) else list(map(cell, texts))
-        cells = {value: cell(text_of(value)) for value in different}
+        if self._form == "tsv" and set(map(type, values)) == {str}:
+            texts = cast("Sequence[str]", values)
+            if is_plain_tsv("".join(texts)):
+                return texts
+        cells = {value: cell(text_of(value)) for value in set(values)}
         return list(map(cells.__getitem__, values))
 
     def _objects(self, rows: Sequence[Row]) -> list[str]:
