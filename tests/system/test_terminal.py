@@ -82,12 +82,14 @@ def test_every_way_out_of_a_secret_prompt_puts_echo_back(
     program = start(SBPAM, *QUESTIONS[question])
     program.wait_for(question, echo=False)
 
-    if how.startswith("SIG"):
-        os.kill(program.process.pid, getattr(signal, how))
-    else:
-        program.type(bytes([ord(how[1]) & 0x1F]))
+    def leave() -> None:
+        if how.startswith("SIG"):
+            os.kill(program.process.pid, getattr(signal, how))
+        else:
+            program.type(bytes([ord(how[1]) & 0x1F]))
 
-    code = program.end()
+    leave()
+    code = program.end(leave)
     names = {"^C": "SIGINT", "^\\": "SIGQUIT"}
     number = getattr(signal, names.get(how, how))
     assert code in (-number, 128 + number)
