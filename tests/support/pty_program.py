@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 PATIENCE_S = 60.0
@@ -45,17 +45,8 @@ class PtyProgram:
     def type(self, text: bytes | str) -> None:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
 
-    def end(self, again: Callable[[], None] = lambda: None) -> int:
-        """Its exit code, once it has ended; negative for a signal.
-
-        again: what a person does once more who waits in vain: a signal between a question and
-        its read waits for the next one, because Python has no `pselect`.
-        """
-        for _ in range(6):
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(PATIENCE_S / 6)
-                break
-            again()
+    def end(self) -> int:
+        """Its exit code, once it has ended; negative for a signal."""
         code = self.process.wait(PATIENCE_S)
         self._read(0.05)
         return code

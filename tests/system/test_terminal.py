@@ -82,14 +82,12 @@ def test_every_way_out_of_a_secret_prompt_puts_echo_back(
     program = start(SBPAM, *QUESTIONS[question])
     program.wait_for(question, echo=False)
 
-    def leave() -> None:
-        if how.startswith("SIG"):
-            os.kill(program.process.pid, getattr(signal, how))
-        else:
-            program.type(bytes([ord(how[1]) & 0x1F]))
+    if how.startswith("SIG"):
+        os.kill(program.process.pid, getattr(signal, how))
+    else:
+        program.type(bytes([ord(how[1]) & 0x1F]))
 
-    leave()
-    code = program.end(leave)
+    code = program.end()
     names = {"^C": "SIGINT", "^\\": "SIGQUIT"}
     number = getattr(signal, names.get(how, how))
     assert code in (-number, 128 + number)
