@@ -14,9 +14,11 @@ from support.left_out import LEFT_OUT
 from support.process import RealSite, staged
 from support.site import Program, Site, served
 
-# A shell's `&` starts what it runs with SIGINT ignored, and so would be every program under test.
+# A shell's `&` starts what it runs with these ignored, and so would be every program under test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if os.name != "nt" and signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Some machines forbid bytecode: every start of the program would compile all of it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
