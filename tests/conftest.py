@@ -26,7 +26,7 @@ sys.dont_write_bytecode = False
 
 # Every run draws others: fewer in each keeps the suite quick.
 settings.register_profile(
-    "shared-machine", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "shared-machine", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("shared-machine")
 # The long form: pytest --hypothesis-profile=long
