@@ -88,7 +88,7 @@ def _uncommented(line: str) -> str:
 
 
 def _flat_rows(block: bytes) -> list[object] | None:
-    """The objects of whole lines, one in each; None if any may be else, or hold a member twice."""
+    """The objects of whole lines, one in each; None if a line may hold more, or a member twice."""
     import msgspec
 
     try:
