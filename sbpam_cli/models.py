@@ -1,15 +1,19 @@
 """What the program speaks of: hosts, jobs, statuses, tokens, profiles.
 
-Rows are named tuples: a million of them are made, and a frozen dataclass costs five times
-as much to build. Names and order of the server's enumerations: vendor's 4.2 pages.
+Rows are named tuples, and many are kept by their columns: there are a million, and a frozen
+dataclass costs five times as much to build. Names and order of the server's enumerations:
+vendor's 4.2 pages.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import repeat
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+Made = TypeVar("Made", bound=tuple[Any, ...])
 
 
 class ScanStatus(StrEnum):
@@ -121,27 +125,74 @@ class HostRow(NamedTuple):
     finished_at: float | None = None
 
 
-make_row: Callable[[Iterable[object]], HostRow] = partial(tuple.__new__, HostRow)
-"""`HostRow._make`, which calls Python's code for each of a million."""
+class Rows(Sequence[Made]):
+    """Named tuples of one kind, kept a column at a time; one is made when somebody looks at it.
 
+    columns: for each field, in order, a value for each row, or a single one that all have.
+    """
 
-class AlikeRows(Sequence[HostRow]):
-    """Rows that differ in their host alone; they are made when somebody looks at them."""
+    def __init__(self, kind: type[Made], columns: Mapping[str, Sequence[Any]], size: int) -> None:
+        self.kind = kind
+        self.columns = columns
+        self._size = size
 
-    def __init__(self, hosts: Sequence[str], like: HostRow) -> None:
-        self.hosts = hosts
-        self.like = like
+    @classmethod
+    def of(cls, kind: type[Made], rows: Sequence[Made]) -> "Rows[Made]":
+        """These rows; as they are if they are kept so."""
+        if isinstance(rows, Rows):
+            return rows
+        fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+        values = zip(*rows, strict=True) if rows else repeat(())
+        return cls(kind, dict(zip(fields, values, strict=False)), len(rows))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Rows[Made]]") -> "Rows[Made]":
+        """The rows of one part after the other; at least one."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        columns = {f: [v for part in parts for v in part.column(f)] for f in first.columns}
+        return cls(first.kind, columns, sum(map(len, parts)))
+
+    @classmethod
+    def alike(cls, hosts: Sequence[str], like: Made) -> "Rows[Made]":
+        """Rows that differ in their host alone."""
+        columns: dict[str, Sequence[Any]]
+        columns = {field: [value] for field, value in like._asdict().items()}  # type: ignore[attr-defined]
+        return cls(type(like), {**columns, "host": hosts}, len(hosts))
 
     def __len__(self) -> int:
-        return len(self.hosts)
+        return self._size
 
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):
-            return AlikeRows(self.hosts[at], self.like)
-        return self.like._replace(host=self.hosts[at])
+            parts = {f: c[at] if self._is_full(c) else c for f, c in self.columns.items()}
+            return Rows(self.kind, parts, len(range(self._size)[at]))
+        values = (c[at if self._is_full(c) else 0] for c in self.columns.values())
+        return tuple.__new__(self.kind, values)
 
-    def __iter__(self) -> Iterator[HostRow]:
-        return map(make_row, zip(self.hosts, *map(repeat, self.like[1:]), strict=False))
+    def __iter__(self) -> Iterator[Made]:
+        # Not `_make`, which calls Python's code for each of a million.
+        return map(
+            partial(tuple.__new__, self.kind), zip(*map(self.column, self.columns), strict=True)
+        )
+
+    def _is_full(self, column: Sequence[Any]) -> bool:
+        return len(column) == self._size
+
+    def column(self, field: str) -> Iterable[Any]:
+        """A value for each row."""
+        values = self.columns[field]
+        return values if self._is_full(values) else repeat(values[0], self._size)
+
+    def tally(self, field: str) -> Counter[Any]:
+        """How often each value of a column occurs."""
+        values = self.columns[field]
+        return Counter(values if self._is_full(values) else {values[0]: self._size})
+
+    def replace(self, **columns: Sequence[object]) -> "Rows[Made]":
+        """The same rows with other columns."""
+        return Rows(self.kind, {**self.columns, **columns}, self._size)
 
 
 class ScanHost(NamedTuple):
@@ -173,7 +224,7 @@ class ScanJob(NamedTuple):
     job_id: str
     status: ScanStatus | None
     detail: str | None
-    hosts: Sequence[ScanHost] | None
+    hosts: Rows[ScanHost] | None
     created_at: float | None = None
     created_by: str | None = None
     node_id: str | None = None

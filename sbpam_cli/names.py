@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from types import NoneType
 
 UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _UUID = re.compile(UUID, re.ASCII)
-_UUID_LINES = re.compile(f"(?:{UUID}\n)*+", re.ASCII)
+_UUID_SIZE = 36
 
 
 def canonical_uuid(text: object) -> str | None:
@@ -19,13 +21,20 @@ def canonical_uuid(text: object) -> str | None:
     return text.lower()
 
 
-def canonical_uuids(values: Sequence[object]) -> list[str | None]:
-    """`canonical_uuid` of each; all at once if every one is a UUID."""
-    if set(map(type, values)) == {str}:
-        joined = "\n".join([*map(str, values), ""])
-        found = joined.lower().split("\n")[:-1] if _UUID_LINES.fullmatch(joined) else []
-        if len(found) == len(values):
-            return [*found]
+def canonical_uuids(values: Sequence[object]) -> Sequence[str | None]:
+    """`canonical_uuid` of each, or of all; at once if every one is a UUID."""
+    kinds = set(map(type, values))
+    if kinds == {NoneType}:
+        return [None]
+    if kinds == {str}:
+        texts = list(map(str, values))
+        joined = "".join(texts)
+        dashes = {joined[place::_UUID_SIZE] for place in (8, 13, 18, 23)}
+        if set(map(len, texts)) == {_UUID_SIZE} and dashes == {"-" * len(texts)}:
+            with suppress(ValueError):
+                # It takes ASCII alone, and passes over blanks.
+                if len(bytes.fromhex(joined.replace("-", ""))) * 2 == (_UUID_SIZE - 4) * len(texts):
+                    return texts if joined == joined.lower() else list(map(str.lower, texts))
     return list(map(canonical_uuid, values))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
-from sbpam_cli.models import SCHEDULED, AlikeRows, HostRow, JobSummary, ListTally, ScanStatus
+from sbpam_cli.models import SCHEDULED, HostRow, JobSummary, ListTally, Rows, ScanStatus
 
 _PRECEDENCE = (
     ExitCode.USAGE,
@@ -46,11 +46,8 @@ class Outcome:
 
     def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""
-        if isinstance(rows, AlikeRows):
-            self.counts[rows.like.status] += len(rows)
-            return rows
-        counted = rows if isinstance(rows, list) else list(rows)
-        self.counts.update([row.status for row in counted])
+        counted = Rows.of(HostRow, rows if isinstance(rows, Sequence) else list(rows))
+        self.counts.update(counted.tally("status"))
         return counted
 
     @property

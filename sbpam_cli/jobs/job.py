@@ -13,13 +13,12 @@ from sbpam_cli.models import (
     GOING,
     PROBLEMS,
     SCHEDULED,
-    AlikeRows,
     HostRow,
     JobSummary,
+    Rows,
     ScanHost,
     ScanJob,
     ScanStatus,
-    make_row,
     sum_status,
 )
 from sbpam_cli.names import fold_host, short_host
@@ -84,15 +83,16 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     detail: that they are not in the job is believed only after a second look.
     """
     if job.hosts is None:
-        return Match(AlikeRows(names, HostRow("", unsaid, job.job_id)), [], [])
-    if [host.dns_host_name for host in job.hosts] == names:
+        return Match(Rows.alike(names, HostRow("", unsaid, job.job_id)), [], [])
+    if [*job.hosts.columns["dns_host_name"]] == names:
         return Match(_rows(names, job.job_id, job.hosts, unsaid), [], [])
-    found = match_hosts(names, job.hosts)
-    others = _others(job.hosts, found)
+    hosts = list(job.hosts)
+    found = match_hosts(names, hosts)
+    others = _others(hosts, found)
     if others and len(found) < len(names):
         _match_alike(names, others, found)
         others = _others(others, found)
-    told = [found.get(name, _NOT_THERE) for name in names]
+    told = Rows.of(ScanHost, [found.get(name, _NOT_THERE) for name in names])
     spare = [host_name(host) for host in others]
     return Match(
         _rows(names, job.job_id, told, unsaid),
@@ -127,13 +127,12 @@ def join_words(detail: str | None, more: str) -> str:
 
 
 def _rows(
-    names: Sequence[str], job_id: str, hosts: Sequence[ScanHost], unsaid: ScanStatus
-) -> list[HostRow]:
-    # From the failure reason to the times, both have the same fields in the same order.
-    return [
-        make_row((name, host[2] or unsaid, job_id, *host[3:-1]))
-        for name, host in zip(names, hosts, strict=True)
-    ]
+    names: Sequence[str], job_id: str, hosts: Rows[ScanHost], unsaid: ScanStatus
+) -> Rows[HostRow]:
+    told = hosts.columns
+    own = {"host": names, "status": [one or unsaid for one in told["status"]], "job_id": [job_id]}
+    columns = {field: (own if field in own else told)[field] for field in HostRow._fields}
+    return Rows(HostRow, columns, len(hosts))
 
 
 def is_unconfirmed(row: HostRow) -> bool:
@@ -189,10 +188,13 @@ class FollowedJob:
     def __post_init__(self) -> None:
         self._take(self.rows)
 
-    def _take(self, rows: Sequence[HostRow]) -> None:
-        self.rows, self.counts = rows, Counter([row.status for row in rows])
-        bad = (row for row in rows if row.status in PROBLEMS)
-        self.problems = Counter(row.failure_reason or row.status for row in bad)
+    def _take(self, rows: Sequence[HostRow]) -> Rows[HostRow]:
+        self.rows = kept = Rows.of(HostRow, rows)
+        self.counts, self.problems = kept.tally("status"), Counter()
+        if PROBLEMS.intersection(self.counts):
+            told = zip(kept.column("status"), kept.column("failure_reason"), strict=True)
+            self.problems.update(why or status for status, why in told if status in PROBLEMS)
+        return kept
 
     @property
     def is_over(self) -> bool:
@@ -227,17 +229,18 @@ class FollowedJob:
             return self
         self.told = True
         if self.names is None:
-            self._take(_held_rows(job.job_id, job.hosts))
-            lacks = any(row.detail == _UNTOLD for row in self.rows)
-            self.lacking = self.lacking + 1 if lacks else 0
+            held = self._take(_held_rows(job.job_id, job.hosts))
+            self.lacking = self.lacking + 1 if _UNTOLD in held.columns["detail"] else 0
             return self
         match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
         self.lacking = self.lacking + 1 if match.missing else 0
-        before, missing = {row.host: row for row in self.rows}, set(match.missing)
-        rows = [
-            self._missing_row(row, before.get(row.host), match, now) if row.host in missing else row
-            for row in match.rows
-        ]
+        rows: Sequence[HostRow] = match.rows
+        if match.missing:
+            before, missing = {row.host: row for row in self.rows}, set(match.missing)
+            rows = [
+                self._missing_row(r, before.get(r.host), match, now) if r.host in missing else r
+                for r in match.rows
+            ]
         self._take(rows)
         return self
 
@@ -279,8 +282,11 @@ class FollowedJob:
         self._take(rows)
 
 
-def _held_rows(job_id: str, hosts: Sequence[ScanHost]) -> list[HostRow]:
-    rows = _rows([host_name(host) for host in hosts], job_id, hosts, ScanStatus.UNKNOWN)
+def _held_rows(job_id: str, hosts: Rows[ScanHost]) -> Sequence[HostRow]:
+    names = hosts.columns["dns_host_name"]
+    if all(names) and len(names) == len(hosts):
+        return _rows(list(map(fold_host, names)), job_id, hosts, ScanStatus.UNKNOWN)
+    rows = [*_rows([host_name(host) for host in hosts], job_id, hosts, ScanStatus.UNKNOWN)]
     for at, row in enumerate(rows):
         # A join without host and queue: it says `Queued` for ever.
         if not row.host and row.status in _WAITING and not any(hosts[at]._replace(status=None)):

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from sbpam_cli.errors import SbpamError
 from sbpam_cli.journal.records import Aside, Batch
-from sbpam_cli.models import AlikeRows, HostRow, JobSummary, ScanStatus, sum_status
+from sbpam_cli.models import HostRow, JobSummary, Rows, ScanStatus, sum_status
 from sbpam_cli.outcome import Outcome
 
 _STATES: dict[str, ScanStatus] = {
@@ -17,13 +17,13 @@ _STATES: dict[str, ScanStatus] = {
 }
 
 
-def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Sequence[HostRow]:
+def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Rows[HostRow]:
     """The rows of a batch in whatever state it is."""
     if batch.rows is not None:
-        return batch.rows
+        return Rows.of(HostRow, batch.rows)
     status = _STATES[batch.state]
     detail = why_not_sent if batch.state == "planned" else batch.reason
-    return AlikeRows(batch.names, HostRow("", status, batch.job_id, detail=detail))
+    return Rows.alike(batch.names, HostRow("", status, batch.job_id, detail=detail))
 
 
 def merge_aside(first: int, rows: Iterable[HostRow], aside: Sequence[Aside]) -> Iterator[HostRow]:
@@ -53,7 +53,7 @@ def job_summaries(batches: Iterable[Batch]) -> list[JobSummary]:
     return [
         JobSummary(
             batch.job_id,
-            batch.job_status or sum_status(None, [row.status for row in batch_rows(batch)]),
+            batch.job_status or sum_status(None, batch_rows(batch).columns["status"]),
             len(batch.names),
         )
         for batch in sorted(batches, key=lambda batch: batch.first)
@@ -117,5 +117,5 @@ class RowStream:
         self.write(merge_aside(batch.first, rows, aside) if aside else rows)
         if batch.rows is not None and not self._keep_rows:
             if batch.job_id is not None:
-                batch.job_status = sum_status(None, [row.status for row in batch.rows])
+                batch.job_status = sum_status(None, rows.columns["status"])
             batch.rows = None

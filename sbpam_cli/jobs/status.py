@@ -11,7 +11,7 @@ from sbpam_cli.jobs.rows import RowStream, batch_rows
 from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import GOING, HostRow, ScanJob, ScanStatus
+from sbpam_cli.models import GOING, HostRow, Rows, ScanJob, ScanStatus
 from sbpam_cli.names import canonical_uuid, fold_host
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.output.context import Context
@@ -250,8 +250,9 @@ def _dated_batches(journal: Journal, run: Run) -> Iterator[Batch]:
         yield batch
 
 
-def dated_rows(batch: Batch, run: Run) -> list[HostRow]:
+def dated_rows(batch: Batch, run: Run) -> Rows[HostRow]:
     """The journal's rows of a batch; `detail` says as of when."""
     seen_at = batch.seen_at or batch.gave_up_at or run.ended or run.started
     as_of = f"as of {utc(seen_at)}"
-    return [row._replace(detail=join_words(row.detail, as_of)) for row in batch_rows(batch)]
+    rows = batch_rows(batch)
+    return rows.replace(detail=[join_words(one, as_of) for one in rows.columns["detail"]])

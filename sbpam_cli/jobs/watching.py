@@ -25,6 +25,7 @@ class Watching:
         self.live = live
         self._only = only
         self._prints = prints
+        self._on_terminal = ctx.services.stdout_is_terminal()
         self._jobs: dict[int, FollowedJob] = {}
         self._unprinted: list[FollowedJob] = []
         self._printed: Counter[tuple[str, str | None]] = Counter()
@@ -61,7 +62,7 @@ class Watching:
 
     def write(self, rows: Iterable[HostRow]) -> None:
         """Rows in their final order, without those that are printed already."""
-        if self._ctx.services.stdout_is_terminal():
+        if self._on_terminal:
             self.live.clear()
         if self._only:
             rows = [row for row in rows if row.status in self._only]
@@ -82,7 +83,7 @@ class Watching:
         self._unprinted.clear()
         self._printed.update((row.host, row.job_id) for row in shown)
         if shown:
-            if self._ctx.services.stdout_is_terminal():
+            if self._on_terminal:
                 self.live.clear()
             self._ctx.printer.write(shown)
 

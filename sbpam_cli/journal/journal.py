@@ -132,15 +132,11 @@ class Journal(Database):
     def _put_rows(self, execute: Any, batch: Batch) -> None:
         if batch.rows is None:
             return
-        execute(
-            "UPDATE batches SET accepted = ?, failed = ?, complete = ?"
-            " WHERE run_id = ? AND number = ?",
-            (*count_rows(batch.rows), batch.run_id, batch.number),
-        )
         seen_at = batch.seen_at or self._services.clock.now()
+        counts, packed = count_rows(batch.rows), pack_rows(batch.rows)
         execute(
-            "INSERT OR REPLACE INTO batch_rows VALUES (?, ?, ?, ?)",
-            (batch.run_id, batch.number, seen_at, pack_rows(batch.rows)),
+            "INSERT OR REPLACE INTO batch_rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (batch.run_id, batch.number, seen_at, *counts, packed),
         )
 
     # Reads of the list of jobs.
@@ -239,6 +235,7 @@ class Journal(Database):
             " max(r.skipped), max(r.elsewhere),"
             f" max({' OR '.join(_is_odd(*pair) for pair in _NUMBERS)})"
             " FROM runs r LEFT JOIN batches b ON b.run_id = r.run_id AND state <> 'split'"
+            " LEFT JOIN batch_rows w ON (w.run_id, w.number) = (b.run_id, b.number)"
             " GROUP BY r.run_id"
         )
         if any(odd for *_, odd in rows):

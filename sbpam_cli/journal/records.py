@@ -5,12 +5,11 @@ Everything is checked when it is read: a file that SQLite finds sound may hold a
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sbpam_cli.models import END_OF_TIME, FINISHED, SCHEDULED, HostRow, ScanStatus
+from sbpam_cli.models import END_OF_TIME, FINISHED, SCHEDULED, HostRow, Rows, ScanStatus
 from sbpam_cli.names import canonical_uuid
 
 BatchState = Literal["planned", "sending", "accepted", "rejected", "unknown", "split"]
@@ -131,9 +130,11 @@ def digest_names(names: Iterable[str]) -> str:
 
 
 def pack_rows(rows: Sequence[HostRow]) -> str:
+    """Their columns, without the hosts, whose names the batch has."""
     import msgspec
 
-    return msgspec.json.encode(list(rows)).decode()
+    _, *columns = Rows.of(HostRow, rows).columns.values()
+    return msgspec.json.encode(columns).decode()
 
 
 class OddValueError(Exception):
@@ -171,14 +172,14 @@ def read_batch(columns: dict[str, Any]) -> Batch:
         limit_s = batch.deadline - (batch.sent_at or 0.0)
         _demand("batches.deadline", 0 <= limit_s <= LONGEST_SEND_S + 1)
     if packed is not None:
-        batch.rows = unpack_rows(packed)
+        batch.rows = rows = unpack_rows(packed, batch.names)
         _demand("batch_rows.seen_at", batch.seen_at is not None)
+        moments = {*rows.columns["started_at"], *rows.columns["finished_at"]} - {None}
         _demand(
             "batch_rows.rows",
-            [row.host for row in batch.rows] == batch.names
-            and {row.status for row in batch.rows} <= _SENT
-            and {row.job_id for row in batch.rows} <= {batch.job_id, None}
-            and all(_is_moment(at) for r in batch.rows for at in r[-2:] if at is not None),
+            _SENT.issuperset(rows.columns["status"])
+            and {batch.job_id, None}.issuperset(rows.columns["job_id"])
+            and all(map(_is_moment, moments)),
         )
     return batch
 
@@ -191,10 +192,13 @@ def read_claim(values: Sequence[Any]) -> tuple[str, str]:
     return job_id, run_id
 
 
-def unpack_rows(text: object) -> list[HostRow]:
-    """The rows of a batch. Raises OddValueError for anything else."""
-    rows: list[HostRow] = _read(text, list[HostRow], "batch_rows.rows")
-    return rows
+def unpack_rows(text: object, names: Sequence[str]) -> Rows[HostRow]:
+    """The rows of these hosts. Raises OddValueError for anything else."""
+    _, *kinds = HostRow.__annotations__.values()
+    array: Any = list  # Types that are made at run time are none to a type checker.
+    columns = _read(text, tuple[tuple(array[kind] for kind in kinds)], "batch_rows.rows")  # type: ignore[misc]
+    _demand("batch_rows.rows", {len(column) for column in columns} <= {1, len(names)})
+    return Rows(HostRow, dict(zip(HostRow._fields, (names, *columns), strict=True)), len(names))
 
 
 def _read(value: object, kind: Any, where: str) -> Any:
@@ -220,9 +224,9 @@ def _check(table: str, columns: Mapping[str, Any]) -> None:
             _demand(f"{table}.{column}", _IS_RIGHT[column](value))
 
 
-def count_rows(rows: Iterable[HostRow]) -> tuple[int, int, int]:
+def count_rows(rows: Sequence[HostRow]) -> tuple[int, int, int]:
     """How many were accepted, how many of those scans ended without success, and with it."""
-    counts = Counter([row.status for row in rows])
+    counts = Rows.of(HostRow, rows).tally("status")
     accepted = sum(counts[status] for status in SCHEDULED)
     failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
     return accepted, failed, counts[ScanStatus.COMPLETE]

@@ -55,9 +55,6 @@ CREATE TABLE batches (
     accepted_at REAL,
     list_before INTEGER,            -- the last read of the job list that had ended before it
     session TEXT,                   -- of that try: the same one, the same sign-in
-    accepted INTEGER NOT NULL DEFAULT 0,
-    failed INTEGER NOT NULL DEFAULT 0,
-    complete INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, number)
 );
 CREATE TABLE batch_names (
@@ -71,7 +68,10 @@ CREATE TABLE batch_rows (
     run_id TEXT NOT NULL,
     number INTEGER NOT NULL,
     seen_at REAL NOT NULL,          -- epoch seconds, our clock
-    rows TEXT NOT NULL,             -- JSON: an array of the fields for each host
+    accepted INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
+    rows TEXT NOT NULL,             -- JSON: an array for each field but the host (see Rows)
     PRIMARY KEY (run_id, number),
     FOREIGN KEY (run_id, number) REFERENCES batches (run_id, number) ON DELETE CASCADE
 );

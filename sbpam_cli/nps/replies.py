@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache, partial
-from itertools import repeat
+from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from sbpam_cli.models import (
     SERVER_STATUSES,
     FailureReason,
     KnownHost,
+    Rows,
     ScanHost,
     ScanJob,
     ScanStatus,
@@ -147,10 +147,6 @@ def _read_outcome(
     return known, reason, _join(detail, odd)
 
 
-# A hundred thousand hosts share a few. Typed: `true` is no 1.
-_known_outcome = lru_cache(1024, typed=True)(_read_outcome)
-
-
 # Jobs.
 
 
@@ -162,7 +158,7 @@ def decode_job(content: bytes) -> ScanJob:
     """
     if not content or content.isspace():
         raise WireError("the server's reply was empty")
-    hosts: Sequence[ScanHost] | None = None
+    hosts: Rows[ScanHost] | None = None
     try:
         job = decode(content, "job")
         hosts = _hosts_of(job)
@@ -183,7 +179,7 @@ def decode_job(content: bytes) -> ScanJob:
     )
 
 
-def _hosts_of(job: Any) -> list[ScanHost] | None:
+def _hosts_of(job: Any) -> Rows[ScanHost] | None:
     """An entry `{}` refers back to one that was there before: it is no host."""
     known = decoders()
     if (listed := job.hostScanHostStatus) is not None:
@@ -197,47 +193,51 @@ def _hosts_of(job: Any) -> list[ScanHost] | None:
         told = [join.actionQueue or known["untold"] for join in joins]
     else:
         return None
-    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(hosts), _AT_ONCE)]
-    return [host for part in parts for host in _read_hosts(hosts[part], told[part])]
+    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(hosts) or 1, _AT_ONCE)]
+    return Rows.joined([_read_hosts(hosts[part], told[part]) for part in parts])
 
 
-_make_host: Callable[[Iterable[object]], ScanHost] = partial(tuple.__new__, ScanHost)
-
-
-def _read_hosts(hosts: Sequence[Any], told: Sequence[Any]) -> Iterable[ScanHost]:
+def _read_hosts(hosts: Sequence[Any], told: Sequence[Any]) -> Rows[ScanHost]:
     """A field at a time, because that takes half as long as a host at a time."""
-    status, reason, detail = map(list, zip(*map(_outcome, told), strict=True))
-    started: Iterable[float | None] = repeat(None)
-    finished: Iterable[float | None] = repeat(None)
+    if not hosts:
+        return Rows.of(ScanHost, [])
+    status, reason, detail = _outcomes(told)
+    started: Sequence[float | None] = [None]
+    finished: Sequence[float | None] = [None]
     if told[0] is not hosts[0]:
         started = [read_time(one.timeStarted) for one in told]
         finished = [read_time(one.timeFinished) for one in told]
         # One without a queue has yet to begin.
         untold, unsaid = decoders()["untold"], (ScanStatus.UNKNOWN, ScanStatus.QUEUED)
-        status = [own or unsaid[one is untold] for own, one in zip(status, told, strict=True)]
-    columns: list[Iterable[object]] = [
-        _texts([host.name for host in hosts]),
-        _texts([host.dnsHostName for host in hosts]),
-        *(status, reason),
-        _texts([host.os for host in hosts]),
-        _texts([host.ipAddress for host in hosts]),
-        _texts([host.version for host in hosts]),
-        detail,
-        canonical_uuids([host.hostId for host in hosts]),
-        *(started, finished),
-        canonical_uuids([host.credentialId for host in hosts]),
-    ]
-    return map(_make_host, zip(*columns, strict=False))
+        each = status if len(status) == len(told) else [*status] * len(told)
+        status = [own or unsaid[one is untold] for own, one in zip(each, told, strict=True)]
+    columns = {
+        "name": _texts([host.name for host in hosts]),
+        "dns_host_name": _texts([host.dnsHostName for host in hosts]),
+        "status": status,
+        "failure_reason": reason,
+        "os": _texts([host.os for host in hosts]),
+        "ip_address": _texts([host.ipAddress for host in hosts]),
+        "version": _texts([host.version for host in hosts]),
+        "detail": detail,
+        "host_id": canonical_uuids([host.hostId for host in hosts]),
+        "started_at": started,
+        "finished_at": finished,
+        "credential_id": canonical_uuids([host.credentialId for host in hosts]),
+    }
+    return Rows(ScanHost, columns, len(hosts))
 
 
 def _texts(values: Sequence[Any]) -> Sequence[str | None]:
-    """`read_text` of each; what many hosts have in common is read and kept once."""
+    """`read_text` of each, or of all; what many hosts have in common is read and kept once."""
     kinds = set(map(type, values))
     if kinds <= {str, NoneType}:
         different = set(values)
+        if len(different) == 1:
+            return [read_text(values[0])]
         if len(different) * 2 <= len(values):
             read = {value: read_text(value) for value in different}
-            return [read[value] for value in values]
+            return list(map(read.__getitem__, values))
         if kinds == {str}:
             texts = list(map(str.strip, values))
             if all(texts) and "".join(texts).isascii() and max(map(len, texts)) <= _LONGEST_TEXT:
@@ -245,12 +245,21 @@ def _texts(values: Sequence[Any]) -> Sequence[str | None]:
     return list(map(_shared_text, values))
 
 
-def _outcome(told: Any) -> tuple[ScanStatus | None, FailureReason | None, str | None]:
-    outcome = told.status, told.statusDescription, told.failureReason
-    try:
-        return _known_outcome(*outcome)
-    except TypeError:  # an array or an object, which cannot be remembered
-        return _read_outcome(*outcome)
+def _outcomes(told: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """How hosts fare: columns of status, failure reason and detail. Many hosts share a few."""
+    given = [
+        [one.status for one in told],
+        [one.statusDescription for one in told],
+        [one.failureReason for one in told],
+    ]
+    keys = list(zip(*given, strict=True))
+    # `true` is equal to 1, and an array cannot be looked up.
+    if {kind for column in given for kind in set(map(type, column))} <= {int, str, NoneType}:
+        read = {key: _read_outcome(*key) for key in set(keys)}
+        if len(read) == 1:
+            return [[value] for value in read[keys[0]]]
+        return zip(*map(read.__getitem__, keys), strict=True)
+    return zip(*(_read_outcome(*key) for key in keys), strict=True)
 
 
 def read_jobs(chunks: Iterable[bytes]) -> Iterator[ScanJob]:

@@ -177,6 +177,8 @@ class Transport:
                         out.consume(response.iter_bytes())
                     else:
                         content = _whole_body(response, out.largest)
+            # It refers back, and would keep the request's body until garbage is looked for.
+            del response.stream
             headers = response.headers
             cookies = _set_cookies(headers.get_list("set-cookie"))
             reply = Reply(response.status_code, headers, content, cookies, secrets)

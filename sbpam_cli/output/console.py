@@ -56,7 +56,7 @@ class Console:
         """A live display on it stays below what is printed meanwhile."""
         return _make_rich(self.services.stderr, self._write_talk, self.services)
 
-    @property
+    @cached_property
     def can_redraw(self) -> bool:
         return self.services.stderr_is_terminal() and not self.rich_stderr.is_dumb_terminal
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import cast
 
 from sbpam_cli.errors import ExitCode, SbpamError, UsageError
-from sbpam_cli.models import FORMS, AlikeRows, Form
+from sbpam_cli.models import FORMS, Form, Rows
 from sbpam_cli.outcome import Outcome
 from sbpam_cli.output.columns import Row, RowSet, batches, text_of
 from sbpam_cli.output.console import Console
@@ -114,21 +114,21 @@ class Printer:
         count, between = len(self.row_set.columns), ","
         if self._form == "tsv":
             count, between = self.row_set.in_tsv or count, "\t"
-        alike = rows if isinstance(rows, AlikeRows) else None
-        values = islice(zip(*([alike.like] if alike else rows), strict=True), count)
-        columns = [self._cells(column) for column in values]
-        if alike:
-            rest = between.join(["", *(cell for [cell] in columns[1:])]) + "\n"
-            return rest.join([*self._cells(alike.hosts), ""])
-        return "\n".join([*map(between.join, zip(*columns, strict=True)), ""])
+        columns = rows.columns.values() if isinstance(rows, Rows) else zip(*rows, strict=True)
+        cells = [self._cells(column) for column in islice(columns, count)]
+        if len(cells[0]) == len(rows) and all(len(column) == 1 for column in cells[1:]):
+            rest = between.join(["", *(cell for [cell] in cells[1:])]) + "\n"
+            return rest.join([*cells[0], ""])
+        full = (c if len(c) == len(rows) else c * len(rows) for c in cells)
+        return "\n".join([*map(between.join, zip(*full, strict=True)), ""])
 
-    def _cells(self, values: Sequence[object]) -> Sequence[str]:
-        """A column's values, which are of one type, as they are written."""
+    def _cells(self, values: Sequence[object]) -> list[str]:
+        """A column's values, which are of one type, as they are written; once if all are alike."""
         cell = tsv_cell if self._form == "tsv" else csv_cell
         if values.count(values[0]) == len(values):
-            return [cell(text_of(values[0]))] * len(values)
+            return [cell(text_of(values[0]))]
         if self._form == "tsv" and set(map(type, values)) == {str}:
-            texts = cast("Sequence[str]", values)
+            texts = [*cast("Sequence[str]", values)]
             if is_plain_tsv("".join(texts)):
                 return texts
         cells = {value: cell(text_of(value)) for value in set(values)}

@@ -71,18 +71,22 @@ class LiveDisplay:
         self._progress = progress
         self.tick()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `update` would show something."""
+        every_s = _REDRAW_EVERY_S if self._console.can_redraw else _LINE_EVERY_S
+        shown_at_s, now_s = self._shown_at_s, self._clock.monotonic()
+        return not self._console.quiet and (shown_at_s is None or now_s - shown_at_s >= every_s)
+
     def tick(self) -> None:
         """Shows what is due; to be called some times a second."""
-        if self._progress is None or self._console.quiet:
+        if self._progress is None or not self.is_due:
             return
-        now_s, redraws = self._clock.monotonic(), self._console.can_redraw
-        every_s = _REDRAW_EVERY_S if redraws else _LINE_EVERY_S
-        if self._shown_at_s is None or now_s - self._shown_at_s >= every_s:
-            self._shown_at_s = now_s
-            if redraws:
-                self._draw(self._progress)
-            else:
-                self._print_line(self._progress)
+        self._shown_at_s = self._clock.monotonic()
+        if self._console.can_redraw:
+            self._draw(self._progress)
+        else:
+            self._print_line(self._progress)
 
     def clear(self) -> None:
         """Makes room for data on the same terminal; the display comes back below it."""

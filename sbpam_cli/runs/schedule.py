@@ -12,7 +12,7 @@ from sbpam_cli.jobs.watching import Watching, following
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
 from sbpam_cli.lookups.accounts import choose_account, find_account, read_credential
-from sbpam_cli.models import AlikeRows, HostRow, ScanStatus
+from sbpam_cli.models import HostRow, Rows, ScanStatus
 from sbpam_cli.names import fold_host
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.failures import NotFoundError
@@ -178,7 +178,7 @@ def _dry_run(ctx: Context, options: ScheduleOptions, target: Target, hosts: Host
                 ctx.console.warn(f"{error.message}: the list alone was checked")
                 client = None
             if client is None:
-                batch.rows = AlikeRows(batch.names, HostRow("", ScanStatus.VALID))
+                batch.rows = Rows.alike(batch.names, HostRow("", ScanStatus.VALID))
             rows.settle(batch)
     except SbpamError as error:
         if error.exit_code is not ExitCode.USAGE:

@@ -4,6 +4,7 @@ The main thread alone decides and writes the journal; workers only wait on the
 network. A batch is `sending` on disk before the first byte of its POST leaves.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from itertools import islice
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.jobs.follow import LOOKS_IN_FLIGHT, Follower, FollowLimits, RunningLimit
 from sbpam_cli.jobs.job import SECOND_LOOK_AFTER_S, is_unconfirmed
+from sbpam_cli.jobs.rows import batch_rows
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import ScanJob, Token
 from sbpam_cli.nps.signing import backoff_s
@@ -255,13 +257,14 @@ class Sending:
             if batch.state == "split":
                 self._split(batch)
             elif batch.state == "planned":
-                self._planned.append(batch)
+                self._plan(batch)
             elif lacks_second_look(batch):
                 self._plan_look(batch)
             elif not batch.is_in_doubt:
                 self._state.settled(batch)
-        if judged:
-            self._planned.sort(key=lambda batch: batch.first)
+
+    def _plan(self, batch: Batch) -> None:
+        insort(self._planned, batch, key=lambda batch: batch.first)
 
     def _apply(self, batch: Batch, verdict: Verdict) -> None:
         if verdict.located is not None and self._is_its(batch, verdict.job):
@@ -348,7 +351,8 @@ class Sending:
             return
         state.batches.remove(batch)
         state.batches.extend(halves)
-        self._planned.extend(halves)
+        for half in halves:
+            self._plan(half)
 
     # A second look at what the reply left out.
 
@@ -374,5 +378,6 @@ class Sending:
 
 def lacks_second_look(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
-    told = (row for row in batch.rows or () if row.detail is not None)
-    return batch.state == "accepted" and any(map(is_unconfirmed, told))
+    rows = batch_rows(batch)
+    said = batch.state == "accepted" and any(rows.columns["detail"])
+    return said and any(map(is_unconfirmed, rows))

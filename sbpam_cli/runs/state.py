@@ -63,6 +63,8 @@ class RunState:
 
     def show_sent(self) -> None:
         """How far sending is; the pace is that of this command."""
+        if not self.watching.live.is_due:
+            return
         open_hosts = sum(len(b.names) for b in self.batches if b.state in ("planned", "sending"))
         hosts = sum(len(batch.names) for batch in self.batches)
         sent = sum(batch.state not in ("planned", "sending") for batch in self.batches)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sbpam_cli.jobs.job import NOT_IN_REPLY, followed_jobs, match_hosts, match_job, with_unasked
 from sbpam_cli.journal.records import Batch
-from sbpam_cli.models import HostRow, ScanHost, ScanJob, ScanStatus
+from sbpam_cli.models import HostRow, Rows, ScanHost, ScanJob, ScanStatus
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 LABELS = st.sampled_from(["a", "b", "web01"])
@@ -22,7 +22,7 @@ def host(dns: str | None, name: str | None = None) -> ScanHost:
 
 
 def job(hosts: list[ScanHost]) -> ScanJob:
-    return ScanJob(JOB_ID, None, None, hosts)
+    return ScanJob(JOB_ID, None, None, Rows.of(ScanHost, hosts))
 
 
 A, B, OTHER = "a.x.example", "b.x.example", "a.y.example"
@@ -93,9 +93,10 @@ def test_rows_are_the_same_in_whatever_order_the_reply_has_them(
     # Upper case is nobody's asked name: each host is looked for on its own.
     shouted = [found._replace(dns_host_name=(found.dns_host_name or "").upper()) for found in hosts]
 
-    assert match_job(names, job(hosts[::-1]), unsaid=ScanStatus.ACCEPTED) == in_order
-    assert match_job(names, job(shouted), unsaid=ScanStatus.ACCEPTED) == in_order
-    assert in_order.rows == [
+    for others in (hosts[::-1], shouted):
+        match = match_job(names, job(others), unsaid=ScanStatus.ACCEPTED)
+        assert ([*match.rows], match[1:]) == ([*in_order.rows], in_order[1:])
+    assert [*in_order.rows] == [
         HostRow(name, found.status or ScanStatus.ACCEPTED, JOB_ID, os=f"os {name}")
         for name, found in zip(names, hosts, strict=True)
     ]

@@ -38,7 +38,6 @@ COLUMNS: dict[str, dict[str, tuple[object, ...]]] = {
     },
     "batches": {
         **dict.fromkeys(("number", "first", "size", "http_status"), NUMBER),
-        **dict.fromkeys(("accepted", "failed", "complete"), NUMBER),
         "parent": ("x", BLOB, 1.5),
         "state": ("x", BLOB, "", "Accepted"),
         "job_id": ID,
@@ -49,7 +48,11 @@ COLUMNS: dict[str, dict[str, tuple[object, ...]]] = {
         "list_before": ("x", BLOB, 1.5),
     },
     "batch_names": {"names": NAMES},
-    "batch_rows": {"seen_at": MOMENT, "rows": JSON},
+    "batch_rows": {
+        **dict.fromkeys(("accepted", "failed", "complete"), NUMBER),
+        "seen_at": MOMENT,
+        "rows": JSON,
+    },
 }
 COUNTS = ("accepted", "failed", "complete", "skipped", "elsewhere")
 CASES = [(table, column) for table, columns in COLUMNS.items() for column in columns]

@@ -23,8 +23,8 @@ def job_of(value: Any) -> ScanJob:
 
 def in_list_shape(**fields: Any) -> ScanHost:
     job = job_of({"id": JOB_ID, "hostScanHostStatus": [{"hostId": HOST_ID, "name": "x", **fields}]})
-    assert job.hosts is not None
-    return job.hosts[0]
+    [host] = list(job.hosts or [])
+    return host
 
 
 def in_single_shape(**fields: Any) -> ScanHost:
@@ -32,8 +32,8 @@ def in_single_shape(**fields: Any) -> ScanHost:
     queue = {key: fields.pop(key) for key in keys if key in fields}
     join = {"hostScanHost": {"hostId": HOST_ID, **fields}, "actionQueue": queue}
     job = job_of({"id": JOB_ID, "hostScanJobHostJoin": [join]})
-    assert job.hosts is not None
-    return job.hosts[0]
+    [host] = list(job.hosts or [])
+    return host
 
 
 @given(

@@ -3,15 +3,16 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbpam_cli.models import FORMS, Form
+from sbpam_cli.models import FORMS, Form, HostRow, Rows, ScanStatus
 from sbpam_cli.outcome import Outcome
-from sbpam_cli.output.columns import DOCTOR, OU_HOSTS, RUNS, Row, RowSet
+from sbpam_cli.output.columns import DOCTOR, HOSTS, OU_HOSTS, RUNS, Row, RowSet
 from sbpam_cli.output.console import Console
 from sbpam_cli.output.forms import Printer
 from sbpam_cli.system.services import Services
@@ -21,7 +22,7 @@ def printed(form: Form, row_set: RowSet, rows: Iterable[Row], **environ: str) ->
     stdout = io.StringIO()
     console = Console(Services(io.BytesIO(), stdout, io.StringIO(), environ))
     printer = Printer(form, console, row_set)
-    printer.write(iter(rows))
+    printer.write(rows)
     printer.close("status", Outcome())
     return stdout.getvalue()
 
@@ -55,7 +56,25 @@ cell = (
     | st.text()
     | st.text("\\\t\n\r\x1b\x7f\u202e\ud800=,\"'[/]é")
 )
+few = st.sampled_from([None, "x", "\\y"])
+host_rows = st.builds(HostRow, st.text("ab,", min_size=1), st.sampled_from(ScanStatus), few, os=few)
 rows_of_four = st.lists(st.tuples(cell, cell, cell, cell), max_size=4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(st.lists(host_rows, max_size=4), st.sets(st.sampled_from(HostRow._fields)))
+def test_rows_kept_by_their_columns_are_the_same(
+    form: Form, rows: list[HostRow], once: set[str]
+) -> None:
+    columns = Rows.of(HostRow, rows).columns
+    alike = {f: c[:1] for f, c in columns.items() if f in once and len(set(c)) == 1}
+    kept = Rows.of(HostRow, rows).replace(**alike)
+
+    assert ([*kept], [*kept[1:3]], [*kept[:-1]]) == (rows, rows[1:3], rows[:-1])
+    assert [kept[at] for at in range(-len(rows), len(rows))] == rows * 2
+    assert kept.tally("status") == Counter(row.status for row in rows)
+    assert [*Rows.joined([kept, kept[:1], kept])] == [*rows, *rows[:1], *rows]
+    assert printed(form, HOSTS, kept) == printed(form, HOSTS, iter(rows))
 
 
 @settings(deadline=None)
