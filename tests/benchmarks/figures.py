@@ -34,6 +34,12 @@ _COLUMN = """
 NR > 1 { gsub(/"/, "", $2); name = tolower($2) }
 NR > 1 && name != "" && !seen[name]++ { print name }
 """
+_PAGES = """
+skip=0
+while names=$(curl -sS --cacert "$1" -H "Authorization: Bearer $2" \\
+        "$3?filterType=Host&Skip=$skip&Take=100" | jq -r '.data[].dnsHostName') && [ -n "$names" ]
+do printf '%s\\n' "$names"; skip=$((skip + 100)); done
+"""
 _CHUNKS = """
 cd "$8" && split -a 4 -l "$1" "$2" chunk.
 CA=$3 TOKEN=$4 URL=$5 PICK=$6
@@ -314,6 +320,21 @@ def _status(stage: Stage) -> list[Race]:
     ]
 
 
+def _hosts(stage: Stage) -> Race:
+    ours, theirs = stage.folder / "known.tsv", stage.folder / "known.jq"
+    url = f"{stage.origin}/api/v1/ManagedResource/Search"
+    what = f"`hosts` of {stage.sizes.known:,} enrolled hosts, 100 a page"
+    return Race(
+        {
+            "sbpam hosts": Command([stage.sbpam, "hosts"], stdout=ours),
+            "curl loop + jq": shell(_PAGES, stage.ca, stage.token, url, stdout=theirs),
+        },
+        [Figure(what, "curl loop + jq", 0.6, "a request after the other")],
+        long=True,
+        same=[partial(check_same, ours, theirs)],
+    )
+
+
 def _journal(stage: Stage) -> list[Race]:
     """What is shown of a run that the journal has."""
     state = stage.folder / "state-shown"
@@ -351,5 +372,6 @@ def all_races(stage: Stage) -> list[Race]:
         *_lists(stage),
         _million(stage),
         *_status(stage),
+        _hosts(stage),
         *_journal(stage),
     ]

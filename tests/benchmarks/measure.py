@@ -31,11 +31,15 @@ def shell(script: str, *arguments: object, stdout: Path) -> Command:
 
 
 class Run(NamedTuple):
-    """Wall and processor time in seconds, and the largest process's peak in MiB."""
+    """Wall and processor time in seconds, the largest process's peak in MiB.
+
+    server_s: the servers' own processor time.
+    """
 
     seconds: float
     peak_mib: float
     cpu_s: float
+    server_s: float
 
 
 class FailedError(Exception):
@@ -46,10 +50,15 @@ class Stopwatch:
     """Runs commands in one environment and folder. A context manager."""
 
     def __init__(
-        self, environ: Mapping[str, str], folder: Path, said: Callable[[str], None]
+        self,
+        environ: Mapping[str, str],
+        folder: Path,
+        servers: Sequence[int],
+        said: Callable[[str], None],
     ) -> None:
         self._environ = dict(environ)
         self._folder = folder
+        self._servers = servers
         self._said = said
         script = Path(__file__).with_name("runner.py")
         self._runner = subprocess.Popen(
@@ -78,13 +87,19 @@ class Stopwatch:
         }
         assert self._runner.stdin is not None
         assert self._runner.stdout is not None
+        before_s = self._server_s()
         self._runner.stdin.write(json.dumps(order) + "\n")
         self._runner.stdin.flush()
-        code, *figures = json.loads(self._runner.stdout.readline())
+        code, seconds, peak_mib, cpu_s = json.loads(self._runner.stdout.readline())
         if code != 0:
             words = errors.read_text(errors="replace")[-2000:]
             raise FailedError(f"{command.words[0]} ended with {code}: {words}")
-        return Run(*figures)
+        return Run(seconds, peak_mib, cpu_s, self._server_s() - before_s)
+
+    def _server_s(self) -> float:
+        """Processor time of the servers since they began."""
+        stats = [Path(f"/proc/{number}/stat").read_text().split() for number in self._servers]
+        return sum(int(s[13]) + int(s[14]) for s in stats) / os.sysconf("SC_CLK_TCK")
 
     def in_turn(self, commands: Mapping[str, Command], rounds: int) -> dict[str, list[Run]]:
         """Every command once, then every command again; the first time, to warm up, for nothing."""

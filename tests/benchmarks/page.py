@@ -12,20 +12,24 @@ from benchmarks.growth import Grown
 from benchmarks.measure import Run, median
 from benchmarks.stage import LATENCY_MS, Stage
 
-_HEAD = ("what", "against", "target", "figure", "met", "spread", "ours", "theirs")
+_HEAD = ("what", "against", "target", "figure", "met", "spread", "ours", "theirs", "servers'")
 _FIELDS = {"wall": "seconds", "cpu": "cpu_s", "peak": "peak_mib"}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A figure as it was measured: a ratio, or MiB; lowest and highest of the rounds."""
+    """A figure as it was measured: a ratio, or MiB; lowest and highest of the rounds.
+
+    servers: their processor time while ours ran.
+    """
 
     figure: Figure
     value: float
     lowest: float
     highest: float
-    ours: str
-    theirs: str
+    ours: str = ""
+    theirs: str = ""
+    servers: str = ""
 
     @property
     def met(self) -> str:
@@ -41,21 +45,22 @@ def evaluate(figure: Figure, taken: Mapping[str, Sequence[Run]]) -> Taken:
     ours = next(iter(taken.values()))
     own = [getattr(run, field) for run in ours]
     if figure.kind == "peak":
-        return Taken(figure, median(ours, field), min(own), max(own), "", "")
+        return Taken(figure, median(ours, field), min(own), max(own))
     theirs = taken[figure.against]
     ratios = [a / getattr(b, field) for a, b in zip(own, theirs, strict=True)]
     us, them = median(ours, field), median(theirs, field)
-    return Taken(figure, us / them, min(ratios), max(ratios), _time(us), _time(them))
+    served = median(ours, "server_s")
+    times = _time(us), _time(them), _time(served) if served else ""
+    return Taken(figure, us / them, min(ratios), max(ratios), *times)
 
 
 @dataclass(frozen=True)
 class Report:
-    """All of it. server_cpu_s: what the server's processor time was in one run of the million."""
+    """All of it."""
 
     machine: Mapping[str, str]
     figures: Sequence[Taken]
     growth: Sequence[Grown]
-    server_cpu_s: float | None
     short: bool
 
 
@@ -93,6 +98,7 @@ def show_table(report: Report) -> str:
             f"{taken.lowest:.{digits}f} to {taken.highest:.{digits}f}",
             taken.ours,
             taken.theirs,
+            taken.servers,
         ]
         lines.append(_line(cells))
     return "\n".join(lines)
@@ -102,14 +108,12 @@ def show_page(report: Report) -> str:
     """The page beside the benchmarks."""
     missed = [taken.figure for taken in report.figures if taken.met == "no"]
     reached = f"{len(missed)} of the targets are not reached." if missed else "All are reached."
-    server = "(not measured)" if report.server_cpu_s is None else _time(report.server_cpu_s)
     return _PAGE.format(
         figures=show_table(report),
         reached=reached,
         bounds="\n".join(f"- {t.figure.what}: {t.figure.bound}." for t in report.figures),
         growth=_show_growth(report.growth),
         machine="\n".join(f"- {name}: {value}" for name, value in report.machine.items()),
-        server=server,
         latency=LATENCY_MS,
         parallel=PARALLEL,
     )
@@ -150,8 +154,8 @@ WORDS` measures the figures whose name holds the words.
 Every figure is a ratio of medians of commands that ran in turn on one machine: 9 rounds of short
 commands after one to warm up, 3 of long ones. The spread is that of the rounds' own ratios. The
 servers are processes of their own on the same machine and speak TLS. If two commands should print
-the same rows, that they do is checked. `perf/` has the lists, the quick server and the baseline of
-the long race: the same parts without a journal or any promise.
+the same rows, that they do is checked. `perf/` has the lists, the servers and the baseline of the
+long race: the same parts without a journal or any promise.
 
 ## Figures
 
@@ -159,8 +163,8 @@ the long race: the same parts without a journal or any promise.
 
 {reached}
 
-The server shares the two processors: for one run of the long race it took {server} of its own
-processor time, and the POSTs wait {latency} ms each, {parallel} at a time.
+The servers share the processors: the last column is their own processor time during one run of
+ours. In the long race the POSTs wait {latency} ms each, {parallel} at a time.
 
 ## What bounds each
 

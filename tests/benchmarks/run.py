@@ -37,23 +37,12 @@ def measure(folder: Path, *, short: bool, only: str) -> Report:
     with set_up(folder, SHORT if short else FULL) as stage:
         _say("installed; measuring")
         figures: list[Taken] = []
-        with Stopwatch(stage.environ, folder, _say) as stopwatch:
+        with Stopwatch(stage.environ, folder, stage.servers, _say) as stopwatch:
             for race in all_races(stage):
                 if any(only in figure.what for figure in race.figures):
                     figures += take(stage, race, stopwatch)
             growth = [] if short or only else measure_growth(stage, stopwatch)
-            server_cpu_s = None if short else _server_cpu_s(stage, stopwatch)
-        return Report(describe_machine(stage), figures, growth, server_cpu_s, short)
-
-
-def _server_cpu_s(stage: Stage, stopwatch: Stopwatch) -> float | None:
-    """The quick server's own processor time for one run of the long race."""
-    for race in all_races(stage):
-        if "baseline.py" in race.commands:
-            stage.ask(f"{stage.quick_origin}/reset")
-            stopwatch.run(race.commands["sbpam schedule"])
-            return float(stage.ask(f"{stage.quick_origin}/stats")["cpu_s"])
-    return None
+        return Report(describe_machine(stage), figures, growth, short)
 
 
 def _say(text: str) -> None:

@@ -3,17 +3,15 @@
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import sys
-import urllib.request
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.perf.bodies import make_token, write_bodies
+from benchmarks.perf.bodies import make_token, write_bodies, write_pages
 from benchmarks.perf.lists import write_lists
 from support.programs import copy_checkout
 
@@ -45,12 +43,13 @@ class Sizes:
     shown: int = 20_000
     entities: int = 1000
     entity_bytes: int = 80_000_000
+    known: int = 30_000
     short_rounds: int = 9
     long_rounds: int = 3
 
 
 FULL = Sizes()
-SHORT = Sizes(10_000, 1000, 2000, 500, 50, 4_000_000, 2, 1)
+SHORT = Sizes(10_000, 1000, 2000, 500, 50, 4_000_000, 500, 2, 1)
 
 
 class MissingError(Exception):
@@ -62,7 +61,7 @@ class Stage:
     """folder: everything is in it. ours and peers: `bin` of the two environments.
 
     origin: a server with replies of every kind. quick_origin: one that only takes scheduling
-    POSTs, each answered after LATENCY_MS.
+    POSTs, each answered after LATENCY_MS. servers: their process ids.
     """
 
     folder: Path
@@ -74,6 +73,7 @@ class Stage:
     quick_origin: str
     ca: Path
     token: str
+    servers: Sequence[int]
 
     @property
     def sbpam(self) -> Path:
@@ -86,12 +86,6 @@ class Stage:
     @property
     def lists(self) -> Path:
         return self.folder / "lists"
-
-    def ask(self, url: str) -> Any:
-        """A server's answer."""
-        context = ssl.create_default_context(cafile=str(self.ca))
-        with urllib.request.urlopen(url, context=context) as answer:
-            return json.load(answer)
 
     def run(self, *words: object, **given: str) -> str:
         """Runs something that is not measured; what it says on stdout."""
@@ -151,12 +145,12 @@ def _install(folder: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _served(words: Sequence[object]) -> Iterator[str]:
-    """A server in a process of its own; its origin."""
+def _served(*words: object) -> Iterator[tuple[str, int]]:
+    """A server in a process of its own; its origin and process id."""
     with subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            yield f"https://127.0.0.1:{int(server.stdout.readline())}"
+            yield f"https://127.0.0.1:{int(server.stdout.readline())}", server.pid
         finally:
             server.kill()
 
@@ -212,33 +206,40 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
         "LANG": "C.UTF-8",
         "COLUMNS": "200",
     }
-    token, bodies, nothing = make_token(), fresh(folder / "bodies"), fresh(folder / "nothing")
+    token, bodies, lists = make_token(), fresh(folder / "bodies"), fresh(folder / "lists")
+    first = _write_lists(lists, sizes)
     write_bodies(bodies, token, sizes.listed, sizes.entities, sizes.entity_bytes)
-    server = [peers / "python", Path(__file__).parent / "perf" / "server.py", *_certify(folder)]
+    write_pages(bodies, sizes.known)
+    (bodies / CREDENTIAL).write_text(
+        json.dumps({"id": str(uuid.uuid4()), "hostScanHostStatus": [{"dnsHostName": first}]})
+    )
+    python, perf, certificate = peers / "python", Path(__file__).parent / "perf", _certify(folder)
     with (
-        _served([*server, 0, bodies]) as origin,
-        _served([*server, LATENCY_MS, nothing]) as quick_origin,
+        _served(python, perf / "files.py", *certificate, bodies) as (origin, number),
+        _served(python, perf / "server.py", *certificate, LATENCY_MS) as (quick_origin, quick),
         _keyring(folder, environ) as address,
     ):
         environ["DBUS_SESSION_BUS_ADDRESS"] = address
-        ca = folder / "ca.pem"
-        stage = Stage(folder, ours, peers, sizes, environ, origin, quick_origin, ca, token)
+        ca, servers = folder / "ca.pem", [number, quick]
+        stage = Stage(
+            *(folder, ours, peers, sizes, environ, origin, quick_origin, ca, token, servers)
+        )
         login = [stage.sbpam, "login", "--server", origin, "--ca-bundle", stage.ca]
         login += ["--method", "token", "--token-stdin", "--credential", CREDENTIAL]
         _run(*login, environ=environ, folder=folder, text=token)
-        _write_lists(stage)
         yield stage
 
 
-def _write_lists(stage: Stage) -> None:
-    """The lists of `perf`, the beginnings of the clean one, and a request's body for one host."""
-    stage.lists.mkdir()
-    write_lists(stage.lists, stage.sizes.lines)
-    names = (stage.lists / "clean.txt").read_text().splitlines(keepends=True)
-    for size in {1, stage.sizes.shown, stage.sizes.listed, *GROWN}:
+def _write_lists(folder: Path, sizes: Sizes) -> str:
+    """The lists of `perf`, the beginnings of the clean one, a request's body; its one host."""
+    write_lists(folder, sizes.lines)
+    names = (folder / "clean.txt").read_text().splitlines(keepends=True)
+    for size in {1, sizes.shown, sizes.listed, *GROWN}:
         if size <= len(names):
-            (stage.lists / f"first-{size}").write_text("".join(names[:size]))
-    (stage.lists / "one.json").write_text(json.dumps([names[0].strip()]))
+            (folder / f"first-{size}").write_text("".join(names[:size]))
+    first = names[0].strip()
+    (folder / "one.json").write_text(json.dumps([first]))
+    return first
 
 
 def fresh(folder: Path) -> Path:

@@ -19,9 +19,36 @@ def write_bodies(
         ENTITY_JOB: _entity_job(entity_hosts, entity_bytes),
         "HostScanJob": _jobs_list(list_hosts),
         "UserToken": json.dumps(token).encode(),
+        "Version": b'"25.12.00000"',
     }
     for name, body in bodies.items():
         (folder / name).write_bytes(body)
+
+
+def write_pages(folder: Path, hosts: int, take: int = 100) -> None:
+    """The pages of a search for enrolled hosts, and the empty one that ends it."""
+    for skip in range(0, hosts + take, take):
+        rows = [_enrolled(number) for number in range(skip, min(skip + take, hosts))]
+        page = json.dumps({"data": rows, "recordsTotal": hosts})
+        (folder / f"Search?filterType=Host&Skip={skip}&Take={take}").write_text(page)
+
+
+def _enrolled(number: int) -> dict[str, object]:
+    """A row drags accounts along."""
+    unit = f"OU=Site {number % 97:02},OU=Servers,DC=corp,DC=example"
+    account = {"id": _id(14, 1), "userName": "svc-scan", "domain": "CORP", "notes": "x" * 300}
+    return {
+        "id": _id(4, number),
+        "name": f"WEB{number:06}",
+        "host": {"id": _id(3, number), "distinguishedName": f"CN=WEB{number:06},{unit}"},
+        "dnsHostName": listed_host(number),
+        "os": "Windows Server 2022 Standard",
+        "ipAddress": f"10.0.{number >> 8}.{number & 255}",
+        "saName": "svc-scan",
+        "serviceAccount": account,
+        "lastScanTimeUtc": "2026-11-23T03:15:02.123Z",
+        "disableWinRm": False,
+    }
 
 
 def make_token() -> str:

@@ -1,19 +1,15 @@
-"""server.py CERTIFICATE KEY LATENCY_MS FOLDER: a quick HTTPS server; prints its port.
+"""server.py CERTIFICATE KEY LATENCY_MS: a quick HTTPS server; prints its port.
 
 Needs orjson and uvloop.
 
 It checks the Bearer header and the JSON body, and answers every scheduling POST with some 300
-bytes a host, ids and descriptions of its own. Another GET is answered with the file of the folder
-that is named as its path ends. `GET /stats`: what it served, and the processor time it took for
-that; `GET /reset` begins anew.
+bytes a host, ids and descriptions of its own, and everything else with an empty list.
 """
 
 import asyncio
 import itertools
-import os
 import ssl
 import sys
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,8 +20,6 @@ _JOB = (
     '"hostScanHostStatus":['
 )
 _numbers = itertools.count(1)
-_served = {"requests": 0, "hosts": 0, "bad": 0}
-_cpu_before = [0.0]
 
 
 def _answer(hosts: list[str]) -> bytes:
@@ -40,11 +34,6 @@ def _answer(hosts: list[str]) -> bytes:
             '"failureReason":null}'
         )
     return (_JOB % number + ",".join(parts) + "]}").encode()
-
-
-def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system
 
 
 class _Connection(asyncio.Protocol):
@@ -84,19 +73,9 @@ class _Connection(asyncio.Protocol):
                 hosts = orjson.loads(body)
                 assert b"uthorization: Bearer " in head
             except (AssertionError, ValueError):
-                _served["bad"] += 1
                 status, out = b"400 Bad Request", b'{"title":"bad"}'
             else:
-                _served["requests"] += 1
-                _served["hosts"] += len(hosts)
                 out = _answer(hosts)
-        elif head.startswith(b"GET /reset"):
-            _served.update(dict.fromkeys(_served, 0))
-            _cpu_before[0] = _cpu_s()
-        elif head.startswith(b"GET /stats"):
-            out = orjson.dumps({**_served, "cpu_s": _cpu_s() - _cpu_before[0]})
-        else:
-            out = BODIES.get(head.split(b" ", 2)[1].rpartition(b"/")[2].decode(), b"[]")
         self._write(
             b"HTTP/1.1 %s\r\nContent-Type: application/json; charset=utf-8\r\n"
             b"Content-Length: %d\r\n\r\n" % (status, len(out)) + out
@@ -117,6 +96,4 @@ async def _serve() -> None:
 
 if __name__ == "__main__":
     LATENCY_S = float(sys.argv[3]) / 1000
-    BODIES = {path.name: path.read_bytes() for path in Path(sys.argv[4]).iterdir()}
-    BODIES["Version"] = b'"25.12.00000"'
     uvloop.run(_serve())
