@@ -14,7 +14,7 @@ from sbpam_cli.system.services import Services
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
+VERSION = 2
 _BUSY_TIMEOUT_S = 30.0
 _BUSY_PAUSE_S = 0.05
 _UNSOUND = ("malformed", "not a database", "odd value", "Could not decode", "integer overflow")
@@ -166,9 +166,9 @@ class Database:
                     execute(statement)
         elif version != VERSION:
             raise JournalError(
-                f"the journal {self.path} was written by a newer sbpam",
+                f"the journal {self.path} was written by another version of sbpam",
                 reason=f"its schema is {version}, this program knows {VERSION}",
-                hint="update sbpam, or set SBPAM_STATE_HOME to another folder",
+                hint="use that version, or set SBPAM_STATE_HOME to another folder",
             )
 
     @contextmanager

@@ -88,25 +88,26 @@ class _DeadlineStream:
         self.close, self.get_extra_info = inner.close, inner.get_extra_info
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with self._given_up_on_error():
+        try:
             return self._inner.read(max_bytes, self._network.remaining(timeout))
+        except BaseException:
+            self._give_up()
+            raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with self._given_up_on_error():
+        try:
             for start in range(0, len(buffer), _WRITE_BYTES):
                 piece = buffer[start : start + _WRITE_BYTES]
                 self._inner.write(piece, self._network.remaining(timeout))
-
-    @contextmanager
-    def _given_up_on_error(self) -> Iterator[None]:
-        """Of a connection that is given up the kernel must deliver nothing later."""
-        try:
-            yield
         except BaseException:
-            with suppress(AttributeError, OSError):
-                plain = self._inner.get_extra_info("socket")
-                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GIVE_UP)
+            self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        """Of a connection that is given up the kernel must deliver nothing later."""
+        with suppress(AttributeError, OSError):
+            plain = self._inner.get_extra_info("socket")
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _GIVE_UP)
 
     def start_tls(
         self,

@@ -30,18 +30,21 @@ def _check_refused(stage: RealSite, ended: Ended) -> None:
     assert stage.posts() == 0
 
 
-def test_journal_of_a_newer_program_is_refused_and_left_alone(stage: RealSite) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_journal_of_another_version_is_refused_and_left_alone(
+    stage: RealSite, version: int
+) -> None:
     assert stage.run("runs").code == 0
     with closing(sqlite3.connect(stage.journal)) as database:
-        database.execute("PRAGMA user_version = 99")
+        database.execute(f"PRAGMA user_version = {version}")
     before = stage.journal.read_bytes()
     ended = _schedule(stage)
     _check_refused(stage, ended)
-    assert "newer sbpam" in ended.err
+    assert "another version of sbpam" in ended.err
     assert str(stage.journal) in ended.err
     assert stage.journal.read_bytes() == before
     for command in (("runs",), ("resume",), ("status", "--offline")):
-        stage.run(*command).expect(6, "newer sbpam")
+        stage.run(*command).expect(6, "another version of sbpam")
 
 
 @pytest.mark.parametrize("how", ["header", "pages", *slow("text", "cut")])
