@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -49,14 +48,6 @@ def read_text(value: object) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:_LONGEST_TEXT]
     return None
-
-
-_known_text = lru_cache(1024, typed=True)(read_text)
-
-
-def _shared_text(value: object) -> str | None:
-    """`read_text` of what many hosts have in common: kept once."""
-    return _known_text(value) if isinstance(value, str) else read_text(value)
 
 
 def _id(value: object) -> str | None:
@@ -242,7 +233,7 @@ def _texts(values: Sequence[Any]) -> Sequence[str | None]:
             texts = list(map(str.strip, values))
             if all(texts) and "".join(texts).isascii() and max(map(len, texts)) <= _LONGEST_TEXT:
                 return texts
-    return list(map(_shared_text, values))
+    return list(map(read_text, values))
 
 
 def _outcomes(told: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -330,9 +321,9 @@ def read_hosts(content: bytes, *, enrolled: bool) -> Page:
             name=read_text(row.name or row.displayName),
             enrolled=enrolled,
             last_scan_at=read_time(row.lastScanTimeUtc),
-            os=_shared_text(row.os),
+            os=read_text(row.os),
             ip_address=read_text(row.ipAddress),
-            service_account=_shared_text(row.saName or row.serviceAccountName),
+            service_account=read_text(row.saName or row.serviceAccountName),
             winrm=None if not isinstance(row.disableWinRm, bool) else not row.disableWinRm,
             distinguished_name=read_text((row.host or row).distinguishedName),
         )
