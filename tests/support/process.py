@@ -144,7 +144,8 @@ class RealSite(Served):
         watcher = self._start([*strace, "-p", str(running.pid)], self.environ)
         status = Path(f"/proc/{running.pid}/status")
         until(lambda: "TracerPid:\t0" not in status.read_text() or not watcher.is_running())
-        assert watcher.is_running(), watcher.said()
+        # One that was killed at once, at a call that it made while it waited, ends strace too.
+        assert watcher.is_running() or not running.is_running(), watcher.said()
 
     def write_list(self, names: Sequence[str]) -> str:
         path = self.folder / f"hosts-{len(list(self.folder.glob('hosts-*')))}.txt"
