@@ -1,7 +1,7 @@
 """How a command ends: its errors, its exit code, what its JSON envelope says."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sbpam_cli.errors import ExitCode, Interrupted, SbpamError
@@ -29,6 +29,7 @@ class Outcome:
     counts: rows printed, by status. verdict: the end in a sentence, for stderr.
     next_step: where the command itself knows best; `{profile}` in it becomes the option.
     has_sent: a POST has begun, so that a bug, or a row that is lost, means doubt.
+    rows_lost: called if stdout did not take all.
     """
 
     server: str | None = None
@@ -43,6 +44,7 @@ class Outcome:
     next_step: str | None = None
     lists: Sequence[ListTally] = ()
     has_sent: bool = False
+    rows_lost: Callable[[], None] = lambda: None
 
     def count(self, rows: Iterable[HostRow]) -> Collection[HostRow]:
         """Passes rows on and counts them."""

@@ -80,6 +80,7 @@ def present(console: Console, connection: ConnectionOptions, shown: Shown, body:
     for found in outcome.errors:
         if isinstance(found, OutputError) and outcome.run is not None:
             found.hint = f"the hosts are recorded: `sbpam status {outcome.run}` prints them again"
+            outcome.rows_lost()
             if command == "schedule":
                 found.hint += "; don't schedule them again"
         console.error(found)

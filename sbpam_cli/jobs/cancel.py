@@ -46,6 +46,7 @@ def run_cancel(
     """
     outcome = ctx.outcome
     jobs, run = _find_jobs(ctx.services, names)
+    outcome.run = run.run_id if run is not None and len(names) == 1 else None
     target = find_target(ctx, run)
     if not (sure or ctx.can_ask):
         raise OptionError("nobody can be asked whether to stop the jobs", hint="add --yes")

@@ -87,6 +87,7 @@ class Execution(ABC):
     def adopt(self, run: Run, batches: list[Batch]) -> None:
         self._run, self._batches = run, batches
         self._ctx.outcome.run = run.run_id
+        self._ctx.outcome.rows_lost = self._record_loss
 
     # Under the lock, once signed in.
 
@@ -115,13 +116,19 @@ class Execution(ABC):
 
     def _record_end(self, journal: Journal) -> None:
         """How the command ended; a journal that failed cannot take it."""
-        outcome = Outcome(errors=self._problems())
+        ended = self._ctx.outcome
+        outcome = Outcome(errors=[*ended.errors, *self._problems()], has_sent=ended.has_sent)
         if self._stopped is not None:
             outcome.errors.append(self._stopped)
         with suppress(JournalError):
             journal.end_run(self._run.run_id, outcome.exit_code)
 
     # After it.
+
+    def _record_loss(self) -> None:
+        """Whoever repeats the command wants its rows: it continues this run, and sends nothing."""
+        with suppress(JournalError), closing(Journal(self._ctx.services)) as journal:
+            self._record_end(journal)
 
     def _follow(self, site: Site, limits: FollowLimits) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""

@@ -45,7 +45,11 @@ def test_what_was_scheduled_is_not_to_be_scheduled_again(full: Site, form: str) 
     [run] = full.run("runs").rows()
     assert f"`sbpam status {run[0]}` prints them again; don't schedule them again" in ended.err
     assert [row[0] for row in full.run("status", run[0]).rows()] == [A]
+    # What starts a failed command again does not scan again.
+    again = full.run("schedule", A, "-o", "tsv").expect(0)
+    assert [row[0] for row in again.rows()] == [A]
     assert full.scheduled() == [A]
+    assert full.run("schedule", A).expect(0).rows()[0][2] != again.rows()[0][2]
 
 
 def test_a_refused_sign_in_is_still_told(full: Site) -> None:
