@@ -57,5 +57,7 @@ def _check(ctx: Context, target: Target, secrets: Secrets, token: Found) -> None
         ctx.console.note(f"the token from {token.source} works")
     except SignInError as error:
         error.message = f"the token from {token.source} does not work: {error.message}"
-        error.hint = f"run `{target.login}`"
+        # One that the environment gives would stay in the way of another.
+        if token == secrets.stored("token"):
+            error.hint = f"run `{target.login}`"
         ctx.outcome.errors.append(error)

@@ -86,6 +86,7 @@ def test_whoami_asks_the_server_whether_each_token_works(person: Person, where: 
     ended = person("whoami", "--check", env=env).expect(4)
     refused = re.findall(r"the token from (\S+) does not work: ", ended.err)
     assert refused == [*env, "keyring"]
+    assert ("put a fresh one into SBPAM_TOKEN" in ended.err) == bool(env)
     assert len(ended.rows()) == 1
     assert person.counts()[:2] == before[:2]
 
