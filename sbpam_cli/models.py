@@ -168,6 +168,7 @@ class Rows(Sequence[Made]):
         if isinstance(at, slice):
             parts = {f: c[at] if self._is_full(c) else c for f, c in self.columns.items()}
             return Rows(self.kind, parts, len(range(self._size)[at]))
+        at = range(self._size)[at]
         values = (c[at if self._is_full(c) else 0] for c in self.columns.values())
         return tuple.__new__(self.kind, values)
 

@@ -84,7 +84,7 @@ def match_job(names: Sequence[str], job: ScanJob, *, unsaid: ScanStatus) -> Matc
     """
     if job.hosts is None:
         return Match(Rows.alike(names, HostRow("", unsaid, job.job_id)), [], [])
-    if [*job.hosts.columns["dns_host_name"]] == names:
+    if [*job.hosts.column("dns_host_name")] == names:
         return Match(_rows(names, job.job_id, job.hosts, unsaid), [], [])
     hosts = list(job.hosts)
     found = match_hosts(names, hosts)

@@ -58,7 +58,8 @@ class Sending:
             Follower(state.ctx, state.site, again, every, state.watching, self._workers),
             state.limits.max_running,
         )
-        self._planned = [batch for batch in state.batches if batch.state == "planned"]
+        planned = (batch for batch in state.batches if batch.state == "planned")
+        self._planned = sorted(planned, key=lambda batch: batch.first)
         self._tries: Counter[int] = Counter()
         self._due_at: dict[int, float] = {}
         self._in_flight: dict[int, Batch] = {}
@@ -378,6 +379,7 @@ class Sending:
 
 def lacks_second_look(batch: Batch) -> bool:
     """Whether a host is not in the reply, and the job was not read once more."""
+    if batch.state != "accepted":
+        return False
     rows = batch_rows(batch)
-    said = batch.state == "accepted" and any(rows.columns["detail"])
-    return said and any(map(is_unconfirmed, rows))
+    return any(rows.columns["detail"]) and any(map(is_unconfirmed, rows))

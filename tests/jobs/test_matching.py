@@ -1,5 +1,7 @@
 """A job's hosts <-> the hosts that were asked for."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from sbpam_cli.jobs.job import NOT_IN_REPLY, followed_jobs, match_hosts, match_job, with_unasked
 from sbpam_cli.journal.records import Batch
 from sbpam_cli.models import HostRow, Rows, ScanHost, ScanJob, ScanStatus
+from sbpam_cli.nps.replies import decode_job
 
 JOB_ID = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
 LABELS = st.sampled_from(["a", "b", "web01"])
@@ -78,6 +81,19 @@ def test_every_name_has_one_row_in_its_place(
     found = [row.host for row in match.rows if row.detail != NOT_IN_REPLY]
     assert sorted([*found, *match.missing]) == sorted(names)
     assert not set(match.unasked) & set(found)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("name", [A, A.upper(), f"{A}."])
+def test_a_host_that_a_job_names_several_times_has_one_row(name: str, times: int) -> None:
+    entry = {"dnsHostName": name, "status": 1}
+    for shape in (
+        {"hostScanHostStatus": [entry]},
+        {"hostScanJobHostJoin": [{"hostScanHost": entry}]},
+    ):
+        body = {"id": JOB_ID} | {key: entries * times for key, entries in shape.items()}
+        match = match_job([A], decode_job(json.dumps(body).encode()), unsaid=ScanStatus.ACCEPTED)
+        assert ([row.host for row in match.rows], *match[1:]) == ([A], [], [], False)
 
 
 @given(NAMES, st.data())

@@ -72,6 +72,8 @@ def test_rows_kept_by_their_columns_are_the_same(
 
     assert ([*kept], [*kept[1:3]], [*kept[:-1]]) == (rows, rows[1:3], rows[:-1])
     assert [kept[at] for at in range(-len(rows), len(rows))] == rows * 2
+    with pytest.raises(IndexError):
+        kept[len(rows)]
     assert kept.tally("status") == Counter(row.status for row in rows)
     assert [*Rows.joined([kept, kept[:1], kept])] == [*rows, *rows[:1], *rows]
     assert printed(form, HOSTS, kept) == printed(form, HOSTS, iter(rows))
