@@ -116,8 +116,7 @@ class Execution(ABC):
 
     def _record_end(self, journal: Journal) -> None:
         """How the command ended; a journal that failed cannot take it."""
-        ended = self._ctx.outcome
-        outcome = Outcome(errors=[*ended.errors, *self._problems()], has_sent=ended.has_sent)
+        outcome = Outcome(errors=self._problems())
         if self._stopped is not None:
             outcome.errors.append(self._stopped)
         with suppress(JournalError):
@@ -126,9 +125,9 @@ class Execution(ABC):
     # After it.
 
     def _record_loss(self) -> None:
-        """Whoever repeats the command wants its rows: it continues this run, and sends nothing."""
+        """As if cut short: the same command again prints the rows, and sends nothing twice."""
         with suppress(JournalError), closing(Journal(self._ctx.services)) as journal:
-            self._record_end(journal)
+            journal.end_run(self._run.run_id, None)
 
     def _follow(self, site: Site, limits: FollowLimits) -> None:
         """`--wait`: the jobs to their end; the lock is given back already."""
