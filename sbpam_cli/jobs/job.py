@@ -42,7 +42,7 @@ class Match(NamedTuple):
     unasked: names in it that nobody asked for. nameless: it holds hosts without a name.
     """
 
-    rows: Sequence[HostRow]
+    rows: Rows[HostRow]
     missing: list[str]
     unasked: list[str]
     nameless: bool = False
@@ -169,7 +169,7 @@ class FollowedJob:
 
     job_id: str
     names: Sequence[str] | None = None
-    rows: Sequence[HostRow] = ()
+    rows: Rows[HostRow] = field(default_factory=lambda: Rows.of(HostRow, ()))
     batch: Batch | None = None
     status: ScanStatus | None = None
     counts: Counter[ScanStatus] = field(default_factory=Counter)
@@ -188,13 +188,12 @@ class FollowedJob:
     def __post_init__(self) -> None:
         self._take(self.rows)
 
-    def _take(self, rows: Sequence[HostRow]) -> Rows[HostRow]:
+    def _take(self, rows: Sequence[HostRow]) -> None:
         self.rows = kept = Rows.of(HostRow, rows)
         self.counts, self.problems = kept.tally("status"), Counter()
         if PROBLEMS.intersection(self.counts):
             told = zip(kept.column("status"), kept.column("failure_reason"), strict=True)
             self.problems.update(why or status for status, why in told if status in PROBLEMS)
-        return kept
 
     @property
     def is_over(self) -> bool:
@@ -229,8 +228,9 @@ class FollowedJob:
             return self
         self.told = True
         if self.names is None:
-            held = self._take(_held_rows(job.job_id, job.hosts))
-            self.lacking = self.lacking + 1 if _UNTOLD in held.columns["detail"] else 0
+            self._take(_held_rows(job.job_id, job.hosts))
+            lacks = _UNTOLD in self.rows.columns["detail"]
+            self.lacking = self.lacking + 1 if lacks else 0
             return self
         match = match_job(self.names, job, unsaid=ScanStatus.UNKNOWN)
         self.lacking = self.lacking + 1 if match.missing else 0
@@ -283,15 +283,18 @@ class FollowedJob:
 
 
 def _held_rows(job_id: str, hosts: Rows[ScanHost]) -> Sequence[HostRow]:
-    names = hosts.columns["dns_host_name"]
-    if all(names) and len(names) == len(hosts):
-        return _rows(list(map(fold_host, names)), job_id, hosts, ScanStatus.UNKNOWN)
-    rows = [*_rows([host_name(host) for host in hosts], job_id, hosts, ScanStatus.UNKNOWN)]
-    for at, row in enumerate(rows):
-        # A join without host and queue: it says `Queued` for ever.
-        if not row.host and row.status in _WAITING and not any(hosts[at]._replace(status=None)):
-            rows[at] = row._replace(detail=_UNTOLD)
-    return rows
+    told = zip(hosts.column("dns_host_name"), hosts.column("name"), strict=True)
+    names = [fold_host(fqdn or name or "") for fqdn, name in told]
+    rows = _rows(names, job_id, hosts, ScanStatus.UNKNOWN)
+    if all(names):
+        return rows
+    # A join without host and queue: it says `Queued` for ever.
+    return [
+        row._replace(detail=_UNTOLD)
+        if not row.host and row.status in _WAITING and not any(host._replace(status=None))
+        else row
+        for row, host in zip(rows, hosts, strict=True)
+    ]
 
 
 def followed_jobs(batches: Iterable[Batch]) -> list[FollowedJob]:

@@ -20,7 +20,7 @@ _STATES: dict[str, ScanStatus] = {
 def batch_rows(batch: Batch, why_not_sent: str | None = None) -> Rows[HostRow]:
     """The rows of a batch in whatever state it is."""
     if batch.rows is not None:
-        return Rows.of(HostRow, batch.rows)
+        return batch.rows
     status = _STATES[batch.state]
     detail = why_not_sent if batch.state == "planned" else batch.reason
     return Rows.alike(batch.names, HostRow("", status, batch.job_id, detail=detail))

@@ -141,7 +141,8 @@ class _Status:
         if found is not None:
             run, batch = found
             rows = [row for row in dated_rows(batch, run) if job_id or row.host == host]
-            job = FollowedJob(batch.job_id or "", None if job_id else [host], rows)
+            names = None if job_id else [host]
+            job = FollowedJob(batch.job_id or "", names, Rows.of(HostRow, rows))
         elif job_id is not None:
             job = FollowedJob(job_id)
         else:

@@ -66,7 +66,7 @@ class Batch:
     accepted_at: float | None = None
     list_before: int | None = None
     session: str | None = None
-    rows: Sequence[HostRow] | None = None
+    rows: Rows[HostRow] | None = None
     seen_at: float | None = None
     job_status: ScanStatus | None = None
     possible: Sequence[str] = ()
@@ -129,11 +129,11 @@ def digest_names(names: Iterable[str]) -> str:
     return whole.hexdigest()
 
 
-def pack_rows(rows: Sequence[HostRow]) -> str:
+def pack_rows(rows: Rows[HostRow]) -> str:
     """Their columns, without the hosts, whose names the batch has."""
     import msgspec
 
-    _, *columns = Rows.of(HostRow, rows).columns.values()
+    _, *columns = rows.columns.values()
     return msgspec.json.encode(columns).decode()
 
 
@@ -224,9 +224,9 @@ def _check(table: str, columns: Mapping[str, Any]) -> None:
             _demand(f"{table}.{column}", _IS_RIGHT[column](value))
 
 
-def count_rows(rows: Sequence[HostRow]) -> tuple[int, int, int]:
+def count_rows(rows: Rows[HostRow]) -> tuple[int, int, int]:
     """How many were accepted, how many of those scans ended without success, and with it."""
-    counts = Rows.of(HostRow, rows).tally("status")
+    counts = rows.tally("status")
     accepted = sum(counts[status] for status in SCHEDULED)
     failed = sum(counts[status] for status in FINISHED if status is not ScanStatus.COMPLETE)
     return accepted, failed, counts[ScanStatus.COMPLETE]

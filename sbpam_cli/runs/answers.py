@@ -3,7 +3,6 @@
 The question behind each rule is only whether the application can have begun to act.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sbpam_cli.errors import (
@@ -15,7 +14,7 @@ from sbpam_cli.errors import (
     UnreachableError,
 )
 from sbpam_cli.journal.records import Batch, BatchState
-from sbpam_cli.models import HostRow, ScanJob
+from sbpam_cli.models import HostRow, Rows, ScanJob
 from sbpam_cli.names import canonical_uuid
 from sbpam_cli.nps import replies as wire
 from sbpam_cli.nps.client import LONGEST_RETRY_AFTER_S
@@ -49,7 +48,7 @@ class Verdict(NamedTuple):
     stop: SbpamError | None = None
     accepted_before: int | None = None
     located: str | None = None
-    rows: Sequence[HostRow] = ()
+    rows: Rows[HostRow] | None = None
 
 
 def judge_failure(failure: NoReplyError) -> Verdict:

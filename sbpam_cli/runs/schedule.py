@@ -188,7 +188,7 @@ def _dry_run(ctx: Context, options: ScheduleOptions, target: Target, hosts: Host
     ctx.outcome.partial = bool(ctx.outcome.counts[ScanStatus.INVALID])
 
 
-def _check(client: NpsClient, credential_id: str, names: Sequence[str]) -> list[HostRow]:
+def _check(client: NpsClient, credential_id: str, names: Sequence[str]) -> Rows[HostRow]:
     answers = client.validate_hosts(credential_id, names)
     # A row that came back without its name is the one that was sent in its place.
     places = [*names, *[""] * len(answers)]
@@ -203,7 +203,7 @@ def _check(client: NpsClient, credential_id: str, names: Sequence[str]) -> list[
         detail = "; ".join(error for error in errors if error) or None
         status = ScanStatus.INVALID if detail else ScanStatus.VALID
         rows.append(HostRow(name, status, detail=detail))
-    return rows
+    return Rows.of(HostRow, rows)
 
 
 class _Scheduling(Execution):

@@ -1,6 +1,6 @@
 """A run while a command carries it out: what sending and settling share."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from sbpam_cli.jobs.job import followed_jobs, match_job, record_looks, with_unas
 from sbpam_cli.jobs.watching import Watching
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run
-from sbpam_cli.models import HostRow, ScanJob, ScanStatus
+from sbpam_cli.models import HostRow, Rows, ScanJob, ScanStatus
 from sbpam_cli.output.context import Context
 from sbpam_cli.signin.session import Site
 from sbpam_cli.system.signals import Interruption
@@ -84,7 +84,7 @@ class RunState:
         """A read of the list of jobs has ended: later POSTs refer to it. Raises JournalError."""
         self.list_before = self.journal.record_list(self.run.server, ids, whole=whole)
 
-    def take_job(self, batch: Batch, job: ScanJob, rows: Sequence[HostRow] = ()) -> None:
+    def take_job(self, batch: Batch, job: ScanJob, rows: Rows[HostRow] | None = None) -> None:
         """The batch is in this job, as a reply told it."""
         batch.state, batch.job_id, batch.reason, batch.possible = "accepted", job.job_id, None, ()
         batch.seen_at = batch.accepted_at = self.ctx.services.clock.now()
@@ -101,7 +101,7 @@ class RunState:
             self.journal.record_batches(batches)
 
 
-def rows_told(batch: Batch, job: ScanJob) -> Sequence[HostRow]:
+def rows_told(batch: Batch, job: ScanJob) -> Rows[HostRow]:
     """What a reply says of the batch's hosts."""
     match = match_job(batch.names, job, unsaid=ScanStatus.ACCEPTED)
-    return with_unasked(match.rows, match.unasked)
+    return Rows.of(HostRow, with_unasked(match.rows, match.unasked))

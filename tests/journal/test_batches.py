@@ -7,7 +7,7 @@ from support.site import CREDENTIAL, Program
 
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Batch, Run, count_rows, digest_names, pack_rows, unpack_rows
-from sbpam_cli.models import FailureReason, HostRow, ScanStatus
+from sbpam_cli.models import FailureReason, HostRow, Rows, ScanStatus
 
 NAMES = [f"h{n}.corp.example" for n in range(6)]
 
@@ -52,7 +52,7 @@ rows = st.builds(
 
 @given(st.lists(rows, max_size=4))
 def test_what_went_in_comes_out(some: list[HostRow]) -> None:
-    back = list(unpack_rows(pack_rows(some), [row.host for row in some]))
+    back = list(unpack_rows(pack_rows(Rows.of(HostRow, some)), [row.host for row in some]))
 
     assert back == some
     for row in back:
@@ -64,4 +64,5 @@ def test_what_went_in_comes_out(some: list[HostRow]) -> None:
 def test_ends_are_counted() -> None:
     statuses = ["Complete", "Failed", "Running", "Accepted", "NotAccepted", "Cancelled"]
 
-    assert count_rows([HostRow("a.b.example", ScanStatus(s)) for s in statuses]) == (5, 2, 1)
+    rows = [HostRow("a.b.example", ScanStatus(s)) for s in statuses]
+    assert count_rows(Rows.of(HostRow, rows)) == (5, 2, 1)

@@ -10,7 +10,7 @@ from support.site import CREDENTIAL, Program
 
 from sbpam_cli.journal.journal import Journal
 from sbpam_cli.journal.records import Aside, Batch, Run, digest_names
-from sbpam_cli.models import FailureReason, HostRow, ScanStatus
+from sbpam_cli.models import FailureReason, HostRow, Rows, ScanStatus
 from sbpam_cli.system.services import Services
 
 RUN_ID = "20261123-030002-7f3a"
@@ -99,7 +99,7 @@ def record_example(
             batch.state, batch.job_id = "accepted", str(UUID(int=drawn.getrandbits(128)))
             own = rows[batch.first : batch.first + len(batch.names)]
             fresh = [_draw_row(drawn, begun, name) for name in batch.names[len(own) :]]
-            batch.rows = [row._replace(job_id=batch.job_id) for row in (*own, *fresh)]
+            batch.rows = Rows.of(HostRow, [*own, *fresh]).replace(job_id=[batch.job_id])
             batch.accepted_at = batch.seen_at = begun + 600
         for lost in in_doubt:
             lost.state, lost.reason = "unknown", "no answer within 2m"
