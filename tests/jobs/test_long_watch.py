@@ -72,6 +72,8 @@ def test_a_terminal_that_is_resized(site: RealSite, sizes: list[tuple[int, int]]
     try:
         # As many lines above as there is room for: the display has to make its own.
         tmux.type("clear; seq 100; echo the line above", "Enter")
+        # What is typed while a command prints is echoed into its lines.
+        tmux.wait_for("^the line above$")
         began = time.monotonic()
         tmux.type(f"time {SBPAM} status --watch --exit-status; echo ended=$?", "Enter")
         tmux.wait_for(HEAD.pattern, history=False)
