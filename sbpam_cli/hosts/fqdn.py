@@ -9,7 +9,7 @@ LABEL_LIMIT = 63
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _FQDN = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z]){_LABEL}(?<!\..)")
 _DOMAIN = re.compile(r"\.[a-z][a-z0-9_-]+")
-_END_OF = itemgetter(slice(-20, None))
+_END_OF = itemgetter(slice(-16, None))
 
 # A block of lines as one number, a byte a character: two neighbours that may not
 # stand side by side share a bit once the number is shifted by six. So a dot or a
@@ -43,7 +43,8 @@ def fqdns_of_block(block: bytes) -> list[str] | None:
     if block.startswith((b".", b"-", b"\n")) or marks & (marks >> 6):
         return None
     names = block[:-1].decode("ascii").split("\n")
-    # Many names share an end. One without a dot leaves its last character, which is no domain.
+    # Many names share an end, the more the shorter it is. One without a dot leaves its last
+    # character, which is no domain.
     if not all(map(_DOMAIN.fullmatch, {end[end.rfind(".") :] for end in set(map(_END_OF, names))})):
         return None
     longest = max(map(len, names))

@@ -5,7 +5,7 @@ Every record of a list is accounted for in its tally.
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Literal, NamedTuple
 
 from sbpam_cli.errors import InputError, OptionError
@@ -262,9 +262,9 @@ class _Reading:
                 self._add(names)
 
     def _add(self, names: Sequence[str]) -> None:
-        new: Collection[str] = dict.fromkeys(names)
-        if not self._known.isdisjoint(new):
-            new = [name for name in new if name not in self._known]
+        new = dict.fromkeys(names)
+        for name in self._known.intersection(new):
+            del new[name]
         self._known.update(new)
         self._names += new
         self._tally.hosts += len(new)

@@ -11,6 +11,7 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+_PLAIN = bytes(range(0x20, 0x7F)).replace(b"\\", b"")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -34,7 +35,7 @@ def tsv_cell(text: str) -> str:
 
 def is_plain_tsv(text: str) -> bool:
     """Whether every part of `text` is its own cell; a look at many values at once."""
-    return text.isascii() and text.isprintable() and "\\" not in text
+    return not text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)
 
 
 def csv_cell(text: str) -> str:
