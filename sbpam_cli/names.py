@@ -1,9 +1,11 @@
 """Names as they are compared: host names, and ids that become part of a URL."""
 
 import re
+from binascii import unhexlify
 from collections.abc import Sequence
 from contextlib import suppress
 from types import NoneType
+from typing import cast
 
 UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _UUID = re.compile(UUID, re.ASCII)
@@ -27,13 +29,13 @@ def canonical_uuids(values: Sequence[object]) -> Sequence[str | None]:
     if kinds == {NoneType}:
         return [None]
     if kinds == {str}:
-        texts = list(map(str, values))
+        texts = cast("Sequence[str]", values)
         joined = "".join(texts)
         dashes = {joined[place::_UUID_SIZE] for place in (8, 13, 18, 23)}
         if set(map(len, texts)) == {_UUID_SIZE} and dashes == {"-" * len(texts)}:
             with suppress(ValueError):
-                # It takes ASCII alone, and passes over blanks.
-                if len(bytes.fromhex(joined.replace("-", ""))) * 2 == (_UUID_SIZE - 4) * len(texts):
+                digits = unhexlify(joined.encode("ascii").translate(None, b"-"))
+                if len(digits) * 2 == (_UUID_SIZE - 4) * len(texts):
                     return texts if joined == joined.lower() else list(map(str.lower, texts))
     return list(map(canonical_uuid, values))
 

@@ -174,11 +174,11 @@ def _hosts_of(job: Any) -> Rows[ScanHost] | None:
     """An entry `{}` refers back to one that was there before: it is no host."""
     known = decoders()
     if (listed := job.hostScanHostStatus) is not None:
-        absent = (None, known["no host"])
-        hosts = told = [one for one in listed if one not in absent]
+        absent = known["no host"]
+        hosts = told = [one for one in listed if one is not None and one != absent]
     elif (joined := job.hostScanJobHostJoin) is not None:
-        absent = (None, known["no join"])
-        joins = [join for join in joined if join not in absent]
+        absent = known["no join"]
+        joins = [join for join in joined if join is not None and join != absent]
         # A host that is null is one without a name.
         hosts = [join.hostScanHost or known["no host"] for join in joins]
         told = [join.actionQueue or known["untold"] for join in joins]
@@ -243,14 +243,14 @@ def _outcomes(told: Sequence[Any]) -> Iterable[Sequence[Any]]:
         [one.statusDescription for one in told],
         [one.failureReason for one in told],
     ]
-    keys = list(zip(*given, strict=True))
     # `true` is equal to 1, and an array cannot be looked up.
     if {kind for column in given for kind in set(map(type, column))} <= {int, str, NoneType}:
+        if all(column.count(column[0]) == len(column) for column in given):
+            return [[value] for value in _read_outcome(*(column[0] for column in given))]
+        keys = list(zip(*given, strict=True))
         read = {key: _read_outcome(*key) for key in set(keys)}
-        if len(read) == 1:
-            return [[value] for value in read[keys[0]]]
         return zip(*map(read.__getitem__, keys), strict=True)
-    return zip(*(_read_outcome(*key) for key in keys), strict=True)
+    return zip(*map(_read_outcome, *given), strict=True)
 
 
 def read_jobs(chunks: Iterable[bytes]) -> Iterator[ScanJob]:
