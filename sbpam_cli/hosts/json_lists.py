@@ -98,7 +98,7 @@ def _flat_rows(block: bytes) -> list[object] | None:
     if not len(rows) == block.count(b"\n") == block.count(b"}\n{") + 1:
         return None
     # Of a member that stands twice only one is left; objects in the objects have members too.
-    members = -1 if b" :" in block or b"\t:" in block else block.count(b'":')
+    members = block.translate(None, b" \t\r").count(b'":')
     return [*rows] if sum(map(len, rows)) == members else None
 
 
@@ -225,10 +225,9 @@ class _Rows:
         """The names; empty for a row without one. Raises `InputError` for what is in doubt."""
         if self._title is None:
             self._choose(numbers, values)
-        layouts = {tuple(value) if isinstance(value, dict) else None for value in values}
-        layout = layouts.pop() if len(layouts) == 1 else None
-        if layout is not None and "hosts" not in layout:
-            rows = [row for row in values if isinstance(row, dict)]
+        rows = [value for value in values if isinstance(value, dict)]
+        layouts = set(map(tuple, rows)) if len(rows) == len(values) else set()
+        if len(layouts) == 1 and "hosts" not in (layout := layouts.pop()):
             key, rivals = self._members(layout)
             cells = [row[key] for row in rows] if key is not None else []
             doubtful = any("." in str(row[rival]) for rival in rivals for row in rows)

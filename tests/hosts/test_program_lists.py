@@ -70,6 +70,7 @@ JSON_REFUSED: list[tuple[Any, ...]] = [
     ({"all": {"children": {"web": 7}, "hosts": {}}}, None, '"all.children.web"', "jq"),
     ({"all": {"hosts": [A]}}, "fqdn", "--column"),
     (f'{{"fqdn":"{A}","fqdn":"{B}"}}', None, "line 1", "twice"),
+    (f'{{"fqdn" :"{A}","fqdn"\t:"{B}"}}', None, "line 1", "twice"),
     (f'["{A}"\n"{B}"]', None, "line 2", "malformed"),
     (f'[\n"{A}",\nweb]', None, "line 3", "malformed"),
     (f'["{A}",]', None, "line 1", "malformed"),
