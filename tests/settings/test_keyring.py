@@ -1,6 +1,6 @@
 """The keyring: bounded, split, read back; nothing in it that was not meant to be."""
 
-import io
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,42 +12,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked, PasswordDeleteError
-from support.keyrings import HangingKeyring
-from support.programs import run
+from keyring.errors import KeyringLocked
+from support.keyrings import HangingKeyring, MemoryKeyring, PlaintextKeyring, load_by_name
+from support.programs import ROOT, run
+from support.site import bare_services
 from support.tables import crossed
 from support.talk import Heard
 
 from sbpam_cli.settings.keyring import Entries, Vault
 from sbpam_cli.system.clock import Clock
-from sbpam_cli.system.services import Services
 
 A, B = "https://a:6500", "https://b:6500"
 LONG = "ey" + "J0.x" * 900
 
 
-class ShortKeyring(KeyringBackend):
+class ShortKeyring(MemoryKeyring):
     """Holds values of at most `limit` UTF-16 units, as Windows does."""
 
-    priority = 1
-
     def __init__(self, limit: int = 1280) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
+        super().__init__()
         self.limit = limit
         self.before_set: Callable[[str, str], None] = lambda name, value: None
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.before_set(username, password)
         if len(password.encode("utf-16-le", "surrogatepass")) // 2 > self.limit:
             raise OSError(f"(1783, 'CredWrite', {password!r})")
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.kept.pop((service, username), None) is None:
-            raise PasswordDeleteError
+        super().set_password(service, username, password)
 
 
 class ImpatientClock(Clock):
@@ -87,8 +78,7 @@ def vault_of(
     attended: bool = False,
     clock: Clock | None = None,
 ) -> Vault:
-    streams = io.BytesIO(), io.StringIO(), io.StringIO()
-    services = Services(*streams, {}, clock=clock or Clock(), keyring=make)
+    services = bare_services(clock=clock or Clock(), keyring=make)
     return Vault(services, talk, attended=attended)
 
 
@@ -230,10 +220,6 @@ def failing(error: BaseException) -> type[KeyringBackend]:
 NO_SESSION = type("error", (Exception,), {})(1312, "CredRead", "geheim")
 
 
-class PlaintextKeyring(ShortKeyring):
-    """The name under which keyrings.alt keeps secrets in clear text."""
-
-
 class NotesKeyring(PlaintextKeyring):
     """Its base class tells."""
 
@@ -289,26 +275,6 @@ def test_a_keyring_that_cannot_be_used_counts_as_absent(
 
 # In a process of its own: which back end is chosen, and what is loaded for it.
 
-BACK_END = """
-import os, sys
-from keyring.backend import KeyringBackend
-
-class Kept(KeyringBackend):
-    priority = 100
-
-    def get_password(self, service, username):
-        return "kept"
-
-    def set_password(self, service, username, password): ...
-    def delete_password(self, service, username): ...
-
-class Asking(Kept):
-    def get_password(self, service, username):
-        import getpass
-        return {"getpass": getpass.getpass, "input": input}[os.environ["HOW"]]("Passphrase: ")
-
-class Plaintext(Kept): ...
-"""
 CHILD = """
 import io, os, sys
 from sbpam_cli.system.services import system_services
@@ -327,8 +293,8 @@ os._exit(0)
 
 
 def ask_in_a_process(folder: Path, **env: str) -> list[str]:
-    (folder / "ourown.py").write_text(BACK_END)
-    environ = {"PYTHONPATH": str(folder), "HOME": str(folder), "SBPAM_PASSWORD": "geheim"} | env
+    path = f"{folder}{os.pathsep}{ROOT / 'tests'}"
+    environ = {"PYTHONPATH": path, "HOME": str(folder), "SBPAM_PASSWORD": "geheim"} | env
     done = run([sys.executable, "-c", CHILD], environ, input="the list of a loop\n", check=True)
     return done.stdout.splitlines()
 
@@ -340,10 +306,11 @@ def test_without_a_desktop_there_is_none_and_no_search(tmp_path: Path) -> None:
     assert (value, how) == ("None", "straight")
 
 
+OURS = "support.keyrings"
 LOADED = {
-    "ourown.Kept": "kept",
-    "ourown.Plaintext": "keeps its values in clear text",
-    **dict.fromkeys(("ourown.Missing", "nowhere.Kept", "Kept"), "names one that cannot be loaded"),
+    f"{OURS}.FullKeyring": "kept",
+    f"{OURS}.PlaintextKeyring": "keeps its values in clear text",
+    **dict.fromkeys((f"{OURS}.Missing", "nowhere.Kept", "Kept"), "names one that cannot be loaded"),
 }
 
 
@@ -366,9 +333,8 @@ def test_the_one_that_the_user_names_comes_first(tmp_path: Path, name: str, plac
 @pytest.mark.parametrize("how", ["getpass", "input"])
 def test_a_back_end_that_asks_reads_no_stdin_where_nobody_is(tmp_path: Path, how: str) -> None:
     """In `while read host; do sbpam schedule ...; done` stdin is the loop's list."""
-    heard, value, _, left = ask_in_a_process(
-        tmp_path, PYTHON_KEYRING_BACKEND="ourown.Asking", HOW=how
-    )
+    asking = load_by_name("AskingKeyring")
+    heard, value, _, left = ask_in_a_process(tmp_path, **asking, HOW=how)
     assert "it failed with EOFError" in heard
     assert (value, left) == ("None", "left: ")
 

@@ -1,11 +1,11 @@
 """`config.toml`, and which setting wins."""
 
-import io
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.site import bare_services
 
 from sbpam_cli.errors import InputError, OptionError
 from sbpam_cli.models import Profile
@@ -24,12 +24,7 @@ APPLICATION = {"SBPAM_API_KEY": "k", "SBPAM_CLIENT_CERT": "c", "SBPAM_SERVER": "
 
 
 def _services(folder: Path, **environ: str) -> Services:
-    return Services(
-        stdin=io.BytesIO(),
-        stdout=io.StringIO(),
-        stderr=io.StringIO(),
-        environ={"SBPAM_CONFIG_HOME": str(folder / "config"), **environ},
-    )
+    return bare_services({"SBPAM_CONFIG_HOME": str(folder / "config"), **environ})
 
 
 def _write(folder: Path, text: str | bytes) -> Path:

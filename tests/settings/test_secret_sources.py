@@ -1,6 +1,5 @@
 """Where a secret is looked for, in which order, and what is refused."""
 
-import io
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.site import bare_services
 from support.talk import Heard
 
 from sbpam_cli.errors import InputError, SbpamError, SignInError
@@ -24,7 +24,6 @@ from sbpam_cli.settings.secrets import (
     decode_secret,
     read_secret_file,
 )
-from sbpam_cli.system.services import Services
 
 ORIGIN = "https://nps:6500"
 
@@ -42,10 +41,10 @@ def secrets_of(
     talk: Heard | None = None,
     **target: Any,
 ) -> Secrets:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), environ)
     settings: dict[str, Any] = {"profile": "p", "origin": ORIGIN, "method": "password"}
     chosen = Target(**(settings | {"stored": True} | target))
-    return Secrets(services, chosen, cast("Vault", Shelf()), talk or Heard(), given or {})
+    vault = cast("Vault", Shelf())
+    return Secrets(bare_services(environ), chosen, vault, talk or Heard(), given or {})
 
 
 def written(path: Path, content: bytes) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.certificates import application_environ
 from support.faults import Fault
+from support.keyrings import load_by_name
 from support.person import DEMO, NOMFA, NOMFA_PASSWORD, PUSH, RENEWAL
 from support.process import RealSite, real_site
 from support.site import Ended, Site
@@ -156,32 +157,10 @@ def test_two_jobs_that_start_in_one_second_both_get_in(real: RealSite, overtakin
     assert sum("used before" in one.err for one in ended) == 1
 
 
-_KEYRING = '''
-import os, pathlib
-from keyring.backend import KeyringBackend
-
-class Keyring(KeyringBackend):
-    """One file an entry; for tests of processes alone."""
-    priority = 1
-    def _path(self, username):
-        return pathlib.Path(os.environ["HOME"], username.encode().hex())
-    def get_password(self, service, username):
-        path = self._path(username)
-        return path.read_text() if path.exists() else None
-    def set_password(self, service, username, password):
-        new = self._path(username).with_suffix(f".{os.getpid()}")
-        new.write_text(password)
-        new.replace(self._path(username))
-    def delete_password(self, service, username):
-        self._path(username).unlink()
-'''
-
-
 def test_two_jobs_renew_a_stored_token_once(real: RealSite) -> None:
     """The server is slow to renew: the other job waits, and reads what was stored meanwhile."""
-    (real.folder / "file_keyring.py").write_text(_KEYRING)
     environ = {name: at for name, at in real.environ.items() if "TOKEN" not in name}
-    environ |= {"PYTHONPATH": str(real.folder), "PYTHON_KEYRING_BACKEND": "file_keyring.Keyring"}
+    environ |= load_by_name("FileKeyring")
     user = environ | real.password_environ(real.world.person("none"))
     assert real.run("login", environ=user).code == 0
     real.world.now = lambda: time.time() + 850

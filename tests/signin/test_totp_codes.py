@@ -1,16 +1,16 @@
 """Codes from a secret, and the memory of the steps that were used."""
 
 import base64
-import io
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.site import bare_services
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.signin.totp import UsedSteps, code_maker
-from sbpam_cli.system.services import Services
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
 ORIGIN = "https://nps:6500"
@@ -40,9 +40,7 @@ def test_a_secret_that_is_none_is_refused_and_not_repeated(secret: str) -> None:
 
 
 def _steps(state: Path, username: str = "CORP\\joe", origin: str = ORIGIN) -> UsedSteps:
-    environ = {"SBPAM_STATE_HOME": str(state)}
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), environ)
-    return UsedSteps(services, origin, username)
+    return UsedSteps(bare_services({"SBPAM_STATE_HOME": str(state)}), origin, username)
 
 
 def test_a_step_is_fresh_once_for_each_user_and_server(tmp_path: Path) -> None:
@@ -56,18 +54,13 @@ def test_a_step_is_fresh_once_for_each_user_and_server(tmp_path: Path) -> None:
 
 def test_of_many_at_once_one_has_the_fresh_step(tmp_path: Path) -> None:
     start = threading.Barrier(8)
-    fresh: list[bool] = []
 
-    def claim() -> None:
+    def claim(_: int) -> bool:
         start.wait()
-        fresh.append(_steps(tmp_path).claim(7))
+        return _steps(tmp_path).claim(7)
 
-    threads = [threading.Thread(target=claim) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(fresh) == [False] * 7 + [True]
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(claim, range(8))) == [False] * 7 + [True]
 
 
 def test_what_is_kept_says_nothing_and_does_not_grow(tmp_path: Path) -> None:

@@ -212,6 +212,11 @@ class Site(Program, Served):
         self.clock.wait = lambda event, s: bool(self.clock.move(s)) or event.is_set()
 
 
+def bare_services(environ: Mapping[str, str] | None = None, **own: Any) -> Services:
+    """With empty streams; own: as the parameters of `Services`."""
+    return Services(io.BytesIO(), io.StringIO(), io.StringIO(), environ or {}, **own)
+
+
 AnySite = TypeVar("AnySite", bound=Served)
 
 

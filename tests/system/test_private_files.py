@@ -1,12 +1,12 @@
 """Folders and files of ours: whose they are, who can read them, how they are written."""
 
-import io
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.site import bare_services
 
 from sbpam_cli.errors import JournalError, SbpamError
 from sbpam_cli.system.files import (
@@ -24,8 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and owners are
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
     """The user names the folder `named` for the state."""
-    environ = {"SBPAM_STATE_HOME": str(tmp_path / "named")}
-    return Services(io.BytesIO(), io.StringIO(), io.StringIO(), environ)
+    return bare_services({"SBPAM_STATE_HOME": str(tmp_path / "named")})
 
 
 def mode_of(path: Path) -> int:

@@ -1,6 +1,5 @@
 """Echo: off while a secret is typed, on again however the program ends or stops."""
 
-import io
 import os
 import pty
 import signal
@@ -11,49 +10,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.keyrings import MemoryKeyring
+from support.keyrings import MemoryKeyring, load_by_name
 from support.programs import SBPAM
 from support.pty_program import PtyProgram
+from support.site import bare_services
 from support.tables import crossed
 from support.talk import Heard
 
 from sbpam_cli.errors import SignInError
 from sbpam_cli.settings.keyring import Vault
 from sbpam_cli.system.clock import Clock
-from sbpam_cli.system.services import Services
 from sbpam_cli.system.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
 
-ASKING = """
-import getpass, os
-from keyring.backend import KeyringBackend
-
-class Asking(KeyringBackend):
-    priority = 1
-
-    def get_password(self, service, username):
-        if os.environ["HOW"] == "getpass":
-            return getpass.getpass("Passphrase of the keyring: ")
-        terminal = os.open("/dev/tty", os.O_RDWR)
-        os.write(terminal, b"Passphrase of the keyring: ")
-        return os.read(terminal, 100).decode()
-
-    def set_password(self, service, username, password): ...
-    def delete_password(self, service, username): ...
-"""
 SIGN_IN = ("login", "--server", "nps.invalid", "--username", "joe", "--insecure")
+Start = Callable[..., PtyProgram]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., PtyProgram]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a command line; the keyring's back end asks for a passphrase."""
-    (tmp_path / "ourown.py").write_text(ASKING)
-    environ = {
+    environ = load_by_name("AskingKeyring") | {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "PYTHONPATH": str(tmp_path),
-        "PYTHON_KEYRING_BACKEND": "ourown.Asking",
         "HOW": "getpass",
         "SBPAM_CONFIG_HOME": str(tmp_path / "config"),
         "SBPAM_STATE_HOME": str(tmp_path / "state"),
@@ -77,7 +57,7 @@ QUESTIONS = {"Password for": SIGN_IN, "Passphrase of": ("logout", "--server", "n
     ("how", "question"), crossed(["SIGTERM", "SIGHUP", "SIGINT", "^C", "^\\"], QUESTIONS)
 )
 def test_every_way_out_of_a_secret_prompt_puts_echo_back(
-    start: Callable[..., PtyProgram], how: str, question: str
+    start: Start, how: str, question: str
 ) -> None:
     program = start(SBPAM, *QUESTIONS[question])
     program.wait_for(question, echo=False)
@@ -96,7 +76,7 @@ def test_every_way_out_of_a_secret_prompt_puts_echo_back(
 
 @pytest.mark.parametrize(("question", "arguments"), list(QUESTIONS.items()))
 def test_echo_is_on_while_it_is_stopped_and_off_after_that(
-    start: Callable[..., PtyProgram], question: str, arguments: tuple[str, ...]
+    start: Start, question: str, arguments: tuple[str, ...]
 ) -> None:
     shell = start("bash", "--norc", "--noediting", "-i", PS1="ready$ ", HISTFILE="/dev/null")
     shell.wait_for(r"ready\$ $")
@@ -117,7 +97,7 @@ def test_echo_is_on_while_it_is_stopped_and_off_after_that(
 
 @pytest.mark.parametrize(("question", "arguments"), list(QUESTIONS.items()))
 def test_without_a_shell_that_goes_on_with_it_nothing_stops(
-    start: Callable[..., PtyProgram], question: str, arguments: tuple[str, ...]
+    start: Start, question: str, arguments: tuple[str, ...]
 ) -> None:
     program = start(SBPAM, *arguments)
     program.wait_for(question, echo=False)
@@ -129,9 +109,7 @@ def test_without_a_shell_that_goes_on_with_it_nothing_stops(
 
 @pytest.mark.parametrize("how", ["getpass", "/dev/tty"])
 @pytest.mark.parametrize("leads", [False, True], ids=["job", "leader"])
-def test_no_back_end_asks_where_nobody_is_to_be_asked(
-    start: Callable[..., PtyProgram], how: str, leads: bool
-) -> None:
+def test_no_back_end_asks_where_nobody_is_to_be_asked(start: Start, how: str, leads: bool) -> None:
     if leads and how == "/dev/tty":
         pytest.skip("a session's leader keeps its terminal")
     command = [SBPAM, "logout", "--no-input", "--server", "nps"]
@@ -145,7 +123,7 @@ def test_no_back_end_asks_where_nobody_is_to_be_asked(
     assert program.echoes()
 
 
-def test_a_terminal_that_is_given_up_still_interrupts(start: Callable[..., PtyProgram]) -> None:
+def test_a_terminal_that_is_given_up_still_interrupts(start: Start) -> None:
     """Its job has no controlling terminal any more, and Ctrl-C reaches it all the same."""
     child = (
         "from sbpam_cli.system.terminal import Terminal\n"
@@ -171,7 +149,7 @@ def test_a_terminal_that_is_given_up_still_interrupts(start: Callable[..., PtyPr
     ],
 )
 def test_what_can_be_no_secret_is_refused_at_the_prompt(
-    start: Callable[..., PtyProgram], typed: bytes, words: str, code: int
+    start: Start, typed: bytes, words: str, code: int
 ) -> None:
     program = start(SBPAM, *SIGN_IN, LANG="C.UTF-8")
     program.wait_for("Password for", echo=False)
@@ -213,15 +191,8 @@ class PassingClock(Clock):
 def test_after_a_minute_the_keyring_is_no_second_reader() -> None:
     master, slave = pty.openpty()
     backend = SilencingKeyring(slave)
-    services = Services(
-        os.fdopen(slave, "rb", closefd=False),
-        io.StringIO(),
-        io.StringIO(),
-        {},
-        clock=PassingClock(backend.silent),
-        terminal=Terminal(slave),
-        keyring=lambda: backend,
-    )
+    clock, terminal = PassingClock(backend.silent), Terminal(slave)
+    services = bare_services(clock=clock, terminal=terminal, keyring=lambda: backend)
 
     before = {number: signal.getsignal(number) for number in (1, 3, 15, 18, 20)}
     try:
