@@ -3,6 +3,7 @@
 import os
 import ssl
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.certificates import Issued, issue, write
 
-from sbpam_cli.errors import InputError, SbpamError, SignInError
+from sbpam_cli.errors import SbpamError, SignInError
 from sbpam_cli.nps.certificates import ClientCertificate, read_certificate, read_client_certificate
 from sbpam_cli.nps.tls import TlsSettings, build_context
 
@@ -47,16 +48,21 @@ def _read(cert: str, key: str | None = None, passphrase: Any = None) -> ClientCe
     return read_client_certificate(cert, key, passphrase or _Passphrase(None))
 
 
-def _context() -> ssl.SSLContext:
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _nothing(_: Path) -> None: ...
 
 
-# What a certificate says
+def _context(
+    before: Callable[[Path], None] = _nothing, after: Callable[[Path], None] = _nothing
+) -> ssl.SSLContext:
+    """before, after: are given the file that is loaded."""
 
+    class Context(ssl.SSLContext):
+        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+            before(Path(certfile))
+            super().load_cert_chain(certfile, keyfile, password)
+            after(Path(certfile))
 
-def test_the_serial_number_is_its_octets() -> None:
-    for shown in ("01", "7F", "0080", "00FF01", "0A0B"):
-        assert read_certificate(issue(serial=int(shown, 16)).der).serial == shown
+    return Context(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @given(
@@ -107,19 +113,6 @@ def test_the_first_certificate_of_a_file_counts(issued: Issued, tmp_path: Path) 
         assert _read(path).serial == "1234ABCD"
 
 
-# Which files serve
-
-
-def test_pem_apart_and_together_and_pkcs12(issued: Issued, tmp_path: Path) -> None:
-    cert, key = issued.files(tmp_path)
-    together = write(tmp_path / "both.pem", issued.key_pem() + issued.cert_pem)
-    bare = write(tmp_path / "a.p12", issued.pkcs12())
-    for known in (_read(cert, key), _read(together), _read(bare)):
-        known.load_into(context := _context())
-        assert context.post_handshake_auth
-        assert known.serial == "1234ABCD"
-
-
 @pytest.mark.parametrize("form", ["pem", "pkcs12"])
 @pytest.mark.parametrize("given", ["wrong", "x" * 1100, None])
 def test_a_passphrase_that_does_not_fit(
@@ -146,20 +139,17 @@ def test_a_pkcs12_key_is_on_the_disk_only_encrypted_private_and_for_a_moment(
     passphrase = _Passphrase("geheim ü")
     known = _read(write(tmp_path / "a.p12", issued.pkcs12("geheim ü")), None, passphrase)
     assert passphrase.asked == 1
-    seen: list[tuple[str, int, bytes]] = []
+    seen: list[tuple[Path, int, bytes]] = []
 
-    class Context(ssl.SSLContext):
-        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-            mode = stat.S_IMODE(os.stat(certfile).st_mode)
-            seen.append((str(certfile), mode, Path(certfile).read_bytes()))
-            super().load_cert_chain(certfile, keyfile, password)
+    def look(path: Path) -> None:
+        seen.append((path, stat.S_IMODE(path.stat().st_mode), path.read_bytes()))
 
-    known.load_into(Context(ssl.PROTOCOL_TLS_CLIENT))
+    known.load_into(_context(look))
     [(path, mode, content)] = seen
     assert mode == 0o600
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
     assert issued.key_pem().splitlines()[1] not in content
-    assert not os.path.exists(path)
+    assert not path.exists()
 
 
 def test_a_pkcs12_file_that_fails_to_load_leaves_nothing(
@@ -170,23 +160,17 @@ def test_a_pkcs12_file_that_fails_to_load_leaves_nothing(
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
 
-    class Context(ssl.SSLContext):
-        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-            assert list(folder.iterdir()) == [Path(certfile)]
-            raise KeyboardInterrupt
+    def interrupt(path: Path) -> None:
+        assert list(folder.iterdir()) == [path]
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        known.load_into(Context(ssl.PROTOCOL_TLS_CLIENT))
+        known.load_into(_context(interrupt))
     assert list(folder.iterdir()) == []
 
 
 def test_a_pkcs12_file_whose_copy_is_gone_already_serves(issued: Issued, tmp_path: Path) -> None:
-    class Context(ssl.SSLContext):
-        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-            super().load_cert_chain(certfile, keyfile, password)
-            os.unlink(certfile)
-
-    _read(write(tmp_path / "a.p12", issued.pkcs12())).load_into(Context(ssl.PROTOCOL_TLS_CLIENT))
+    _read(write(tmp_path / "a.p12", issued.pkcs12())).load_into(_context(after=Path.unlink))
 
 
 def _certificate_alone(issued: Issued) -> bytes:
@@ -222,22 +206,11 @@ def test_files_that_cannot_be_used(
 def test_a_pkcs12_key_that_openssl_does_not_take_is_no_matter_of_the_folder(
     issued: Issued, tmp_path: Path
 ) -> None:
-    class Context(ssl.SSLContext):
-        def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-            raise ssl.SSLError(1, "[SSL: EE_KEY_TOO_SMALL] ee key too small")
+    def refuse(_: Path) -> None:
+        raise ssl.SSLError(1, "[SSL: EE_KEY_TOO_SMALL] ee key too small")
 
     with pytest.raises(SignInError, match="holds no usable private key"):
-        _read(write(tmp_path / "a.p12", issued.pkcs12())).load_into(
-            Context(ssl.PROTOCOL_TLS_CLIENT)
-        )
-
-
-def test_an_option_that_names_no_certificate_is_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(InputError):
-        read_client_certificate(str(tmp_path / "x"), None, lambda: "", InputError)
-
-
-# Who may read the key
+        _read(write(tmp_path / "a.p12", issued.pkcs12())).load_into(_context(refuse))
 
 
 @POSIX
@@ -269,9 +242,6 @@ def test_a_key_that_somebody_else_mounted_is_only_said(
     known = _read(cert, key)
     known.load_into(_context())
     assert known.open_to_others == (Path(key) if said else None)
-
-
-# In TLS
 
 
 def test_every_way_to_trust_presents_it_when_asked_late(issued: Issued, tmp_path: Path) -> None:

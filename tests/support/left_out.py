@@ -21,7 +21,7 @@ LEFT_OUT = {
     "tests/nps/test_failed_answers.py": _PURE,
     "tests/nps/test_job_lists.py": _PURE,
     "tests/nps/test_server_words.py": _PURE,
-    "tests/nps/test_wire_statuses.py": _PURE,
+    "tests/nps/test_times_and_tokens.py": _PURE,
     "tests/processes/test_write_ahead_order.py": "strace is Linux's",
     "tests/runs/test_answers.py": _PURE,
     "tests/runs/test_situations.py": _PURE,
