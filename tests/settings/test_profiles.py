@@ -109,13 +109,13 @@ def test_option_then_environment_then_profile(saved: Path) -> None:
     assert target.sources["client_key"] == target.sources["server"] == "profile"
 
 
-@pytest.mark.parametrize("environ", [{}, {"SBPAM_SERVER": "b.corp.example"}])
-def test_no_part_of_a_profile_goes_to_another_server(saved: Path, environ: dict[str, str]) -> None:
-    target = _resolve(saved, environ, **({} if environ else {"server": B}))
-    assert target == Target(
-        profile="default", origin=B, method="password", sources=dict(target.sources)
-    )
-    assert not target.stored
+# Another host, or only another port.
+@pytest.mark.parametrize("other", [B, f"{A}1"])
+def test_no_part_of_a_profile_goes_to_another_server(saved: Path, other: str) -> None:
+    for target in (_resolve(saved, server=other), _resolve(saved, {"SBPAM_SERVER": other})):
+        sources = dict(target.sources)
+        assert target == Target("default", origin=other, method="password", sources=sources)
+        assert not target.stored
 
 
 def test_a_certificate_judged_by_option_or_environment_ends_an_old_exception(saved: Path) -> None:

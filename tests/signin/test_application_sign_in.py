@@ -30,7 +30,7 @@ class Machine(Person):
     def equip(self, passphrase: str | None = None, **certificate: Any) -> tuple[str, str]:
         """The environment of an application; returns the files of certificate and key."""
         server = self.site.server
-        self.environ |= {"SBPAM_SERVER": self.url, "SBPAM_CA_BUNDLE": server.ca_file}
+        self.environ |= self.where()
         self.environ |= application_environ(server, self.folder, passphrase, **certificate)
         return self.environ["SBPAM_CLIENT_CERT"], self.environ["SBPAM_CLIENT_KEY"]
 
@@ -88,55 +88,28 @@ def test_the_environment_alone_is_enough(machine: Machine) -> None:
     ended = machine.schedule("-q")
     assert (ended.code, ended.err) == (0, "")
     assert machine.site.scheduled() == HOSTS
-    assert machine.bodies() == [
-        (
-            b'{"login":"sbpam-app","password":"Sandbox-Api-Key-1",'
-            b'"certificateSerialNumber":"1234ABCD"}'
-        )
-    ]
+    body = b'{"login":"%b","password":"%b","certificateSerialNumber":"1234ABCD"}'
+    assert machine.bodies() == [body % (APPLICATION.encode(), API_KEY.encode())]
     assert machine.keyring.kept == {}
     [row] = machine("whoami", "-o", "json").json()["whoami"]
-    assert (row["method"], row["user"], row["source"]) == (
-        "application",
-        APPLICATION,
-        "api-key: SBPAM_API_KEY",
-    )
+    assert (row["method"], row["user"]) == ("application", APPLICATION)
+    assert row["source"] == "api-key: SBPAM_API_KEY"
     # Other versions have the call without its prefix.
     machine.site.world.missing = {"/WebAppApi/api/v1/AppUserToken"}
     assert machine.schedule("--new-run").code == 0
 
 
-def test_secrets_from_files_without_their_newline(machine: Machine) -> None:
-    machine.equip(passphrase="geheim")
-    folder = machine.folder
-    files = {
-        "SBPAM_API_KEY_FILE": write(folder / "api", API_KEY.encode() + b"\n"),
-        "SBPAM_CLIENT_KEY_PASSWORD_FILE": write(folder / "pass", b"geheim\r\n"),
-    }
-    ended = machine.schedule("-q", env=files | {"SBPAM_API_KEY": ""})
-    assert (ended.code, ended.err) == (0, "")
-    bundle = write(folder / "a.pfx", issue(machine.site.server).pkcs12("geheim"))
-    env = files | {"SBPAM_CLIENT_CERT": bundle, "SBPAM_CLIENT_KEY": ""}
-    assert machine.schedule("--new-run", env=env).code == 0
-
-
 def test_a_passphrase_that_nobody_gave_ends_at_once(machine: Machine) -> None:
     _, key = machine.equip(passphrase="geheim")
-    ended = machine.schedule().expect(4)
-    assert ended.out == ""
-    assert f"there is no passphrase for the private key in {key}" in ended.err
-    assert "SBPAM_CLIENT_KEY_PASSWORD" in ended.err
+    words = f"there is no passphrase for the private key in {key}"
+    machine.schedule().expect(4, words, "SBPAM_CLIENT_KEY_PASSWORD", out="")
     assert machine.site.requests() == []
-
-
-# The serial number
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_leading_00_is_left_out_where_the_server_omits_it(machine: Machine, status: int) -> None:
     machine.equip(serial=TOP_BIT)
-    application = machine.site.world.user(APPLICATION)
-    assert application is not None
+    application = machine.user(APPLICATION)
     assert application.certificate_serial == "009A00000000000001"
     assert machine.schedule("--new-run").code == 0
     assert len(machine.bodies()) == 1
@@ -148,9 +121,7 @@ def test_a_leading_00_is_left_out_where_the_server_omits_it(machine: Machine, st
 
 def test_what_was_left_out_once_stays_out(machine: Machine) -> None:
     machine.equip(serial=TOP_BIT)
-    application = machine.site.world.user(APPLICATION)
-    assert application is not None
-    application.certificate_serial = "9A00000000000001"
+    machine.user(APPLICATION).certificate_serial = "9A00000000000001"
     machine.site.world.missing.add("/api/v1/UserToken")
     machine.site.world.token_life_s = 20.0
     machine.site.world.scan_duration_s = 60.0
@@ -176,23 +147,17 @@ def test_the_certificates_end_is_said_in_time(machine: Machine, days: int) -> No
     machine.equip()
     clock = machine.site.clock
     clock.move(FAR.timestamp() - days * 86_400.0 - clock.now())
-    ended = machine.schedule()
     verb = "expires" if days > 0 else "expired"
-    assert f"app.crt {verb} on 2049-01-01" in ended.err
-    assert ended.code == 0
+    machine.schedule().expect(0, f"app.crt {verb} on 2049-01-01")
     clock.move((days - 15) * 86_400.0)
     assert "expire" not in machine.schedule("--new-run").err
-
-
-# Whom it trusts
 
 
 def test_a_certificate_that_the_server_does_not_know_is_named(machine: Machine) -> None:
     machine.equip()
     cert, key = issue().files(machine.folder)
-    ended = machine.schedule(env={"SBPAM_CLIENT_CERT": cert, "SBPAM_CLIENT_KEY": key})
-    assert ended.code == 6
-    assert "does not take the client certificate" in ended.err
+    environ = {"SBPAM_CLIENT_CERT": cert, "SBPAM_CLIENT_KEY": key}
+    machine.schedule(env=environ).expect(6, "does not take the client certificate")
     assert machine.site.scheduled() == []
 
 
@@ -225,17 +190,14 @@ def test_a_proxy_sees_no_client_certificate(
     assert not any(b"\nauthorization:" in head.lower() for head in tls_proxy.heads)
 
 
-# login
-
-
 def test_login_keeps_paths_in_the_profile_and_secrets_in_the_keyring(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cert, key = issue(machine.site.server).files(machine.folder, "geheim")
     monkeypatch.chdir(machine.folder)
-    ended = machine.sign_in("app.crt", "app.key", env={"SBPAM_CLIENT_KEY_PASSWORD": "geheim"})
-    assert ended.code == 0, ended.err
-    assert f"as {APPLICATION} (profile default)" in ended.err
+    passphrase = {"SBPAM_CLIENT_KEY_PASSWORD": "geheim"}
+    ended = machine.sign_in("app.crt", "app.key", env=passphrase)
+    ended.expect(0, f"as {APPLICATION} (profile default)")
     kept = machine.kept()
     token = kept.pop("token")
     assert kept == {"api-key": API_KEY, "client-key-password": "geheim"}

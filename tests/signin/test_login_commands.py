@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.certificates import API_KEY, APPLICATION, issue
+from support.certificates import API_KEY, APPLICATION, issue, write
 from support.person import DEMO, NOMFA, NOMFA_PASSWORD, Person, clear_environ
 from support.site import Site
 
@@ -46,10 +46,8 @@ def test_the_totp_secret_is_kept_and_used_from_then_on_for_its_user_alone(
     person: Person, tmp_path: Path
 ) -> None:
     secret = person.user(DEMO).totp_secret
-    file = tmp_path / "totp"
-    file.write_text(f"{secret}\n")
-    file.chmod(0o600)
-    assert person.login("--totp-secret-file", str(file), user=DEMO).code == 0
+    file = write(tmp_path / "totp", f"{secret}\n".encode())
+    assert person.login("--totp-secret-file", file, user=DEMO).code == 0
     assert set(person.kept()) == {"token", "password", "totp-secret"}
     person.site.clock.move(60)
     assert person.login(user=DEMO).code == 0
@@ -88,9 +86,7 @@ def test_a_person_is_asked_for_everything(person: Person) -> None:
 def test_print_token_prints_it_and_keeps_nothing(person: Person) -> None:
     ended = person.login("--print-token").expect(0)
     assert (person.keyring.kept, person.site.profiles()) == ({}, {})
-    ready = {"SBPAM_SERVER": person.url, "SBPAM_TOKEN": ended.out}
-    ready["SBPAM_CA_BUNDLE"] = person.site.server.ca_file
-    assert person("credentials", env=ready).code == 0
+    assert person("credentials", env=person.where() | {"SBPAM_TOKEN": ended.out}).code == 0
     [row] = person.login("--print-token", "-o", "json").json()["login"]
     assert [*row] == ["token"]
 
@@ -136,8 +132,7 @@ def test_a_keyring_that_keeps_nothing_is_exit_3_with_the_profile_written(person:
 def test_a_profile_that_moves_leaves_no_secret_at_its_old_server(person: Person) -> None:
     for name in ("token", "totp-secret"):
         person.keyring.kept[f"default https://old:6500 {name}"] = "x"
-    person.site.config.parent.mkdir(mode=0o700)
-    person.site.config.write_text('[profiles.default]\nserver = "old"\ninsecure = true\nnote = 1\n')
+    person.site.write_config('[profiles.default]\nserver = "old"\ninsecure = true\nnote = 1\n')
     assert person.login().code == 0
     assert {key.split()[1] for key in person.keyring.kept} == {person.url}
     assert "insecure" not in person.site.profiles()["default"]
@@ -147,7 +142,8 @@ def test_a_profile_that_moves_leaves_no_secret_at_its_old_server(person: Person)
 def test_whom_to_trust_is_said_anew_as_a_whole(person: Person) -> None:
     person.login()
     pin = person.site.server.fingerprint
-    user, url = ["--username", NOMFA, "--password-stdin"], person.url
+    line = ["login", "--server", person.url, "--username", NOMFA, "--password-stdin"]
+    trusted = {"SSL_CERT_FILE": person.site.server.ca_file}
     for more, kept in [
         (["--fingerprint", pin.upper()], {"fingerprint": pin}),
         (["--insecure"], {"insecure": True}),
@@ -155,24 +151,11 @@ def test_whom_to_trust_is_said_anew_as_a_whole(person: Person) -> None:
         (["--insecure"], {"insecure": True}),
         ([], {}),
     ]:
-        trusted = {"SSL_CERT_FILE": person.site.server.ca_file}
-        ended = person(
-            "login", "--server", url, *user, *more, stdin=NOMFA_PASSWORD.encode(), env=trusted
-        ).expect(0)
-        trust = {"ca_bundle", "fingerprint", "insecure"} & set(person.site.profiles()["default"])
-        assert {key: person.site.profiles()["default"][key] for key in trust} == kept
+        ended = person(*line, *more, stdin=NOMFA_PASSWORD.encode(), env=trusted).expect(0)
+        profile = person.site.profiles()["default"]
+        trust = {"ca_bundle", "fingerprint", "insecure"} & set(profile)
+        assert {key: profile[key] for key in trust} == kept
         assert ("TLS is not verified" in ended.err) is ("--insecure" in more)
-
-
-def test_an_exception_for_one_server_is_none_for_another(person: Person) -> None:
-    person.login("--insecure")
-    user = ["--username", NOMFA, "--password-stdin"]
-    other_port = f"{person.url[:-1]}{8 if person.url.endswith('9') else 9}"
-    person("login", "--server", other_port, *user, stdin=NOMFA_PASSWORD.encode()).expect(6)
-    elsewhere = person.url.replace("127.0.0.1", "localhost")
-    ended = person("login", "--server", elsewhere, *user, stdin=NOMFA_PASSWORD.encode()).expect(6)
-    assert "not verified" not in ended.err
-    assert person.site.profiles()["default"]["server"] == person.url
 
 
 APART = """
@@ -248,20 +231,11 @@ def test_what_a_password_file_may_be(
 
 
 def test_stdin_without_an_end_is_too_long_for_a_secret(person: Person) -> None:
-    class Endless(io.RawIOBase):
-        def readable(self) -> bool:
-            return True
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return b"x" * (size or 0)
 
-        def readinto(self, buffer: Any) -> int:
-            return len(buffer)
-
-    prepare = person.site.prepare
-
-    def endless(services: Services) -> None:
-        prepare(services)
-        services.stdin = io.BufferedReader(Endless())
-
-    person.site.prepare = endless
+    person.prepare = lambda services: setattr(services, "stdin", Endless())
     person.login().expect(2, "--password-stdin is too long for a secret")
 
 
@@ -288,21 +262,18 @@ def test_a_folder_whose_name_is_not_utf_8_is_fine(person: Person, tmp_path: Path
 
 def test_two_logins_at_once_both_leave_a_profile(person: Person) -> None:
     """The second waits for its turn, and then reads what the first one wrote."""
-    prepare = person.site.prepare
 
     def elsewhere(services: Services) -> None:
-        prepare(services)
         turn = take_turn(services, f"profiles {person.site.config}", services.clock.sleep)
         turn.__enter__()
 
         def finish(seconds: float) -> None:
-            person.site.config.parent.mkdir(mode=0o700, exist_ok=True)
-            person.site.config.write_text('[profiles.other]\nserver = "https://other"\n')
+            person.site.write_config('[profiles.other]\nserver = "https://other"\n')
             turn.__exit__(None, None, None)
 
         services.clock.sleep = finish  # type: ignore[method-assign]
 
-    person.site.prepare = elsewhere
+    person.prepare = elsewhere
     assert person.login("--profile", "mine").code == 0
     assert set(person.site.profiles()) == {"mine", "other"}
 

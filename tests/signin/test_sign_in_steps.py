@@ -17,19 +17,12 @@ SECOND_STEP = "in2fa"
 
 def alone(person: Person, login: str = NOMFA) -> dict[str, str]:
     """An environment that names server, user and password."""
-    return {
-        "SBPAM_SERVER": person.url,
-        "SBPAM_CA_BUNDLE": person.site.server.ca_file,
-        "SBPAM_USERNAME": login,
-        "SBPAM_PASSWORD": person.user(login).password,
-    }
+    user = {"SBPAM_USERNAME": login, "SBPAM_PASSWORD": person.user(login).password}
+    return person.where() | user
 
 
 def with_totp(person: Person) -> dict[str, str]:
     return alone(person, DEMO) | {"SBPAM_TOTP_SECRET": person.user(DEMO).totp_secret}
-
-
-# Which code goes out
 
 
 @pytest.mark.parametrize(
@@ -105,9 +98,6 @@ def test_without_a_code_the_token_of_step_1_may_be_good(
         assert "SBPAM_TOTP_SECRET" in ended.err
 
 
-# TOTP
-
-
 def test_the_code_is_made_by_the_servers_clock(person: Person) -> None:
     clock = person.site.clock
     person.site.world.now = lambda: clock.now() + 3600
@@ -127,9 +117,8 @@ def test_a_used_code_waits_for_the_next_one_once(person: Person, life_s: float) 
     assert 0 < clock.now() - before <= 30
     first, again, fresh = person.site.bodies(SECOND_STEP)
     assert first == again
-    assert (
-        fresh.decode() == f'"{code_maker(person.user(DEMO).totp_secret)(int(clock.now()) // 30)}"'
-    )
+    make_code = code_maker(person.user(DEMO).totp_secret)
+    assert fresh.decode() == f'"{make_code(int(clock.now()) // 30)}"'
     assert len(person.site.bodies("signinBody")) == (2 if life_s > 30 else 3)
 
 
@@ -141,9 +130,6 @@ def test_a_fresh_code_that_is_refused_is_final(person: Person, used: bool) -> No
     person.user(DEMO).totp_secret = base64.b32encode(b"another secret").decode()
     person("credentials", env=environ).expect(4, "The code is not valid", "clock")
     assert person.counts() == ((2, 3, 0) if used else (1, 1, 0))
-
-
-# What is missing, and what is refused
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,7 @@ HOSTS = [f"web{number:02}.corp.example" for number in range(1, 9)]
 
 def ready(person: Person) -> dict[str, str]:
     """An environment with a token of the user with TOTP."""
-    return {
-        "SBPAM_SERVER": person.url,
-        "SBPAM_CA_BUNDLE": person.site.server.ca_file,
-        "SBPAM_TOKEN": person.site.world.issue_token(person.user(DEMO))[0],
-    }
+    return person.where() | {"SBPAM_TOKEN": person.site.world.issue_token(person.user(DEMO))[0]}
 
 
 @pytest.mark.parametrize(
@@ -86,20 +82,16 @@ def test_clocks_that_differ_make_no_storm_of_sign_ins(person: Person) -> None:
     assert person.counts()[0] - before == 1
 
 
-# Another process
-
-
 def test_a_process_that_hangs_is_waited_for_ten_seconds(person: Person) -> None:
     person.login()
     person.site.clock.move(850)
     held: list[AbstractContextManager[object]] = []
 
     def prepare(services: Services) -> None:
-        person._prepare(services)
         held.append(take_turn(services, f"default {person.url}", services.clock.sleep))
         held[0].__enter__()
 
-    person.site.prepare = prepare
+    person.prepare = prepare
     before = person.site.clock.now()
     assert person("credentials").code == 0
     assert 10 <= person.site.clock.now() - before < 13
@@ -114,9 +106,6 @@ def test_without_a_state_folder_it_renews_all_the_same(person: Person) -> None:
     file.write_text("")
     assert person("credentials", env={"SBPAM_STATE_HOME": str(file)}).code == 0
     assert person.counts()[2] == 1
-
-
-# A token that the server refuses
 
 
 def same_token(person: Person, environ: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Somebody with a keyring, whose environment does not name the server yet."""
 
+from collections.abc import Callable
 from typing import Any
 
 from support.keyrings import MemoryKeyring
@@ -21,18 +22,20 @@ def clear_environ(site: Site, *kept: str) -> None:
 
 
 class Person:
-    """Runs command lines; `keyring` keeps what `login` stores."""
+    """Runs command lines; `keyring` keeps what `login` stores. prepare: as a `Site` has it."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.url = site.server.url
         self.keyring = MemoryKeyring()
+        self.prepare: Callable[[Services], None] = lambda _: None
         clear_environ(site)
         site.clock.moment_s = 0.5
         site.prepare = self._prepare
 
     def _prepare(self, services: Services) -> None:
         services.keyring = lambda: self.keyring
+        self.prepare(services)
 
     def __call__(self, *arguments: str, **how: Any) -> Ended:
         return self.site.run(*arguments, **how)
@@ -44,6 +47,10 @@ class Person:
             more = (*more, "--password-stdin")
             how = {"stdin": self.user(user).password.encode() + b"\n"} | how
         return self("login", *server, "--username", user, *more, **how)
+
+    def where(self) -> dict[str, str]:
+        """Variables that name the server."""
+        return {"SBPAM_SERVER": self.url, "SBPAM_CA_BUNDLE": self.site.server.ca_file}
 
     def user(self, login: str) -> User:
         return next(user for user in self.site.world.users if user.login == login)
