@@ -16,12 +16,8 @@ def no_credential(site: Site) -> None:
 
 
 def id_of(site: Site, name: str, domain: str = "CORP") -> str:
-    [found] = [
-        row["credentialId"]
-        for row in site.world.credentials
-        if (row["userName"], row["domain"]) == (name, domain)
-    ]
-    return str(found)
+    accounts = {(row["userName"], row["domain"]): row for row in site.world.credentials}
+    return str(accounts[name, domain]["credentialId"])
 
 
 def add(site: Site, **fields: Any) -> str:
@@ -178,9 +174,6 @@ def test_the_list_is_judged_before_the_server_is_asked(site: Site) -> None:
     assert site.requests() == []
 
 
-# A run that was begun by name.
-
-
 def cut_short(site: Site, *arguments: str) -> str:
     """A run whose second batch was lost on the way; its id."""
     site.work_alone()
@@ -252,18 +245,12 @@ def test_a_search_that_fails_schedules_nothing(site: Site) -> None:
     assert site.scheduled() == []
 
 
-# `--dry-run`.
-
-
 def test_a_dry_run_sends_the_id(site: Site) -> None:
     site.run("schedule", *HOSTS, "--dry-run", "--credential", "svc-onboard").expect(0)
     [entry] = [e for e in site.world.log if "ValidateImportedCSV" in e.request.target]
     rows = json.loads(entry.request.body)
     assert {row["credentialId"] for row in rows} == {id_of(site, "svc-onboard")}
     assert {row["credentialName"] for row in rows} == {None}
-
-
-# Without one a person chooses by number, nobody else is asked.
 
 
 QUESTION = "Number of the one to schedule with (Enter: none): "

@@ -52,8 +52,7 @@ def test_what_the_server_decodes_is_what_was_given(site: Site, name: str) -> Non
     dn = f"OU={name},DC=corp,DC=example"
     site.world.units = {dn: ["a.corp.example"]}
     site.world.log.clear()
-    ended = onboard(site, dn, "--yes", env={"SBPAM_TOKEN": token})
-    assert (ended.code, ended.out) == (0, "a.corp.example\n"), ended
+    onboard(site, dn, "--yes", env={"SBPAM_TOKEN": token}).expect(0, out="a.corp.example\n")
     [(_, target)] = site.requests(CALL)
     query = urlsplit(target).query
     assert parse_qs(query, errors="strict") == {"ou": [dn], "includeChildOus": ["false"]}
@@ -145,8 +144,7 @@ def test_an_interrupted_call_may_have_acted(site: Site) -> None:
 def test_a_refused_token_is_renewed_and_the_call_made(site: Site) -> None:
     site.faults.add(Fault(action="revoke", path=CALL, nth=1))
     site.world.refuse_replay = False
-    ended = onboard(site, ODD, "--yes")
-    assert (ended.code, ended.out) == (0, "ws-3001.corp.example\n")
+    onboard(site, ODD, "--yes").expect(0, out="ws-3001.corp.example\n")
     assert len(site.requests(CALL)) == 2
 
 
@@ -220,9 +218,7 @@ def test_names_that_are_no_fqdn_are_reported_and_not_printed(
     site: Site, names: list[str | None], code: int, out: str, words: list[str]
 ) -> None:
     answer(site, names)
-    ended = onboard(site, SERVERS, "--yes")
-    assert (ended.code, ended.out) == (code, out)
-    assert all(word in ended.err for word in words), ended.err
+    ended = onboard(site, SERVERS, "--yes").expect(code, *words, out=out)
     assert "\x1b" not in ended.err
     assert len(ended.err) < 1500
     assert onboard(site, SERVERS, "--yes", "--quiet").err == ""

@@ -5,35 +5,24 @@ import json
 from support.faults import Fault
 from support.site import CREDENTIAL, Site
 
+JOB = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
+HOST = {
+    "hostScanHostId": "c448d5e8-8078-4d92-8dd3-ee29a6c12f9d",
+    "hostId": "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd",
+    "name": "string",
+    "dnsHostName": "host.example.local",
+    "os": "Windows Fake Edition",
+    "ipAddress": "192.168.1.1",
+    "version": "10.4.1.1",
+    "status": None,
+    "statusDescription": "Running",
+    "failureReason": None,
+}
 EXAMPLE = {
-    "id": "9c711ab3-8fc1-4d66-88d4-08f85117f32e",
+    "id": JOB,
     "status": None,
     "statusDescription": "Running.",
-    "hostScanHostStatus": [
-        {
-            "hostScanHostId": "c448d5e8-8078-4d92-8dd3-ee29a6c12f9d",
-            "hostId": "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd",
-            "name": "string",
-            "dnsHostName": "host.example.local",
-            "os": "Windows Fake Edition",
-            "ipAddress": "192.168.1.1",
-            "version": "10.4.1.1",
-            "status": None,
-            "statusDescription": "Running",
-            "failureReason": None,
-        }
-    ],
-}
-FIELDS = {
-    "host": "host.example.local",
-    "status": "Running",
-    "job_id": EXAMPLE["id"],
-    "failure_reason": None,
-    "os": "Windows Fake Edition",
-    "ip_address": "192.168.1.1",
-    "version": "10.4.1.1",
-    "detail": None,
-    "host_id": "70e3fb2d-1cb6-4dbc-ab8d-fa7209aca5dd",
+    "hostScanHostStatus": [HOST],
 }
 
 
@@ -71,5 +60,8 @@ def test_the_sign_in_calls(site: Site) -> None:
 def test_the_documented_example(site: Site) -> None:
     site.faults.add(Fault(action="edit", path="OuMapping", edit=lambda _: EXAMPLE))
     ended = site.run("schedule", "host.example.local", "-o", "json").expect(0)
-    assert ended.json()["hosts"] == [FIELDS]
-    assert ended.json()["jobs"] == [{"job_id": EXAMPLE["id"], "status": "Running", "hosts": 1}]
+    read = {"job_id": JOB, "status": "Running", "failure_reason": None, "detail": None}
+    names = {"dnsHostName": "host", "hostId": "host_id", "ipAddress": "ip_address"}
+    same = {names.get(name, name): HOST[name] for name in (*names, "os", "version")}
+    assert ended.json()["hosts"] == [read | same]
+    assert ended.json()["jobs"] == [{"job_id": JOB, "status": "Running", "hosts": 1}]

@@ -1,18 +1,19 @@
 """Time: connect 10 s, read 60 s, the second step 90 s; tries; total deadlines."""
 
-import io
 import socket
+from random import Random
 from typing import Any
 
 import httpcore
 import pytest
 from support.clock import MovedClock
 from support.faults import Fault
-from support.site import Site
+from support.site import Site, bare_services
 from support.talk import Heard
 
 from sbpam_cli.nps.client import NpsClient
 from sbpam_cli.nps.deadlines import DeadlineNetwork
+from sbpam_cli.nps.signing import backoff_s
 from sbpam_cli.nps.tls import TlsSettings
 from sbpam_cli.nps.transport import NoReplyError, Outgoing, Transport
 from sbpam_cli.system.clock import Clock
@@ -98,15 +99,13 @@ def test_a_name_that_nobody_knows(site: Site) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     site.prepare = lambda services: setattr(services, "resolve", resolve)
-    ended = site.run("status", "--all", env={"SBPAM_SERVER": "nps.corp.example"})
-    assert ended.code == 6
-    assert "the name nps.corp.example cannot be resolved: Name or service not known" in ended.err
+    words = "the name nps.corp.example cannot be resolved: Name or service not known"
+    site.run("status", "--all", env={"SBPAM_SERVER": "nps.corp.example"}).expect(6, words)
 
 
 @pytest.mark.parametrize("given_up", [True, False])
 def test_of_a_connection_given_up_nothing_is_delivered_later(given_up: bool) -> None:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=Clock())
-    network = DeadlineNetwork(services)
+    network = DeadlineNetwork(bare_services())
     with socket.create_server(("127.0.0.1", 0)) as server:
         stream = network.connect_tcp("127.0.0.1", server.getsockname()[1])
         peer, _ = server.accept()
@@ -164,23 +163,21 @@ def test_a_sign_in_step_is_never_repeated(site: Site, path: str, action: Any) ->
     assert len(site.requests("signin2fa")) <= 1
 
 
-def test_the_tries_wait_longer_and_longer_with_full_jitter(site: Site) -> None:
-    from sbpam_cli.nps.signing import backoff_s
-
-    class Highest:
+def test_the_tries_wait_longer_and_longer_with_full_jitter() -> None:
+    class Highest(Random):
         def uniform(self, low: float, high: float) -> float:
             assert low == 0
             return high
 
-    services: Any = type("", (), {"random": Highest()})()
+    services = bare_services(random=Highest())
     waits = [backoff_s(services, attempt) for attempt in range(1, 8)]
     assert waits == [0.5, 1, 2, 4, 8, 8, 8]
     assert backoff_s(services, 10_000) == 8
 
 
 def transport_of(site: Site, clock: Clock | None = None) -> Transport:
-    services = Services(io.BytesIO(), io.StringIO(), io.StringIO(), {}, clock=clock or Clock())
     settings = TlsSettings(ca_bundle=site.server.ca_file)
+    services = bare_services(clock=clock or Clock())
     return Transport(services, site.server.url, settings, Heard())
 
 

@@ -101,9 +101,6 @@ def test_a_token_that_cannot_be_renewed_ends_it_with_nothing_in_doubt(
     assert sorted(slow_site.scheduled()) == HOSTS
 
 
-# Real processes at the same time
-
-
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[RealSite]:
     with real_site(tmp_path) as site:

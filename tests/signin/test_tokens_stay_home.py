@@ -43,9 +43,7 @@ def scene(site: Site) -> Iterator[_Scene]:
 )
 def test_a_redirect_takes_nothing_along(scene: _Scene, path: str, where: str, status: int) -> None:
     scene.signed_in()
-    scene.site.clock.move(850 if path == "UserToken" else 0)
-    if path == "signinBody":
-        scene.site.clock.move(1000)
+    scene.site.clock.move({"UserToken": 850, "signinBody": 1000}.get(path, 0))
     elsewhere = {
         "tls": scene.tls.url,
         "plain": scene.plain.url,

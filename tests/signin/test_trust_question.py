@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +13,32 @@ from support.faults import Faults, StagedWorld
 from support.person import NOMFA, NOMFA_PASSWORD, clear_environ
 from support.site import CREDENTIAL, Ended, Program, Site
 
-from sbpam_cli.sandbox.serve import SandboxServer
-
 PASSWORD = NOMFA_PASSWORD
 
 
-class _SelfSigned:
+class _SelfSigned(ExitStack):
     """A server with a certificate of its own making, which may change; always at one port."""
 
     def __init__(self, world: StagedWorld, folder: Path) -> None:
+        super().__init__()
         self.world = world
         self.folder = folder
         self.port = 0
-        self.server: SandboxServer | None = None
         self.show(issue(name="nps.corp.example"))
 
     def show(self, issued: Issued) -> None:
         self.close()
         files = issued.files(self.folder)
-        server = CertifiedServer(self.world, Faults(self.world), *files, port=self.port).__enter__()
-        self.server, self.url, self.pin = server, server.url, server.fingerprint
+        server = CertifiedServer(self.world, Faults(self.world), *files, port=self.port)
+        self.enter_context(server)
+        self.url, self.pin = server.url, server.fingerprint
         self.port = int(server.url.rpartition(":")[2])
-
-    def close(self) -> None:
-        if self.server is not None:
-            self.server.__exit__()
 
 
 @pytest.fixture
 def server(clock: MovedClock, tmp_path: Path) -> Iterator[_SelfSigned]:
-    server = _SelfSigned(StagedWorld(now=clock.now), tmp_path)
-    yield server
-    server.close()
+    with _SelfSigned(StagedWorld(now=clock.now), tmp_path) as server:
+        yield server
 
 
 def login(program: Program, url: str, *more: str, **how: Any) -> Ended:
@@ -51,8 +46,8 @@ def login(program: Program, url: str, *more: str, **how: Any) -> Ended:
 
 
 def test_a_yes_pins_exactly_that_certificate(server: _SelfSigned, program: Program) -> None:
-    ended = login(program, server.url, terminal=True, answers=["y", PASSWORD, ""])
-    assert ended.code == 3, ended.err  # There is no keyring.
+    # There is no keyring.
+    ended = login(program, server.url, terminal=True, answers=["y", PASSWORD, ""]).expect(3)
     assert "Trust exactly this certificate" in ended.asked[0]
     assert f"SHA-256 fingerprint {server.pin}" in " ".join(ended.err.split())
     assert "for nps.corp.example, good until 2049-01-01" in ended.err

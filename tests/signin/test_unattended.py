@@ -76,9 +76,6 @@ def test_a_container_without_a_folder_for_the_journal(machine: RealSite, home: s
     assert machine.scheduled() == []
 
 
-# cron
-
-
 def test_the_mail_of_a_failed_run_says_what_to_do(machine: RealSite, tmp_path: Path) -> None:
     """The guide's crontab as it stands there: as it should be, and with what goes wrong."""
     need_cron()
