@@ -34,10 +34,7 @@ def used(site: Site) -> set[str]:
 
 
 def assert_refused(site: Site, ended: Ended, *words: str) -> None:
-    assert ended.code == 2, ended
-    assert ended.out == ""
-    for word in words:
-        assert word in ended.err
+    ended.expect(2, *words, out="")
     assert len(ended.err.splitlines()) <= 4
     assert site.requests("HostScanJob") == []
     assert site.run("runs").out == ""
@@ -188,8 +185,7 @@ def cut_short(site: Site, *arguments: str) -> str:
 
 
 def assert_finished(site: Site, ended: Ended) -> None:
-    assert ended.code == 0, ended
-    assert [row[0] for row in ended.rows()] == list(HOSTS)
+    assert [row[0] for row in ended.expect(0).rows()] == list(HOSTS)
     assert sorted(site.scheduled()) == sorted(HOSTS)
 
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.faults import Fault
-from support.screen import colourless, is_harmless
 from support.site import Site
 
 from sbpam_cli.errors import ServerError
@@ -121,20 +120,6 @@ def test_fields_may_be_absent_null_or_of_other_types(site: Site) -> None:
         ["", "b", "", "", "", "", ""],
         ["", "", "", "C", "", "", ""],
     ]
-
-
-def test_what_the_server_says_does_no_harm(site: Site) -> None:
-    wicked = "x\x1b[31m\x9b2J\u202e\r\n\t=1+1[/red]"
-    names = ("userName", "domain", "displayName", "resource", "platform")
-    for row in site.world.credentials[:2]:
-        row.update(dict.fromkeys(names, wicked))
-    for form, terminal in (("table", True), ("tsv", False), ("csv", False)):
-        ended = site.run("credentials", "-o", form, terminal=terminal).expect(0)
-        assert is_harmless(colourless(ended.out + ended.err), "\n\t")
-        assert "x\x1b[31m" not in ended.out
-    assert len(site.run("credentials").rows()) == 11
-    ended = site.run("schedule", "a.corp.example", "--credential", "x")
-    assert is_harmless(ended.expect(2, "no service account is called x").err, "\n")
 
 
 class Pages:

@@ -48,11 +48,8 @@ def _read(cert: str, key: str | None = None, passphrase: Any = None) -> ClientCe
     return read_client_certificate(cert, key, passphrase or _Passphrase(None))
 
 
-def _nothing(_: Path) -> None: ...
-
-
 def _context(
-    before: Callable[[Path], None] = _nothing, after: Callable[[Path], None] = _nothing
+    before: Callable[[Path], None] = lambda _: None, after: Callable[[Path], None] = lambda _: None
 ) -> ssl.SSLContext:
     """before, after: are given the file that is loaded."""
 

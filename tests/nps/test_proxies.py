@@ -111,8 +111,8 @@ def test_a_proxy_that_cannot_be_used(program: Program, url: str, why: str) -> No
 
 
 def test_the_proxy_gets_its_password_and_the_server_its_token(site: Site, proxy: Tunnel) -> None:
-    ended = site.run("schedule", "a.corp.example", "--verbose", env={"HTTPS_PROXY": proxy.url})
-    assert ended.code == 0, ended
+    line = ["schedule", "a.corp.example", "--verbose"]
+    ended = site.run(*line, env={"HTTPS_PROXY": proxy.url}).expect(0)
     assert site.scheduled() == ["a.corp.example"]
     authority = site.server.url.removeprefix("https://")
     assert proxy.heads

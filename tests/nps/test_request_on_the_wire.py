@@ -18,19 +18,13 @@ HOST = {
     "statusDescription": "Running",
     "failureReason": None,
 }
-EXAMPLE = {
-    "id": JOB,
-    "status": None,
-    "statusDescription": "Running.",
-    "hostScanHostStatus": [HOST],
-}
+EXAMPLE = {"id": JOB, "status": None, "statusDescription": "Running.", "hostScanHostStatus": [HOST]}
 
 
 def test_the_scheduling_call(site: Site) -> None:
     hosts = ["web01.corp.example", "web02.corp.example"]
     site.run("schedule", *hosts, "--credential", CREDENTIAL.upper()).expect(0)
-    [entry] = [entry for entry in site.world.log if "OuMapping" in entry.request.target]
-    request = entry.request
+    [request] = [at.request for at in site.world.log if "OuMapping" in at.request.target]
     assert request.method == "POST"
     assert request.target == f"/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
     assert request.header("Content-Type") == "application/json"
@@ -45,9 +39,8 @@ def test_the_scheduling_call(site: Site) -> None:
 def test_the_sign_in_calls(site: Site) -> None:
     site.run("schedule", "web01.corp.example")
     first, second = (entry.request for entry in site.world.log if "sign" in entry.request.target)
-    user = site.environ["SBPAM_USERNAME"]
-    password = site.environ["SBPAM_PASSWORD"]
-    assert json.loads(first.body) == {"Login": user, "Password": password}
+    user = site.world.person("totp")
+    assert json.loads(first.body) == {"Login": user.login, "Password": user.password}
     assert first.header("Authorization") == ""
     assert second.target == "/signin2fa"
     code = json.loads(second.body)

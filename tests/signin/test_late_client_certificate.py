@@ -4,14 +4,12 @@ Apache stands in front of the sandbox: TLS 1.2 renegotiates, TLS 1.3 asks after 
 """
 
 import hashlib
-import http.client
 import os
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +25,7 @@ from sbpam_cli.sandbox.routes import App
 
 pytestmark = pytest.mark.slow
 MODULES = Path("/usr/lib/apache2/modules")
+NAMES = ("mpm_event", "authz_core", "ssl", "proxy", "proxy_http", "headers")
 SERIAL = 0x9A01
 HOST = "web01.corp.example"
 
@@ -72,41 +71,14 @@ class _Behind:
         return self.app.handle(replace(request, peer_certificate_serial=serial))
 
 
-@dataclass
-class _Front:
-    """Apache: its URL, and the files of the application's certificate and key."""
-
-    site: Site
-    url: str
-    protocol: str
-    cert: str
-    key: str
-
-    def refuses_sign_in(self, context: ssl.SSLContext) -> bool:
-        """Whether a client with that context gets no further than Apache."""
-        address = urlsplit(self.url)
-        host, port = address.hostname or "", address.port
-        with closing(http.client.HTTPSConnection(host, port, context=context, timeout=10)) as wire:
-            try:
-                wire.request("POST", "/WebAppApi/api/v1/AppUserToken", body=b"{}")
-                return wire.getresponse().status == 403
-            except ssl.SSLError as error:
-                return error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
-
-
-def _modules() -> str:
-    names = "mpm_event authz_core ssl proxy proxy_http headers"
-    lines = [f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in names.split()]
-    return "\n".join(lines)
-
-
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
-def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[_Front]:
+def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The program finds Apache, and has no other way to sign in than the certificate."""
     program = find_program("apache2")
     site.server.app = _Behind(site.server.app)  # type: ignore[assignment]
     leaf = site.server.authority.issue_cert("127.0.0.1", "localhost")
@@ -119,7 +91,7 @@ def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     (folder / "apache.conf").write_text(
         CONFIGURATION.format(
             folder=folder,
-            modules=_modules(),
+            modules="\n".join(f"LoadModule {n}_module {MODULES}/mod_{n}.so" for n in NAMES),
             user="www-data" if os.geteuid() == 0 else f"#{os.geteuid()}",
             group="www-data" if os.geteuid() == 0 else f"#{os.getegid()}",
             port=port,
@@ -135,54 +107,41 @@ def front(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
         environ = site.environ
         for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"):
             del environ[name]
-        url = f"https://127.0.0.1:{port}"
-        environ |= {"SBPAM_SERVER": url} | application_environ(site.server, tmp_path, serial=SERIAL)
-        files = environ["SBPAM_CLIENT_CERT"], environ["SBPAM_CLIENT_KEY"]
-        yield _Front(site, url, request.param, *files)
+        environ |= application_environ(site.server, tmp_path, serial=SERIAL)
+        environ["SBPAM_SERVER"] = f"https://127.0.0.1:{port}"
+        yield site
     finally:
         process.terminate()
         process.wait(20)
 
 
-def assert_signed_in(front: _Front) -> None:
-    log = front.site.world.log
+def assert_signed_in(front: Site) -> None:
+    log = front.world.log
     shown = {at.request.target for at in log if at.request.header("X-Client-Serial")}
     assert shown == {"/WebAppApi/api/v1/AppUserToken"}
     [sign_in] = [at.request for at in log if "AppUserToken" in at.request.target]
     assert sign_in.header("X-Client-Serial") == "9A01"
     assert b'"certificateSerialNumber":"009A01"' in sign_in.body
-    assert front.site.scheduled() == [HOST]
+    assert front.scheduled() == [HOST]
 
 
-def test_it_is_shown_when_it_is_asked_for(front: _Front) -> None:
-    front.site.run("schedule", "--wait", HOST).expect(0)
+def test_it_is_shown_when_it_is_asked_for(front: Site) -> None:
+    front.run("schedule", "--wait", HOST).expect(0)
     assert_signed_in(front)
 
 
 @pytest.mark.parametrize("pinned", [False, True])
-def test_through_a_proxy_with_a_password(front: _Front, pinned: bool) -> None:
+def test_through_a_proxy_with_a_password(front: Site, pinned: bool) -> None:
     proxy = Tunnel()
     env = {"HTTPS_PROXY": proxy.url}
     if pinned:
-        address = urlsplit(front.url)
+        address = urlsplit(front.environ["SBPAM_SERVER"])
         pem = ssl.get_server_certificate((address.hostname or "", address.port or 0))
         env["SBPAM_FINGERPRINT"] = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     try:
-        ended = front.site.run("schedule", "--verbose", HOST, env=env)
+        ended = front.run("schedule", "--verbose", HOST, env=env).expect(0)
     finally:
         proxy.close()
-    assert ended.code == 0, ended.err
     assert proxy.heads
     assert PASSWORD not in ended.err
     assert_signed_in(front)
-
-
-def test_the_question_is_asked_late_and_in_earnest(front: _Front) -> None:
-    """Without a certificate, or with TLS 1.3 by Python's own default, the server says no."""
-    ca = front.site.server.ca_file
-    assert front.refuses_sign_in(ssl.create_default_context(cafile=ca))
-    if front.protocol == "TLSv1.3":
-        context = ssl.create_default_context(cafile=ca)
-        context.load_cert_chain(front.cert, front.key)
-        assert front.refuses_sign_in(context)
-    assert front.site.requests("AppUserToken") == []

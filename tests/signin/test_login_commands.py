@@ -93,9 +93,7 @@ def test_print_token_prints_it_and_keeps_nothing(person: Person) -> None:
 
 @pytest.mark.parametrize("how", [{}, {"terminal": True, "env": {"CI": "true"}}])
 def test_where_nobody_is_nothing_is_asked(person: Person, how: dict[str, Any]) -> None:
-    ended = person.login(answers=[], **how)
-    assert (ended.code, ended.asked) == (4, [])
-    assert "SBPAM_PASSWORD" in ended.err
+    assert person.login(answers=[], **how).expect(4, "SBPAM_PASSWORD").asked == []
     assert person.site.requests() == []
 
 

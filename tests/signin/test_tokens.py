@@ -195,8 +195,7 @@ def test_a_token_that_ends_while_a_person_looks_on_is_asked_for(person: Person) 
     world.token_life_s = 900.0
     line = ["schedule", "--wait", "--credential", CREDENTIAL, HOSTS[0]]
     ended = person(*line, env=environ, terminal=True, answers=[ready(person)["SBPAM_TOKEN"]])
-    assert ended.code == 0, ended.err
-    assert ended.asked == [f"Token for {where} (session ended): "]
+    assert ended.expect(0).asked == [f"Token for {where} (session ended): "]
 
 
 def test_a_token_as_it_is_pasted(person: Person) -> None:

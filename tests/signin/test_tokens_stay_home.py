@@ -79,10 +79,3 @@ def test_another_user_is_not_given_the_stored_token(scene: _Scene) -> None:
     received = len(scene.site.world.log)
     scene("status", "--all", env={"SBPAM_USERNAME": "CORP\\demo"}).expect(4)
     assert len(scene.site.world.log) == received
-
-
-def test_cookies_of_the_sign_in_go_to_its_second_step_alone(scene: _Scene) -> None:
-    scene.signed_in()
-    assert scene("schedule", HOST).code == 0
-    with_cookie = {at.request.target for at in scene.site.world.log if at.request.header("Cookie")}
-    assert with_cookie == {"/signin2fa"}

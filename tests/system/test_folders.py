@@ -14,9 +14,8 @@ STATE, CONFIG = "SBPAM_STATE_HOME", "SBPAM_CONFIG_HOME"
 @pytest.mark.parametrize("given", ["state", "./state", "../state", "~nobody-at-all/state"])
 def test_what_is_not_absolute_is_refused(program: Program, given: str) -> None:
     for command, variable in (("runs", STATE), ("whoami", CONFIG), ("logout", CONFIG)):
-        ended = program(command, env={variable: given})
-        assert ended.code == 2
-        assert f"{variable} names {given}, which is not an absolute path" in ended.err
+        words = f"{variable} names {given}, which is not an absolute path"
+        program(command, env={variable: given}).expect(2, words)
 
 
 def test_a_crontabs_tilde_is_the_home_folder(tmp_path: Path) -> None:
