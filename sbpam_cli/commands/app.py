@@ -151,7 +151,7 @@ def run_app(arguments: Sequence[str], console: Console) -> int:
         if (guide := find_guides().get(" ".join(line[1:]))) is not None:
             print_guide(console, guide)
             return _code_of(console)
-        line = [*line[1:], "--help"]
+        line = [*(word for word in line if word != "help"), "--help"]
     if line in (["--install-completion"], ["--show-completion"]):
         line.append("")
     return int(program.main(line, prog_name="sbpam", standalone_mode=False, obj=console) or 0)

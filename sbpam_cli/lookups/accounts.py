@@ -69,7 +69,8 @@ def _keep(ctx: Context, accounts: list[ServiceAccount]) -> None:
 
 def last_found(services: Services) -> list[tuple[str, str]]:
     """Id and user name of the accounts that the last look-up found."""
-    text = (read_private(services.state_folder() / _LAST) or b"").decode(errors="replace")
+    content = read_private(services, services.state_folder() / _LAST) or b""
+    text = content.decode(errors="replace")
     rows = [line.split("\t") for line in text.splitlines()[:_KEPT]]
     return [(row[0], row[1]) for row in rows if len(row) == 2 and canonical_uuid(row[0]) == row[0]]
 

@@ -95,7 +95,9 @@ class Times(NamedTuple):
         moments = [job.created_at - offset for offset in offsets]
         if all(moment < began - earlier_s for moment in moments):
             return -1
-        return 1 if all(moment > ended + later_s for moment in moments) else 0
+        # Where absence is never believed, nothing is too late.
+        is_later = self.quiet_s and all(moment > ended + later_s for moment in moments)
+        return 1 if is_later else 0
 
     def is_near(self, job: ScanJob, doubt: Doubt) -> bool:
         """Whether it was made about when the POST could make it, by the best clock there is."""

@@ -202,7 +202,9 @@ def unknown_profile(name: str, known: Mapping[str, Profile]) -> UsageError:
 def load_profiles(services: Services) -> dict[str, Profile]:
     """All profiles by name; none if there is no file. Raises InputError naming the file."""
     path = _path(services)
-    return {name: _profile(path, name, table) for name, table in _tables(_read(path), path).items()}
+    return {
+        name: _profile(path, name, table) for name, table in _tables(_read(services), path).items()
+    }
 
 
 def form_of_profile(services: Services, name: str | None) -> Form | None:
@@ -220,7 +222,7 @@ def change_profile(services: Services, name: str, change: Callable[[Profile], Pr
     path = _path(services)
     # Of two at once, the second must read what the first one wrote.
     with take_turn(services, f"profiles {path}", services.clock.sleep):
-        document = _read(path)
+        document = _read(services)
         tables = _tables(document, path)
         table = tables.get(name, {})
         profile = change(_profile(path, name, table))
@@ -254,11 +256,12 @@ def _of_input() -> Iterator[None]:
         raise InputError(error.message, reason=error.reason, hint=error.hint) from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(services: Services) -> dict[str, Any]:
     import tomllib
 
+    path = _path(services)
     with _of_input():
-        content = read_private(path) or b""
+        content = read_private(services, path) or b""
     if max(map(len, content.split(b"\n"))) > _LONGEST_LINE:
         # A key of many parts takes minutes to read.
         raise _broken(path, f"a line of it is longer than {_LONGEST_LINE:,} bytes")

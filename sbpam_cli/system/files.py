@@ -39,11 +39,8 @@ def private_folder(services: Services, path: Path) -> Path:
             return path
         if not services.is_named_folder(path):
             path.chmod(0o700)
-        elif mode & _OTHER_WRITERS:
-            raise JournalError(
-                f"other users can write to the folder {path}",
-                hint=f"chmod go-w {path}, or name a folder of its own inside",
-            )
+        else:
+            _refuse_other_writers(path, mode)
     return path
 
 
@@ -81,7 +78,7 @@ def open_private(services: Services, path: Path, *, create_new: bool = False) ->
     return descriptor
 
 
-def read_private(path: Path) -> bytes | None:
+def read_private(services: Services, path: Path) -> bytes | None:
     """The content of a file of ours; None if it is missing. Raises JournalError."""
     with _usable(path), suppress(FileNotFoundError):
         _refuse_link(path)
@@ -89,6 +86,8 @@ def read_private(path: Path) -> bytes | None:
         # Root's is fine: an administrator, or a container's image, put it there.
         if owner != 0:
             _require_own(path, owner)
+        if services.is_named_folder(path.parent):
+            _refuse_other_writers(path.parent, path.parent.stat().st_mode)
         content = read_limited(path, _LONGEST_PRIVATE, pipes=False)
         if len(content) > _LONGEST_PRIVATE:
             raise JournalError(f"{path} is too large", hint="move it away")
@@ -162,6 +161,14 @@ def _require_own(path: Path, *owners: int) -> None:
         raise JournalError(
             f"{path} belongs to another user",
             hint="set SBPAM_CONFIG_HOME and SBPAM_STATE_HOME to folders of your own",
+        )
+
+
+def _refuse_other_writers(folder: Path, mode: int) -> None:
+    if os.name == "posix" and mode & _OTHER_WRITERS:
+        raise JournalError(
+            f"other users can write to the folder {folder}",
+            hint=f"chmod go-w {folder}, or name a folder of its own inside",
         )
 
 

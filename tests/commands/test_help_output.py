@@ -41,7 +41,7 @@ def test_a_page_fits_80_columns_and_ends_with_examples(program: Program, path: l
 def test_the_program_alone_shows_its_help(program: Program) -> None:
     ended = program()
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == program("--help").out
+    assert ended.out == program("--help").out == program("help", "help").out
     panels = re.findall("(?m)^╭─ (.+?) ─", ended.out)
     assert panels == ["Scan", "Look up", "Set up", "Recover", "Try", "Options"]
 

@@ -315,6 +315,18 @@ def lose(site: Site, *names: str) -> str:
     return str(ended.json()["run"])
 
 
+def test_without_a_quiet_time_no_job_is_too_late(site: Site) -> None:
+    """`--settle-after 0` believes nothing: a job that is made after the give-up may be its."""
+    site.work_alone()
+    site.run("schedule", FIRST).expect(0)
+    names = [f"h{n}.corp.example" for n in range(2)]
+    site.faults.add(Fault(action="later", method="POST", path=POST, seconds=60))
+    site.run("schedule", *names, "--settle-after", "0").expect(5)
+    site.clock.move(120)
+    site.run("resume", "--resend", "--settle-after", "0").expect(0)
+    assert sorted(site.scheduled()) == sorted([FIRST, *names])
+
+
 def test_a_job_possible_for_two_runs_is_neithers(site: Site) -> None:
     """Row 15; and a job that a batch has is nobody else's."""
     site.work_alone()

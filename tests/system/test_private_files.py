@@ -55,9 +55,11 @@ def test_a_wide_folder_is_narrowed_only_if_it_is_ours(
     folder = tmp_path / name
     folder.mkdir()
     folder.chmod(before)
+    (folder / "config.toml").touch(0o600)
     if after is None:
-        with pytest.raises(JournalError, match="other users can write"):
-            private_folder(services, folder)
+        for use in (private_folder, lambda *_: read_private(services, folder / "config.toml")):
+            with pytest.raises(JournalError, match="other users can write"):
+                use(services, folder)
     else:
         private_folder(services, folder)
     assert mode_of(folder) == (before if after is None else after)
@@ -74,7 +76,7 @@ def test_what_belongs_to_another_user_is_refused(services: Services, tmp_path: P
         lambda: private_folder(services, folder),
         lambda: write_private(services, folder / "config.toml", b""),
         lambda: open_private(services, file),
-        lambda: read_private(file),
+        lambda: read_private(services, file),
     ]
     for use in uses:
         with pytest.raises(JournalError, match="belongs to another user"):
@@ -112,7 +114,7 @@ def test_no_symbolic_link_is_followed(services: Services, tmp_path: Path) -> Non
         link.symlink_to(target)
         uses: list[Callable[[], object]] = [
             lambda: open_private(services, link),
-            lambda: read_private(link),
+            lambda: read_private(services, link),
             lambda: write_private(services, link, b"x"),
         ]
         for use in uses:
@@ -143,17 +145,17 @@ def test_only_one_creates_a_file_and_no_child_has_it(services: Services, tmp_pat
         open_private(services, tmp_path / "claim", create_new=True)
 
 
-def test_what_can_be_no_private_file_is_refused_at_once(tmp_path: Path) -> None:
-    assert read_private(tmp_path / "nothing") is None
+def test_what_can_be_no_private_file_is_refused_at_once(services: Services, tmp_path: Path) -> None:
+    assert read_private(services, tmp_path / "nothing") is None
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     with open(tmp_path / "sparse", "wb") as file:
         file.truncate(1 << 40)
     for name, why in [("pipe", "cannot be used"), ("folder", "cannot"), ("sparse", "too large")]:
         with pytest.raises(SbpamError, match=why):
-            read_private(tmp_path / name)
+            read_private(services, tmp_path / name)
     with pytest.raises(JournalError, match="cannot be used"):
-        read_private(tmp_path / ("x" * 300))
+        read_private(services, tmp_path / ("x" * 300))
 
 
 def test_a_pipe_is_read_to_its_end_or_the_limit(tmp_path: Path) -> None:
