@@ -81,18 +81,18 @@ def run_schedule(ctx: Context, options: ScheduleOptions) -> None:
     more = f" and {len(names) - _LISTS_NAMED} more" if len(names) > _LISTS_NAMED else ""
     options = options._replace(list_name=", ".join(names[:_LISTS_NAMED]) + more)
     if not (options.dry_run or options.new_run or options.assume_yes):
-        options = options._replace(last_check=partial(ask_again, ctx, target.server))
+        options = options._replace(last_check=partial(ask_again, ctx, target))
     schedule_hosts(ctx, options, target, hosts)
 
 
-def ask_again(ctx: Context, server: str, journal: Journal, names: Sequence[str]) -> None:
+def ask_again(ctx: Context, target: Target, journal: Journal, names: Sequence[str]) -> None:
     """The second press of the up-arrow: asks, or warns where nobody can be asked.
 
     Recent is what was accepted within an hour, or within 12 with scans not known to have ended.
     Raises UsageError for a no.
     """
     now, counts = ctx.services.clock.now(), journal.counts()
-    runs = [run for run in journal.runs() if run.server == server]
+    runs = [run for run in journal.runs() if run.server == target.server]
     digest = digest_names(names) if runs else ""
     for run in runs:
         count = counts[run.run_id]
@@ -134,7 +134,7 @@ def schedule_hosts(ctx: Context, options: ScheduleOptions, target: Target, hosts
         _dry_run(ctx, options, target, hosts)
         return
     if len(hosts.names) > CONFIRM_ABOVE_HOSTS and not options.assume_yes and ctx.can_ask:
-        ctx.agree(f"Schedule scans of {len(hosts.names):,} hosts on {target.origin}?")
+        ctx.agree(f"Schedule scans of {len(hosts.names):,} hosts on {target.server}?")
     if not hosts.names:
         RowStream(ctx.printer.write, outcome, set_aside(hosts)).finish()
         outcome.partial = bool(hosts.refused)

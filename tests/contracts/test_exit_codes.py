@@ -87,3 +87,9 @@ def test_a_wrong_variable_is_told_in_json(site: Site, command: str, name: str, v
     if ended.code:
         assert ended.code != 2 or site.requests() == []
         assert ended.json()["errors"][0]["message"] in ended.err.replace("\n  ", ": ")
+
+
+def test_a_list_is_judged_before_the_server_is_missed(site: Site) -> None:
+    site.environ["SBPAM_SERVER"] = ""
+    site.run("schedule", "web01").expect(2, "short name")
+    site.run("schedule", *HOSTS).expect(4, "sbpam login")
