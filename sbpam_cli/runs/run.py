@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from sbpam_cli.errors import (
     ExitCode,
     JournalError,
+    LockedError,
     RejectedError,
     SbpamError,
     SignInError,
@@ -148,7 +149,9 @@ class Execution(ABC):
         outcome = self._ctx.outcome
         outcome.jobs = job_summaries(self._batches)
         self._write_rows(self._stopped.message if self._stopped is not None else None)
-        outcome.errors += self._problems()
+        if not isinstance(self._stopped, LockedError):
+            # While another process is at it, its POSTs are under way.
+            outcome.errors += self._problems()
         bad = {ScanStatus.NOT_ACCEPTED, ScanStatus.NOT_SENT, ScanStatus.INVALID}
         if judge_scans:
             bad |= SCHEDULED - {ScanStatus.COMPLETE}
