@@ -9,8 +9,6 @@ import pytest
 from support.faults import POST, Fault
 from support.site import ClosedAfter, Site
 
-from sbpam_cli.names import canonical_uuid
-
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
 
@@ -67,47 +65,6 @@ def test_invalid_names_are_skipped_and_named(site: Site) -> None:
     assert details[4].startswith(f"{path}:5: ")
     assert "IPv4" in details[4]
     assert sorted(site.scheduled()) == HOSTS[:2]
-
-
-def test_mixture_keeps_the_order(site: Site) -> None:
-    site.faults.add(Fault(action="status", status=400, nth=2, **POST))
-    names = ["short", HOSTS[0], "unknown1.corp.example", "a b", HOSTS[1], HOSTS[2], "10.0.0.1"]
-    how = ("--skip-invalid", "--batch-size", "2", "--parallel", "1")
-    ended = site.run("schedule", *names, *how).expect(3)
-    assert ended.statuses() == [
-        ("short", "Invalid"),
-        (HOSTS[0], "Complete"),
-        ("unknown1.corp.example", "NotAccepted"),
-        ("a b", "Invalid"),
-        (HOSTS[1], "Rejected"),
-        (HOSTS[2], "Rejected"),
-        ("10.0.0.1", "Invalid"),
-    ]
-    job_id = ended.rows()[1][2]
-    assert canonical_uuid(job_id) == job_id
-    assert ("GET", f"/api/v1/HostScanJob/{job_id}") in site.requests(), "a second look"
-
-
-LOST: dict[str, dict[str, Any]] = {
-    "cut in the middle": {"action": "truncate"},
-    "a proxy's page": {"action": "html200"},
-    "no job id": {"action": "edit", "edit": lambda reply: reply | {"id": None}},
-}
-
-
-@pytest.mark.parametrize("case", LOST)
-def test_lost_reply_is_never_sent_again(site: Site, case: str) -> None:
-    site.work_alone()
-    site.faults.add(Fault(when="after", nth=2, **LOST[case], **POST))
-    ended = site.run("schedule", *HOSTS, *ONE_BY_ONE)
-    assert sorted(site.scheduled()) == HOSTS
-    assert [row[0] for row in ended.rows()] == HOSTS
-    assert [row[1] for row in ended.rows() if row[0] != HOSTS[1]] == ["Queued"] * 3
-    # In doubt, or found in the server's list: both are true.
-    assert (ended.code == 5) == (ended.rows()[1][1] == "OutcomeUnknown")
-    if ended.code:
-        assert "unknown" in ended.err
-        assert "resume" in ended.err
 
 
 def test_server_is_down_from_the_start(site: Site) -> None:
