@@ -6,7 +6,7 @@ from support.example_run import services_of
 from support.site import CREDENTIAL, Program
 
 from sbpam_cli.journal.journal import Journal
-from sbpam_cli.journal.records import Batch, Run, count_rows, digest_names, pack_rows, unpack_rows
+from sbpam_cli.journal.records import Batch, Run, digest_names, pack_rows, unpack_rows
 from sbpam_cli.models import FailureReason, HostRow, Rows, ScanStatus
 
 NAMES = [f"h{n}.corp.example" for n in range(6)]
@@ -59,10 +59,3 @@ def test_what_went_in_comes_out(some: list[HostRow]) -> None:
         reason = row.failure_reason
         assert (type(row), type(row.status)) == (HostRow, ScanStatus)
         assert reason is None or type(reason) is FailureReason
-
-
-def test_ends_are_counted() -> None:
-    statuses = ["Complete", "Failed", "Running", "Accepted", "NotAccepted", "Cancelled"]
-
-    rows = [HostRow("a.b.example", ScanStatus(s)) for s in statuses]
-    assert count_rows(Rows.of(HostRow, rows)) == (5, 2, 1)
