@@ -135,6 +135,17 @@ def test_a_job_by_its_id_is_what_the_server_holds(
     assert ("the server reports no hosts of 1 job" in ended.err) == (not rows)
 
 
+def test_a_host_that_one_look_does_not_name_is_not_forgotten(site: Site) -> None:
+    """A null in the graph is no word about the host: it must not be scheduled again for it."""
+    site.run("schedule", *HOSTS)
+    show(site, [(A, 2), (None, 2)])
+    assert site.run("status").statuses() == [(A, "Complete"), (B, "Queued")]
+    site.faults.clear()
+    again = site.run("schedule", "--skip-recent", "24h", *HOSTS)
+    assert again.statuses() == [(A, "Skipped"), (B, "Skipped")]
+    assert sorted(site.scheduled()) == [*HOSTS]
+
+
 @pytest.mark.parametrize("nth", [1, 2, [2, 3]])
 def test_a_job_that_is_not_found_in_passing_ends_no_wait(site: Site, nth: Any) -> None:
     site.faults.add(Fault(action="status", status=404, method="GET", path=ONE_JOB, nth=nth))
@@ -144,9 +155,8 @@ def test_a_job_that_is_not_found_in_passing_ends_no_wait(site: Site, nth: Any) -
 
 def test_a_job_that_is_gone_ends_a_wait_as_partial(site: Site) -> None:
     site.world.scan_duration_s = 600.0
-    site.faults.add(
-        Fault(action="status", status=404, method="GET", path=ONE_JOB, nth=range(3, 99))
-    )
+    later = range(3, 99)
+    site.faults.add(Fault(action="status", status=404, method="GET", path=ONE_JOB, nth=later))
     began = site.clock.now()
     ended = site.run("schedule", *HOSTS, "--wait", "-o", "json")
     assert (ended.code, ended.json()["result"]) == (3, "partial")

@@ -49,11 +49,8 @@ def test_what_names_a_host(
 
 
 def test_who_is_missing_and_who_was_not_asked_for() -> None:
-    match = match_job(
-        ["a.x.example", "b.x.example"],
-        job([host("A.x.example"), host("c.x.example"), host(None, "D"), host("a.x.example")]),
-        unsaid=ScanStatus.ACCEPTED,
-    )
+    told = [host("A.x.example"), host("c.x.example"), host(None, "D"), host("a.x.example")]
+    match = match_job([A, B], job(told), unsaid=ScanStatus.ACCEPTED)
     assert [row.status for row in match.rows] == [ScanStatus.RUNNING, ScanStatus.ACCEPTED]
     assert match.rows[1].detail == NOT_IN_REPLY
     assert match.missing == ["b.x.example"]

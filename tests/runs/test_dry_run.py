@@ -29,32 +29,25 @@ def test_rows_are_valid_or_invalid(site: Site) -> None:
 
 
 def test_all_valid(site: Site) -> None:
-    ended = site.run("schedule", "web01.corp.example", "--dry-run", "-o", "json").expect(0)
-    report = ended.json()
+    report = site.run("schedule", HOSTS[0], "--dry-run", "-o", "json").expect(0).json()
     assert (report["result"], report["run"], report["jobs"]) == ("success", None, [])
 
 
 def test_the_rows_that_are_sent(site: Site) -> None:
     site.run("schedule", *HOSTS, "--dry-run", "--batch-size", "2")
-    bodies = [
-        json.loads(entry.request.body)
-        for entry in site.world.log
-        if "ValidateImportedCSV" in entry.request.target
-    ]
-    assert [[row["dnsHostName"] for row in body] for body in bodies] == [
-        list(HOSTS[:2]),
-        list(HOSTS[2:]),
+    bodies = [json.loads(body) for body in site.bodies("ValidateImportedCSV")]
+    assert [[row.pop("dnsHostName") for row in body] for body in bodies] == [
+        [*HOSTS[:2]],
+        [*HOSTS[2:]],
     ]
     for row in bodies[0]:
         assert row.pop("credentialId") == CREDENTIAL
-        del row["dnsHostName"]
         assert set(row.values()) == {None}
 
 
 def test_a_credential_that_is_not_there(site: Site) -> None:
-    ended = site.run(
-        "schedule", HOSTS[0], "--dry-run", "--credential", "11111111-2222-4333-8444-555555555555"
-    ).expect(3)
+    unknown = "11111111-2222-4333-8444-555555555555"
+    ended = site.run("schedule", HOSTS[0], "--dry-run", "--credential", unknown).expect(3)
     assert ended.rows()[0][7] == "The credential does not exist."
 
 
@@ -89,11 +82,7 @@ def test_a_server_without_the_call(site: Site, status: int) -> None:
 def test_a_server_that_fails_half_way_leaves_a_row_for_each(site: Site) -> None:
     site.faults.add(Fault(action="status", path="Validate", status=500, nth=[2, 3, 4, 5, 6]))
     ended = site.run("schedule", *HOSTS, "--dry-run", "--batch-size", "1").expect(6)
-    assert [row[:2] for row in ended.rows()] == [
-        [HOSTS[0], "Valid"],
-        [HOSTS[1], "NotSent"],
-        [HOSTS[2], "NotSent"],
-    ]
+    assert ended.statuses() == [*zip(HOSTS, ["Valid", "NotSent", "NotSent"], strict=True)]
     assert "not checked" in ended.rows()[1][7]
 
 
@@ -104,8 +93,7 @@ def test_offline_needs_neither_server_nor_credential(program: Program) -> None:
 
 
 def test_offline_sends_nothing(site: Site) -> None:
-    ended = site.run(
-        "schedule", HOSTS[0], "no_fqdn", "--dry-run", "--offline", "--skip-invalid"
-    ).expect(3)
-    assert [row[:2] for row in ended.rows()] == [[HOSTS[0], "Valid"], ["no_fqdn", "Invalid"]]
+    how = ("--dry-run", "--offline", "--skip-invalid")
+    ended = site.run("schedule", HOSTS[0], "no_fqdn", *how).expect(3)
+    assert ended.statuses() == [(HOSTS[0], "Valid"), ("no_fqdn", "Invalid")]
     assert site.requests() == []

@@ -31,13 +31,8 @@ def scheduled_anew(site: Site, *arguments: str, **how: Any) -> tuple[Ended, list
 def run(site: Site) -> str:
     """A run of which the journal knows no end yet; two of its scans fail, one is cancelled."""
     run = site.run("schedule", *HOSTS, "unknown1.corp.example", "-o", "json").json()["run"]
-    end_scans(
-        site,
-        web01=(FAILED, FAILED_TO_CONNECT),
-        web02=(FAILED, ACCESS_DENIED),
-        web03=(CANCELLED, 0),
-        web04=(QUEUED, 0),
-    )
+    failed = {"web01": (FAILED, FAILED_TO_CONNECT), "web02": (FAILED, ACCESS_DENIED)}
+    end_scans(site, **failed, web03=(CANCELLED, 0), web04=(QUEUED, 0))
     site.clock.move(60)
     assert isinstance(run, str)
     return run
@@ -124,8 +119,7 @@ def test_another_run_was_faster(site: Site, run: str) -> None:
 def test_a_person_is_asked(
     site: Site, run: str, options: list[str], answers: list[str], code: int, hosts: list[str]
 ) -> None:
-    given = list(answers)
-    ended, anew = scheduled_anew(site, run, *options, terminal=True, answers=given)
+    ended, anew = scheduled_anew(site, run, *options, terminal=True, answers=answers)
     assert (ended.code, anew, len(ended.asked)) == (code, hosts, len(answers)), ended.err
     assert all("4 hosts" in question for question in ended.asked)
     if options == ["--dry-run"]:
@@ -136,7 +130,6 @@ def test_to_the_end(site: Site, run: str) -> None:
     end_scans(site, web01=(PARTLY, 0))
     ended, anew = scheduled_anew(site, run, "--reason", "CompletedWithErrors")
     assert (ended.code, anew) == (0, HOSTS[:1])
-    end_scans(site)
     options = ["--wait", "--interval", "5s", "--batch-size", "1", "--parallel", "2"]
     end_scans(site, web02=(FAILED, ACCESS_DENIED), web03=(FAILED, ACCESS_DENIED))
     site.world.even = True

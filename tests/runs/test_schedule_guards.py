@@ -24,9 +24,7 @@ def test_more_hosts_than_the_guard(site: Site) -> None:
 def ask(site: Site, answers: list[str], *options: str, count: int = 1001, **env: str) -> Ended:
     path = site.folder / "hosts.txt"
     path.write_bytes(many(count))
-    return site.run(
-        "schedule", str(path), *options, terminal=True, answers=answers, env=env or None
-    )
+    return site.run("schedule", str(path), *options, terminal=True, answers=answers, env=env)
 
 
 @pytest.mark.parametrize("answers", [["n"], [""], ["yep"], []])

@@ -40,8 +40,13 @@ HOUR, DAY = 3600.0, 24 * 3600.0
 LIST, POST = "/HostScanJob", "OuMapping"
 
 
-def short(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**host, "dnsHostName": None} for host in hosts]
+def each_with(**fields: Any) -> Callable[[Any], Any]:
+    return lambda hosts: [{**host, **fields} for host in hosts]
+
+
+short = each_with(dnsHostName=None)
+nameless = each_with(name=None, dnsHostName=None)
+addresses = each_with(name="10.0.0.7", dnsHostName=None)
 
 
 def renamed(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -52,14 +57,6 @@ def renamed(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def all_renamed(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**h, "name": None, "dnsHostName": f"{h['name'][:15]}.other.example"} for h in hosts]
-
-
-def nameless(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**host, "name": None, "dnsHostName": None} for host in hosts]
-
-
-def addresses(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**host, "name": "10.0.0.7", "dnsHostName": None} for host in hosts]
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,6 @@ class Row:
     sizes: tuple[int, ...] = (1, 3)
     clocks: tuple[str, ...] = tuple(CLOCKS)
     accepted: tuple[bool, ...] = (False, True)
-    names: str = "Named"
 
 
 BEFORE = [None, *(Other(age, s) for age in (DAY, HOUR, 60.0) for s in ("exactly", "some", "more"))]
@@ -402,11 +398,8 @@ def test_a_reply_without_a_job_may_say_where_it_is(site: Site, whose: str, end: 
         reply = site.faults(request, answer)
         if POST not in request.target:
             return reply
-        ids = {
-            "its": next(iter(site.world.scheduled)),
-            "listed before": old.job_id,
-            "no job": NEWER,
-        }
+        its = next(iter(site.world.scheduled))
+        ids = {"its": its, "listed before": old.job_id, "no job": NEWER}
         return Response(201, (("Location", f"https://nps.example{LIST}/{ids[whose]}?x=/y"),))
 
     site.server.app.intercept = place_alone
