@@ -5,31 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
+from support.host_lists import read_sources as read
 from support.talk import Heard
 
 from sbpam_cli.errors import InputError
-from sbpam_cli.hosts.lists import PATH_ENDINGS, Hosts, HostSource, Kind, ReadingRules, read_hosts
+from sbpam_cli.hosts.lists import PATH_ENDINGS, Kind
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def read(
-    *sources: tuple[Kind, str],
-    stdin: bytes | io.BytesIO = b"",
-    most: int | None = None,
-    talk: Heard | None = None,
-) -> Hosts:
-    return read_hosts(
-        [HostSource(*source) for source in sources],
-        stdin=io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin,
-        stdin_is_terminal=False,
-        rules=ReadingRules(max_hosts=most),
-        talk=talk or Heard(),
-    )
 
 
 def test_hosts_files_and_stdin_in_the_order_given(folder: Path) -> None:

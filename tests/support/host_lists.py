@@ -23,18 +23,29 @@ class Trickle(io.BytesIO):
         return super().read(self._most)
 
 
+def read_sources(
+    *sources: tuple[lists.Kind, str],
+    stdin: bytes | io.BytesIO = b"",
+    column: str | None = None,
+    most: int | None = None,
+    talk: Heard | None = None,
+) -> lists.Hosts:
+    """What comes of them. most: how many hosts at the most."""
+    return lists.read_hosts(
+        [lists.HostSource(*source) for source in sources],
+        stdin=io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin,
+        stdin_is_terminal=False,
+        rules=lists.ReadingRules(column, max_hosts=most),
+        talk=talk or Heard(),
+    )
+
+
 def read_list(
     raw: bytes | str | io.BytesIO, column: str | None = None, heard: Heard | None = None
 ) -> lists.Hosts:
     """What comes of one list on stdin."""
     raw = raw.encode() if isinstance(raw, str) else raw
-    return lists.read_hosts(
-        [lists.HostSource("stdin", "-")],
-        stdin=raw if isinstance(raw, io.BytesIO) else io.BytesIO(raw),
-        stdin_is_terminal=False,
-        rules=lists.ReadingRules(column),
-        talk=heard or Heard(),
-    )
+    return read_sources(("stdin", "-"), stdin=raw, column=column, talk=heard)
 
 
 class Record(NamedTuple):
