@@ -8,8 +8,6 @@ import pytest
 from support.faults import Fault
 from support.site import Ended, Site
 
-from sbpam_cli.system.services import Services
-
 FULL = Path("/dev/full")
 FORMS = ["tsv", "csv", "json", "ndjson", "table"]
 A = "a.corp.example"
@@ -20,15 +18,9 @@ pytestmark = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
 @pytest.fixture
 def full(site: Site) -> Iterator[Site]:
     """The program of the site, whose stdout takes nothing."""
-    stdout = FULL.open("w", encoding="utf-8")
-
-    def redirect(services: Services) -> None:
-        services.stdout = stdout
-
-    site.prepare = redirect
-    yield site
-    with suppress(OSError):
-        stdout.close()
+    with suppress(OSError), FULL.open("w", encoding="utf-8") as stdout:
+        site.prepare = lambda services: setattr(services, "stdout", stdout)
+        yield site
 
 
 def said_once(ended: Ended) -> None:
@@ -56,13 +48,11 @@ def test_what_was_scheduled_is_not_to_be_scheduled_again(full: Site, form: str) 
 
 
 def test_a_refused_sign_in_is_still_told(full: Site) -> None:
-    ended = full.run("schedule", A, "-o", "json", env={"SBPAM_PASSWORD": "wrong"})
-    assert ended.code == 4
-    assert "refused the sign-in" in ended.err
+    wrong = {"SBPAM_PASSWORD": "wrong"}
+    full.run("schedule", A, "-o", "json", env=wrong).expect(4, "refused the sign-in")
 
 
 def test_doubt_is_still_told(full: Site) -> None:
     full.faults.add(Fault(action="close", method="POST", path="OuMapping", when="before"))
-    ended = full.run("schedule", A, "-o", "csv", "--settle-after", "0").expect(5)
-    said_once(ended)
-    assert "the outcome is unknown for 1 host" in ended.err
+    ended = full.run("schedule", A, "-o", "csv", "--settle-after", "0")
+    said_once(ended.expect(5, "the outcome is unknown for 1 host"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.programs import BIN, find_program
 from support.regenerate import COMPLETIONS
-from support.site import CREDENTIAL, Site
+from support.site import Site
 from support.tmux import Tmux
 
 PROMPT = r"\A\s*%\s*\Z"
@@ -85,8 +85,7 @@ def clear(terminal: Tmux) -> None:
 
 
 def test_words_complete_in_the_shell(terminal: Tmux, shell: str, site: Site) -> None:
-    ended = site.run("schedule", "web01.corp.example", "--credential", CREDENTIAL, "-o", "json")
-    run = ended.json()["run"]
+    run = site.run("schedule", "web01.corp.example", "-o", "json").json()["run"]
     site.write_config('[profiles.rehearsal]\nserver = "https://nps.example:6500"\n')
 
     for typed, wanted in TYPED:

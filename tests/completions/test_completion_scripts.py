@@ -122,13 +122,11 @@ def test_a_narrow_terminal_does_not_break_help_into_words(shell: str, offer: Off
 
 
 def test_profiles_and_runs_are_offered_the_newest_run_first(site: Site, offer: Offer) -> None:
-    site.write_config(
-        '[profiles.test]\nserver = "https://nps-test.example:6500"\n[profiles.prod]\n'
-    )
+    test = '[profiles.test]\nserver = "https://nps-test.example:6500"\n'
+    site.write_config(f"{test}[profiles.prod]\n")
     runs = []
     for host in ("web01.corp.example", "web02.corp.example"):
-        how = ("--credential", CREDENTIAL, "-o", "json", "--server", site.server.url)
-        runs.append(site.run("schedule", host, *how).json()["run"])
+        runs.append(site.run("schedule", host, "-o", "json").json()["run"])
         site.clock.move(60)
 
     lines = offer("sbpam status ")
@@ -159,8 +157,7 @@ def test_accounts_of_the_last_look_up_are_offered(site: Site, offer: Offer) -> N
 def test_only_well_formed_words_are_offered(
     site: Site, offer: Offer, tmp_path: Path, hostile: str, shell: str
 ) -> None:
-    how = ("--credential", CREDENTIAL, "-o", "json", "--server", site.server.url)
-    other = site.run("schedule", "a.example", *how).json()["run"]
+    other = site.run("schedule", "a.example", "-o", "json").json()["run"]
     with closing(sqlite3.connect(tmp_path / "state" / "journal.sqlite3")) as journal:
         hostile_row = (hostile, f"https://{hostile}", other)
         journal.execute("UPDATE runs SET run_id = ?, server = ? WHERE run_id = ?", hostile_row)

@@ -2,10 +2,7 @@
 
 import base64
 import json
-import os
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,15 +11,16 @@ from urllib.parse import quote
 
 import pytest
 from support.certificates import API_KEY, APPLICATION, issue, write
-from support.faults import Fault
+from support.faults import POST, Fault
 from support.keyrings import MemoryKeyring
-from support.site import CREDENTIAL, Ended, Site
+from support.process import Running, until
+from support.programs import SBPAM
+from support.site import Ended, Site
 from support.tables import crossed
 
 from sbpam_cli.models import Token
 from sbpam_cli.nps.failures import RefusedError, Reply
 from sbpam_cli.sandbox.people import PLANTED_SECRETS
-from sbpam_cli.system.services import Services
 
 HOSTS = ["web01.corp.example", "unknown1.corp.example", "web02.corp.example"]
 FORMS = ["table", "tsv", "csv", "json", "ndjson"]
@@ -177,11 +175,7 @@ def test_service_accounts_and_their_secrets(ledger: Ledger) -> None:
 @pytest.mark.parametrize("terminal", [False, True])
 def test_login_and_logout(ledger: Ledger, terminal: bool) -> None:
     site, keyring = ledger.site, MemoryKeyring()
-
-    def with_keyring(services: Services) -> None:
-        services.keyring = lambda: keyring
-
-    site.prepare = with_keyring
+    site.prepare = lambda services: setattr(services, "keyring", lambda: keyring)
     for name in ("SBPAM_PASSWORD", "SBPAM_TOTP_SECRET", "SBPAM_USERNAME", "SBPAM_SERVER"):
         del site.environ[name]
     where = ["login", "--server", site.server.url, "--username", "CORP\\demo", "--verbose"]
@@ -214,16 +208,15 @@ def echo(secret: str, status: int, path: str) -> list[Fault]:
         "traceId": f"00-{secret}-00",
         "errors": {f"Password {secret}": [f"not {secret}"]},
     }
-    bodies = [
-        json.dumps(problem),
-        json.dumps(f"no: {secret}"),
-        f"no: {secret}",
-        f"<html><title>{secret}</title>{secret}</html>",
-    ]
-    kinds = ["application/problem+json", "application/json", "text/plain", "text/html"]
+    bodies = {
+        "application/problem+json": json.dumps(problem),
+        "application/json": json.dumps(f"no: {secret}"),
+        "text/plain": f"no: {secret}",
+        "text/html": f"<html><title>{secret}</title>{secret}</html>",
+    }
     return [
         Fault(action="status", status=status, body=body, headers={"Content-Type": kind}, path=path)
-        for body, kind in zip(bodies, kinds, strict=True)
+        for kind, body in bodies.items()
     ]
 
 
@@ -376,33 +369,19 @@ def test_replies_that_are_broken(ledger: Ledger) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_process_list_and_files_while_it_runs(site: Site) -> None:
     """The real process in the middle of a POST: its command line, and the journal's -wal."""
-    ledger, sending = Ledger(site), threading.Event()
-
-    def tell(reply: object) -> object:
-        sending.set()
-        return reply
-
-    hanging: dict[str, Any] = {"method": "POST", "path": "OuMapping", "when": "after", "nth": 2}
-    site.faults.add(Fault(action="edit", edit=tell, **hanging), Fault(action="hang", **hanging))
-    own = {name: value for name, value in site.environ.items() if "SBPAM_" in name}
-    environ = {"PATH": os.environ["PATH"], "HOME": str(site.folder), "SBPAM_DEBUG": "1"}
-    command = [sys.executable, "-m", "sbpam_cli", "schedule", *HOSTS[::2], "--batch-size", "1"]
-    process = subprocess.Popen(
-        [*command, "--parallel", "1", "--verbose", "--credential", CREDENTIAL],
-        env={**environ, **own},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    ledger = Ledger(site)
+    site.faults.add(Fault(action="hang", when="after", nth=2, **POST))
+    environ = site.environ | {"HOME": str(site.folder), **LOUD}
+    one_by_one = ("--batch-size", "1", "--parallel", "1")
+    command = [SBPAM, "schedule", *HOSTS[::2], *one_by_one, "--verbose"]
+    running = Running(command, environ, site.folder)
     try:
-        assert sending.wait(60)
-        ledger.written.append(Path(f"/proc/{process.pid}/cmdline").read_text())
+        until(lambda: len(site.requests("OuMapping")) == 2)
+        ledger.written.append(Path(f"/proc/{running.pid}/cmdline").read_text())
         assert (site.folder / "state" / "journal.sqlite3").exists()
         ledger.check()
         site.faults.release()
-        ledger.written += process.communicate(timeout=60)
-        assert "POST /signinBody" in ledger.written[-1]
+        assert "POST /signinBody" in running.end().err
         ledger.check()
     finally:
-        process.kill()
-        process.wait()
+        running.stop()

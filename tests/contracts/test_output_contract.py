@@ -52,14 +52,10 @@ def as_dicts(form: str, out: str) -> list[dict[str, str | None]]:
 def test_forms_carry_the_same_data(site: Site) -> None:
     run_id = newest_run(site)
     site.clock.move(60)
-    site.world.overrides["web02.corp.example"] = {
-        "status": 3,
-        "statusDescription": "Denied.",
-        "failureReason": 5,
-    }
-    outs = {
-        form: site.run("status", run_id, "-o", form, env={"COLUMNS": "400"}).out for form in FORMS
-    }
+    denied = {"status": 3, "statusDescription": "Denied.", "failureReason": 5}
+    site.world.overrides["web02.corp.example"] = denied
+    site.environ["COLUMNS"] = "400"
+    outs = {form: site.run("status", run_id, "-o", form).out for form in FORMS}
     rows = as_dicts("json", outs["json"])
     assert [row["host"] for row in rows] == HOSTS
     assert [row["status"] for row in rows] == ["Complete", "NotAccepted", "Failed"]
@@ -180,9 +176,7 @@ def test_a_terminal_gets_100_rows_or_how_to_see_them(
         plain = {"NO_COLOR": "1", **env}
         ended = site.run("schedule", *hosts, *options, env=plain, terminal=terminal)
         assert re.findall(r"(?m)^h\d+\.corp\.example", ended.out) == hosts[:rows]
-        told = re.findall(
-            r"(?m)^every row: `sbpam status [-0-9a-f]+ --full`, or -o csv$", ended.out
-        )
+        told = re.findall("(?m)^every row: `sbpam status [-0-9a-f]+ --full`, or -o csv$", ended.out)
         assert len(told) == (rows < len(hosts))
         if "csv" not in options:
             counts = f"{len(hosts)} hosts: {len(hosts)} Queued"
