@@ -32,10 +32,6 @@ HOSTILE = {
 }
 
 
-def newest_run(site: Site) -> str:
-    return str(site.run("schedule", *HOSTS, "-o", "json").json()["run"])
-
-
 def as_dicts(form: str, out: str) -> list[dict[str, str | None]]:
     """Rows as dictionaries, absent values None."""
     if form == "json":
@@ -50,12 +46,12 @@ def as_dicts(form: str, out: str) -> list[dict[str, str | None]]:
 
 
 def test_forms_carry_the_same_data(site: Site) -> None:
-    run_id = newest_run(site)
+    site.run("schedule", *HOSTS)
     site.clock.move(60)
     denied = {"status": 3, "statusDescription": "Denied.", "failureReason": 5}
     site.world.overrides["web02.corp.example"] = denied
     site.environ["COLUMNS"] = "400"
-    outs = {form: site.run("status", run_id, "-o", form).out for form in FORMS}
+    outs = {form: site.run("status", "-o", form).out for form in FORMS}
     rows = as_dicts("json", outs["json"])
     assert [row["host"] for row in rows] == HOSTS
     assert [row["status"] for row in rows] == ["Complete", "NotAccepted", "Failed"]
@@ -123,10 +119,7 @@ def test_hostile_values(site: Site, form: str) -> None:
 
 
 def test_terminal_gets_only_our_own_colours(site: Site) -> None:
-    site.world.overrides["web01.corp.example"] = {
-        "os": HOSTILE["escape"],
-        "version": "[red]x[/red]",
-    }
+    site.world.overrides[HOSTS[0]] = {"os": HOSTILE["escape"], "version": "[red]x[/red]"}
     ended = site.run("schedule", *HOSTS, terminal=True, env={"COLUMNS": "300"})
     plain = colourless(ended.out)
     assert is_harmless(plain, "\n\t")

@@ -161,9 +161,6 @@ def test_each_second_look_fails_in_one_way(
     assert any(fate == way for _, fate in server.asked)
 
 
-# How often.
-
-
 @pytest.mark.parametrize("takes_s", [0.0, *slow(0.3)])
 def test_two_looks_a_second_over_all_jobs_whatever_fails(
     server: FailingServer, program: Program, takes_s: float
@@ -277,9 +274,6 @@ def test_many_jobs_are_followed_by_the_list(site: Site) -> None:
     assert min(gaps(times)) >= 59
 
 
-# When it is over.
-
-
 def test_ten_minutes_without_a_good_answer_end_it(server: FailingServer, program: Program) -> None:
     run = schedule(program, server, jobs=4)
     server.ways, server.share = ["500", "reset"], 1.0
@@ -345,9 +339,6 @@ def test_who_is_not_allowed_to_look_is_told_soon(server: FailingServer, program:
     program.run("status", "--watch").expect(4, "Admin or App")
     assert len(server.asked) == 3
     assert server.asked[-1][0] - server.asked[0][0] < 5
-
-
-# `--max-running`.
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,6 @@ def test_what_cannot_be_shown_asks_nobody(site: Site, arguments: list[str]) -> N
     assert site.requests() == []
 
 
-# Hosts and jobs that the journal does not know, or the server no more.
-
-
 def test_a_host_that_only_the_server_knows(site: Site, tmp_path: Path) -> None:
     start(site, HOSTS[0])
     _, [newer] = start(site, HOSTS[0], HOSTS[1])
@@ -192,9 +189,6 @@ def test_jobs_that_tell_nothing_of_hosts_are_counted(site: Site, hosts: list[Non
     assert "the server reports no hosts of 2 jobs" in ended.err
 
 
-# What is printed, and the code.
-
-
 @pytest.mark.parametrize(
     ("only", "shown"),
     [
@@ -235,9 +229,6 @@ def test_exit_8_before_5_before_3(site: Site, found: tuple[int | None, ...], dou
     assert site.run("status").code == 0
     ended = site.run("status", "--exit-status").expect(5 if doubt and code != 8 else code)
     assert (ended.rows()[2][1] == "OutcomeUnknown") == doubt
-
-
-# Offline, and with a server that fails.
 
 
 def test_offline_says_as_of_when_and_asks_nobody(site: Site) -> None:
@@ -301,9 +292,6 @@ def test_a_server_that_fails_leaves_the_rows_of_the_journal(site: Site, action: 
         assert "as of 2026-11-23T03:15:0" in report["hosts"][0]["detail"]
         assert report["errors"]
     assert len(site.run("status").rows()) == len(HOSTS)
-
-
-# Several runs, several servers.
 
 
 def test_run_is_named_if_there_is_exactly_one(site: Site) -> None:

@@ -47,9 +47,8 @@ def test_talk_in_a_pipe_is_a_line_each() -> None:
     console.note("a\x1b[31m and more than fits")
     console.warn("b\nc")
     console.trace("GET /\r")
-    assert stderr.getvalue().splitlines() == [
-        *("a\\x1b[31m and more than fits", "sbpam: warning: b\\nc", "GET /\\r")
-    ]
+    said = "a\\x1b[31m and more than fits", "sbpam: warning: b\\nc", "GET /\\r"
+    assert stderr.getvalue().splitlines() == [*said]
 
 
 @pytest.mark.parametrize("columns", ["20", "40", "79", "0", "-5", "x", "²", "9" * 30])

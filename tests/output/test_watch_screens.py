@@ -182,9 +182,6 @@ def test_quiet_shows_nothing(watched: Site) -> None:
     assert watched.run("status", "--all", "--watch", "--quiet", terminal=True).err == ""
 
 
-# What takes its time before scans are followed.
-
-
 class Taking(Inline):
     """Each task takes ten seconds."""
 

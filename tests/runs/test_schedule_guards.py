@@ -3,14 +3,11 @@
 import pytest
 from support.clock import MovedClock
 from support.faults import POST, UNLISTED, Fault
+from support.process import host_names
 from support.site import Ended, Site
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
 ONE_BY_ONE = ["--batch-size", "1", "--parallel", "1"]
-
-
-def many(count: int) -> bytes:
-    return "".join(f"web{n}.corp.example\n" for n in range(count)).encode()
 
 
 def test_more_hosts_than_the_guard(site: Site) -> None:
@@ -23,7 +20,7 @@ def test_more_hosts_than_the_guard(site: Site) -> None:
 
 def ask(site: Site, answers: list[str], *options: str, count: int = 1001, **env: str) -> Ended:
     path = site.folder / "hosts.txt"
-    path.write_bytes(many(count))
+    path.write_text("\n".join(host_names(count)))
     return site.run("schedule", str(path), *options, terminal=True, answers=answers, env=env)
 
 
@@ -52,7 +49,7 @@ def test_no_question(site: Site, options: list[str], count: int, env: dict[str, 
 
 
 def test_no_question_in_a_pipe_that_is_read_unasked(site: Site) -> None:
-    ended = site.run("schedule", stdin=many(1001))
+    ended = site.run("schedule", stdin="\n".join(host_names(1001)).encode())
     assert (ended.code, ended.asked) == (0, [])
     assert len(site.scheduled()) == 1001
     assert len(site.requests("OuMapping")) == 3
