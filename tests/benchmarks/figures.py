@@ -1,11 +1,11 @@
 """Every figure: what is run against what, the target, and what bounds it."""
 
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.measure import Command, shell
 from benchmarks.perf.bodies import ENTITY_JOB, LIST_JOB
@@ -68,25 +68,27 @@ class Figure:
 
 @dataclass(frozen=True)
 class Race:
-    """Commands that run in turn; the first is ours. same: whether they printed the same."""
+    """Commands that run in turn; the first is ours.
+
+    same: a filter, after which the last two of them have printed the same.
+    """
 
     commands: Mapping[str, Command]
     figures: Sequence[Figure]
     long: bool = False
-    same: Sequence[Callable[[], object]] = ()
+    same: str = ""
 
 
 class DifferentError(Exception):
     """Two commands that should print the same rows do not."""
 
 
-def check_same(first: Path, second: Path, script: str = "cat") -> None:
-    """Compares two outputs after a filter. Raises DifferentError."""
-    filtered = (
-        f'({script}) <"$1" >"$1.same" && ({script}) <"$2" >"$2.same" && cmp "$1.same" "$2.same"'
-    )
+def check_same(race: Race) -> None:
+    """Compares the last two outputs after the filter. Raises DifferentError."""
+    outputs = [str(command.stdout) for command in race.commands.values()][-2:]
+    script = f'for file; do ({race.same}) <"$file" >"$file.same"; done && cmp "$1.same" "$2.same"'
     done = subprocess.run(
-        ["/bin/sh", "-c", filtered, "sh", first, second],
+        ["/bin/sh", "-ec", script, "sh", *outputs],
         capture_output=True,
         text=True,
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
@@ -96,8 +98,8 @@ def check_same(first: Path, second: Path, script: str = "cat") -> None:
         raise DifferentError(done.stdout + done.stderr)
 
 
-def schedule_words(stage: Stage, hosts: Path, state: Path) -> list[object]:
-    """The command that sends a whole list to the quick server, with a journal of its own."""
+def with_journal(stage: Stage, state: Path, *words: object) -> list[object]:
+    """The program with a journal of its own, and the quick server."""
     settings = [
         f"SBPAM_STATE_HOME={state}",
         f"SBPAM_SERVER={stage.quick_origin}",
@@ -105,66 +107,51 @@ def schedule_words(stage: Stage, hosts: Path, state: Path) -> list[object]:
         f"SBPAM_CA_BUNDLE={stage.ca}",
         f"SBPAM_CREDENTIAL={CREDENTIAL}",
     ]
+    return ["/usr/bin/env", *settings, stage.sbpam, *words]
+
+
+def schedule_words(stage: Stage, hosts: Path, state: Path) -> list[object]:
+    """The command that sends a whole list."""
     send = ["--batch-size", stage.sizes.batch, "--parallel", PARALLEL, "-o", "tsv"]
-    return ["/usr/bin/env", *settings, stage.sbpam, "schedule", *send, "--file", hosts]
+    return with_journal(stage, state, "schedule", *send, "--file", hosts)
+
+
+def _race(ours: Command, peer: Command, *figures: Figure, **how: Any) -> Race:
+    """Of two; the first figure has their names."""
+    return Race({figures[0].what: ours, figures[0].against: peer}, figures, **how)
 
 
 def _starts(stage: Stage) -> list[Race]:
     """What every command pays, and one host."""
-    python, http = stage.python, stage.peers / "http"
-    one, body = stage.lists / "first-1", stage.lists / "one.json"
-    post_url = f"{stage.origin}/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
-    schedule = [stage.sbpam, "schedule", "--new-run", one]
-    post = [http, "--verify", stage.ca, "POST", post_url, f"Authorization:Bearer {stage.token}"]
+    http, one = stage.peers / "http", stage.lists / "one.json"
+    url = f"{stage.origin}/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
+    post = [http, "--verify", stage.ca, "POST", url, f"Authorization:Bearer {stage.token}"]
+    schedule = [stage.sbpam, "schedule", "--new-run", stage.lists / "first-1"]
+    start = "the interpreter's own start, and `re`, which pip's launcher imports"
+    imports = "imports (Typer, httpx with ssl, keyring's back end, sqlite3), then commits"
+    modules = "the same modules; cryptography, which keyring's Secret Service imports"
+    what = "`schedule` of one host, TLS, journal, real keyring, tsv"
     return [
-        Race(
-            {
-                "sbpam --version": Command([stage.sbpam, "--version"]),
-                "python -c pass": Command([python, "-c", "pass"]),
-            },
-            [
-                Figure(
-                    "`sbpam --version`",
-                    "python -c pass",
-                    1.45,
-                    "the interpreter's own start, and `re`, which pip's launcher imports",
-                )
-            ],
+        _race(
+            Command([stage.sbpam, "--version"]),
+            Command([stage.python, "-c", "pass"]),
+            Figure("`sbpam --version`", "python -c pass", 1.45, start),
         ),
-        Race(
-            {
-                "sbpam --help": Command([stage.sbpam, "--help"]),
-                "http --help": Command([http, "--help"]),
-            },
-            [Figure("`sbpam --help`", "http --help", 0.65, "loading Typer and rich")],
+        _race(
+            Command([stage.sbpam, "--help"]),
+            Command([http, "--help"]),
+            Figure("`sbpam --help`", "http --help", 0.65, "loading Typer and rich"),
         ),
-        Race(
-            {
-                "sbpam schedule": Command(schedule, stdout=stage.folder / "one.tsv"),
-                "http POST": Command(post, stdin=body, stdout=stage.folder / "one.http"),
-            },
-            [
-                Figure(
-                    "`schedule` of one host, TLS, journal, real keyring, tsv",
-                    "http POST",
-                    0.62,
-                    "imports (Typer, httpx with ssl, keyring's back end, sqlite3), then commits",
-                ),
-                Figure(
-                    "the same, peak memory, MiB",
-                    "",
-                    38,
-                    "the same modules; cryptography, which keyring's Secret Service imports",
-                    kind="peak",
-                ),
-            ],
+        _race(
+            Command(schedule, stdout=stage.folder / "one.tsv"),
+            Command(post, stdin=one, stdout=stage.folder / "one.http"),
+            Figure(what, "http POST", 0.62, imports),
+            Figure("the same, peak memory, MiB", "", 38, modules, kind="peak"),
         ),
-        Race(
-            {
-                "sbpam schedule": Command(schedule, terminal=True),
-                "http POST": Command(post, stdin=body, terminal=True),
-            },
-            [Figure("the same on a terminal", "http POST", 0.90, "the same, and rich")],
+        _race(
+            Command(schedule, terminal=True),
+            Command(post, stdin=one, terminal=True),
+            Figure("the same on a terminal", "http POST", 0.90, "the same, and rich"),
         ),
     ]
 
@@ -172,198 +159,148 @@ def _starts(stage: Stage) -> list[Race]:
 def _lists(stage: Stage) -> list[Race]:
     """Reading, checking and accounting for a list."""
 
-    def race(name: str, *figure: Figure, peer: Command) -> Race:
-        output = stage.folder / f"{name}.tsv"
-        words = [stage.sbpam, "schedule", "--dry-run", "--offline", "--file", stage.lists / name]
-        assert peer.stdout is not None
-        return Race(
-            {"sbpam schedule --dry-run": Command(words, stdout=output), figure[0].against: peer},
-            figure,
-            same=[partial(check_same, output, peer.stdout, "cut -f1")],
-        )
+    def race(name: str, peer: Sequence[object], figure: Figure) -> Race:
+        dry_run = [stage.sbpam, "schedule", "--dry-run", "--offline", "--file"]
+        ours = Command([*dry_run, stage.lists / name], stdout=stage.folder / f"{name}.tsv")
+        theirs = Command([*peer, stage.lists / name], stdout=stage.folder / f"{name}.peer")
+        return _race(ours, theirs, figure, same="cut -f1")
 
-    def mawk(script: str, name: str, *options: str) -> Command:
-        words = ["mawk", *options, script, stage.lists / name]
-        return Command(words, stdout=stage.folder / f"{name}.mawk")
-
-    unique = "awk '{ $0 = tolower($0) } !seen[$0]++'"
-    jq = f'jq -r .fqdn "$1" | {unique}'
-    ndjson = shell(jq, stage.lists / "mixed.ndjson", stdout=stage.folder / "mixed.jq")
+    jq = """jq -r .fqdn "$1" | awk '{ $0 = tolower($0) } !seen[$0]++'"""
     lines = f"{stage.sizes.lines:,} lines"
+    dirty = f"{lines} with comments, blanks, duplicates, capitals"
     dictionary = "a set and a list of a million strings, and what validates them"
+    rows, objects = "the csv module's lists of rows", "a decoded object for each line"
     return [
         race(
             "clean.txt",
+            ["mawk", _CLEAN],
             Figure(f"the names of {lines}, clean", "mawk", 0.55, dictionary),
-            peer=mawk(_CLEAN, "clean.txt"),
         ),
-        race(
-            "mixed.txt",
-            Figure(
-                f"{lines} with comments, blanks, duplicates, capitals", "mawk", 0.90, dictionary
-            ),
-            peer=mawk(_MIXED, "mixed.txt"),
-        ),
+        race("mixed.txt", ["mawk", _MIXED], Figure(dirty, "mawk", 0.90, dictionary)),
         race(
             "mixed.csv",
-            Figure(
-                "the same names as CSV", "mawk on the column", 1.5, "the csv module's lists of rows"
-            ),
-            peer=mawk(_COLUMN, "mixed.csv", "-F,"),
+            ["mawk", "-F,", _COLUMN],
+            Figure("the same names as CSV", "mawk on the column", 1.5, rows),
         ),
         race(
             "mixed.ndjson",
-            Figure("the same names as NDJSON", "jq -r", 0.6, "a decoded object for each line"),
-            peer=ndjson,
+            ["/bin/sh", "-c", jq, "sh"],
+            Figure("the same names as NDJSON", "jq -r", 0.6, objects),
         ),
     ]
 
 
 def _million(stage: Stage) -> Race:
-    sizes, output = stage.sizes, stage.folder / "all.tsv"
-    hosts, state = stage.lists / "mixed.txt", stage.folder / "state-all"
-    chunks, names = stage.folder / "chunks", stage.lists / "clean.txt"
-    baseline, piped = stage.folder / "all.baseline", stage.folder / "all.xargs"
+    sizes, state, chunks = stage.sizes, stage.folder / "state-all", stage.folder / "chunks"
+    hosts, names = stage.lists / "mixed.txt", stage.lists / "clean.txt"
     url = f"{stage.quick_origin}/api/v1/HostScanJob/OuMapping/{CREDENTIAL}"
     script = Path(__file__).parent / "perf" / "baseline.py"
     pick = (
         ".id as $job | .hostScanHostStatus[] | [.dnsHostName, .statusDescription, $job, "
         '(.failureReason // ""), .os, .ipAddress, .version, ""] | @tsv'
     )
+    baseline = ["/usr/bin/env", f"SBPAM_TOKEN={stage.token}", stage.python, script, url, stage.ca]
+    pipeline = ["/bin/sh", "-c", _CHUNKS, "sh", sizes.batch, names, stage.ca, stage.token, url]
+    commands = {
+        "sbpam schedule": Command(
+            schedule_words(stage, hosts, state),
+            stdout=stage.folder / "all.tsv",
+            before=partial(fresh, state),
+        ),
+        "baseline.py": Command(
+            [*baseline, hosts, PARALLEL, sizes.batch], stdout=stage.folder / "all.baseline"
+        ),
+        "xargs pipeline": Command(
+            [*pipeline, pick, PARALLEL, chunks],
+            stdout=stage.folder / "all.xargs",
+            before=partial(fresh, chunks),
+        ),
+    }
     what = f"the names of {sizes.lines:,} lines scheduled, {sizes.batch:,} a batch, {PARALLEL} in"
     lock = (
         "one interpreter with one lock: a quarter of its time the list, a quarter decoding and"
         " matching, a fifth httpx and TLS; then commits, which the next POSTs wait for"
     )
-    return Race(
-        {
-            "sbpam schedule": Command(
-                schedule_words(stage, hosts, state), stdout=output, before=partial(fresh, state)
-            ),
-            "baseline.py": Command(
-                [
-                    *("/usr/bin/env", f"SBPAM_TOKEN={stage.token}", stage.python, script, url),
-                    *(stage.ca, hosts, PARALLEL, sizes.batch),
-                ],
-                stdout=baseline,
-            ),
-            "xargs pipeline": Command(
-                [
-                    *("/bin/sh", "-c", _CHUNKS, "sh", sizes.batch, names, stage.ca),
-                    *(stage.token, url, pick, PARALLEL, chunks),
-                ],
-                stdout=piped,
-                before=partial(fresh, chunks),
-            ),
-        },
-        [
-            Figure(f"{what} flight, tsv", "baseline.py", 1.25, lock),
-            Figure("the same, user + system time", "baseline.py", 1.5, lock, kind="cpu"),
-            Figure("the same, wall", "xargs pipeline", 0.22, lock),
-            Figure(
-                "the same, peak memory, MiB",
-                "",
-                160,
-                "the names, and the rows of batches that are not printed yet",
-                kind="peak",
-            ),
-        ],
-        long=True,
-        same=[partial(check_same, baseline, piped, "cut -f1,2,4-8")],
-    )
+    kept = "the names, and the rows of batches that are not printed yet"
+    figures = [
+        Figure(f"{what} flight, tsv", "baseline.py", 1.25, lock),
+        Figure("the same, user + system time", "baseline.py", 1.5, lock, kind="cpu"),
+        Figure("the same, wall", "xargs pipeline", 0.22, lock),
+        Figure("the same, peak memory, MiB", "", 160, kept, kind="peak"),
+    ]
+    return Race(commands, figures, long=True, same="cut -f1,2,4-8")
 
 
 def _status(stage: Stage) -> list[Race]:
-    def race(path: str, pick: str, words: Sequence[str], *figures: Figure) -> Race:
-        name = words[0].strip("-")
-        ours, theirs = stage.folder / f"{name}.tsv", stage.folder / f"{name}.jq"
-        url = stage.origin + path
-        return Race(
-            {
-                "sbpam status": Command([stage.sbpam, "status", *words], stdout=ours),
-                "curl | jq": shell(_CURL, stage.ca, stage.token, url, pick, stdout=theirs),
-            },
-            figures,
-            same=[partial(check_same, ours, theirs)],
+    def race(path: str, pick: str, argument: str, *figures: Figure) -> Race:
+        output = stage.folder / argument.strip("-")
+        curl = [stage.ca, stage.token, f"{stage.origin}/api/v1/HostScanJob{path}", pick]
+        return _race(
+            Command([stage.sbpam, "status", argument], stdout=output.with_suffix(".tsv")),
+            shell(_CURL, *curl, stdout=output.with_suffix(".jq")),
+            *figures,
+            same="cat",
         )
 
-    sizes, jobs = stage.sizes, "/api/v1/HostScanJob"
+    listed, entity_bytes = f"{stage.sizes.listed:,}", stage.sizes.entity_bytes
     row = "columns of a hundred thousand texts, read and joined in Python; decoding is a third"
+    pieces = "TLS and httpx, 16 KiB at a time; decoding skips what is not wanted"
+    needed = "the body, and what every command needs"
+    entity = f"`status` of a job in the entity form, {entity_bytes / 1e6:.0f} MB"
     return [
         race(
-            f"{jobs}/{LIST_JOB}",
+            f"/{LIST_JOB}",
             _LISTED,
-            [LIST_JOB],
-            Figure(f"`status` of a {sizes.listed:,}-host job", "curl | jq", 0.40, row),
+            LIST_JOB,
+            Figure(f"`status` of a {listed}-host job", "curl | jq", 0.40, row),
         ),
         race(
-            jobs,
+            "",
             f".[] | {_LISTED}",
-            ["--all"],
+            "--all",
             Figure("`status --all`, the same hosts in jobs of 50", "curl | jq", None, row),
         ),
         race(
-            f"{jobs}/{ENTITY_JOB}",
+            f"/{ENTITY_JOB}",
             _JOINED,
-            [ENTITY_JOB],
+            ENTITY_JOB,
+            Figure(entity, "curl | jq", 0.25, pieces),
             Figure(
-                f"`status` of a job in the entity form, {sizes.entity_bytes / 1e6:.0f} MB",
-                "curl | jq",
-                0.25,
-                "TLS and httpx, 16 KiB at a time; decoding skips what is not wanted",
-            ),
-            Figure(
-                "the same, peak memory, MiB",
-                "",
-                sizes.entity_bytes / 2**20 + 40,
-                "the body, and what every command needs",
-                kind="peak",
+                "the same, peak memory, MiB", "", entity_bytes / 2**20 + 40, needed, kind="peak"
             ),
         ),
     ]
 
 
 def _hosts(stage: Stage) -> Race:
-    ours, theirs = stage.folder / "known.tsv", stage.folder / "known.jq"
     url = f"{stage.origin}/api/v1/ManagedResource/Search"
     what = f"`hosts` of {stage.sizes.known:,} enrolled hosts, 100 a page"
-    return Race(
-        {
-            "sbpam hosts": Command([stage.sbpam, "hosts"], stdout=ours),
-            "curl loop + jq": shell(_PAGES, stage.ca, stage.token, url, stdout=theirs),
-        },
-        [Figure(what, "curl loop + jq", 0.6, "a request after the other")],
+    return _race(
+        Command([stage.sbpam, "hosts"], stdout=stage.folder / "known.tsv"),
+        shell(_PAGES, stage.ca, stage.token, url, stdout=stage.folder / "known.jq"),
+        Figure(what, "curl loop + jq", 0.6, "a request after the other"),
         long=True,
-        same=[partial(check_same, ours, theirs)],
+        same="cat",
     )
 
 
 def _journal(stage: Stage) -> list[Race]:
     """What is shown of a run that the journal has."""
-    state = stage.folder / "state-shown"
+    state, output = stage.folder / "state-shown", stage.folder / "shown"
     stage.run(*schedule_words(stage, stage.lists / f"first-{stage.sizes.shown}", fresh(state)))
-    own: list[object] = ["/usr/bin/env", f"SBPAM_STATE_HOME={state}", f"SBPAM_TOKEN={stage.token}"]
-    own += [f"SBPAM_SERVER={stage.quick_origin}", f"SBPAM_CA_BUNDLE={stage.ca}", stage.sbpam]
     shown = f"{stage.sizes.shown:,} hosts"
-    status = [*own, "status", "--offline"]
+    status = with_journal(stage, state, "status", "--offline")
+    report = with_journal(stage, state, "report", "--offline")
     return [
-        Race(
-            {
-                "status on a terminal": Command(status, terminal=True),
-                "status -o tsv": Command([*status, "-o", "tsv"], stdout=stage.folder / "shown.tsv"),
-            },
-            [Figure(f"`status` of {shown} on a terminal", "status -o tsv", 1.3, "loading rich")],
+        _race(
+            Command(status, terminal=True),
+            Command([*status, "-o", "tsv"], stdout=output),
+            Figure(f"`status` of {shown} on a terminal", "status -o tsv", 1.3, "loading rich"),
         ),
-        Race(
-            {
-                "sbpam report": Command(
-                    [*own, "report", "--offline"], stdout=stage.folder / "shown.html"
-                ),
-                "status -o json": Command(
-                    [*status, "-o", "json"], stdout=stage.folder / "shown.json"
-                ),
-            },
-            [Figure(f"`report` of {shown}", "status -o json", 2.5, "jinja2's autoescaped rows")],
+        _race(
+            Command(report, stdout=output),
+            Command([*status, "-o", "json"], stdout=output),
+            Figure(f"`report` of {shown}", "status -o json", 2.5, "jinja2's autoescaped rows"),
         ),
     ]
 

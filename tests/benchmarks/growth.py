@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.figures import schedule_words
+from benchmarks.figures import schedule_words, with_journal
 from benchmarks.measure import Command, Stopwatch, median
 from benchmarks.stage import GROWN, Stage, fresh
 
@@ -33,7 +33,6 @@ def measure_growth(stage: Stage, stopwatch: Stopwatch) -> list[Grown]:
 
 def _grown(stage: Stage, stopwatch: Stopwatch, hosts: int, path: Path) -> Grown:
     state, output = stage.folder / "state-growth", stage.folder / "growth.tsv"
-    offline = ["/usr/bin/env", f"SBPAM_STATE_HOME={state}", f"SBPAM_SERVER={stage.quick_origin}"]
     commands = {
         "schedule": Command(
             schedule_words(stage, path, state), stdout=output, before=partial(fresh, state)
@@ -41,7 +40,9 @@ def _grown(stage: Stage, stopwatch: Stopwatch, hosts: int, path: Path) -> Grown:
         "schedule --dry-run --offline": Command(
             [stage.sbpam, "schedule", "--dry-run", "--offline", "--file", path], stdout=output
         ),
-        "status --offline": Command([*offline, stage.sbpam, "status", "--offline"], stdout=output),
+        "status --offline": Command(
+            with_journal(stage, state, "status", "--offline"), stdout=output
+        ),
     }
     taken = stopwatch.in_turn(commands, _ROUNDS)
     return Grown(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.figures import Race, all_races
+from benchmarks.figures import Race, all_races, check_same
 from benchmarks.growth import draw_growth, measure_growth
 from benchmarks.measure import Stopwatch
 from benchmarks.page import Report, Taken, describe_machine, evaluate, show_page, show_table
@@ -27,8 +27,8 @@ def take(stage: Stage, race: Race, stopwatch: Stopwatch) -> list[Taken]:
     sizes = stage.sizes
     rounds = sizes.long_rounds if race.long else sizes.short_rounds
     taken = stopwatch.in_turn(race.commands, rounds)
-    for check in race.same:
-        check()
+    if race.same:
+        check_same(race)
     return [evaluate(figure, taken) for figure in race.figures]
 
 

@@ -20,17 +20,8 @@ GROWN = (1, 1_000, 10_000, 100_000)
 """Sizes of lists whose growth is measured, the whole list aside."""
 
 CREDENTIAL = "9c711ab3-8fc1-4d66-88d4-08f85117f32e"
-DEBIAN = {
-    "curl": "curl",
-    "jq": "jq",
-    "mawk": "mawk",
-    "gnome-keyring-daemon": "gnome-keyring",
-    "dbus-daemon": "dbus-daemon",
-}
-"""Each program that is needed beside Python, and the package that has it."""
-
-_DISTORTING = ("PYTHON", "SSL_CERT", "SBPAM_", "XDG_", "DBUS_", "PIP_", "VIRTUAL_ENV")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+PROGRAMS = ("curl", "jq", "mawk", "gnome-keyring-daemon", "dbus-daemon")
+"""What is needed beside Python."""
 
 
 @dataclass(frozen=True)
@@ -109,36 +100,26 @@ def _run(*words: object, environ: dict[str, str], folder: Path, text: str | None
 
 def check_programs() -> None:
     """Raises MissingError where one is not there."""
-    missing = sorted({DEBIAN[name] for name in DEBIAN if shutil.which(name) is None})
-    if missing:
-        raise MissingError(f"not installed: {' '.join(missing)} (Debian's names)")
+    if missing := [name for name in PROGRAMS if shutil.which(name) is None]:
+        raise MissingError(f"not installed: {' '.join(missing)}")
+
+
+def _pip(python: str | Path, folder: Path, *words: object) -> None:
+    command = [python, "-I", "-m", "pip", *words, "--quiet"]
+    _run(*command, environ=dict(os.environ), folder=folder)
 
 
 def _make_environment(folder: Path, *wanted: object) -> Path:
     """A virtual environment by the interpreter itself, not by a shim; its `bin`."""
     python = os.path.realpath(sys.executable)
-    environ = _plain_environ("PIP_", "SSL_CERT")
-    _run(python, "-m", "venv", folder, environ=environ, folder=folder.parent)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    _run(*pip, *wanted, environ=environ, folder=folder.parent)
+    _run(python, "-I", "-m", "venv", folder, environ=dict(os.environ), folder=folder.parent)
+    _pip(folder / "bin" / "python", folder, "install", *wanted)
     return folder / "bin"
-
-
-def _plain_environ(*kept: str) -> dict[str, str]:
-    """This process's variables without those that distort a start."""
-    dropped = tuple(start for start in _DISTORTING if start not in kept)
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(dropped) and name.lower() not in _PROXIES
-    }
 
 
 def _install(folder: Path) -> tuple[Path, Path]:
     source = copy_checkout(folder / "checkout")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    environ = _plain_environ("PIP_", "SSL_CERT")
-    _run(*pip, "--wheel-dir", folder / "wheel", source, environ=environ, folder=folder)
+    _pip(sys.executable, folder, "wheel", "--no-deps", "--wheel-dir", folder / "wheel", source)
     [wheel] = (folder / "wheel").glob("*.whl")
     ours = _make_environment(folder / "ours", wheel)
     return ours, _make_environment(folder / "peers", "httpie", "orjson", "uvloop")
@@ -168,8 +149,8 @@ def _certify(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _keyring(folder: Path, environ: dict[str, str]) -> Iterator[str]:
-    """gnome-keyring, unlocked, on a session bus of its own; the bus's address."""
+def _keyring(environ: dict[str, str]) -> Iterator[None]:
+    """gnome-keyring, unlocked, on a session bus whose address is put into the environment."""
     with ExitStack() as stack:
 
         def start(*words: str, **how: object) -> subprocess.Popen[str]:
@@ -187,7 +168,7 @@ def _keyring(folder: Path, environ: dict[str, str]) -> Iterator[str]:
         assert ring.stdin is not None
         ring.stdin.write("pw")
         ring.stdin.close()
-        yield environ["DBUS_SESSION_BUS_ADDRESS"]
+        yield
 
 
 @contextmanager
@@ -195,11 +176,9 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
     """Everything that the figures need; signed in, and nothing scheduled yet."""
     check_programs()
     ours, peers = _install(folder)
-    home, runtime = folder / "home", folder / "runtime"
-    home.mkdir()
-    runtime.mkdir(mode=0o700)
+    home, runtime = fresh(folder / "home"), fresh(folder / "runtime")
     environ = {
-        **_plain_environ(),
+        "PATH": os.environ["PATH"],
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(runtime),
         "SBPAM_STATE_HOME": str(folder / "state"),
@@ -217,13 +196,11 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
     with (
         _served(python, perf / "files.py", *certificate, bodies) as (origin, number),
         _served(python, perf / "server.py", *certificate, LATENCY_MS) as (quick_origin, quick),
-        _keyring(folder, environ) as address,
+        _keyring(environ),
     ):
-        environ["DBUS_SESSION_BUS_ADDRESS"] = address
         ca, servers = folder / "ca.pem", [number, quick]
-        stage = Stage(
-            *(folder, ours, peers, sizes, environ, origin, quick_origin, ca, token, servers)
-        )
+        paths = (folder, ours, peers)
+        stage = Stage(*paths, sizes, environ, origin, quick_origin, ca, token, servers)
         login = [stage.sbpam, "login", "--server", origin, "--ca-bundle", stage.ca]
         login += ["--method", "token", "--token-stdin", "--credential", CREDENTIAL]
         _run(*login, environ=environ, folder=folder, text=token)

@@ -14,15 +14,16 @@ def write_bodies(
     folder: Path, token: str, list_hosts: int, entity_hosts: int, entity_bytes: int
 ) -> None:
     """A file for each call, named as its path ends."""
+    firsts = range(0, list_hosts, 50)
     bodies = {
         LIST_JOB: _list_job(LIST_JOB, list_hosts),
         ENTITY_JOB: _entity_job(entity_hosts, entity_bytes),
-        "HostScanJob": _jobs_list(list_hosts),
-        "UserToken": json.dumps(token).encode(),
-        "Version": b'"25.12.00000"',
+        "HostScanJob": [_list_job(_id(5, first), 50, first) for first in firsts],
+        "UserToken": token,
+        "Version": "25.12.00000",
     }
     for name, body in bodies.items():
-        (folder / name).write_bytes(body)
+        (folder / name).write_text(json.dumps(body, separators=(",", ":")))
 
 
 def write_pages(folder: Path, hosts: int, take: int = 100) -> None:
@@ -66,92 +67,79 @@ def _id(kind: int, number: int) -> str:
     return str(uuid.UUID(int=(kind << 96) | 0x4000_8000_0000_0000_0000 | number))
 
 
-def _host_tail(number: int, status: int) -> bytes:
-    """All of a host but its name, which comes last."""
-    fields = {
-        "hostScanHostId": _id(3, number),
-        "hostId": _id(4, number),
-        "name": f"WEB{number:06}",
-        "os": "Windows Server 2022 Standard" if number % 3 else "Ubuntu 24.04.1 LTS",
-        "ipAddress": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
-        "version": "10.0.20348",
-        "status": status,
-        "statusDescription": None if status != 3 else "Access is denied.",
-        "failureReason": 5 if status == 3 else 0,
-    }
-    return json.dumps(fields, separators=(",", ":"))[:-1].encode() + b","
-
-
 def listed_host(number: int) -> str:
     """The name of a host of the jobs that are only looked at."""
     return f"web{number:06}.site{number % 97:02}.corp.example"
 
 
-def _list_hosts(first: int, count: int) -> bytes:
-    return b",".join(
-        _host_tail(n, status=n % 4) + b'"dnsHostName":"%b"}' % listed_host(n).encode()
-        for n in range(first, first + count)
-    )
+def _state(number: int) -> dict[str, object]:
+    """A quarter of the scans has each status."""
+    status = number % 4
+    words, reason = ("Access is denied.", 5) if status == 3 else (None, 0)
+    return {"status": status, "statusDescription": words, "failureReason": reason}
 
 
-def _list_job(job_id: str, count: int, first: int = 0) -> bytes:
-    head = b'{"id":"%b","status":1,"statusDescription":"Running.",' % job_id.encode()
-    return head + b'"hostScanHostStatus":[%b]}' % _list_hosts(first, count)
-
-
-def _jobs_list(hosts: int) -> bytes:
-    """The same hosts in jobs of 50."""
-    jobs = [_list_job(_id(5, first), 50, first) for first in range(0, hosts, 50)]
-    return b"[" + b",".join(jobs) + b"]"
-
-
-def _entity_job(hosts: int, size: int) -> bytes:
-    """The single-job form: every host drags its users, groups and features along."""
-    each = size // hosts
-    joins = []
-    for number in range(hosts):
-        ballast = _ballast(number, each - 1500)
-        status = number % 4
-        host = {
-            "id": _id(3, number),
-            "name": f"WEB{number:06}",
-            "dnsHostName": listed_host(number),
-            "ipAddress": f"10.0.{number >> 8}.{number & 255}",
-            "os": "Windows Server 2022 Standard",
-            "version": "10.0.20348",
-            "netBiosName": f"WEB{number:06}",
+def _list_job(job_id: str, count: int, first: int = 0) -> dict[str, object]:
+    hosts = [
+        {
+            "hostScanHostId": _id(3, number),
             "hostId": _id(4, number),
-            "credentialId": _id(6, 1),
-            "lastScanTimeUtc": "2026-11-23T03:15:02.123Z",
-            "hostConnected": True,
-            **ballast,
+            "name": f"WEB{number:06}",
+            "os": "Windows Server 2022 Standard" if number % 3 else "Ubuntu 24.04.1 LTS",
+            "ipAddress": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+            "version": "10.0.20348",
+            **_state(number),
+            "dnsHostName": listed_host(number),
         }
-        queue = {
-            "id": _id(7, number),
-            "timeCreated": "2026-11-23T03:15:02.123Z",
-            "timeStarted": "2026-11-23T03:15:03.5Z",
-            "timeFinished": "2026-11-23T03:16:03.5Z" if status > 1 else None,
-            "status": status,
-            "statusDescription": "Access is denied." if status == 3 else None,
-            "failureReason": 5 if status == 3 else 0,
-            "actionQueueAction": [
-                {"id": _id(8, n), "actionName": f"Scan step {n}", "status": 2, "output": "x" * 80}
-                for n in range(4)
-            ],
-        }
-        join = {
-            "hostScanHostId": host["id"],
-            "hostScanHost": host,
-            "actionQueueId": queue["id"],
-            "actionQueue": queue,
-        }
-        joins.append(json.dumps(join, separators=(",", ":")).encode())
-    head = (
-        b'{"id":"%b","createdBy":"%b","createdByUserName":"CORP\\\\bench","createdFromAddress":'
-        b'"10.0.0.7","createdDateTimeUtc":"2026-11-23T03:15:02.123Z","nodeId":"%b",'
-        % (ENTITY_JOB.encode(), _id(9, 1).encode(), _id(9, 2).encode())
-    )
-    return head + b'"hostScanJobHostJoin":[%b]}' % b",".join(joins)
+        for number in range(first, first + count)
+    ]
+    words = {"status": 1, "statusDescription": "Running."}
+    return {"id": job_id, **words, "hostScanHostStatus": hosts}
+
+
+def _entity_job(hosts: int, size: int) -> dict[str, object]:
+    """The single-job form: every host drags its users, groups and features along."""
+    ballast = size // hosts - 1500
+    return {
+        "id": ENTITY_JOB,
+        "createdBy": _id(9, 1),
+        "createdByUserName": "CORP\\bench",
+        "createdFromAddress": "10.0.0.7",
+        "createdDateTimeUtc": "2026-11-23T03:15:02.123Z",
+        "nodeId": _id(9, 2),
+        "hostScanJobHostJoin": [_join(number, ballast) for number in range(hosts)],
+    }
+
+
+def _join(number: int, ballast: int) -> dict[str, object]:
+    host = {
+        "id": _id(3, number),
+        "name": f"WEB{number:06}",
+        "dnsHostName": listed_host(number),
+        "ipAddress": f"10.0.{number >> 8}.{number & 255}",
+        "os": "Windows Server 2022 Standard",
+        "version": "10.0.20348",
+        "netBiosName": f"WEB{number:06}",
+        "hostId": _id(4, number),
+        "credentialId": _id(6, 1),
+        "lastScanTimeUtc": "2026-11-23T03:15:02.123Z",
+        "hostConnected": True,
+        **_ballast(number, ballast),
+    }
+    steps = [
+        {"id": _id(8, n), "actionName": f"Scan step {n}", "status": 2, "output": "x" * 80}
+        for n in range(4)
+    ]
+    queue = {
+        "id": _id(7, number),
+        "timeCreated": "2026-11-23T03:15:02.123Z",
+        "timeStarted": "2026-11-23T03:15:03.5Z",
+        "timeFinished": "2026-11-23T03:16:03.5Z" if number % 4 > 1 else None,
+        **_state(number),
+        "actionQueueAction": steps,
+    }
+    ids = {"hostScanHostId": host["id"], "actionQueueId": queue["id"]}
+    return {**ids, "hostScanHost": host, "actionQueue": queue}
 
 
 def _ballast(number: int, size: int) -> dict[str, object]:
