@@ -58,11 +58,12 @@ _BROKEN: dict[str, list[Fault]] = {
     "503 of the listener": _status(503, Server="Microsoft-HTTPAPI/2.0"),
 }
 _STATUSES = {str(n): _status(n) for n in (302, 400, 401, 403, 404, 407, 408, 429, 500, 502, 503)}
+_ANY = {**_LOST, **_BROKEN, **_STATUSES}
+_HIDDEN = Fault(action="hide_job", seconds=150.0)
+_SLOW = Fault(action="fill_gradually", seconds=150.0)
 
 POSTED: Mapping[str, list[Fault]] = {
-    **_LOST,
-    **_BROKEN,
-    **_STATUSES,
+    **_ANY,
     **{str(n): _status(n) for n in (405, 413, 415, 422, 504)},
     **{f"{n}, after": _status(n, "after") for n in (408, 500, 502, 503, 504)},
     "no id": _with(id=None),
@@ -72,36 +73,23 @@ POSTED: Mapping[str, list[Fault]] = {
     "a host left out": [Fault(action="leave_out", count=1)],
     "later": [Fault(action="later", seconds=20.0)],
     "much later": [Fault(action="later", seconds=150.0)],
-    "hidden": [Fault(action="hide_job", seconds=150.0)],
-    "hidden and lost": [
-        Fault(action="hide_job", seconds=150.0),
-        Fault(action="close", when="after"),
-    ],
-    "filled slowly and lost": [
-        Fault(action="fill_gradually", seconds=150.0),
-        Fault(action="reset", when="after"),
-    ],
-    "filled slowly": [Fault(action="fill_gradually", seconds=150.0)],
+    "hidden": [_HIDDEN],
+    "hidden and lost": [_HIDDEN, Fault(action="close", when="after")],
+    "filled slowly and lost": [_SLOW, Fault(action="reset", when="after")],
+    "filled slowly": [_SLOW],
 }
 
 ANSWERS: Mapping[str, Mapping[str, list[Fault]]] = {
     "answer POST": POSTED,
     "answer list": {
-        **_LOST,
-        **_BROKEN,
-        **_STATUSES,
+        **_ANY,
         "an empty list": _edit(lambda _: []),
         "no names": _edit(_blank),
         "others' jobs alone": [],
     },
-    "answer job": {
-        **_LOST,
-        **_BROKEN,
-        **_STATUSES,
-        "hosts unsaid": _with(hostScanJobHostJoin=None),
-    },
-    "answer sign-in": {**_LOST, **_BROKEN, **_STATUSES},
-    "answer version": {**_LOST, **_BROKEN, **_STATUSES},
+    "answer job": {**_ANY, "hosts unsaid": _with(hostScanJobHostJoin=None)},
+    "answer sign-in": _ANY,
+    "answer version": _ANY,
 }
 
 TABLE: Mapping[str, tuple[str, ...]] = {

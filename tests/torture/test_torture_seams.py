@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from torture.audit import WentRoundError, inside_seam, watched
+from torture.audit import WentRoundError, watched
 from torture.mutants import MUTANTS, Mutant, find, mutate
 from torture.story import STORIES, Story, a_disk, play
 
@@ -25,11 +25,6 @@ from torture.story import STORIES, Story, a_disk, play
 def test_nothing_goes_round_the_seams(tmp_path: Path, go_round: Callable[[Path], object]) -> None:
     with pytest.raises(WentRoundError), watched():
         go_round(tmp_path / "file")
-
-
-def test_seam_itself_may(tmp_path: Path) -> None:
-    with watched(), inside_seam():
-        (tmp_path / "file").write_text("x")
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
