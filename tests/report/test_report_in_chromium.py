@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Request, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from support.clock import MovedClock
 from support.example_run import HOSTILE, record_example
 from support.programs import find_program
@@ -62,14 +62,11 @@ class Seen:
         self.complaints: list[str] = []
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
-        self.page.on("request", self._note)
+        self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
         self.page.goto(address)
-
-    def _note(self, request: Request) -> None:
-        self.requests.append(request.url)
 
     def hosts(self) -> list[str]:
         """The names in the rows that are shown, in their order."""

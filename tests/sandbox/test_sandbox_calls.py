@@ -23,11 +23,7 @@ from support.clock import MovedClock
 from sbpam_cli.errors import UnreachableError
 from sbpam_cli.models import FINISHED, ScanStatus
 from sbpam_cli.sandbox.http import Request, Response
-from sbpam_cli.sandbox.people import (
-    EXAMPLE_CREDENTIAL_ID,
-    PLANTED_SECRETS,
-    sample_hosts,
-)
+from sbpam_cli.sandbox.people import EXAMPLE_CREDENTIAL_ID, PLANTED_SECRETS, sample_hosts
 from sbpam_cli.sandbox.routes import App
 from sbpam_cli.sandbox.serve import SandboxServer
 from sbpam_cli.sandbox.world import World

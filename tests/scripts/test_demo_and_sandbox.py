@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.process import Running, until
-from support.programs import SBPAM
+from support.process import RealSite, Running, until
 from support.site import Ended
 from support.tables import slow
 
@@ -33,22 +32,13 @@ Start = Callable[..., Running]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the program with a home and a folder for temporary files of its own."""
-    running: list[Running] = []
-    for name in ("home", "tmp"):
-        (tmp_path / name).mkdir()
-    own = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp"), "LANG": "C.UTF-8"}
-
-    def begin(*arguments: str, **env: str) -> Running:
-        folder = tmp_path / f"process-{len(running)}"
-        folder.mkdir()
-        environ = {"PATH": os.environ["PATH"], **own, **env}
-        running.append(Running([SBPAM, *arguments], environ, folder))
-        return running[-1]
-
-    yield begin
-    for one in running:
-        one.stop()
-    assert [*(tmp_path / "home").iterdir(), *(tmp_path / "tmp").iterdir()] == []
+    site, home, temp = RealSite(tmp_path), tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temp.mkdir()
+    own = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temp), "LANG": "C.UTF-8"}
+    yield lambda *arguments, **env: site.start(*arguments, environ=own | env)
+    site.stop_all()
+    assert [*home.iterdir(), *temp.iterdir()] == []
 
 
 def end(running: Running, code: int = 0) -> Ended:

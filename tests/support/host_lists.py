@@ -55,6 +55,9 @@ class Record(NamedTuple):
     text: str = ""
 
 
+Writer = Callable[[Sequence[Record]], str]
+
+
 class Form(NamedTuple):
     """How lists are written in one form.
 
@@ -64,7 +67,7 @@ class Form(NamedTuple):
 
     name: str
     kinds: str
-    write: Callable[[Sequence[Record]], str]
+    write: Writer
     column: str | None = None
     own: Sequence[Record] = ()
 
@@ -105,14 +108,14 @@ def check_list(form: str, records: Sequence[Record], hosts: lists.Hosts) -> None
     assert tally.form == FORMS[form].name
 
 
-def _plain(records: Sequence[Record], title: str = "") -> str:
+def _plain(records: Sequence[Record]) -> str:
     ends = ["", "  ", " # old, name", "\t#"]
     lines = {"blank": " ", "comment": " # fqdn, name", "nameless": "NULL"}
     rows = [lines.get(kind, text + ends[n % 4]) for n, (kind, text) in enumerate(records)]
-    return title + "".join(f"{row}\n" for row in rows)
+    return "".join(f"{row}\n" for row in rows)
 
 
-def _sheet(separator: str, *, quoting: Any = csv.QUOTE_MINIMAL, title: str = "DNSHostName") -> Any:
+def _sheet(separator: str, quoting: Any = csv.QUOTE_MINIMAL, title: str = "DNSHostName") -> Writer:
     def write(records: Sequence[Record]) -> str:
         target = io.StringIO()
         writer = csv.writer(target, delimiter=separator, quoting=quoting, lineterminator="\n")
@@ -146,6 +149,14 @@ def _objects(records: Sequence[Record]) -> list[dict[str, object]]:
         name = {} if kind == "nameless" and number % 2 else {"DNSHostName": text or None}
         rows.append({"Name": f"x{number}", **name, "Enabled": True})
     return rows
+
+
+def _counted_json(records: Sequence[Record]) -> str:
+    return json.dumps({"value": _objects(records), "Count": len(records)}, indent=2)
+
+
+def _json_in_lines(records: Sequence[Record]) -> str:
+    return "\n".join(json.dumps(each, indent=2) for each in _objects(records))
 
 
 def _own_json(records: Sequence[Record]) -> str:
@@ -199,45 +210,34 @@ def _own_tsv(records: Sequence[Record]) -> str:
     )
 
 
+def _under(title: str, write: Writer) -> Writer:
+    """With these lines above."""
+    return lambda records: title + write(records)
+
+
 _ALL = "host invalid nameless blank comment"
 _ROWS = "host invalid nameless"
+_TWO_ABOVE = [Record("comment"), Record("blank")]
+_SIX_COMMENTS = [Record("comment")] * 6
+_CERTNAMES = _under("Report\n;;\n", _sheet(";", title="certname"))
 FORMS: dict[str, Form] = {
     "text": Form("text", "host invalid blank comment", _plain),
-    "text with a title": Form("text", _ALL, lambda records: _plain(records, "FQDN\n----\n")),
+    "text with a title": Form("text", _ALL, _under("FQDN\n----\n", _plain)),
     "csv": Form("csv", _ALL, _sheet(",")),
-    "csv of Excel": Form(
-        "csv",
-        _ALL,
-        lambda records: "sep=;\n#c\n;;\n" + _sheet(";")(records),
-        own=[Record("comment"), Record("blank")],
-    ),
-    "csv of PowerShell": Form(
-        "csv", _ALL, lambda records: "#TYPE X\n" + _sheet(",", quoting=csv.QUOTE_ALL)(records)
-    ),
+    "csv of Excel": Form("csv", _ALL, _under("sep=;\n#c\n;;\n", _sheet(";")), own=_TWO_ABOVE),
+    "csv of PowerShell": Form("csv", _ALL, _under("#TYPE X\n", _sheet(",", csv.QUOTE_ALL))),
     "csv without header": Form("csv", _ALL, _sheet(";", title=""), "2"),
-    "csv under a title": Form(
-        "csv",
-        _ALL,
-        lambda records: "Report\n;;\n" + _sheet(";", title="certname")(records),
-        "certname",
-        own=[Record("comment"), Record("blank")],
-    ),
+    "csv under a title": Form("csv", _ALL, _CERTNAMES, "certname", _TWO_ABOVE),
     "csv of one column": Form("csv", _ROWS, _single_quoted),
     "tsv": Form("tsv", _ALL, _sheet("\t", title="DNS Name")),
     "json strings": Form("json", _ROWS, _json_text),
     "json objects": Form("json", _ROWS, lambda records: json.dumps(_objects(records))),
-    "json of PowerShell": Form(
-        "json",
-        _ROWS,
-        lambda records: json.dumps({"value": _objects(records), "Count": len(records)}, indent=2),
-    ),
-    "jq": Form(
-        "json", _ROWS, lambda records: "\n".join(json.dumps(o, indent=2) for o in _objects(records))
-    ),
+    "json of PowerShell": Form("json", _ROWS, _counted_json),
+    "jq": Form("json", _ROWS, _json_in_lines),
     "own json": Form("sbpam", _ROWS, _own_json),
     "ndjson": Form("ndjson", _ALL, _ndjson),
     "inventory": Form("inventory", "host invalid", _inventory),
-    "ldif": Form("ldif", "host invalid nameless comment", _ldif, own=[Record("comment")] * 6),
+    "ldif": Form("ldif", "host invalid nameless comment", _ldif, own=_SIX_COMMENTS),
     "own tsv": Form("sbpam", _ALL, _own_tsv),
 }
 ENCODINGS = {
@@ -249,14 +249,8 @@ ENCODINGS = {
 }
 LINE_ENDS = ("\n", "\r\n", "\r")
 _NAMES = [f"web{n}.corp.example.com" for n in range(40)] + ["WEB1.Corp.example.com", "a_b.xn--p1ai"]
-_INVALID = [
-    "web01",
-    "10.0.0.1",
-    "*.corp.example.com",
-    "a..corp.example.com",
-    "b\u00fcro.example.com",
-]
-_INVALID += ["x y.example.com", "web.123", "x" * 64 + ".example.com"]
+_INVALID = ["web01", "10.0.0.1", "*.corp.example.com", "a..corp.example.com", "web.123"]
+_INVALID += ["b\u00fcro.example.com", "x y.example.com", "x" * 64 + ".example.com"]
 
 
 def draw_records(form: str, numbers: Sequence[int]) -> list[Record]:

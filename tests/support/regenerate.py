@@ -107,12 +107,10 @@ def _picture(name: str, screen: str) -> None:
     (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8", newline="\n")
 
 
-def main(wanted: list[str]) -> None:
-    makers = {"completions": [write_completions], "pictures": [take_pictures, take_report_picture]}
-    for name in wanted or list(makers):
-        for make in makers[name]:
-            make()
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    wanted = sys.argv[1:] or ["completions", "pictures"]
+    if "completions" in wanted:
+        write_completions()
+    if "pictures" in wanted:
+        take_pictures()
+        take_report_picture()

@@ -1,4 +1,4 @@
-"""lists.py FOLDER [LINES]: host lists as people keep them, the same each time.
+"""Host lists as people keep them, the same each time.
 
 clean.txt: names alone. mixed.txt: the lists' 6% of comments, blanks and duplicates, a tenth
 in capitals. mixed.csv and mixed.ndjson: the names of mixed.txt, a row each.
@@ -6,7 +6,6 @@ in capitals. mixed.csv and mixed.ndjson: the names of mixed.txt, a row each.
 
 import json
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +48,3 @@ def write_lists(folder: Path, count: int) -> None:
     (folder / "mixed.csv").write_text("\n".join(['"Id","DNSHostName","Enabled"', *rows]) + "\n")
     objects = (json.dumps({"id": n, "fqdn": name}) for n, name in enumerate(names))
     (folder / "mixed.ndjson").write_text("\n".join(objects) + "\n")
-
-
-if __name__ == "__main__":
-    write_lists(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000)
