@@ -9,10 +9,9 @@ from support.programs import shell
 from support.tables import slow
 
 HOSTS = [f"web{n:02}.corp.example" for n in range(1, 5)]
-on_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX shells and modes")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX shells and modes")
 
 
-@on_posix
 @pytest.mark.parametrize("call", ['"$0"', f"{sys.executable} -m sbpam_cli"])
 def test_both_ways_to_call_it_and_what_they_leave(stage: RealSite, call: str) -> None:
     ended = shell(f'{call} schedule "$@"', *HOSTS, environ=stage.environ)
@@ -25,37 +24,28 @@ def test_both_ways_to_call_it_and_what_they_leave(stage: RealSite, call: str) ->
         assert path.is_dir() or path.stat().st_mode & 0o777 == 0o600
 
 
-@on_posix
-@pytest.mark.parametrize(("streams", "code"), [("<&-", 0), ("2>&-", 0), (">&- 2>&-", 5)])
-def test_streams_that_are_closed(stage: RealSite, streams: str, code: int) -> None:
-    ended = shell(f'"$0" schedule "$@" {streams}', *HOSTS, environ=stage.environ)
-    assert ended.returncode == code, ended.stderr
-    assert "Traceback" not in ended.stderr + ended.stdout
-    assert stage.scheduled() == HOSTS
-
-
-@on_posix
 @pytest.mark.parametrize(
-    ("script", "code", "words"),
+    ("script", "code", "words", "scheduled"),
     [
+        ('"$0" schedule "$@" <&-', 0, "", 4),
+        ('"$0" schedule "$@" 2>&-', 0, "", 4),
+        ('"$0" schedule "$@" >&- 2>&-', 5, "", 4),
+        ('"$0" schedule <&-', 2, "", 0),
         # A path that is no text; nothing but a journal can be open.
-        ("f=$TMP/$'caf\\xe9.txt'; echo $1 > $f; $0 schedule $f", 0, "caf\\udce9.txt: 1 host"),
-        ("ulimit -n 7; $0 schedule $1", 6, "too many files are open"),
+        ("f=$TMP/$'caf\\xe9.txt'; echo $1 > $f; $0 schedule $f", 0, "caf\\udce9.txt: 1 host", 1),
+        ("ulimit -n 7; $0 schedule $1", 6, "too many files are open", 0),
     ],
 )
-def test_odd_paths_and_limits(stage: RealSite, script: str, code: int, words: str) -> None:
-    ended = shell(script, HOSTS[0], environ=stage.environ | {"TMP": str(stage.folder)})
+def test_closed_streams_odd_paths_and_limits(
+    stage: RealSite, script: str, code: int, words: str, scheduled: int
+) -> None:
+    ended = shell(script, *HOSTS, environ=stage.environ | {"TMP": str(stage.folder)})
     assert ended.returncode == code, ended.stderr
     assert words in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+    assert stage.scheduled() == HOSTS[:scheduled]
 
 
-@on_posix
-def test_no_stdin_to_read_a_list_from(stage: RealSite) -> None:
-    ended = shell('"$0" schedule <&-', environ=stage.environ)
-    assert (ended.returncode, ended.stderr.count("Traceback")) == (2, 0)
-
-
-@on_posix
 @pytest.mark.parametrize("form", ["tsv", "table"])
 def test_narrow_pipe_in_an_old_locale(stage: RealSite, form: str) -> None:
     long = ".".join(["a" * 60] * 4)
@@ -69,7 +59,6 @@ def test_narrow_pipe_in_an_old_locale(stage: RealSite, form: str) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@on_posix
 @pytest.mark.parametrize("form", ["tsv", *slow("json")])
 def test_reader_that_leaves(stage: RealSite, form: str) -> None:
     listed = stage.write_list([f"web{n}.corp.example" for n in range(4000)])

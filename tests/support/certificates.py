@@ -48,12 +48,9 @@ class Issued:
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase))
 
     def pkcs12(self, passphrase: str | None = None) -> bytes:
+        authorities, secrecy = [self.ca] if self.ca else None, _encryption(passphrase)
         return serialize_key_and_certificates(
-            b"app",
-            self.key,
-            self.certificate,
-            [self.ca] if self.ca else None,
-            _encryption(passphrase),
+            b"app", self.key, self.certificate, authorities, secrecy
         )
 
     def files(self, folder: Path, passphrase: str | None = None) -> tuple[str, str]:

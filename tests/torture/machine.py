@@ -205,15 +205,9 @@ class Machine:
         key = (operation, what)
         self._seen[key] += 1
         number = len(self.points)
-        point = Point(
-            number,
-            len(self.endings),
-            operation,
-            what,
-            self._seen[key],
-            self._states,
-            self.durable_state() if number <= self.last_digest else "",
-        )
+        durable = self.durable_state() if number <= self.last_digest else ""
+        nth, states = self._seen[key], self._states
+        point = Point(number, len(self.endings), operation, what, nth, states, durable)
         self.points.append(point)
         failure = self.choose(point)
         if failure == "kill":

@@ -26,7 +26,13 @@ from torture.table import ANSWERS
 BELIEVED_FOR_S = 20 * 3600.0
 CONTINUED_FOR_S = 11 * 3600.0
 FAILURES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=3)
-BEFALLS = st.dictionaries(st.integers(1, 12), st.sampled_from(sorted(ANSWERS["answer POST"])))
+SCRIPTS = st.builds(
+    Script,
+    posts=st.dictionaries(st.integers(1, 12), st.sampled_from(sorted(ANSWERS["answer POST"]))),
+    lag_s=st.sampled_from([0.0, 20.0, 150.0]),
+    body_limit=st.sampled_from([1 << 20, 60]),
+)
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 4), st.integers(1, 4))
 
 
 class Scheduling(RuleBasedStateMachine):
@@ -39,29 +45,12 @@ class Scheduling(RuleBasedStateMachine):
         self._began = START
         self._sound = True
 
-    @initialize(
-        posts=BEFALLS,
-        lag_s=st.sampled_from([0.0, 20.0, 150.0]),
-        body_limit=st.sampled_from([1 << 20, 60]),
-        seed=st.integers(1, 1000),
-        hosts=st.integers(1, 9),
-        size=st.integers(1, 4),
-        parallel=st.integers(1, 4),
-    )
-    def begin(
-        self,
-        posts: dict[int, str],
-        lag_s: float,
-        body_limit: int,
-        seed: int,
-        hosts: int,
-        size: int,
-        parallel: int,
-    ) -> None:
-        script = Script(posts=posts, lag_s=lag_s, body_limit=body_limit)
+    @initialize(script=SCRIPTS, seed=st.integers(1, 1000), shape=SHAPES)
+    def begin(self, script: Script, seed: int, shape: tuple[int, int, int]) -> None:
+        """shape: how many hosts, in batches of how many, how many batches at once."""
         folder = self._stack.enter_context(a_disk())
         self.machine = Machine(folder, script, lambda _: None, seed=seed)
-        self._shape = (hosts, size, parallel)
+        self._shape = shape
 
     @property
     def story(self) -> Story:
@@ -130,15 +119,11 @@ class Scheduling(RuleBasedStateMachine):
 
 
 def look_for_a_violation(examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Scheduling,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+    anything = list(HealthCheck)
+    effort = settings(
+        max_examples=examples, stateful_step_count=steps, suppress_health_check=anything
     )
+    run_state_machine_as_test(Scheduling, settings=effort)
 
 
 def test_any_history() -> None:
