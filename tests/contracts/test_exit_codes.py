@@ -12,14 +12,9 @@ from sbpam_cli.outcome import Outcome
 
 ORDER: list[SbpamError] = [
     errors.Interrupted("interrupted", signal_number=15),
-    errors.UsageError("x"),
-    errors.LockedError("x"),
-    errors.SignInError("x"),
-    errors.UnknownOutcomeError("x"),
-    errors.UnreachableError("x"),
-    errors.TimeoutPassed("x"),
-    SbpamError("a bug"),
-    errors.RejectedError("x"),
+    *(errors.UsageError("x"), errors.LockedError("x"), errors.SignInError("x")),
+    *(errors.UnknownOutcomeError("x"), errors.UnreachableError("x"), errors.TimeoutPassed("x")),
+    *(SbpamError("a bug"), errors.RejectedError("x")),
 ]
 CODES = [143, 2, 75, 4, 5, 6, 124, 1, 3]
 HOSTS = ["web01.corp.example", "web02.corp.example"]
@@ -68,16 +63,11 @@ def test_scheduling(site: Site, kinds: tuple[int, ...], closed: bool, statuses: 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("SBPAM_SERVER", "http://nps.example"),
-        ("SBPAM_PROFILE", "nobody"),
-        ("SBPAM_STATE_HOME", "relative"),
-        ("SBPAM_CONFIG_HOME", "relative"),
-        ("SBPAM_FINGERPRINT", "abc"),
-        ("SBPAM_CA_BUNDLE", "/nonexistent.pem"),
-        ("SBPAM_PASSWORD_FILE", "/nonexistent"),
-        ("SBPAM_TOTP_SECRET", "!!"),
-        ("SBPAM_CREDENTIAL", "../x"),
-        ("SBPAM_CLIENT_CERT", "/nonexistent.pem"),
+        *(("SBPAM_SERVER", "http://nps.example"), ("SBPAM_PROFILE", "nobody")),
+        *(("SBPAM_STATE_HOME", "relative"), ("SBPAM_CONFIG_HOME", "relative")),
+        *(("SBPAM_FINGERPRINT", "abc"), ("SBPAM_CA_BUNDLE", "/nonexistent.pem")),
+        *(("SBPAM_PASSWORD_FILE", "/nonexistent"), ("SBPAM_TOTP_SECRET", "!!")),
+        *(("SBPAM_CREDENTIAL", "../x"), ("SBPAM_CLIENT_CERT", "/nonexistent.pem")),
     ],
 )
 @pytest.mark.parametrize("command", ["schedule a.example", "whoami"])

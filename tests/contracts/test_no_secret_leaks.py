@@ -310,12 +310,8 @@ def test_the_passphrase_of_a_client_key(ledger: Ledger) -> None:
                 ledger("whoami", "-o", "json", env=env)
                 ledger("doctor", "-o", "json", env=env)
             assert (ledger.codes[-3] == 0) is (passphrase == right), ledger.written[-9:]
-            ledger(
-                *("login", *files, "--api-key-file", api_key, "--verbose"),
-                terminal=True,
-                answers=[passphrase],
-                env={**who, variable: ""},
-            )
+            login = ("login", *files, "--api-key-file", api_key, "--verbose")
+            ledger(*login, terminal=True, answers=[passphrase], env=who | {variable: ""})
             assert (ledger.codes[-1] == 0) is (passphrase == right), ledger.written[-3:]
     assert right in keyring.kept.values()
     ledger("schedule", HOSTS[2], "--verbose", env={**who, variable: ""})
