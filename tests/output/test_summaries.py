@@ -23,12 +23,10 @@ def on_screen(site: Site, size: tuple[int, int], *arguments: str, stdin: bytes =
 
 
 def fail(site: Site, failing: dict[int, int], hosts: list[str]) -> None:
-    left = iter(hosts)
-    site.world.failing_share = 0.0
-    for reason, number in failing.items():
-        for _ in range(number):
-            told = {"status": 3, "failureReason": reason, "statusDescription": None}
-            site.world.overrides[next(left)] = told
+    reasons = [reason for reason, number in failing.items() for _ in range(number)]
+    for host, reason in zip(hosts, reasons, strict=False):
+        told = {"status": 3, "failureReason": reason, "statusDescription": None}
+        site.world.overrides[host] = told
 
 
 def test_hundreds_of_problems_fit_a_screen(site: Site) -> None:

@@ -20,26 +20,10 @@ LARGE = pytest.param((200, 50), "utf-8", marks=pytest.mark.slow)
 SIZES = [((80, 24), "utf-8"), ((40, 10), "ascii"), LARGE]
 
 
-class WatchedClock(MovedClock):
-    """Does what was arranged for a moment when it passes it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.arranged: list[tuple[float, Callable[[], None]]] = []
-
-    def move(self, seconds: float) -> None:
-        until = self._now + seconds
-        while self.arranged and self.arranged[0][0] <= until:
-            moment, action = self.arranged.pop(0)
-            self._now = moment
-            action()
-        self._now = until
-
-
 class CountedTerminal(Terminal):
     """One line of it is in use. Counts what is drawn and written, by the second."""
 
-    def __init__(self, columns: int, lines: int, clock: WatchedClock) -> None:
+    def __init__(self, columns: int, lines: int, clock: MovedClock) -> None:
         super().__init__(columns, lines, above=f"{BEFORE}\r\n")
         self.clock = clock
         self.drawings: Counter[int] = Counter()
@@ -50,11 +34,6 @@ class CountedTerminal(Terminal):
         self.drawings[second] += HEAD in text
         self.written[second] += len(text.encode())
         return super().write(text)
-
-
-@pytest.fixture
-def clock() -> MovedClock:
-    return WatchedClock()
 
 
 @pytest.fixture
@@ -76,22 +55,28 @@ def watch(
     encoding: str = "utf-8",
 ) -> CountedTerminal:
     """look: called every two seconds while scans go on."""
-    clock = site.clock
-    assert isinstance(clock, WatchedClock)
-    start = clock.now()
+    clock, move = site.clock, site.clock.move
     stream = CountedTerminal(*size, clock)
     stream.encoding = encoding
+    moments = [clock.now() + at for at in range(2, 38, 2)]
+
+    def move_on(seconds: float) -> None:
+        until = clock.now() + seconds
+        while moments and moments[0] <= until:
+            move(moments.pop(0) - clock.now())
+            look(stream)
+        move(until - clock.now())
 
     def prepare(services: Services) -> None:
         stream.serve(services)
         services.prompt = person
         services.workers = lambda _, clock: Inline(clock)
 
-    clock.arranged = [(start + at, lambda: look(stream)) for at in range(2, 38, 2)]
+    clock.move = move_on
     site.prepare = prepare
     command = ["status", "--all", "--watch", *more]
     site.run(*command, terminal=True, env=stream.environ).expect(0)
-    assert not clock.arranged, "it ended before the last moment"
+    assert not moments, "it ended before the last moment"
     return stream
 
 
