@@ -104,11 +104,3 @@ def test_stdout_that_takes_nothing(asked: str, target: str, tmp_path: Path) -> N
         f"sbpam: stdout could not be written\n  {reason}\n"
         "  → see that what it goes to is open and has room\n"
     )
-
-
-@on_posix
-def test_old_locale() -> None:
-    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
-    ended = shell('"$0" schedule --help', environ=old)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert "Usage: sbpam" in ended.stdout

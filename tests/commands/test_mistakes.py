@@ -56,8 +56,7 @@ def test_case_is_no_difference() -> None:
 
 def test_the_form_in_the_environment(site: Site) -> None:
     ended = site.run("status", env={"SBPAM_OUTPUT": "ndjsn"})
-    assert "SBPAM_OUTPUT: there is no form 'ndjsn'" in ended.err
-    assert "did you mean ndjson?" in ended.err
+    ended.expect(2, "SBPAM_OUTPUT: there is no form 'ndjsn'", "did you mean ndjson?")
 
 
 def test_a_run(site: Site) -> None:

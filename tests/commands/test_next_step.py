@@ -43,12 +43,6 @@ def hint(site: Site, *arguments: str) -> str:
     return said
 
 
-def schedule(site: Site) -> str:
-    run = site.run("schedule", *HOSTS, "-o", "json").json()["run"]
-    assert isinstance(run, str)
-    return run
-
-
 def test_from_a_run_to_its_end(site: Site) -> None:
     site.world.scan_duration_s = 1000.0
     said = hint(site, "schedule", *HOSTS)
@@ -88,10 +82,8 @@ def test_other_commands(site: Site) -> None:
     assert hint(site, "schedule", "--dry-run", *HOSTS) == "without --dry-run they are scheduled"
     assert "sbpam schedule --credential ID" in hint(site, "doctor")
     assert "`sbpam doctor`" in hint(site, "whoami")
-    where = ("--server", site.server.url)
-    assert "`sbpam credentials --profile lab`" in hint(
-        site, "login", "--no-store", "--profile", "lab", *where
-    )
+    login = ("login", "--no-store", "--profile", "lab", "--server", site.server.url)
+    assert "`sbpam credentials --profile lab`" in hint(site, *login)
     own = site.run("whoami", terminal=True, env={"SBPAM_PROFILE": "lab"})
     assert "`sbpam doctor`" in hints(own)[-1], "the variable is there for the next one too"
     other = ("whoami", "--profile", "default")
@@ -111,7 +103,7 @@ def test_the_demo(site: Site) -> None:
 def test_a_page(site: Site) -> None:
     site.world.overrides[HOSTS[0]] = {"status": 3, "statusDescription": None}
     site.world.overrides[HOSTS[1]] = {"status": 1, "statusDescription": None}
-    run = schedule(site)
+    run = site.run("schedule", *HOSTS, "-o", "json").json()["run"]
     page = ["report", "--out", "-", "--offline"]
     assert hint(site, *page) == f"`sbpam status {run} --watch` follows the scans to their end"
     del site.world.overrides[HOSTS[1]]
@@ -122,7 +114,7 @@ def test_a_page(site: Site) -> None:
 
 
 def test_nothing_to_do_where_all_were_scheduled_lately(site: Site) -> None:
-    schedule(site)
+    site.run("schedule", *HOSTS)
     ended = site.run("schedule", *HOSTS, "--skip-recent", "1h", "-o", "tsv", terminal=True)
     assert [row[1] for row in ended.rows()] == ["Skipped", "Skipped"]
     assert hints(ended) == []
