@@ -34,23 +34,23 @@ def test_every_status() -> None:
         assert verdict.server_failure == (expected == "unknown" or status == 429)
 
 
-def test_too_large_is_split_down_to_one_host() -> None:
-    assert judge(413, hosts=2).state == "split"
-    assert judge(413, hosts=1).state == "rejected"
-
-
 @pytest.mark.parametrize(
-    ("headers", "state"),
+    ("status", "hosts", "headers", "state"),
     [
-        ({}, "unknown"),
-        ({"server": "Microsoft-IIS/10.0"}, "unknown"),
-        ({"server": "Microsoft-HTTPAPI/2.0"}, "planned"),
-        ({"retry-after": "5"}, "planned"),
-        ({"retry-after": "odd"}, "planned"),
+        (413, 2, {}, "split"),
+        (413, 1, {}, "rejected"),
+        # Before or after the application began.
+        (503, 2, {}, "unknown"),
+        (503, 2, {"server": "Microsoft-IIS/10.0"}, "unknown"),
+        (503, 2, {"server": "Microsoft-HTTPAPI/2.0"}, "planned"),
+        (503, 2, {"retry-after": "5"}, "planned"),
+        (503, 2, {"retry-after": "odd"}, "planned"),
     ],
 )
-def test_503_before_or_after_the_application_began(headers: dict[str, str], state: str) -> None:
-    assert judge(503, headers=headers).state == state
+def test_the_status_alone_does_not_say_it(
+    status: int, hosts: int, headers: dict[str, str], state: str
+) -> None:
+    assert judge(status, hosts=hosts, headers=headers).state == state
 
 
 @pytest.mark.parametrize("status", [429, 503])

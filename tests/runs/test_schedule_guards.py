@@ -1,7 +1,6 @@
 """Guards of `schedule`: how many, asked or not, stopping early, waiting."""
 
 import pytest
-from support.clock import MovedClock
 from support.faults import POST, UNLISTED, Fault
 from support.process import host_names
 from support.site import Ended, Site
@@ -32,19 +31,22 @@ def test_many_hosts_are_asked_about_and_declined(site: Site, answers: list[str])
     assert site.server.url in question
 
 
-@pytest.mark.parametrize("answer", ["y", " YES "])
-def test_many_hosts_are_confirmed(site: Site, answer: str) -> None:
-    ask(site, [answer]).expect(0)
-    assert len(site.scheduled()) == 1001
-
-
 @pytest.mark.parametrize(
-    ("options", "count", "env"),
-    [([], 1000, {}), (["--yes"], 1001, {}), (["--no-input"], 1001, {}), ([], 1001, {"CI": "true"})],
+    ("answers", "options", "count", "env"),
+    [
+        (["y"], [], 1001, {}),
+        ([" YES "], [], 1001, {}),
+        ([], [], 1000, {}),
+        ([], ["--yes"], 1001, {}),
+        ([], ["--no-input"], 1001, {}),
+        ([], [], 1001, {"CI": "true"}),
+    ],
 )
-def test_no_question(site: Site, options: list[str], count: int, env: dict[str, str]) -> None:
-    ended = ask(site, [], *options, count=count, **env)
-    assert (ended.code, ended.asked) == (0, [])
+def test_many_hosts_that_are_agreed_to_or_not_asked_about(
+    site: Site, answers: list[str], options: list[str], count: int, env: dict[str, str]
+) -> None:
+    ended = ask(site, answers, *options, count=count, **env).expect(0)
+    assert len(ended.asked) == len(answers)
     assert len(site.scheduled()) == count
 
 
@@ -107,20 +109,16 @@ def test_timeout_of_the_wait(site: Site) -> None:
 def test_lock_is_free_while_it_waits(site: Site) -> None:
     """A second command for the same list may start while the first one follows its scans."""
     site.world.scan_duration_s = 60
-    first_clock, codes = site.clock, list[int]()
+    move, codes = site.clock.move, list[int]()
 
-    def looks() -> list[tuple[str, str]]:
-        return [entry for entry in site.requests("HostScanJob/") if entry[0] == "GET"]
+    def meddle(seconds: float) -> None:
+        move(seconds)
+        looks = [method for method, _ in site.requests("HostScanJob/") if method == "GET"]
+        if looks and not codes:
+            codes.append(-1)
+            codes[0] = site.run("schedule", *HOSTS, "--new-run").code
 
-    class Meddling(MovedClock):
-        def __getattribute__(self, name: str) -> object:
-            if name in ("sleep", "wait") and looks() and not codes:
-                codes.append(-1)
-                site.prepare = lambda _: None
-                codes[0] = site.run("schedule", *HOSTS, "--new-run").code
-            return getattr(first_clock, name)
-
-    site.prepare = lambda services: setattr(services, "clock", Meddling())
+    site.clock.move = meddle
     assert site.run("schedule", *HOSTS, "--wait").code == 0
     assert codes == [0]
     assert len(site.world.scheduled) == 2

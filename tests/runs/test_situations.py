@@ -176,14 +176,11 @@ class Server:
                 return Response(200, response.headers, b"]")
             for job in value if listed else [value]:
                 self._word(job)
-            if listed and row.later_s and self.site.world.now() < self._due:
-                value = [job for job in value if job["id"] not in self.jobs]
+            if listed and row.later_s and self.jobs:
+                due = min(world.jobs[job].created_at for job in self.jobs) + 100.0
+                value = [job for job in value if job["id"] not in self.jobs or world.now() >= due]
             return Response(200, response.headers, encode(value))
         return response
-
-    @property
-    def _due(self) -> float:
-        return min((self.site.world.jobs[j].created_at for j in self.jobs), default=0.0) + 100.0
 
     def _word(self, job: dict[str, Any]) -> None:
         if "createdDateTimeUtc" in job:
