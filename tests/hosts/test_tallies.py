@@ -106,11 +106,9 @@ def broken_codes(module: ModuleType, target: int) -> tuple[dict[str, CodeType], 
 
 
 def functions_of(module: ModuleType) -> list[FunctionType]:
-    own = [value for value in vars(module).values() if value.__class__ in (type, FunctionType)]
-    found = [*own, *(member for kind in own for member in vars(kind).values())]
-    return [
-        one for one in found if isinstance(one, FunctionType) and one.__module__ == module.__name__
-    ]
+    places = [module, *(kind for kind in vars(module).values() if kind.__class__ is type)]
+    found = [one for place in places for one in vars(place).values()]
+    return [f for f in found if isinstance(f, FunctionType) and f.__module__ == module.__name__]
 
 
 def is_noticed() -> bool:

@@ -290,10 +290,9 @@ def test_that_nothing_starts_for_long_is_said_once(server: FailingServer, progra
     server.share, server.world.scan_duration_s = 0.0, 1e9
     for host in HOSTS:
         server.world.overrides[host] = {"status": 0}
-    ended = program.run("schedule", *HOSTS, "--wait", "--timeout", "25m").expect(124)
+    ended = program.run("schedule", *HOSTS, "--wait", "--timeout", "25m")
     assert ended.err.count("nothing has started for 10 minutes") == 1
-    assert "Service Nodes" in ended.err
-    assert "timed out; the scans continue on the server" in ended.err
+    ended.expect(124, "Service Nodes", "timed out; the scans continue on the server")
     # One that runs has started.
     server.world.overrides[HOSTS[0]] = {"status": 1}
     ended = program.run("status", "--watch", "--timeout", "11m")
@@ -326,11 +325,10 @@ def test_a_session_that_cannot_be_renewed_ends_it_with_the_two_commands(
             server.ways, server.share = ways, 1.0
 
     server.clock.move = move_on  # type: ignore[method-assign]
-    ended = program.run("status", run, "--watch", "-o", "json").expect(4)
+    ended = program.run("status", run, "--watch", "-o", "json")
     assert 100 < server.clock.now() - began < 260
     assert [row["host"] for row in ended.json()["hosts"]] == HOSTS
-    assert remedy in ended.err
-    assert f"`sbpam status {run} --watch` goes on" in ended.err
+    ended.expect(4, remedy, f"`sbpam status {run} --watch` goes on")
 
 
 def test_who_is_not_allowed_to_look_is_told_soon(server: FailingServer, program: Program) -> None:

@@ -33,21 +33,9 @@ def test_a_batch_that_is_split_meanwhile_is_read_in_its_parts(program: Program) 
 
 JOB_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 times = st.none() | st.floats(1e9, 3e9)
-texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-rows = st.builds(
-    HostRow,
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
-    st.sampled_from(ScanStatus),
-    st.just(JOB_ID),
-    st.none() | st.sampled_from(FailureReason),
-    texts,
-    texts,
-    texts,
-    texts,
-    texts,
-    times,
-    times,
-)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+ends = (st.sampled_from(ScanStatus), st.just(JOB_ID), st.none() | st.sampled_from(FailureReason))
+rows = st.builds(HostRow, names, *ends, *[st.none() | names] * 5, times, times)
 
 
 @given(st.lists(rows, max_size=4))
