@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.measure import Command, shell
+from benchmarks.measure import Command, FailedError, shell
 from benchmarks.perf.bodies import ENTITY_JOB, LIST_JOB
 from benchmarks.stage import CREDENTIAL, Stage, fresh
 
@@ -79,12 +79,8 @@ class Race:
     same: str = ""
 
 
-class DifferentError(Exception):
-    """Two commands that should print the same rows do not."""
-
-
 def check_same(race: Race) -> None:
-    """Compares the last two outputs after the filter. Raises DifferentError."""
+    """Compares the last two outputs after the filter. Raises FailedError."""
     outputs = [str(command.stdout) for command in race.commands.values()][-2:]
     script = f'for file; do ({race.same}) <"$file" >"$file.same"; done && cmp "$1.same" "$2.same"'
     done = subprocess.run(
@@ -95,7 +91,7 @@ def check_same(race: Race) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise DifferentError(done.stdout + done.stderr)
+        raise FailedError(done.stdout + done.stderr)
 
 
 def with_journal(stage: Stage, state: Path, *words: object) -> list[object]:

@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 
 class FailedError(Exception):
-    """A command that ended otherwise than well: nothing measured on it means anything."""
+    """Something did not go as it must: nothing measured on it means anything."""
 
 
 class Stopwatch:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measure import FailedError
 from benchmarks.perf.bodies import make_token, write_bodies, write_pages
 from benchmarks.perf.lists import write_lists
 from support.programs import copy_checkout
@@ -43,20 +44,18 @@ FULL = Sizes()
 SHORT = Sizes(10_000, 1000, 2000, 500, 50, 4_000_000, 500, 2, 1)
 
 
-class MissingError(Exception):
-    """A peer that is not there and cannot be installed."""
-
-
 @dataclass(frozen=True)
 class Stage:
-    """folder: everything is in it. ours and peers: `bin` of the two environments.
+    """folder: everything is in it. sbpam, python: of our environment; peers: `bin` of theirs.
 
     origin: a server with replies of every kind. quick_origin: one that only takes scheduling
     POSTs, each answered after LATENCY_MS. servers: their process ids.
     """
 
     folder: Path
-    ours: Path
+    lists: Path
+    sbpam: Path
+    python: Path
     peers: Path
     sizes: Sizes
     environ: dict[str, str]
@@ -65,18 +64,6 @@ class Stage:
     ca: Path
     token: str
     servers: Sequence[int]
-
-    @property
-    def sbpam(self) -> Path:
-        return self.ours / "sbpam"
-
-    @property
-    def python(self) -> Path:
-        return self.ours / "python"
-
-    @property
-    def lists(self) -> Path:
-        return self.folder / "lists"
 
     def run(self, *words: object, **given: str) -> str:
         """Runs something that is not measured; what it says on stdout."""
@@ -94,14 +81,14 @@ def _run(*words: object, environ: dict[str, str], folder: Path, text: str | None
         check=False,
     )
     if done.returncode != 0:
-        raise MissingError(f"{words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise FailedError(f"{words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stdout
 
 
 def check_programs() -> None:
-    """Raises MissingError where one is not there."""
+    """Raises FailedError where one is not there."""
     if missing := [name for name in PROGRAMS if shutil.which(name) is None]:
-        raise MissingError(f"not installed: {' '.join(missing)}")
+        raise FailedError(f"not installed: {' '.join(missing)}")
 
 
 def _pip(python: str | Path, folder: Path, *words: object) -> None:
@@ -199,7 +186,7 @@ def set_up(folder: Path, sizes: Sizes) -> Iterator[Stage]:
         _keyring(environ),
     ):
         ca, servers = folder / "ca.pem", [number, quick]
-        paths = (folder, ours, peers)
+        paths = (folder, lists, ours / "sbpam", ours / "python", peers)
         stage = Stage(*paths, sizes, environ, origin, quick_origin, ca, token, servers)
         login = [stage.sbpam, "login", "--server", origin, "--ca-bundle", stage.ca]
         login += ["--method", "token", "--token-stdin", "--credential", CREDENTIAL]

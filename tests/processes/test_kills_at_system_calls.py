@@ -50,11 +50,6 @@ class Point(NamedTuple):
     nth: int
     error: str | None = None
 
-    def __str__(self) -> str:
-        start = "sending" if self.attached else "start"
-        fault = self.error or "SIGKILL"
-        return f"{fault} at {self.kind} {self.call} {self.nth} from {start}, {self.parallel} POSTs"
-
 
 def record_points() -> list[Point]:
     """The points of faultless runs, in order, at most `FIRST` of a kind and way of counting."""

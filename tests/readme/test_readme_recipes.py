@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from support.certificates import application_environ
+from support.certificates import application_environ, write
 from support.faults import StagedWorld
 from support.pages import blocks
 from support.process import RealSite
@@ -152,15 +152,12 @@ def _furnish(office: Office, application: Mapping[str, str]) -> None:
         ("sbpam-app.pem", pem := _pem(application)),
         (".secrets/sbpam-app.pem", pem),
     ):
-        (home / name).write_text(value + "\n")
-        (home / name).chmod(0o600)
+        write(home / name, f"{value}\n".encode())
     (home / "bin").mkdir()
     (home / "ldif").write_text(LDAPSEARCH_OUTPUT)
-    (home / "bin" / "ldapsearch").write_text(f"#!/bin/sh\ncat {home}/ldif\n")
-    (home / "bin" / "podman").write_text(f"#!{sys.executable}\n{PODMAN}")
+    write(home / "bin" / "ldapsearch", f"#!/bin/sh\ncat {home}/ldif\n".encode(), 0o755)
+    write(home / "bin" / "podman", f"#!{sys.executable}\n{PODMAN}".encode(), 0o755)
     (home / "Dockerfile").write_text(blocks("dockerfile")[0][1])
-    for program in ("ldapsearch", "podman"):
-        (home / "bin" / program).chmod(0o755)
 
 
 def _pem(application: Mapping[str, str]) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _state = threading.local()
-_installed = False
 _armed = False
 
 
@@ -38,13 +37,14 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
             raise WentRoundError(f"open {path!r} {mode} {flags}")
 
 
+# One that was added stays.
+sys.addaudithook(_hook)
+
+
 @contextmanager
 def watched() -> Iterator[None]:
     """While the program runs: nothing may go round the seams."""
-    global _armed, _installed
-    if not _installed:
-        sys.addaudithook(_hook)
-        _installed = True
+    global _armed
     _armed = True
     try:
         yield

@@ -25,15 +25,8 @@ class MemoryNetwork(httpcore.NetworkBackend):
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> httpcore.NetworkStream:
-        _connect(self._wire, "connect", host, timeout)
+    def connect_tcp(self, host: str, *_: Any, **how: Any) -> httpcore.NetworkStream:
+        _connect(self._wire, "connect", host, how["timeout"])
         return MemoryStream(self._wire)
 
 

@@ -232,13 +232,7 @@ class _Database:
         other.close()
 
 
-_OPERATIONS = {
-    "PRAGMA": "pragma",
-    "BEGIN": "begin",
-    "COMMIT": "commit",
-    "ROLLBACK": "statement",
-    "SELECT": "select",
-}
+_OPERATIONS = {"PRAGMA": "pragma", "BEGIN": "begin", "COMMIT": "commit", "SELECT": "select"}
 
 
 def _label(operation: str, sql: str, values: Sequence[object]) -> str:
