@@ -1,7 +1,7 @@
 """How time and memory grow with the number of hosts, measured and drawn."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,8 +54,8 @@ def _grown(stage: Stage, stopwatch: Stopwatch, hosts: int, path: Path) -> Grown:
 def draw_growth(growth: Sequence[Grown]) -> str:
     """Two charts side by side, all axes logarithmic: seconds and MiB over hosts."""
     charts = [
-        _chart(growth, "seconds", lambda pair: pair[0], 0.0),
-        _chart(growth, "peak memory, MiB", lambda pair: pair[1], _WIDTH + _LEFT + 20),
+        _chart(growth, "seconds", 0, 0.0),
+        _chart(growth, "peak memory, MiB", 1, _WIDTH + _LEFT + 20),
     ]
     width, height = 2 * (_WIDTH + _LEFT) + 40, _HEIGHT + _TOP + 90
     legend = "".join(
@@ -70,13 +70,9 @@ def draw_growth(growth: Sequence[Grown]) -> str:
     )
 
 
-def _chart(
-    growth: Sequence[Grown],
-    title: str,
-    value_of: Callable[[tuple[float, float]], float],
-    offset: float,
-) -> str:
-    values = [value_of(pair) for grown in growth for pair in grown.commands.values()]
+def _chart(growth: Sequence[Grown], title: str, which: int, offset: float) -> str:
+    """which: of the two that were measured."""
+    values = [pair[which] for grown in growth for pair in grown.commands.values()]
     low, high = (math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))))
     last = math.log10(growth[-1].hosts) or 1.0
 
@@ -99,7 +95,7 @@ def _chart(
             f'<text x="{x:.0f}" y="{_TOP + _HEIGHT + 18:.0f}" text-anchor="middle">{label}</text>'
         )
     for name, colour in zip(growth[0].commands, _COLOURS, strict=False):
-        places = [place(g.hosts, value_of(g.commands[name])) for g in growth]
+        places = [place(g.hosts, g.commands[name][which]) for g in growth]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
     return "".join(parts)

@@ -218,11 +218,8 @@ def real_site(
         seed=1, now=lambda: time.time() + ahead_s, scan_duration_s=scans_take_s, failing_share=0.0
     )
     with served(RealSite(folder), world) as site:
-        site.environ = {
-            name: value
-            for name, value in site.environ.items()
-            if name not in ("SBPAM_USERNAME", "SBPAM_PASSWORD", "SBPAM_TOTP_SECRET")
-        }
+        for name in ("SBPAM_USERNAME", "SBPAM_PASSWORD", "SBPAM_TOTP_SECRET"):
+            del site.environ[name]
         site.environ["SBPAM_TOKEN"] = site.new_token()
         try:
             yield site
