@@ -44,7 +44,6 @@ class Running:
         self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: bytes = b""
     ) -> None:
         self._out, self._err = folder / "stdout", folder / "stderr"
-        self._started = time.monotonic()
         (folder / "stdin").write_bytes(stdin)
         with (
             self._out.open("wb") as out,
@@ -69,26 +68,19 @@ class Running:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def wait(self, seconds: float) -> None:
-        """Lets it run for so long, or until it ends."""
-        deadline = time.monotonic() + seconds
-        while self.is_running() and time.monotonic() < deadline:
-            time.sleep(0.005)
-
     def signal(self, number: int) -> None:
         if self.is_running():
             os.kill(self.pid, number)
 
     def end(self, timeout_s: float = 120.0) -> Ended:
         """Waits for its end. One that outlives the time is killed, and the test fails."""
-        self.wait(timeout_s)
-        if self.is_running():
-            os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
-            raise AssertionError(f"still running after {timeout_s:.0f} s: {self.said()[-800:]}")
-        seconds = time.monotonic() - self._started
-        out = self._out.read_text(encoding="utf-8")
-        return Ended(self._process.returncode, out, self.said(), seconds=seconds)
+        try:
+            code = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            late = f"still running after {timeout_s:.0f} s: {self.said()[-800:]}"
+            raise AssertionError(late) from None
+        return Ended(code, self._out.read_text(encoding="utf-8"), self.said())
 
     def stop(self) -> None:
         if self.is_running():

@@ -32,16 +32,12 @@ _KEPT = ("PATH", "SYSTEMROOT", "HOME", "TMPDIR", "LANG")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended; a negative code is the signal that ended the process.
-
-    asked: the questions to a person. seconds: of a real process.
-    """
+    """How a command ended, and what a person was asked; a negative code is a signal's."""
 
     code: int
     out: str
     err: str
     asked: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
     def expect(self, code: int, *words: str, out: str | None = None) -> "Ended":
         """Itself, if it ended so, with these words on stderr and this on stdout."""
