@@ -200,9 +200,8 @@ def test_what_is_wrong_is_named_once_with_its_remedy(
 
 
 def test_no_server(program: Program) -> None:
-    ended = program.run("doctor")
+    ended = program.run("doctor").expect(3)
     rows = {row[0]: row[1:] for row in ended.rows()}
-    assert ended.code == 3
     assert ended.err == "A run fails, now or soon: profile; not looked at: server.\n"
     assert {len(row) for row in ended.rows()} == {4}
     assert rows["profile"][0] == "false"

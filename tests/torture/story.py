@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Literal
 
@@ -284,18 +285,12 @@ def _second_failures(first: Case, seen: set[tuple[str, str, str]]) -> list[Plan]
 
 def fails_at(draw: Sequence[tuple[int, int]]) -> Choose:
     """A choice of failures: (how many points from the one before, which of its failures)."""
-    left = deque(draw)
-    waiting = -1
+    places = accumulate(between + 1 for between, _ in draw)
+    due = dict(zip(places, (which for _, which in draw), strict=True))
+    numbers = count(1)
 
     def choose(point: Point) -> str | None:
-        nonlocal waiting
-        if not left:
-            return None
-        waiting = left[0][0] if waiting < 0 else waiting
-        waiting -= 1
-        if waiting >= 0:
-            return None
-        failures = failures_of(point.operation)
-        return failures[left.popleft()[1] % len(failures)]
+        which, failures = due.get(next(numbers)), failures_of(point.operation)
+        return None if which is None else failures[which % len(failures)]
 
     return choose
