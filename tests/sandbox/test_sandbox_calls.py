@@ -188,9 +188,6 @@ def test_a_call_has_its_status_and_a_refusal_its_form(kind: str) -> None:
         assert caller.world.jobs == {} or status == 200
 
 
-# Signing in.
-
-
 def second_step(caller: Caller, login: dict[str, str], code: Any, **more: Any) -> Response:
     first = caller.ask("POST", "/signinBody", login, token="")
     assert first.status == 200
@@ -262,9 +259,6 @@ def test_an_application_is_its_key_its_certificate_and_its_serial(
     assert application is not None
     application.certificate_serial = "1F"
     assert caller.ask("POST", APP_TOKEN, body, token="", serial=serial).status == status
-
-
-# Scans.
 
 
 def test_a_job_has_the_known_hosts_in_order_and_is_listed(caller: Caller) -> None:
@@ -345,9 +339,6 @@ def test_the_same_seed_gives_the_same_world() -> None:
 def test_no_request_upsets_the_application(method: str, target: str, body: bytes) -> None:
     caller = Caller()
     assert 200 <= caller.ask(method, target, body, headers=JSON).status < 500
-
-
-# The server around it.
 
 
 @pytest.fixture

@@ -167,9 +167,6 @@ def a_disk() -> Iterator[Path]:
         yield Path(folder)
 
 
-# One more failure.
-
-
 @dataclass(frozen=True)
 class Case:
     """One point of a story that fails in one way."""
@@ -236,9 +233,6 @@ def run_case(case: Case) -> None:
         machine = play(case.story, {index: case.failure}, folder, last_digest=index)
     met = machine.points[index]
     assert met == case.point, f"not reproducible: {met.name}, not {case.point.name}"
-
-
-# And another one on the way back.
 
 
 def explore(stories: Sequence[Story], *, seed: int, budget: int) -> tuple[int, list[str]]:
